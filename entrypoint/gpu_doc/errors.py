@@ -1,0 +1,118 @@
+"""One class, exit code and documentation link per kind of failure; `cli.py` catches them once."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """What the process ends with. Of several, the first in `PRECEDENCE` wins."""
+
+    DONE = 0
+    FINDING = 1
+    USAGE = 2
+    RUN_FAILED = 3
+    PUBLISH_FAILED = 4
+    MACHINE_LACKS = 5
+    DEFECT = 70
+    INTERRUPTED = 130
+
+
+PRECEDENCE = (
+    Exit.INTERRUPTED,
+    Exit.DEFECT,
+    Exit.USAGE,
+    Exit.MACHINE_LACKS,
+    Exit.RUN_FAILED,
+    Exit.PUBLISH_FAILED,
+    Exit.FINDING,
+    Exit.DONE,
+)
+
+
+class GpuDocError(Exception):
+    """A failure that we expected: it is told in sentences, never as a traceback.
+
+    `what` says what happened; `where` is a place a person can open ("docs/a.md:12"); `remedy` says what to do;
+    `details` are lines shown as they are (the lines around an error, a traceback of the user's own code).
+    """
+
+    exit_code: ClassVar[Exit] = Exit.DEFECT
+    topic: ClassVar[str] = ""
+    """The heading in docs/troubleshooting.md that says more."""
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", details: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        self.details = details
+
+
+class ConfigError(GpuDocError):
+    """gpu-doc.yml cannot be used; `details` lists every problem with file and line."""
+
+    exit_code = Exit.USAGE
+    topic = "configuration"
+
+
+class UsageError(GpuDocError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = Exit.USAGE
+    topic = "command-line"
+
+
+class ReportError(GpuDocError):
+    """A template or an in-place block cannot be rendered: syntax, undefined name, address that fits nothing."""
+
+    exit_code = Exit.USAGE
+    topic = "templates-and-addresses"
+
+
+class NotebookFileError(GpuDocError):
+    """A file that should be a notebook, a script or a module of one cannot be read as such."""
+
+    exit_code = Exit.RUN_FAILED
+    topic = "notebooks"
+
+
+class RunError(GpuDocError):
+    """A run failed: an error in a cell, a limit, a dead kernel, a command's exit status.
+
+    `kept` is where the executed notebook or the log was kept, as text for the message.
+    """
+
+    exit_code = Exit.RUN_FAILED
+    topic = "failed-runs"
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", details: str = "", kept: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy, details=details)
+        self.kept = kept
+
+
+class CaptureError(GpuDocError):
+    """A picture could not be taken, or came out blank."""
+
+    exit_code = Exit.RUN_FAILED
+    topic = "pictures"
+
+
+class PublishError(GpuDocError):
+    """Results could not be written or published; what was there before is untouched."""
+
+    exit_code = Exit.PUBLISH_FAILED
+    topic = "publishing"
+
+
+class MachineError(GpuDocError):
+    """This machine lacks something: Chromium, Docker, a GPU, disk space."""
+
+    exit_code = Exit.MACHINE_LACKS
+    topic = "what-the-machine-needs"
+
+
+def worst(codes: list[Exit]) -> Exit:
+    """Of several exit codes the one that the process ends with."""
+    return min(codes, key=PRECEDENCE.index, default=Exit.DONE)
