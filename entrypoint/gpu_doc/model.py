@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -185,19 +186,48 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exhibit:
-    """What one picture shows: an HTML fragment, laid out `width` CSS pixels wide.
+class Span:
+    """A stretch of terminal text in one style. Colours are `#rrggbb`, None is the theme's own; reverse is resolved."""
 
-    The fragment comes from a notebook's output and is not trusted: it never reaches network or disk.
+    text: str
+    foreground: str | None = None
+    background: str | None = None
+    bold: bool = False
+    italic: bool = False
+    underline: bool = False
+    strike: bool = False
+
+
+TerminalLine = tuple[Span, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """What one picture shows: a cell's outputs, with or without its source, or lines of a terminal.
+
+    All of it comes from notebooks and is not trusted: on the page it never reaches network or disk.
     """
 
-    html: str
+    kind: Literal["output", "cell", "terminal"]
+    outputs: tuple[Json, ...] = ()
+    """Outputs in nbformat 4, as plain dictionaries."""
+    source: str = ""
+    """The cell's source, where `kind` is cell."""
+    language: str = "python"
+    lines: tuple[TerminalLine, ...] = ()
     width: int
+    """CSS pixels of the page it is laid out on; the picture is cropped to the content."""
     scale: int
     theme: Literal["light", "dark"] = "light"
-    kind: Literal["output", "cell", "terminal"] = "output"
     name: str = ""
     """The address, for messages; not part of what is pictured."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that is pictured; execution counts and output metadata without effect are not."""
+        shown = {k: v for k, v in asdict(self).items() if k != "name"}
+        shown["outputs"] = [{k: v for k, v in o.items() if k != "execution_count"} for o in self.outputs]
+        return sha256(json.dumps(shown, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
