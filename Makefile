@@ -1,0 +1,50 @@
+# `make` alone lists what there is. Paths here are relative, so that the folder's name may hold spaces.
+# What needs setting up is done by scripts/set-up, which costs some milliseconds where nothing is left to do.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-clean test stress bench lint fmt lock clean
+
+# Passed on to the program: `make test ARGS="-k fingerprint"`, `make lock ARGS="--upgrade-package pyppeteer"`
+ARGS ?=
+
+help: ## list what can be made
+	@echo "make TARGET [ARGS=...]"
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target does; do \
+		printf '  %-12s %s\n' "$$target" "$$does"; done
+
+demo: ## set up, then refresh demo/, a copy of examples/quickstart: no Docker, no GPU, no account
+	@scripts/set-up examples chromium
+	@scripts/demo $(ARGS)
+
+demo-clean: ## remove demo/, your edits to it included
+	rm -rf demo
+
+test: lint ## set up, then run linters and all tests, with real kernels and a real Chromium
+	@.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+stress: ## the long soaks: hundreds of kernel starts, kills, races
+	@scripts/set-up test chromium
+	@.venv/bin/python -m pytest -m stress --timeout 3600 $(ARGS)
+
+bench: ## measure against papermill, jupyter-cache, Playwright and shot-scraper; prints a Markdown table
+	@scripts/set-up test chromium
+	@scripts/set-up bench
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+lint: ## ruff, mypy, and linters for workflows and actions
+	@scripts/set-up test chromium
+	@scripts/lint
+
+fmt: ## format the code, and mend what ruff can mend
+	@scripts/set-up test
+	@.venv/bin/ruff format
+	@.venv/bin/ruff check --fix
+
+lock: ## resolve the dependencies anew into requirements/, with hashes (needs uv)
+	@scripts/lock $(ARGS)
+
+clean: ## remove environments, caches and demo/
+	rm -rf .venv .bench demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

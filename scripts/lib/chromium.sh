@@ -1,0 +1,35 @@
+# A Chromium that starts, and fonts for what it shows. Needs machine.sh, and $venv with gpu-doc in it.
+
+REMEDY="install one (\`sudo apt-get install chromium\`, on Ubuntu Google Chrome's own package: its \`chromium\` is a snap that \
+cannot be driven from outside), or name it: \`GPU_DOC_CHROMIUM=/path/to/chromium\`."
+
+set_up_chromium() {
+    mkdir -p "$venv/set-up"
+    rm -f "$venv/set-up/chromium"
+    install_fonts
+    chromium=$(find_chromium) || { install_chromium && chromium=$(find_chromium); } ||
+        lacks "there is no Chromium on this machine, and none could be installed." "$REMEDY"
+    complaint=$("$chromium" --version 2>&1 >/dev/null) ||
+        lacks "$chromium does not start: $complaint" "install what it says is missing, or another: $REMEDY"
+    [ -n "${GPU_DOC_CHROMIUM:-}" ] || printf '%s\n' "$chromium" >"$venv/set-up/chromium"
+    say "Chromium: $chromium"
+}
+
+# The program's own search, so that what is found here is what it will use. Prints the path.
+find_chromium() { "$venv/bin/python" scripts/find_chromium.py; }
+
+# A path that was named is never replaced.
+install_chromium() {
+    [ -z "${GPU_DOC_CHROMIUM:-}" ] || lacks "GPU_DOC_CHROMIUM names $GPU_DOC_CHROMIUM, which cannot be run." "$REMEDY"
+    if may_install && apt_has chromium && apt_install chromium; then return 0; fi
+    say "downloading pyppeteer's Chromium"
+    "$venv/bin/pyppeteer-install" >&2
+}
+
+# Without them, what cells print in Chinese, Japanese or Korean is photographed as boxes: worth having, not worth failing.
+install_fonts() {
+    may_install || return 0
+    if [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ]; then return 0; fi
+    apt_install fontconfig fonts-dejavu-core fonts-wqy-zenhei fonts-noto-color-emoji ||
+        say "without fonts for Chinese, Japanese and Korean; \`gpu-doc doctor\` says more"
+}
