@@ -1,0 +1,119 @@
+"""The stages in order: plan, rehearse, execute, capture, compose, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gpu_doc.console import Console
+from gpu_doc.errors import Exit, GpuDocError, UsageError, worst
+from gpu_doc.model import Call, Config, Report
+from gpu_doc.outside import git
+from gpu_doc.stages.fingerprint import Surroundings
+from gpu_doc.stages.plan import Plan, Planner, ReportPlan
+from gpu_doc.stages.state import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """What a refresh talks to, made by `cli.py`."""
+
+    console: Console
+    state: State
+    environ: Mapping[str, str]
+    surroundings: Surroundings
+    chromium: Callable[[], Path]
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """How a refresh ended: what was written, per report, and what went wrong."""
+
+    written: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    executed: int = 0
+    errors: list[GpuDocError] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code that stands for all of it."""
+        return worst([error.exit_code for error in self.errors])
+
+
+def plan(config: Config, doors: Doors, *, force: bool = False) -> Plan:
+    """What would run and why."""
+    return _planner(config, doors).plan(config, force=force)
+
+
+def refresh(config: Config, doors: Doors, *, force: bool, jobs: int) -> Outcome:
+    """Bring the reports of a configuration up to date; what fails leaves its own reports as they were."""
+    todo = plan(config, doors, force=force)
+    if todo.fresh:
+        return Outcome()
+    from gpu_doc.stages.refresh import Refresh
+
+    with doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")):
+        todo = plan(config, doors, force=force)
+        outcome = Outcome()
+        with Refresh(config, doors.state, doors.surroundings, doors.console, _commit(config)) as work:
+            work.open_doors(doors.environ, doors.chromium)
+            work.run([report for report in todo.reports if not report.fresh], jobs=jobs)
+            outcome = Outcome(written=work.written, executed=work.executed, errors=work.errors)
+    doors.state.prune()
+    return outcome
+
+
+def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
+    """The configuration with the named reports only; names are paths from root or from the working folder."""
+    if not wanted:
+        return config
+    by_path = {report.path: report for report in config.reports}
+    chosen: list[Report] = []
+    for name in wanted:
+        place = (here / name).resolve()
+        from_here = place.relative_to(config.root).as_posix() if place.is_relative_to(config.root) else ""
+        report = by_path.get(name) or by_path.get(from_here)
+        if report is None:
+            known = ", ".join(by_path) or "none"
+            raise UsageError(f"no report `{name}` is configured", remedy=f"Name one of these: {known}.")
+        chosen.append(report)
+    return replace(config, reports=tuple(dict.fromkeys(chosen)))
+
+
+def edited_lines(config: Config, doors: Doors, plans: Iterable[ReportPlan]) -> dict[str, int]:
+    """Where a generated report was edited by hand: path to the first line that differs from what evidence renders."""
+    from gpu_doc.stages.refresh import first_edited_line
+
+    planner = _planner(config, doors)
+    found = {plan.report.path: first_edited_line(plan, planner) for plan in plans}
+    return {path: line for path, line in found.items() if line}
+
+
+def _planner(config: Config, doors: Doors) -> Planner:
+    return Planner(
+        root=config.root,
+        capture=config.capture,
+        state=doors.state,
+        surroundings=doors.surroundings,
+        rehearse=lambda report: _rehearsed(report, config.root),
+        needed_runs=_needed_runs,
+    )
+
+
+def _rehearsed(report: Report, root: Path) -> Sequence[Call]:
+    from gpu_doc.outside.template import TemplateWorker
+    from gpu_doc.stages.report import rehearse
+
+    with TemplateWorker() as templates:
+        return [call for call, _ in rehearse(report, root, templates).calls]
+
+
+def _needed_runs(call: Call, report: Report) -> Sequence[str]:
+    from gpu_doc.stages.answers import needed_runs
+
+    return needed_runs(call, report)
+
+
+def _commit(config: Config) -> str | None:
+    own = [name for report in config.reports for name in (report.path, f"{report.assets}/")]
+    return git.clean_commit(config.root, own_files=[*own, ".gpu-doc/"])

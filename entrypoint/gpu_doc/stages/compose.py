@@ -1,0 +1,211 @@
+"""One report made ready: its text rendered, its pictures taken or kept, its evidence written down.
+
+What has not changed stays to the byte. An answer of evidence that still holds is taken before any result; a picture
+made from the same digest stays, and one made from another digest with the same decoded pixels stays too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from gpu_doc.errors import CaptureError, ReportError
+from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
+from gpu_doc.outside.template import TemplateWorker
+from gpu_doc.stages import evidence, inplace, report
+from gpu_doc.stages.answers import Answers, needed_runs
+from gpu_doc.stages.capture import Darkroom, decoded_equal
+from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
+from gpu_doc.stages.plan import ReportPlan, RunPlan, Usable
+from gpu_doc.stages.publish import Draft
+from gpu_doc.stages.report import Rendered
+from gpu_doc.stages.state import State
+
+
+class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an error
+    """Rendering asked for results that neither state nor evidence holds."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        super().__init__(", ".join(addresses))
+        self.addresses = tuple(addresses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """What composing any report needs."""
+
+    root: Path
+    capture: Capture
+    state: State
+    darkroom: Darkroom
+    templates: TemplateWorker
+
+
+class Composer:
+    """Composes one report. `results` grows while runs end: address to result of this refresh."""
+
+    def __init__(self, plan: ReportPlan, shop: Workshop, *, executed: Mapping[str, Result]) -> None:
+        self._plan = plan
+        self._report = plan.report
+        self._shop = shop
+        self._executed = executed
+        self._runs = {run.run.address: run for run in plan.runs}
+        self._results: dict[str, Result] = {}
+        self._known = plan.evidence or Evidence()
+        self._usable = Usable(plan.report, self._known, shop.capture, shop.root)
+        self._answers = Answers(plan.report, shop.capture, self._results, root=shop.root)
+
+    def foresee(self, calls: Sequence[Call]) -> None:
+        """Take the pictures of calls whose runs have all ended. What fails here is told when the report is composed."""
+        assets: list[Asset] = []
+        for call in calls:
+            try:
+                assets += self._answer(call).assets
+            except (NeedsRuns, ReportError):
+                continue
+        self._photographs([asset for asset in assets if asset.exhibit and not self._stays(asset)])
+
+    def compose(self) -> Draft:
+        """The report's files. Raises ReportError, CaptureError, NeedsRuns."""
+        rendered = report.render(self._report, self._shop.root, self._shop.templates, self._answer)
+        assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
+        contents, kept = self._contents(list(assets.values()))
+        text = rendered.text.encode("utf-8")
+        whole = self._evidence(rendered, kept)
+        place = self._report.assets
+        files = {f"{place}/{name}": content for name, content in contents.items()}
+        files[self._report.path] = text
+        files[f"{place}/{evidence.NAME}"] = whole.to_bytes()
+        gone = [name for name in self._known.files if name not in contents and "/" not in name]
+        return Draft(path=self._report.path, files=files, obsolete=tuple(f"{place}/{name}" for name in gone))
+
+    def _answer(self, call: Call) -> Answer:
+        kept = self._usable.answer(call)
+        if kept is not None and all(self._unchanged(address) for address in kept.runs):
+            assets = tuple(Asset(name=name, digest=self._known.files[name].made_from) for name in kept.assets)
+            return Answer(value=kept.value, runs=kept.runs, assets=assets)
+        missing = [address for address in needed_runs(call, self._report) if not self._result(address)]
+        if missing:
+            raise NeedsRuns(missing)
+        return self._answers.answer(call)
+
+    def _unchanged(self, address: str) -> bool:
+        """Whether evidence speaks of just this run, and it was not executed again now."""
+        plan, before = self._runs.get(address), self._known.runs.get(address)
+        if plan is None or plan.fingerprint is None or before is None or address in self._executed:
+            return False
+        return before.fingerprint.text == plan.fingerprint.text
+
+    def _result(self, address: str) -> Result | None:
+        if address not in self._results:
+            plan = self._runs.get(address)
+            result = self._executed.get(address)
+            if result is None and plan and plan.fingerprint and plan.fresh:
+                result = self._shop.state.find(plan.run, plan.fingerprint.text)
+            if result is None:
+                return None
+            self._results[address] = result
+        return self._results[address]
+
+    # --- pictures and files -------------------------------------------------------------------------------------------
+
+    def _stays(self, asset: Asset) -> bool:
+        """Whether the published file is made from the same and is intact."""
+        kept = self._known.files.get(asset.name)
+        return kept is not None and kept.made_from == asset.digest and self._published(asset.name) is not None
+
+    def _published(self, name: str) -> bytes | None:
+        """The bytes of a published file, if they are what evidence says."""
+        try:
+            content = (self._shop.root / self._report.assets / name).read_bytes()
+        except OSError:
+            return None
+        kept = self._known.files.get(name)
+        return content if kept and kept.sha256 == sha256(content).hexdigest() else None
+
+    def _contents(self, assets: list[Asset]) -> tuple[dict[str, bytes], dict[str, KeptFile]]:
+        """Every file's bytes, and what evidence says of it."""
+        self._photographs([asset for asset in assets if asset.exhibit and not self._stays(asset)], strict=True)
+        contents, kept = {}, {}
+        for asset in sorted(assets, key=lambda asset: asset.name):
+            content, made_from = self._content(asset)
+            contents[asset.name] = content
+            kept[asset.name] = KeptFile(sha256=sha256(content).hexdigest(), made_from=made_from)
+        return contents, kept
+
+    def _content(self, asset: Asset) -> tuple[bytes, str]:
+        published = self._published(asset.name)
+        if published is not None and self._stays(asset):
+            return published, asset.digest
+        if asset.exhibit:
+            content = self._shop.state.picture(asset.exhibit.digest)
+            if content is None:
+                raise CaptureError("a picture is gone from state", where=asset.exhibit.name, remedy="Run again.")
+            if published is not None and decoded_equal(published, content):
+                return published, self._known.files[asset.name].made_from
+            return content, asset.digest
+        if asset.content is not None:
+            return asset.content, asset.digest
+        if asset.source is None:
+            raise CaptureError("a file of the report was changed meanwhile", where=asset.name, remedy="Run again.")
+        return asset.source.read_bytes(), asset.digest
+
+    def _photographs(self, assets: list[Asset], *, strict: bool = False) -> None:
+        """Put the pictures of exhibits into state. `strict`: raise the first failure."""
+        exhibits = [a.exhibit for a in assets if a.exhibit and self._shop.state.picture(a.exhibit.digest) is None]
+        if not exhibits:
+            return
+        for exhibit, photograph in zip(exhibits, self._shop.darkroom.develop(exhibits), strict=True):
+            if isinstance(photograph, Photograph):
+                self._shop.state.keep_picture(exhibit.digest, photograph.png)
+            elif strict:
+                raise photograph
+
+    # --- evidence -----------------------------------------------------------------------------------------------------
+
+    def _evidence(self, rendered: Rendered, files: Mapping[str, KeptFile]) -> Evidence:
+        answers = {
+            key: KeptAnswer(value=answer.value, runs=answer.runs, assets=tuple(asset.name for asset in answer.assets))
+            for key, answer in rendered.answers.items()
+        }
+        runs = {plan.run.address: self._run_evidence(plan, answers, files) for plan in self._plan.runs}
+        text: str | tuple[tuple[str, str], ...] = sha256(rendered.text.encode("utf-8")).hexdigest()
+        if not self._report.template:
+            blocks = inplace.fingerprints(rendered.text)
+            text = tuple((expression, digest) for _, expression, digest in blocks)
+        return Evidence(
+            sources=rendered.sources if self._report.template else {},
+            settings=evidence.settings_of(self._report, self._shop.capture),
+            runs=runs,
+            answers=answers,
+            text=text,
+            files=files,
+        )
+
+    def _run_evidence(
+        self, plan: RunPlan, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]
+    ) -> RunEvidence:
+        assert plan.fingerprint is not None  # a run with a problem is never composed
+        address = plan.run.address
+        before = self._known.runs.get(address)
+        result = self._result(address)
+        if before and before.fingerprint.text == plan.fingerprint.text and self._same_results(address, answers, files):
+            return before
+        if before is None and result is None:
+            raise NeedsRuns([address])
+        made = _made(result) if result else before.made if before else {}
+        return RunEvidence(source=plan.fingerprint.source, machine=plan.fingerprint.machine, made=made)
+
+    def _same_results(self, address: str, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]) -> bool:
+        """Whether all that the report showed of a run, and still shows, is what it was."""
+        return all(
+            answers[key] == before and all(files[name] == self._known.files.get(name) for name in before.assets)
+            for key, before in self._known.answers.items()
+            if address in before.runs and key in answers
+        )
+
+
+def _made(result: Result) -> dict[str, Json]:
+    return {key: result.record.get(key) for key in ("started", "seconds", "commit", "gpu-doc")}

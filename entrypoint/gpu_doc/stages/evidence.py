@@ -1,0 +1,168 @@
+"""`evidence.json`: what each run of a report was made of, and the SHA-256 of every file.
+
+It lies beside the report's pictures. Deleting it is always safe, and a file with a merge conflict counts as deleted.
+It holds every answer that the report was rendered from, so that a template whose prose changed is rendered again
+without running, on a machine without state too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from gpu_doc.model import Call, Capture, Json, Report, Run
+from gpu_doc.stages.fingerprint import Fingerprint
+
+FORMAT = 1
+NAME = "evidence.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvidence:
+    """What a run was made of. `made` is when, how long and from which commit; it is never compared."""
+
+    source: Mapping[str, Json]
+    machine: Mapping[str, Json]
+    made: Mapping[str, Json]
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint as it was then."""
+        return Fingerprint(self.source, self.machine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptAnswer:
+    """What a call gave, from which runs, and which files it needs."""
+
+    value: Json
+    runs: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptFile:
+    """A file beside the report: the SHA-256 of its bytes, and the digest of what it was made from."""
+
+    sha256: str
+    made_from: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that `evidence.json` says."""
+
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The files that the text is made from, path to SHA-256; empty for blocks in place."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    runs: Mapping[str, RunEvidence] = field(default_factory=dict)
+    answers: Mapping[str, KeptAnswer] = field(default_factory=dict)
+    text: str | tuple[tuple[str, str], ...] = ""
+    """SHA-256 of a generated report; for blocks in place, each expression with the SHA-256 of its body."""
+    files: Mapping[str, KeptFile] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """As it is written: sorted by name, a line each, so that a difference in git reads well."""
+        runs = {
+            address: {
+                "fingerprint": run.fingerprint.text,
+                "source": dict(run.source),
+                "machine": dict(run.machine),
+                "made": dict(run.made),
+            }
+            for address, run in self.runs.items()
+        }
+        answers = {
+            key: {"value": kept.value, "runs": list(kept.runs), "assets": list(kept.assets)}
+            for key, kept in self.answers.items()
+        }
+        files = {name: {"sha256": kept.sha256, "made-from": kept.made_from} for name, kept in self.files.items()}
+        text = self.text if isinstance(self.text, str) else [list(block) for block in self.text]
+        whole = {
+            "format": FORMAT,
+            "sources": dict(self.sources),
+            "settings": dict(self.settings),
+            "runs": runs,
+            "answers": answers,
+            "text": text,
+            "files": files,
+        }
+        return (json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def read(path: Path) -> Evidence | None:
+    """The evidence in a file; None where there is none that can be understood."""
+    try:
+        return _parse(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _parse(whole: Json) -> Evidence | None:
+    if whole["format"] != FORMAT:
+        return None
+    text = whole["text"]
+    return Evidence(
+        sources=dict(whole["sources"]),
+        settings=dict(whole["settings"]),
+        runs={
+            address: RunEvidence(source=dict(run["source"]), machine=dict(run["machine"]), made=dict(run["made"]))
+            for address, run in whole["runs"].items()
+        },
+        answers={
+            key: KeptAnswer(value=kept["value"], runs=tuple(kept["runs"]), assets=tuple(kept["assets"]))
+            for key, kept in whole["answers"].items()
+        },
+        text=text if isinstance(text, str) else tuple((str(expression), str(digest)) for expression, digest in text),
+        files={
+            name: KeptFile(sha256=kept["sha256"], made_from=kept["made-from"]) for name, kept in whole["files"].items()
+        },
+    )
+
+
+def path_of(report: Report, root: Path) -> Path:
+    """Where a report's evidence lies."""
+    return root / report.assets / NAME
+
+
+def settings_of(report: Report, capture: Capture) -> dict[str, Json]:
+    """What of the configuration shows in a rendered report without being part of a run."""
+    return {
+        "capture": {"width": capture.width, "scale": capture.scale, "theme": capture.theme},
+        "runs": {run.address: _shown(run) for run in report.runs},
+    }
+
+
+def _shown(run: Run) -> dict[str, Json]:
+    shown = {"image": run.image, "setup": run.setup, "data": [source.path for source in run.data]}
+    return {key: value for key, value in shown.items() if value}
+
+
+def calls_of(evidence: Evidence) -> list[Call]:
+    """The calls whose answers evidence holds."""
+    calls = []
+    for key in evidence.answers:
+        function, args, kwargs = json.loads(key)
+        calls.append(Call(function=function, args=tuple(args), kwargs=kwargs))
+    return calls
+
+
+def missing_files(evidence: Evidence, report: Report, root: Path) -> dict[str, str]:
+    """Files that are gone or are not what evidence says: name to what is wrong."""
+    wrong = {}
+    for name, kept in evidence.files.items():
+        digest = file_digest(root / report.assets / name)
+        if digest != kept.sha256:
+            wrong[name] = "is missing" if digest is None else "was changed"
+    return wrong
+
+
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of a file's bytes; None where there is no such file."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None

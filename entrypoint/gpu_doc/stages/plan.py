@@ -1,0 +1,265 @@
+"""What would run and why. Nothing here changes anything, and nothing heavy is imported while all is fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.errors import GpuDocError, ReportError
+from gpu_doc.model import Call, Capture, Config, Json, Report, Run
+from gpu_doc.stages import differences, evidence, fingerprint, inplace
+from gpu_doc.stages.evidence import Evidence, KeptAnswer
+from gpu_doc.stages.fingerprint import Fingerprint, Surroundings
+from gpu_doc.stages.notebook import source_cells
+from gpu_doc.stages.state import State
+
+_PICTURES = frozenset({"shot", "terminal"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """A run, and why it would be executed; fresh when there is no reason."""
+
+    run: Run
+    fingerprint: Fingerprint | None
+    """None where `problem` is set."""
+    reasons: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    problem: GpuDocError | None = None
+    """Why no fingerprint can be computed: a file that is no notebook, or cannot be read."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it need not be executed."""
+        return not self.reasons
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandEdit:
+    """A generated part that a person changed; `line` is known for blocks in place."""
+
+    path: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}: this block" if self.line else self.path
+        return f"{place} was edited by hand"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportPlan:
+    """A report, its runs, and why it would be rendered."""
+
+    report: Report
+    runs: tuple[RunPlan, ...]
+    reasons: tuple[str, ...] = ()
+    edits: tuple[HandEdit, ...] = ()
+    evidence: Evidence | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether neither it nor a run of it needs anything."""
+        return not self.reasons and all(run.fresh for run in self.runs)
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """What this machine could not judge of any of its runs."""
+        return tuple(dict.fromkeys(item for run in self.runs for item in run.unchecked))
+
+    def to_json(self) -> dict[str, Json]:
+        """As `plan --json` prints it: a stale run is a reason for its report."""
+        stale = [f"run {plan.run.address} is stale" for plan in self.runs if not plan.fresh]
+        reasons = [*self.reasons, *stale]
+        return {"path": self.report.path, "fresh": self.fresh, "reasons": reasons, "unchecked": list(self.unchecked)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All reports, in the configuration's order."""
+
+    reports: tuple[ReportPlan, ...]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether there is nothing to do."""
+        return all(report.fresh for report in self.reports)
+
+    def to_json(self) -> dict[str, Json]:
+        """As `plan --json` prints it."""
+        runs = [
+            {
+                "report": report.report.path,
+                "run": plan.run.address,
+                "fresh": plan.fresh,
+                "reasons": list(plan.reasons),
+                "unchecked": list(plan.unchecked),
+                "fingerprint": plan.fingerprint.text if plan.fingerprint else None,
+            }
+            for report in self.reports
+            for plan in report.runs
+        ]
+        return {"runs": runs, "reports": [report.to_json() for report in self.reports]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planner:
+    """Plans reports.
+
+    `rehearse` gives the calls that a template would make; it is asked only where nothing cheaper tells.
+    """
+
+    root: Path
+    capture: Capture
+    state: State
+    surroundings: Surroundings
+    rehearse: Callable[[Report], Sequence[Call]]
+    needed_runs: Callable[[Call, Report], Sequence[str]]
+
+    def plan(self, config: Config, *, force: bool = False) -> Plan:
+        """What would run; `force`: everything."""
+        return Plan(reports=tuple(self._report(report, force=force) for report in config.reports))
+
+    def _report(self, report: Report, *, force: bool) -> ReportPlan:
+        known = evidence.read(evidence.path_of(report, self.root))
+        runs = [self._run(run, known, force=force) for run in report.runs]
+        reasons, edits = self._text_reasons(report, known)
+        reasons += self._result_reasons(report, known, runs)
+        if reasons or edits or not all(run.fresh for run in runs):
+            runs = self._with_needed(report, known, runs)
+        reasons += [str(edit) for edit in edits]
+        return ReportPlan(report=report, runs=tuple(runs), reasons=tuple(reasons), edits=tuple(edits), evidence=known)
+
+    def _run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
+        try:
+            now = fingerprint.of(run, root=self.root, surroundings=self.surroundings)
+        except GpuDocError as error:
+            return RunPlan(run=run, fingerprint=None, reasons=(str(error),), problem=error)
+        before = known.runs.get(run.address) if known else None
+        reasons: tuple[str, ...] = ("never run, as far as evidence and state tell",)
+        unchecked: tuple[str, ...] = ()
+        if before:
+            verdict = differences.compare(before.fingerprint, now, cell_name=lambda n: self._cell_name(run, n))
+            now, reasons, unchecked = verdict.now, verdict.reasons, verdict.unchecked
+        if force:
+            reasons = reasons or ("forced",)
+        elif reasons and self.state.find(run, now.text):
+            reasons = ()
+        return RunPlan(run=run, fingerprint=now, reasons=reasons, unchecked=unchecked)
+
+    def _cell_name(self, run: Run, number: int) -> str:
+        if not run.notebook:
+            return f"#{number}"
+        cell = source_cells(self.root / run.notebook)[number - 1]
+        name = cell.tags[0] if cell.tags else cell.label
+        return f"#{number} ({name})" if name else f"#{number}"
+
+    def _text_reasons(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:
+        """Why the text would be rendered again: it, its sources or its pictures are not what evidence says."""
+        if known is None:
+            return ["has no evidence yet"], []
+        reasons = [f"{path} changed" for path, digest in known.sources.items() if self._digest(path) != digest]
+        if report.template and report.template not in known.sources:
+            reasons.append(f"its template is now {report.template}")
+        settings = evidence.settings_of(report, self.capture)
+        reasons += [f"{part} settings changed" for part in settings if known.settings.get(part) != settings[part]]
+        wrong = evidence.missing_files(known, report, self.root)
+        reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
+        more, edits = self._generated_text(report, known)
+        return reasons + more, edits
+
+    def _generated_text(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
+        if report.template:
+            digest = self._digest(report.path)
+            if digest is None:
+                return [f"{report.path} is missing"], []
+            return [], [] if digest == known.text else [HandEdit(path=report.path)]
+        try:
+            blocks = inplace.fingerprints((self.root / report.path).read_bytes().decode("utf-8-sig", "replace"))
+        except (ReportError, OSError) as error:
+            return [str(error)], []
+        before = known.text if isinstance(known.text, tuple) else ()
+        if [expression for _, expression, _ in blocks] != [expression for expression, _ in before]:
+            return ["its blocks changed"], []
+        changed = [line for (line, _, digest), (_, earlier) in zip(blocks, before, strict=True) if digest != earlier]
+        return [], [HandEdit(path=report.path, line=line) for line in changed]
+
+    def _result_reasons(self, report: Report, known: Evidence | None, runs: Iterable[RunPlan]) -> list[str]:
+        """Results that state has but the report does not show yet, and runs that the report no longer has."""
+        if known is None:
+            return []
+        news = [
+            f"the result of run {plan.run.address} is in state, not yet in the report"
+            for plan in runs
+            if plan.fresh and plan.fingerprint and not _same(known, plan)
+        ]
+        gone = set(known.runs) - {run.address for run in report.runs}
+        return news + [f"run {address} is no longer configured" for address in sorted(gone)]
+
+    def _with_needed(self, report: Report, known: Evidence | None, runs: list[RunPlan]) -> list[RunPlan]:
+        """Add the runs whose results neither state nor evidence holds, though they are needed to render."""
+        lacking = {
+            plan.run.address
+            for plan in runs
+            if plan.fresh and plan.fingerprint and not self.state.find(plan.run, plan.fingerprint.text)
+        }
+        if not lacking:
+            return runs
+        needed = lacking.intersection(self._unanswered(report, known))
+        reason = ("its result is needed to render the report, and neither state nor evidence holds it",)
+        return [
+            RunPlan(run=plan.run, fingerprint=plan.fingerprint, reasons=reason, unchecked=plan.unchecked)
+            if plan.run.address in needed
+            else plan
+            for plan in runs
+        ]
+
+    def _unanswered(self, report: Report, known: Evidence | None) -> set[str]:
+        """Addresses of runs that a call needs for which evidence has no usable answer."""
+        if known is None:
+            return {run.address for run in report.runs}
+        calls = evidence.calls_of(known)
+        if not self._asks_the_same(report, known):
+            try:
+                calls = list(self.rehearse(report))
+            except GpuDocError:
+                return set()  # it cannot be rendered anyway, and `run` will say why
+        usable = Usable(report, known, self.capture, self.root)
+        return {run for call in calls if usable.answer(call) is None for run in self.needed_runs(call, report)}
+
+    def _asks_the_same(self, report: Report, known: Evidence) -> bool:
+        if report.template:
+            return all(self._digest(path) == digest for path, digest in known.sources.items())
+        reasons, _ = self._generated_text(report, known)
+        return not reasons
+
+    def _digest(self, path: str) -> str | None:
+        return evidence.file_digest(self.root / path)
+
+
+def _same(known: Evidence, plan: RunPlan) -> bool:
+    before = known.runs.get(plan.run.address)
+    return before is not None and plan.fingerprint is not None and before.fingerprint.text == plan.fingerprint.text
+
+
+class Usable:
+    """The answers of evidence that still hold: their files are intact, the settings that they show are the same."""
+
+    def __init__(self, report: Report, known: Evidence, capture: Capture, root: Path) -> None:
+        settings = evidence.settings_of(report, capture)
+        self._known = known
+        self._same_capture = known.settings.get("capture") == settings["capture"]
+        shown = known.settings.get("runs") or {}
+        self._same_runs = {address for address, what in settings["runs"].items() if shown.get(address) == what}
+        self._broken = set(evidence.missing_files(known, report, root))
+
+    def answer(self, call: Call) -> KeptAnswer | None:
+        """The kept answer to a call; None where there is none that can be used."""
+        kept = self._known.answers.get(call.key)
+        if kept is None or not all(name in self._known.files and name not in self._broken for name in kept.assets):
+            return None
+        if call.function in _PICTURES and not self._same_capture:
+            return None
+        if call.function == "environment" and not self._same_runs.issuperset(kept.runs):
+            return None
+        return kept

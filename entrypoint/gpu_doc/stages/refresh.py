@@ -1,0 +1,258 @@
+"""A refresh at work: what is executed, which report is complete, what is written as soon as it is."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from gpu_doc import __version__
+from gpu_doc.console import Console
+from gpu_doc.errors import GpuDocError, MachineError, RunError
+from gpu_doc.model import Answer, Call, Config, Json, Result, Run
+from gpu_doc.outside.template import TemplateWorker
+from gpu_doc.stages import execute, publish
+from gpu_doc.stages.answers import check
+from gpu_doc.stages.capture import Darkroom
+from gpu_doc.stages.compose import Composer, NeedsRuns, Workshop
+from gpu_doc.stages.fingerprint import Surroundings
+from gpu_doc.stages.plan import HandEdit, Planner, ReportPlan, RunPlan, Usable
+from gpu_doc.stages.publish import Draft
+from gpu_doc.stages.report import rehearse, render
+from gpu_doc.stages.state import State
+
+
+class _Work:
+    """One report on its way: what it waits for, and what its template will ask."""
+
+    def __init__(self, plan: ReportPlan) -> None:
+        self.plan = plan
+        self.executed: dict[str, Result] = {}
+        self.waiting = {run.run.address for run in plan.runs if not run.fresh}
+        self.calls: tuple[Call, ...] = ()
+        self.failed = False
+        self.composer: Composer | None = None
+
+
+class Refresh:
+    """Executes the stale runs of reports, and composes and writes each report when its last run has ended."""
+
+    def __init__(
+        self, config: Config, state: State, surroundings: Surroundings, console: Console, commit: str | None
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._surroundings = surroundings
+        self._console = console
+        self._commit = commit
+        self._stack = ExitStack()
+        self.written: dict[str, tuple[str, ...]] = {}
+        self.executed = 0
+        self.errors: list[GpuDocError] = []
+
+    def __enter__(self) -> Refresh:
+        return self
+
+    def open_doors(self, environ: Mapping[str, str], chromium: Callable[[], Path]) -> None:
+        """Make browser and template worker ready; neither starts before it is needed."""
+        self._environ = environ
+        self._darkroom = self._stack.enter_context(Darkroom(chromium, environ=environ))
+        self._templates = self._stack.enter_context(TemplateWorker())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def run(self, plans: Sequence[ReportPlan], *, jobs: int) -> None:
+        """Do all of it."""
+        works = [_Work(plan) for plan in plans]
+        for work in works:
+            self._prepare(work)
+        while todo := [work for work in works if not work.failed and work.plan.report.path not in self.written]:
+            self._round(todo, jobs)
+
+    # --- stages -------------------------------------------------------------------------------------------------------
+
+    def _prepare(self, work: _Work) -> None:
+        """Rehearse the template, so that an address that fits nothing costs no GPU minute."""
+        report = work.plan.report
+        shop = Workshop(
+            root=self._config.root,
+            capture=self._config.capture,
+            state=self._state,
+            darkroom=self._darkroom,
+            templates=self._templates,
+        )
+        work.composer = Composer(work.plan, shop, executed=work.executed)
+        problems = [run.problem for run in work.plan.runs if run.problem]
+        try:
+            rehearsal = rehearse(report, self._config.root, self._templates)
+            for call, line in rehearsal.calls:
+                check(call, report, self._config.root, line=line)
+        except GpuDocError as error:
+            problems.append(error)
+        for problem in problems:
+            self._fail(work, problem)
+        if not work.failed:
+            work.calls = tuple(call for call, _ in rehearsal.calls)
+
+    def _round(self, works: list[_Work], parallel: int) -> None:
+        """Execute what the reports wait for; each is composed when it waits for nothing more."""
+        runs = self._waited_for(works)
+        for work in works:
+            if not work.waiting:
+                self._finish(work)
+        if not runs:
+            return
+        jobs = [self._job(plan) for plan in runs.values()]
+        if any(call.function in ("shot", "terminal") for work in works for call in work.calls):
+            self._darkroom.warm_up()
+        with self._console.progress() as progress:
+            for finished in execute.execute(jobs, parallel=min(parallel, len(jobs)), progress=progress):
+                self._take(finished, works)
+
+    def _waited_for(self, works: list[_Work]) -> dict[str, RunPlan]:
+        """What to execute, by fingerprint: reports that share a run share its result."""
+        return {
+            plan.fingerprint.text: plan
+            for work in works
+            for plan in work.plan.runs
+            if plan.run.address in work.waiting and plan.fingerprint
+        }
+
+    def _job(self, plan: RunPlan) -> execute.Job:
+        run = plan.run
+        assert plan.fingerprint is not None
+        return execute.Job(
+            run=run,
+            fingerprint=plan.fingerprint.text,
+            folder=self._state.scratch_folder(),
+            root=self._config.root,
+            python=self._surroundings.environment.executable,
+            environment=execute.kernel_environment(self._environ, [*run.env, *run.secrets]),
+        )
+
+    def _take(self, finished: execute.Finished, works: list[_Work]) -> None:
+        job = finished.job
+        self.executed += 1
+        waiting = [
+            (work, plan)
+            for work in works
+            for plan in work.plan.runs
+            if plan.run.address in work.waiting and plan.fingerprint and plan.fingerprint.text == job.fingerprint
+        ]
+        if finished.error:
+            self._failed(finished, [work for work, _ in waiting])
+            return
+        record = self._record(finished, waiting[0][1])
+        result = self._state.keep(job.run, job.fingerprint, job.folder, record)
+        for work, plan in waiting:
+            work.executed[plan.run.address] = replace(result, run=plan.run)
+            work.waiting.discard(plan.run.address)
+            self._advance(work, plan.run)
+
+    def _failed(self, finished: execute.Finished, works: list[_Work]) -> None:
+        job, error = finished.job, finished.error
+        assert error is not None
+        kept = self._state.keep_failed(job.run.address, job.folder)
+        if isinstance(error, RunError):
+            left = [kept / name for name in ("executed.ipynb", "terminal.log") if (kept / name).exists()]
+            error.kept = str(left[0]) if left else ""
+        for index, work in enumerate(works):
+            self._fail(work, error, told=index > 0)
+
+    def _advance(self, work: _Work, run: Run) -> None:
+        """A run has ended well: take its pictures while others go on, and finish the report if it was the last."""
+        if work.failed or work.composer is None:
+            return
+        if not work.waiting:
+            self._finish(work)
+            return
+        with suppress(GpuDocError):  # told when the report is composed
+            work.composer.foresee([call for call in work.calls if _speaks_of(call, run)])
+
+    def _finish(self, work: _Work) -> None:
+        if work.failed or work.composer is None:
+            return
+        try:
+            draft = work.composer.compose()
+            self._keep_edits(work.plan, draft)
+            self.written[work.plan.report.path] = publish.write(draft, self._config.root)
+        except NeedsRuns as need:
+            work.waiting.update(need.addresses)
+            names = ", ".join(need.addresses)
+            self._console.note(f"{work.plan.report.path} needs the result of {names}, which is no longer in state")
+        except GpuDocError as error:
+            self._fail(work, error)
+
+    def _keep_edits(self, plan: ReportPlan, draft: Draft) -> None:
+        """What a person wrote into a generated part is about to be rendered over: keep it in state and say where."""
+        if not plan.edits:
+            return
+        path = self._config.root / plan.report.path
+        edited = path.read_bytes()
+        kept = self._state.keep_edited(plan.report.path, edited)
+        line = plan.edits[0].line or first_difference(edited, draft.files[plan.report.path])
+        edit = HandEdit(path=plan.report.path, line=line)
+        where = plan.report.template or "the text outside the markers"
+        self._console.warn(f"{edit}; it is rendered again. Your version is kept in {kept}; edit {where} instead.")
+
+    def _fail(self, work: _Work, error: GpuDocError, *, told: bool = False) -> None:
+        work.failed = True
+        if not told:
+            self.errors.append(error)
+            self._console.error(error)
+        self._console.note(f"{work.plan.report.path} stays as it was.")
+
+    def _record(self, finished: execute.Finished, plan: RunPlan) -> dict[str, Json]:
+        assert plan.fingerprint is not None
+        machine = dict(plan.fingerprint.machine)
+        packages = machine.get("packages") or {}
+        if "python" in packages:
+            machine["packages"] = {**packages, "python": self._surroundings.environment.version}
+        machine["system"] = f"{platform.system()} {platform.machine()}"
+        return {
+            "started": finished.started,
+            "seconds": round(finished.seconds, 2),
+            "commit": self._commit,
+            "gpu-doc": __version__,
+            "machine": machine,
+        }
+
+
+def _speaks_of(call: Call, run: Run) -> bool:
+    return any(isinstance(arg, str) and arg.partition("/")[0] == run.address for arg in call.args)
+
+
+def first_difference(before: bytes, after: bytes) -> int:
+    """The first line, from 1, in which two texts differ."""
+    old, new = before.splitlines(), after.splitlines()
+    pairs = enumerate(zip(old, new, strict=False), start=1)
+    return next((number for number, (a, b) in pairs if a != b), min(len(old), len(new)) + 1)
+
+
+def first_edited_line(plan: ReportPlan, planner: Planner) -> int | None:
+    """The first line of a generated report that differs from what evidence renders; None if it can't be rendered so."""
+    if plan.edits and plan.edits[0].line:
+        return plan.edits[0].line
+    known = plan.evidence
+    if known is None or not plan.report.template:
+        return None
+    usable = Usable(plan.report, known, planner.capture, planner.root)
+
+    def answer(call: Call) -> Answer:
+        kept = usable.answer(call)
+        if kept is None:
+            raise MachineError("evidence has no answer")
+        return Answer(value=kept.value)
+
+    try:
+        with TemplateWorker() as templates:
+            text = render(plan.report, planner.root, templates, answer).text
+        return first_difference((planner.root / plan.report.path).read_bytes(), text.encode())
+    except (GpuDocError, OSError):
+        return None
