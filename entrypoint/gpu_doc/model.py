@@ -148,6 +148,8 @@ class Config:
     reports: tuple[Report, ...] = ()
     capture: Capture = Capture()
     publish: Publish = Publish()
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+    """Where keys stand, for messages: (report, run's name, key), (report, "expect") or ("capture", key)."""
 
 
 # --- execution -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,183 @@
+"""Makes the model's values of what the schema read: merging, and the checks that need several keys or the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from gpu_doc.config.matrix import points, trouble
+from gpu_doc.config.schema import DEFAULTS, MAX_POINTS
+from gpu_doc.config.shapes import Section, Values
+from gpu_doc.config.yaml12 import Node, Problems
+from gpu_doc.model import Capture, Config, DataSource, GpuRequirement, Limits, Publish, Report, Retries, Run
+
+_MERGED = frozenset(key for key, spec in DEFAULTS.keys.items() if isinstance(spec.kind, Section))
+"""The keys that merge key by key; others replace."""
+
+
+class Assembly:
+    """One configuration being put together; what is wrong is added to `problems`."""
+
+    def __init__(self, path: Path, root: Path, problems: Problems) -> None:
+        self.path = path
+        self.root = root
+        self.problems = problems
+        self.lines: dict[tuple[str, ...], int] = {}
+        self.files: dict[str, bool] = {}
+
+    def config(self, values: Values) -> Config:
+        """Put the whole together."""
+        reports = [report for report in values.get("reports", ()) if "path" in report]
+        self.check_paths(reports)
+        defaults = values.get("defaults", Values(values.node))
+        sections = {name: values.get(name, {}) for name in ("capture", "publish")}
+        for name, section in sections.items():
+            self.lines |= {(name, key): section.line(key) for key in section}
+        return Config(
+            path=self.path,
+            root=self.root,
+            reports=tuple(self.report(report, defaults) for report in reports),
+            capture=Capture(**_fields(sections["capture"])),
+            publish=Publish(**_fields(sections["publish"])),
+            lines=self.lines,
+        )
+
+    def report(self, values: Values, defaults: Values) -> Report:
+        """Put one report together."""
+        path, template = values["path"], values.get("template")
+        if template is not None:
+            self.need_file(template, values.place("template"))
+        elif not values.has("template"):
+            self.need_file(
+                path, values.place("path"), " (it has no `template`, so that its marked blocks are refreshed)"
+            )
+        runs = values.get("runs", {})
+        made = [run for name in runs for run in self.runs(path, name, runs, (defaults, values, runs[name]))]
+        expect = values.get("expect", {})
+        self.check_claims(expect, {run.address for run in made}, set(runs.written()) if runs else set())
+        self.lines |= {(path, "expect"): values.line("expect")} if expect else {}
+        return Report(path=path, line=values.node.line, template=template, runs=tuple(made), expect=dict(expect))
+
+    def runs(self, report: str, name: str, all_runs: Values, levels: tuple[Values, ...]) -> Iterator[Run]:
+        """Give the runs of one entry: one, or one for each point of its matrix."""
+        run = levels[-1]
+        key = all_runs.key(name)
+        if not self.check_run(name, run, key):
+            return
+        for level in levels:
+            self.lines |= {(report, name, k): level.line(k) for k in level if k in DEFAULTS.keys}
+        shared = {
+            **_settings(merge(levels)),
+            "report": report,
+            "name": name,
+            "line": key.line,
+            "notebook": run.get("notebook"),
+            "command": run.get("command"),
+        }
+        for address, written, chosen in points(name, run.get("matrix", {})):
+            parameters = {**run.get("parameters", {}), **chosen}
+            yield Run(address=address, point=written, parameters=parameters, **shared)
+
+    def check_run(self, name: str, run: Values, key: Node) -> bool:
+        """Say whether a run can be made of what is written, and note why not."""
+        before = len(self.problems)
+        has = [kind for kind in ("notebook", "command") if run.has(kind)]
+        if len(has) != 1:
+            wrong = "has both `notebook` and `command`; give one of them" if has else "needs `notebook` or `command`"
+            self.problems.append(key.problem(f"the run `{name}` {wrong}"))
+        for word in ("parameters", "matrix"):
+            if has == ["command"] and run.get(word):
+                problem = f"`{word}` is for notebooks; write a command's values into `command`"
+                self.problems.append(run.key(word).problem(problem))
+        if "notebook" in run:
+            self.need_file(run["notebook"], run.place("notebook"))
+        self.check_matrix(run)
+        return len(self.problems) == before and bool(run.get("notebook") or run.get("command"))
+
+    def check_matrix(self, run: Values) -> None:
+        """Values must fit into addresses, and stand in one place; there may not be too many."""
+        matrix = run.get("matrix", {})
+        for name, values in matrix.items():
+            self.problems += [value.problem(f"`{name}`: {why}") for value, why in trouble(values)]
+            if name in run.get("parameters", {}):
+                problem = f"`{name}` stands in `parameters` too; give it in one place"
+                self.problems.append(matrix.key(name).problem(problem))
+        count = prod(len(values) for values in matrix.values())
+        if count > MAX_POINTS:
+            problem = f"a matrix of {count:,} runs is too large; {MAX_POINTS:,} is the most"
+            self.problems.append(run.key("matrix").problem(problem))
+
+    def check_paths(self, reports: list[Values]) -> None:
+        """No report may be another's source, or share its file or its folder of pictures."""
+        seen: dict[str, str] = {}
+        sources = {report.get("template") for report in reports}
+        sources |= {run.get("notebook") for report in reports for run in report.get("runs", {}).values()}
+        for report in reports:
+            path, node = report["path"], report.place("path")
+            first = seen.setdefault(path.rpartition(".")[0], path)
+            if first is not path:
+                same = "is written by two reports" if first == path else f"shares its pictures' folder with `{first}`"
+                self.problems.append(node.problem(f"`{path}` {same}"))
+            if path in sources:
+                self.problems.append(node.problem(f"`{path}` is a template or notebook too, and would be overwritten"))
+
+    def check_claims(self, expect: Mapping[str, str], addresses: set[str], names: set[str]) -> None:
+        """A claim must be about a run of its report."""
+        known = addresses | names | {f"{name}[*]" for name in names}
+        for address in expect:
+            run = address.partition("]/")[0] + "]" if "]/" in address else address.partition("/")[0]
+            if run not in known:
+                from gpu_doc.config.suggest import nearest  # only a mistake pays for it
+
+                hint = f"; did you mean `{near}`?" if (near := nearest(run, known)) else ""
+                assert isinstance(expect, Values)
+                self.problems.append(expect.key(address).problem(f"`{address}`: this report has no run `{run}`{hint}"))
+
+    def need_file(self, path: str, node: Node, why: str = "") -> None:
+        """A file must be there."""
+        if path not in self.files:
+            self.files[path] = (self.root / path).is_file()
+        if not self.files[path]:
+            from gpu_doc.config.suggest import near_files  # only a mistake pays for it
+
+            self.problems.append(node.problem(f"there is no file `{path}`{why}{near_files(self.root, path)}"))
+
+
+def merge(levels: tuple[Values, ...]) -> dict[str, Any]:
+    """Lay run over report over defaults, for the keys that may stand at each of these levels."""
+    merged: dict[str, Any] = {}
+    for level in levels:
+        for key, value in level.items():
+            if key in _MERGED:
+                merged[key] = _over(merged.get(key, {}), value)
+            elif key in DEFAULTS.keys:
+                merged[key] = value
+    return merged
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    nested = {k: _over(below.get(k, {}), v) for k, v in above.items() if isinstance(v, Values)}
+    return {**below, **above, **nested}
+
+
+def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell keys as the model does."""
+    return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+def _settings(merged: dict[str, Any]) -> dict[str, Any]:
+    """Give the fields of a Run that defaults, report and run decide together."""
+    limits = merged.pop("limits", {})
+    requires = merged.pop("requires", {})
+    settings = _fields(merged)
+    settings["limits"] = Limits(written=frozenset(limits), **_fields(limits))
+    settings["requires"] = GpuRequirement(**requires["gpu"]) if "gpu" in requires else None
+    settings["retries"] = Retries(**merged.get("retries", {}))
+    settings["data"] = tuple(
+        DataSource(**source) if isinstance(source, Values) else DataSource(path=source)
+        for source in merged.get("data", ())
+    )
+    settings["caches"] = dict(merged.get("caches", {}))
+    return settings

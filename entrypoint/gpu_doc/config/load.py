@@ -1,0 +1,70 @@
+"""Reads gpu-doc.yml: merges what is written per defaults, report and run, and reports every problem at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gpu_doc.config.assemble import Assembly
+from gpu_doc.config.schema import ROOT
+from gpu_doc.config.shapes import Values
+from gpu_doc.config.yaml12 import Problem, Problems, parse
+from gpu_doc.errors import ConfigError
+from gpu_doc.model import Config
+
+PLACES = ("gpu-doc.yml", ".github/gpu-doc.yml")
+
+
+def find(start: Path) -> Path | None:
+    """Find the configuration in `start` or above it, up to the repository's root; without git only in `start`."""
+    start = start.absolute()
+    above = [start, *start.parents]
+    top = next((index for index, folder in enumerate(above) if (folder / ".git").exists()), 0)
+    candidates = (folder / place for folder in above[: top + 1] for place in PLACES)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def load(path: Path) -> Config:
+    """Read, merge and check the configuration.
+
+    Raises ConfigError, whose `details` have one line per problem: `gpu-doc.yml:12:5: ...`.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, and root be another folder
+    root = path.parent.parent if path.parent.name == ".github" else path.parent
+    name = path.relative_to(root).as_posix()
+    problems: Problems = []
+    text = _text(path, name, problems)
+    tree = None if problems else parse(text, problems)
+    if tree is None and not problems:
+        problems.append(Problem(1, 1, "the file is empty; in an empty folder, `gpu-doc init` writes one to start from"))
+    values = ROOT.read(tree, "", problems) if tree else None
+    config = Assembly(path, root, problems).config(values) if isinstance(values, Values) else None
+    if problems or config is None:
+        raise _refusal(name, problems)
+    return config
+
+
+def _text(path: Path, name: str, problems: Problems) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"cannot read {name}: {reason}", where=name, remedy="`gpu-doc init` writes one.") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        column = len(before) - before.rfind(b"\n")
+        problems.append(Problem(before.count(b"\n") + 1, column, "not text in UTF-8"))
+        return ""
+
+
+def _refusal(name: str, problems: Problems) -> ConfigError:
+    ordered = sorted(dict.fromkeys(problems))
+    count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
+    return ConfigError(
+        f"{count} in {name}",
+        where=f"{name}:{ordered[0].line}",
+        remedy="Correct the lines below; docs/reference.md lists every key.",
+        details="\n".join(f"{name}:{line}:{column}: {text}" for line, column, text in ordered),
+    )

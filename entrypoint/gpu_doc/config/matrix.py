@@ -1,0 +1,45 @@
+"""A matrix and its points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+from gpu_doc.config.yaml12 import Scalar
+from gpu_doc.model import Scalar as Value
+
+Matrix = Mapping[str, Sequence[Scalar]]
+
+
+def points(name: str, matrix: Matrix) -> Iterator[tuple[str, dict[str, str], dict[str, Value]]]:
+    """Give each point's address, values as written, and values, the last key changing fastest.
+
+    Without a matrix there is one point, addressed by the run's name alone.
+    """
+    if not matrix:
+        yield name, {}, {}
+        return
+    for combination in product(*matrix.values()):
+        written = {key: as_written(value) for key, value in zip(matrix, combination, strict=True)}
+        address = ",".join(f"{key}={text}" for key, text in written.items())
+        yield f"{name}[{address}]", written, {k: v.value for k, v in zip(matrix, combination, strict=True)}
+
+
+def as_written(value: Scalar) -> str:
+    """Give the text by which an address names a value: `1e-4` stays `1e-4`, and nothing at all is `null`."""
+    return value.text or ("null" if value.value is None else "")
+
+
+def trouble(values: Sequence[Scalar]) -> Iterator[tuple[Scalar, str]]:
+    """Find the values of one key that no address could name, or that two of them share."""
+    seen = set()
+    for value in values:
+        text = as_written(value)
+        if text in seen:
+            yield value, f"`{text}` stands twice, so that an address would fit two runs"
+        elif text != text.strip() or any(c in "[],\"'`<>\\" or not c.isprintable() for c in text):
+            yield (
+                value,
+                f"`{text}` cannot be part of an address: no spaces around it, no quotes, and none of [ ] , < > \\",
+            )
+        seen.add(text)

@@ -1,0 +1,62 @@
+"""What a person may have meant: near keys, keys of another section, near files. Loaded only once something is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from gpu_doc.config.kinds import either
+from gpu_doc.config.schema import sections
+
+if TYPE_CHECKING:
+    from gpu_doc.config.shapes import Section
+
+_LOOK_AT = 5000
+"""Files looked at in search of a near one: enough for most repositories, and never slow."""
+
+
+def unknown_key(key: str, section: Section) -> str:
+    """Say that `section` has no such key, and which one was meant, or where it belongs."""
+    start = f"unknown key `{key}`"
+    hyphened = key.replace("_", "-").lower()
+    if hyphened in section.keys:
+        return f"{start}; did you mean `{hyphened}`?"
+    if home := _homes(key, section):
+        return f"{start}; it belongs in {home}"
+    if near := nearest(hyphened, section.keys):
+        return f"{start}; did you mean `{near}`?"
+    if near := nearest(hyphened, {other for part in sections() for other in part.keys}):
+        return f"{start}; did you mean `{near}`, which belongs in {_homes(near, section)}?"
+    return f"{start}; {section.title} may have {', '.join(f'`{known}`' for known in section.keys)}"
+
+
+def _homes(key: str, asking: Section) -> str:
+    homes = [part.title for part in sections() if key in part.own and part is not asking]
+    return either(homes) if homes else ""
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """Give the word that is nearest in spelling, if one is near."""
+    return next(iter(get_close_matches(word, sorted(words), n=1, cutoff=0.6)), None)
+
+
+def near_files(root: Path, path: str) -> str:
+    """Say which files of `root` may have been meant by `path`, which does not exist; nothing where none is near."""
+    wanted = PurePosixPath(path)
+    suffix = wanted.suffix.lower()
+    files = [file for file in islice(_files(root), _LOOK_AT) if PurePosixPath(file).suffix.lower() == suffix]
+    names = {PurePosixPath(file).name.lower() for file in files}
+    close = get_close_matches(wanted.name.lower(), sorted(names), n=3, cutoff=0.6)
+    best = [file for name in close for file in files if PurePosixPath(file).name.lower() == name][:3]
+    return f"; did you mean {either([f'`{file}`' for file in best])}?" if best else ""
+
+
+def _files(root: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in {"node_modules", "__pycache__"})
+        for name in sorted(names):
+            yield Path(folder, name).relative_to(root).as_posix()

@@ -1,0 +1,246 @@
+"""YAML with the scalars of version 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema), and with places.
+
+PyYAML's own loaders follow YAML 1.1, where `1e-4` is text, `on` is true and `12:30` is 750. Only its parser serves
+here: it knows no types, and this module gives them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple, TypeAlias
+
+from yaml import ScalarNode, SequenceNode, YAMLError
+
+from gpu_doc.model import Json
+from gpu_doc.model import Scalar as Value
+
+try:
+    from yaml import CBaseLoader as _Loader
+except ImportError:  # PyYAML was built without libyaml: the same, but ten times slower
+    from yaml import BaseLoader as _Loader  # type: ignore[assignment]  # another class with the same methods
+
+MAX_NODES = 100_000
+MAX_DEPTH = 60
+"""What a file may hold with its aliases expanded, so that a few lines of them cannot fill the memory."""
+
+
+class Problem(NamedTuple):
+    """What is wrong, and where; line and column count from 1."""
+
+    line: int
+    column: int
+    text: str
+
+
+Problems: TypeAlias = list[Problem]
+
+
+class Node:
+    """A value of the file and where it starts; line and column count from 1."""
+
+    __slots__ = ("column", "line")
+
+    def __init__(self, line: int, column: int) -> None:
+        self.line = line
+        self.column = column
+
+    def problem(self, text: str) -> Problem:
+        """Something is wrong here."""
+        return Problem(self.line, self.column, text)
+
+
+class Scalar(Node):
+    """A single value; `text` is how it was written, without quotes."""
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, line: int, column: int, value: Value, text: str) -> None:
+        super().__init__(line, column)
+        self.value = value
+        self.text = text
+
+
+class Items(Node):
+    """A sequence."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, line: int, column: int, items: list[Tree]) -> None:
+        super().__init__(line, column)
+        self.items = items
+
+
+class Entries(Node):
+    """A mapping; keys are text as written, and `keys` says where each one stands."""
+
+    __slots__ = ("entries", "keys")
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.entries: dict[str, Tree] = {}
+        self.keys: dict[str, Scalar] = {}
+
+
+Tree: TypeAlias = Scalar | Items | Entries
+
+
+def parse(text: str, problems: Problems) -> Tree | None:
+    """Read one document; None where it is empty or, with the reason in `problems`, cannot be read at all."""
+    try:
+        raw = _Composer(text).get_single_node()
+        return None if raw is None else _Reader(problems).tree(raw, depth=0)
+    except _TooLargeError as error:
+        problems.append(_at(error.args[0], "too many values, or nested too deeply, once aliases are followed"))
+    except YAMLError as error:
+        problems.append(_syntax_problem(error, text))
+    except RecursionError:
+        problems.append(Problem(1, 1, "nested too deeply"))
+    return None
+
+
+def plain(tree: Tree) -> Json:
+    """Give the value without places, as `json.loads` would."""
+    if isinstance(tree, Scalar):
+        return tree.value
+    if isinstance(tree, Items):
+        return [plain(item) for item in tree.items]
+    return {key: plain(value) for key, value in tree.entries.items()}
+
+
+_WORDS: dict[str, Value] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_NUMBER = re.compile(
+    r"([-+]?[0-9]+)|0o([0-7]+)|0x([0-9a-fA-F]+)|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+)
+_BASES = {1: 10, 2: 8, 3: 16}
+
+
+def scalar(text: str) -> Value:
+    """Give the value of an unquoted scalar.
+
+    Raises ValueError for an integer of more digits than Python converts (some thousands).
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "+-.0123456789" or not (match := _NUMBER.fullmatch(text)):
+        return text
+    return int(match[match.lastindex], _BASES[match.lastindex]) if match.lastindex else float(text)
+
+
+_TAGS: dict[str, tuple[type, ...]] = {
+    "tag:yaml.org,2002:str": (str,),
+    "tag:yaml.org,2002:int": (int,),
+    "tag:yaml.org,2002:float": (float, int),
+    "tag:yaml.org,2002:bool": (bool,),
+    "tag:yaml.org,2002:null": (type(None),),
+    "tag:yaml.org,2002:seq": (list,),
+    "tag:yaml.org,2002:map": (dict,),
+}
+
+
+class _Composer(_Loader):
+    """The parser without types: a node's tag is what was written, or None."""
+
+    def resolve(self, *_: object) -> None: ...
+
+    def descend_resolver(self, *_: object) -> None: ...
+
+    def ascend_resolver(self) -> None: ...
+
+
+class _TooLargeError(Exception):
+    """Its argument is the node that was one too many."""
+
+
+class _Reader:
+    """Turns the parser's nodes into ours, following aliases, and notes what is not allowed."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+        self.left = MAX_NODES
+
+    def tree(self, raw: Any, depth: int) -> Tree:
+        self.left -= 1
+        if self.left < 0 or depth > MAX_DEPTH:
+            raise _TooLargeError(raw)
+        if isinstance(raw, ScalarNode):
+            return self.scalar(raw)
+        self.check_tag(raw, [] if isinstance(raw, SequenceNode) else {})
+        mark = raw.start_mark
+        if isinstance(raw, SequenceNode):
+            return Items(mark.line + 1, mark.column + 1, [self.tree(item, depth + 1) for item in raw.value])
+        return self.entries(raw, depth)
+
+    def scalar(self, raw: Any) -> Scalar:
+        text, value, mark = raw.value, raw.value, raw.start_mark
+        if not raw.style and raw.tag != "tag:yaml.org,2002:str":
+            try:
+                value = scalar(text)
+            except ValueError:
+                self.problems.append(_at(raw, f"a number of {len(text)} digits is too long"))
+        self.check_tag(raw, value)
+        return Scalar(mark.line + 1, mark.column + 1, value, text)
+
+    def check_tag(self, raw: Any, value: object) -> None:
+        if raw.tag and type(value) not in _TAGS.get(raw.tag, ()):
+            tag = raw.tag.replace("tag:yaml.org,2002:", "!!")
+            self.problems.append(_at(raw, f"the tag `{tag}` is not allowed here; write the value without it"))
+
+    def entries(self, raw: Any, depth: int) -> Entries:
+        node = Entries(raw.start_mark.line + 1, raw.start_mark.column + 1)
+        merged = []
+        for raw_key, raw_value in raw.value:
+            value = self.tree(raw_value, depth + 1)
+            if not isinstance(raw_key, ScalarNode):
+                self.problems.append(_at(raw_key, "a key must be a single word or a text"))
+                continue
+            key = self.scalar(raw_key)
+            if key.text == "<<" and not raw_key.style:
+                merged.append(value)
+            elif key.text in node.keys:
+                first = node.keys[key.text].line
+                self.problems.append(key.problem(f"the key `{key.text}` is written twice, first in line {first}"))
+            else:
+                node.keys[key.text], node.entries[key.text] = key, value
+        for value in merged:
+            self.merge(node, value)
+        return node
+
+    def merge(self, node: Entries, source: Tree) -> None:
+        """Fill in what `<<: *alias` or `<<: [*one, *two]` brings: what is written, and what came first, wins."""
+        for part in source.items if isinstance(source, Items) else [source]:
+            if not isinstance(part, Entries):
+                self.problems.append(part.problem("`<<` takes a mapping or a list of mappings"))
+                continue
+            for key, value in part.entries.items():
+                if key not in node.entries:
+                    node.keys[key], node.entries[key] = part.keys[key], value
+
+
+def _at(raw: Any, text: str) -> Problem:
+    return Problem(raw.start_mark.line + 1, raw.start_mark.column + 1, text)
+
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _syntax_problem(error: YAMLError, text: str) -> Problem:
+    """Say what the parser said, with a hint where a tab is to blame."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        found = _FORBIDDEN.search(text)
+        before = text[: found.start()] if found else ""
+        code = f" U+{ord(found[0]):04X}" if found else ""
+        return Problem(before.count("\n") + 1, len(before) - before.rfind("\n"), f"a control character{code}, not text")
+    words = " ".join(str(part) for part in (getattr(error, "problem", None), getattr(error, "context", None)) if part)
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        words = "the line is indented with a tab, and YAML allows only spaces"
+    return Problem(mark.line + 1, mark.column + 1, f"not valid YAML: {words}")
