@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from gpu_doc.errors import NotebookFileError, ReportError
 from gpu_doc.model import Json
@@ -82,8 +83,8 @@ def source_cells(path: Path) -> list[SourceCell]:
 
 
 def executed_cells(path: Path) -> list[ExecutedCell]:
-    """The code cells of an executed notebook with their outputs. Raises NotebookFileError."""
-    cells = _code_cells(read(path), lasting_ids=True)
+    """The code cells of an executed notebook with their outputs, read anew. Raises NotebookFileError."""
+    cells = _code_cells(_load(path), lasting_ids=True)
     return [ExecutedCell(*fields, outputs=tuple(cell.get("outputs") or ())) for fields, cell in cells]
 
 
@@ -97,19 +98,21 @@ def notebook_language(path: Path) -> str:
     return _language(read(path))
 
 
-def find_cell(cells: Sequence[SourceCell], name: str, notebook: str) -> int:
-    """Give the index of the cell that a tag, id, label or number names; `notebook` is its path for messages.
+Cell = TypeVar("Cell", bound=SourceCell)
+
+
+def find_cell(cells: Sequence[Cell], name: str, notebook: str) -> Cell:
+    """Give the cell that a tag, id, label or number names; `notebook` is its path for messages.
 
     Raises ReportError, with the names there are, if the name fits no cell or more than one.
     """
-    found = [index for index, cell in enumerate(cells) if name in cell.names]
+    found = [cell for cell in cells if name in cell.names]
     if len(found) == 1:
         return found[0]
     if found:
-        places = ", ".join(f"#{cells[index].number}" for index in found)
         raise ReportError(
-            f"`{name}` fits {len(found)} cells of {notebook}: {places}",
-            remedy=f"Give the one you mean a tag of its own, or write its number: #{cells[found[0]].number}.",
+            f"`{name}` fits {len(found)} cells of {notebook}: {', '.join(f'#{cell.number}' for cell in found)}",
+            remedy=f"Give the one you mean a tag of its own, or write its number: #{found[0].number}.",
         )
     raise missing_cell(cells, name, notebook)
 
@@ -132,19 +135,26 @@ def missing_cell(cells: Sequence[SourceCell], name: str, notebook: str, *, value
 
 
 def read(path: Path) -> Mapping[str, Json]:
-    """A notebook as nbformat has it, whatever its file format. Raises NotebookFileError."""
+    """A notebook as nbformat has it, whatever its file format; the last few are kept. Raises NotebookFileError."""
     try:
         stat = path.stat()
-        return _read(path, stat.st_mtime_ns, stat.st_size)
+    except OSError:
+        return _load(path)
+    return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _mtime: int, _size: int) -> Mapping[str, Json]:
+    return _load(path)
+
+
+def _load(path: Path) -> Mapping[str, Json]:
+    try:
+        content = path.read_bytes()
     except OSError as error:
         raise NotebookFileError(
             f"cannot be read: {error.strerror}", where=str(path), remedy="Check the path."
         ) from error
-
-
-@lru_cache(maxsize=4)
-def _read(path: Path, _mtime: int, _size: int) -> Mapping[str, Json]:
-    content = path.read_bytes()
     return _from_json(content, path) if path.suffix == ".ipynb" else _from_text(content, path)
 
 
@@ -184,7 +194,7 @@ def _from_text(content: bytes, path: Path) -> Mapping[str, Json]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise NotebookFileError("this file is not UTF-8", where=f"{path}:{line}", remedy="Save it as UTF-8.") from error
-    except Exception as error:  # noqa: BLE001 - jupytext documents no errors, its header is parsed as YAML
+    except Exception as error:  # jupytext documents no errors, and parses the header as YAML
         why = " ".join(str(error).split())[:200]
         raise NotebookFileError(
             f"jupytext cannot read this: {why}", where=f"{path}:1", remedy="Check its header."
