@@ -47,7 +47,7 @@ class PythonEnvironment:
 
     def has(self, module: str) -> bool:
         """Whether a top-level module or package can be imported."""
-        return any(module in folder.modules for folder in self._folders)
+        return any(folder.has(module) for folder in self._folders)
 
     def package_version(self, module: str) -> tuple[str, str] | None:
         """The distribution that an import name comes from, and its version; None where it cannot be imported.
@@ -55,7 +55,7 @@ class PythonEnvironment:
         A module without metadata (a file put there by hand) has the version "unknown".
         """
         for folder in self._folders:
-            if module in folder.modules:
+            if folder.has(module):
                 return folder.distribution_of(module)
         return None
 
@@ -72,13 +72,14 @@ class _Folder:
     def __init__(self, path: str, entries: Iterable[str]) -> None:
         self._path = Path(path)
         self._metadata: dict[str, tuple[str, str]] = {}
-        modules = set()
+        self._modules: set[str] = set()
         for entry in entries:
             if match := _METADATA.fullmatch(entry):
                 self._metadata[_normal(match["name"])] = (entry, match["version"])
-            else:
-                modules.add(entry.partition(".")[0])
-        self.modules = frozenset(modules)
+            elif entry.endswith((".py", ".so", ".pyc")):
+                self._modules.add(entry.partition(".")[0])
+            elif "." not in entry:
+                self._modules.add(entry + "/")
 
     @classmethod
     def read(cls, path: str) -> _Folder:
@@ -86,6 +87,10 @@ class _Folder:
             return cls(path, os.listdir(path))  # noqa: PTH208 - Path.iterdir makes an object for each of 1,000 names
         except OSError:  # not there, or a zip file: nothing that we can tell the version of
             return cls(path, ())
+
+    def has(self, module: str) -> bool:
+        # A script in a folder of programs has no suffix either, so what looks like a package must be a folder.
+        return module in self._modules or (f"{module}/" in self._modules and (self._path / module).is_dir())
 
     def distribution_of(self, module: str) -> tuple[str, str]:
         for guess in (_normal(module), _USUAL_NAMES.get(module, "")):

@@ -98,7 +98,7 @@ def _ascend(folder: Path, level: int) -> Path:
 def _module_files(dotted: str, places: list[Path]) -> list[Path]:
     """The files that importing `a.b.c` reads from the first place that has `a`.
 
-    These are `a/__init__.py`, `a/b.py` or `a/b/__init__.py`, and so on. A last part that is no file is a name inside the module before it.
+    These are `a/__init__.py`, `a/b.py` or `a/b/__init__.py`, and so on.
     """
     parts = dotted.split(".") if dotted else []
     for place in places:

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gpu_doc.errors import MachineError, PublishError
+from gpu_doc.stages import publish
+from gpu_doc.stages.publish import Draft, write
+
+
+def everything(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+DRAFT = Draft(path="docs/a.md", files={"docs/a.assets/p.png": b"png", "docs/a.md": b"text", "docs/a.assets/e": b"{}"})
+
+
+def test_a_draft_is_written_whole_and_the_second_time_nothing_changes(tmp_path: Path) -> None:
+    assert write(DRAFT, tmp_path) == tuple(DRAFT.files)
+    assert everything(tmp_path) == DRAFT.files
+    before = (tmp_path / "docs/a.md").stat().st_mtime_ns
+    assert write(DRAFT, tmp_path) == ()
+    assert (tmp_path / "docs/a.md").stat().st_mtime_ns == before
+
+
+def test_obsolete_files_go(tmp_path: Path) -> None:
+    write(DRAFT, tmp_path)
+    draft = Draft(path="docs/a.md", files={"docs/a.md": b"new"}, obsolete=("docs/a.assets/p.png",))
+    assert write(draft, tmp_path) == ("docs/a.md", "docs/a.assets/p.png")
+    assert not (tmp_path / "docs/a.assets/p.png").exists()
+
+
+def test_a_full_disk_leaves_everything_to_the_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.md").write_bytes(b"good")
+    real = publish._write
+
+    def full(path: Path, content: bytes, **keywords: Any) -> None:
+        if "a.md" in path.name:
+            path.write_bytes(b"ha")
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        real(path, content, **keywords)
+
+    monkeypatch.setattr(publish, "_write", full)
+    with pytest.raises(MachineError, match="the disk is full"):
+        write(DRAFT, tmp_path)
+    assert everything(tmp_path) == {"docs/a.md": b"good"}
+    assert [path.name for path in (tmp_path / "docs").iterdir()] == ["a.md"]
+
+
+def test_a_link_out_of_the_project_is_refused(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    (root / "docs").symlink_to(outside)
+    with pytest.raises(PublishError, match="leads out of the project"):
+        write(DRAFT, root)
+    assert everything(outside) == {}
+
+
+def test_a_link_inside_the_project_is_followed_and_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "real.md").write_bytes(b"old")
+    (tmp_path / "docs/a.md").symlink_to("../real.md")
+    write(DRAFT, tmp_path)
+    assert (tmp_path / "docs/a.md").is_symlink()
+    assert (tmp_path / "real.md").read_bytes() == b"text"
+
+
+def test_the_mode_of_a_file_stays(tmp_path: Path) -> None:
+    write(DRAFT, tmp_path)
+    (tmp_path / "docs/a.md").chmod(0o640)
+    write(Draft(path="docs/a.md", files={"docs/a.md": b"new"}), tmp_path)
+    assert (tmp_path / "docs/a.md").stat().st_mode & 0o777 == 0o640
