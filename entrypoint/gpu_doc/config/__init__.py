@@ -3,4 +3,11 @@
 from gpu_doc.config.load import find, load
 from gpu_doc.config.schema import json_schema
 
-__all__ = ["find", "json_schema", "load"]
+__all__ = ["find", "json_schema", "load", "reference_tables"]
+
+
+def reference_tables() -> str:
+    """Give the tables of docs/reference.md."""
+    from gpu_doc.config.tables import tables  # only the documentation needs it
+
+    return tables()

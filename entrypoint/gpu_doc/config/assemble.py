@@ -29,8 +29,8 @@ class Assembly:
 
     def config(self, values: Values) -> Config:
         """Put the whole together."""
-        reports = [report for report in values.get("reports", ()) if "path" in report]
-        self.check_paths(reports)
+        reports = values.get("reports", ())
+        self.check_paths([report for report in reports if "path" in report])
         defaults = values.get("defaults", Values(values.node))
         sections = {name: values.get(name, {}) for name in ("capture", "publish")}
         for name, section in sections.items():
@@ -46,10 +46,10 @@ class Assembly:
 
     def report(self, values: Values, defaults: Values) -> Report:
         """Put one report together."""
-        path, template = values["path"], values.get("template")
+        path, template = values.get("path", ""), values.get("template")
         if template is not None:
             self.need_file(template, values.place("template"))
-        elif not values.has("template"):
+        elif path and not values.has("template"):
             self.need_file(
                 path, values.place("path"), " (it has no `template`, so that its marked blocks are refreshed)"
             )
@@ -175,9 +175,10 @@ def _settings(merged: dict[str, Any]) -> dict[str, Any]:
     settings["limits"] = Limits(written=frozenset(limits), **_fields(limits))
     settings["requires"] = GpuRequirement(**requires["gpu"]) if "gpu" in requires else None
     settings["retries"] = Retries(**merged.get("retries", {}))
-    settings["data"] = tuple(
-        DataSource(**source) if isinstance(source, Values) else DataSource(path=source)
-        for source in merged.get("data", ())
-    )
+    settings["data"] = tuple(_source(source) for source in merged.get("data", ()))
     settings["caches"] = dict(merged.get("caches", {}))
     return settings
+
+
+def _source(source: str | Values) -> DataSource:
+    return DataSource(path=source) if isinstance(source, str) else DataSource(**{"path": "", **source})

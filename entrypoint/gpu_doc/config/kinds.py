@@ -31,7 +31,9 @@ class Kind:
 
     def refuse(self, node: Tree, name: str, problems: Problems) -> Any:
         """Note that something else stands there."""
-        problems.append(node.problem(f"`{name}`: expected {self.expected}, found {found(node)}"))
+        bare = isinstance(node, Scalar) and node.value is not None and not isinstance(node.value, str)
+        hint = "; quotes make it a text" if bare and self.schema.get("type") == "string" else ""
+        problems.append(node.problem(f"`{name}`: expected {self.expected}, found {found(node)}{hint}"))
         return WRONG
 
     def json(self) -> dict[str, Json]:
@@ -69,9 +71,9 @@ def text(expected: str = "text", pattern: str = r"(?:.|\n)*\S(?:.|\n)*") -> Kind
 
 def path(*suffixes: str) -> Kind:
     """A path or glob inside root, with forward slashes; `./` and doubled slashes are tidied away."""
-    ending = f" and ends in {either(suffixes)}" if suffixes else ""
+    ending = f", ending in {either(suffixes)}" if suffixes else ""
     inside = text(
-        f"a path relative to the configuration's root that stays inside it, has forward slashes{ending}",
+        f"a relative path inside the root folder, with forward slashes{ending}",
         r"(?![/~])(?!(?:\./)*\.?$)(?!(?:[^/]*/)*\.\.(?:/|$))[^\\\x00-\x1f]+"
         + (f"(?:{'|'.join(map(re.escape, suffixes))})" if suffixes else ""),
     )

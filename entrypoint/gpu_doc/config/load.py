@@ -37,7 +37,7 @@ def load(path: Path) -> Config:
     tree = None if problems else parse(text, problems)
     if tree is None and not problems:
         problems.append(Problem(1, 1, "the file is empty; in an empty folder, `gpu-doc init` writes one to start from"))
-    values = ROOT.read(tree, "", problems) if tree else None
+    values = ROOT.read(tree, name, problems) if tree else None
     config = Assembly(path, root, problems).config(values) if isinstance(values, Values) else None
     if problems or config is None:
         raise _refusal(name, problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from gpu_doc.config.kinds import Anything, Kind, amount, choice, duration, flag, path, single, size, text, whole, word
@@ -30,9 +31,9 @@ LIMITS = Section(
         "cpus": Key(amount(), "Processor cores of a container.", example=4),
         "shm": Key(size(), "Shared memory (`/dev/shm`), which PyTorch's data loaders need.", default="1g"),
         "processes": Key(whole(1), "Processes and threads in a container.", default=8192),
-        "time": Key(duration(bounded=False), "Wall-clock time of a run.", example="6h"),
-        "cell-time": Key(duration(bounded=False), "Time of one cell.", example="2h"),
-        "output": Key(size(), "What a run may print; more is cut, with a note.", default="10MB"),
+        "time": Key(duration(bounded=False), "Wall-clock time of a run, a local one too.", example="6h"),
+        "cell-time": Key(duration(bounded=False), "Time of one cell, in a local run too.", example="2h"),
+        "output": Key(size(), "What a run may print, a local one too; more is cut, with a note.", default="10MB"),
     },
 )
 
@@ -93,7 +94,7 @@ DEFAULTS = Section(
         "gpu-driver": Key(choice("auto", "nvidia", "cdi"), "How a container gets its GPUs.", default="auto"),
         "limits": Key(LIMITS, "Bounds of a run; merged key by key."),
         "network": Key(choice("none", "bridge"), "Network of a container.", default="none"),
-        "user": Key(choice("runner", "image"), "Whom a container runs as.", default="runner"),
+        "user": Key(choice("runner", "image"), "The user that a container runs as.", default="runner"),
         "docker-host": Key(text(), "Docker engine; omit it for the local one.", example="ssh://gpu-box"),
         "env": Key(ListOf(_VARIABLE), "Variables handed into a run; a container gets no others.", default=[]),
         "secrets": Key(ListOf(_VARIABLE), "Variables handed into a run and redacted wherever they show.", default=[]),
@@ -232,3 +233,8 @@ def json_schema() -> dict[str, Json]:
         **definitions.pop(ROOT.name),
         "$defs": definitions,
     }
+
+
+def schema_text() -> str:
+    """Give the JSON Schema as the text of a file."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

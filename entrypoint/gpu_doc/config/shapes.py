@@ -154,7 +154,8 @@ class Section(Shape):
     def __init__(
         self, name: str, title: str, own: Mapping[str, Key], *, base: Section | None = None, need: tuple[str, ...] = ()
     ) -> None:
-        super().__init__(f"a mapping with keys such as {', '.join(f'`{key}`' for key in list(own)[:3])}")
+        such = f"a mapping with keys such as {', '.join(f'`{key}`' for key in list(own)[:3])}"
+        super().__init__(such if "`" in title else f"{title}, which is {such}")
         self.name = name
         self.title = title
         self.own = own
