@@ -1,6 +1,6 @@
 """Copies an example without its results, so that refreshing the copy really runs everything.
 
-    python scripts/copy_example.py examples/quickstart demo
+python scripts/copy_example.py examples/quickstart demo
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from gpu_doc.config.load import load
+from gpu_doc import config
 
 
 def copy_example(example: Path, target: Path) -> None:
@@ -19,7 +19,7 @@ def copy_example(example: Path, target: Path) -> None:
     shutil.copytree(
         example, unfinished, ignore=shutil.ignore_patterns("*.assets", ".gpu-doc", "__pycache__", ".ipynb_checkpoints")
     )
-    for report in load(unfinished / "gpu-doc.yml").reports:
+    for report in config.load(unfinished / "gpu-doc.yml").reports:
         if report.template is not None:
             (unfinished / report.path).unlink(missing_ok=True)
     unfinished.rename(target)

@@ -1,0 +1,70 @@
+"""The door to what a machine has: GPUs, a Docker engine, fonts, git; asked through the programs that know."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gpu_doc.errors import MachineError
+from gpu_doc.outside import process
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """One GPU as its driver names it; memory in bytes."""
+
+    name: str
+    memory: int
+    driver: str
+
+
+def gpus() -> list[Gpu]:
+    """The NVIDIA GPUs of this machine; none where nvidia-smi is not there, or finds no driver."""
+    listing = said("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
+    rows = [[field.strip() for field in line.split(",")] for line in (listing or "").splitlines()]
+    return [  # nvidia-smi counts in MiB; some devices share the host's memory and give "[N/A]"
+        Gpu(name=row[0], memory=int(row[1]) << 20 if row[1].isdigit() else 0, driver=row[2])
+        for row in rows
+        if len(row) == 3
+    ]
+
+
+def engine_version(path: Path) -> str | None:
+    """The version of the Docker engine that listens on a socket; None where none answers."""
+    # https://docs.docker.com/reference/api/engine/ - GET /version; HTTP/1.0: the answer ends with the connection.
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            connection.connect(str(path))
+            connection.sendall(b"GET /version HTTP/1.0\r\nHost: docker\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+        return str(json.loads(answer.partition(b"\r\n\r\n")[2])["Version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def has_fontconfig() -> bool:
+    """Whether fonts can be asked for at all."""
+    return said("fc-list", "--version") is not None
+
+
+def has_font(language: str) -> bool:
+    """Whether some font covers a language, by fontconfig's tag: `zh-cn`, `ja`, `ko`; `und-zsye` is emoji."""
+    return bool(said("fc-list", f":lang={language}", "family"))
+
+
+def git_repository(folder: Path) -> Literal["whole", "shallow"] | None:
+    """The kind of clone that a folder lies in; None outside of one, and where git takes it for somebody else's."""
+    answer = said("git", "-C", str(folder), "rev-parse", "--is-shallow-repository")
+    return None if answer is None else "shallow" if answer == "true" else "whole"
+
+
+def said(*argv: str) -> str | None:
+    """What a program prints; None where it is not there, fails, or takes more than 30 seconds."""
+    try:
+        return process.output(list(argv), limit=30).strip()
+    except (OSError, MachineError):
+        return None

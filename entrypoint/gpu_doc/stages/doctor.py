@@ -1,0 +1,290 @@
+"""What this machine has and lacks, each finding with its remedy. Everything is tried rather than assumed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gpu_doc.errors import MachineError
+from gpu_doc.model import Config, GpuRequirement, Run
+from gpu_doc.outside import environment, machine
+from gpu_doc.outside.machine import Gpu
+from gpu_doc.stages.state import default_folder
+
+ROOMY = 2 << 30
+"""Bytes on the disk of the state folder below which we warn: an executed notebook with its pictures takes megabytes."""
+
+WIDTH = 110
+"""Columns of the table, where a finding is longer than a line."""
+
+_PICTURES = re.compile(r"\b(shot|terminal|resources)\s*\(")
+_ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")  # the last is actions/setup-python's
+_FONTS = {"zh-cn": "Chinese", "ja": "Japanese", "ko": "Korean", "und-zsye": "emoji"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One component and how it fares; `missing` only where the configuration needs it."""
+
+    component: str
+    state: Literal["ok", "warning", "missing"]
+    says: str
+    remedy: str = ""
+
+
+def examine(config: Config | None, environ: Mapping[str, str], cwd: Path) -> list[Finding]:
+    """Look at everything that runs and pictures need. Without a configuration nothing counts as needed."""
+    runs = [run for report in config.reports for run in report.runs] if config else []
+    root = config.root if config else cwd
+    return [
+        *_kernels(runs, environ),
+        _chromium(environ, needed=config is not None and _takes_pictures(config)),
+        _fonts(),
+        _gpu([run.requires for run in runs if run.requires]),
+        _docker(environ),
+        *_images(runs),
+        *_disk(default_folder(root, environ)),
+        _git(root),
+        _token(environ, publishes=config is not None and config.publish.mode in ("pull-request", "commit", "auto")),
+    ]
+
+
+def text(findings: list[Finding]) -> str:
+    """A table: state, component, what was found; remedies below what they mend."""
+    column = max((len(finding.component) for finding in findings), default=0)
+    lines: list[str] = []
+    for finding in findings:
+        head = f"{finding.state:<7}  {finding.component:<{column}}  "
+        indent = " " * len(head)
+        lines += textwrap.wrap(
+            finding.says, WIDTH, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False
+        )
+        if finding.remedy:
+            lines.append(f"{indent}→ {finding.remedy}")  # one line, however long: it is there to be copied
+    return "\n".join(lines)
+
+
+# --- kernel ----------------------------------------------------------------------------------------------------------
+
+
+def _kernels(runs: list[Run], environ: Mapping[str, str]) -> list[Finding]:
+    named = sorted({run.kernel for run in runs if run.kernel} - {"python", "python3"})
+    installed = _installed_kernels() if named else {}
+    return [_default_kernel(environ), *(_named_kernel(name, installed) for name in named)]
+
+
+def _default_kernel(environ: Mapping[str, str]) -> Finding:
+    active = environment.active_environment(environ)
+    version = (active.package_version("ipykernel") or ("", ""))[1]
+    if not version:
+        return _missing(
+            "kernel", f"{active.executable} has no ipykernel", f"{active.executable} -m pip install ipykernel"
+        )
+    says = f"Python {active.version} with ipykernel {version} at {active.executable}"
+    passed_over = _passed_over(active, environ)
+    if passed_over is None:
+        return _ok("kernel", says)
+    return _warning(
+        "kernel",
+        f"{says}, since the active environment {passed_over} has no ipykernel",
+        f"{passed_over}/bin/python -m pip install ipykernel",
+    )
+
+
+def _passed_over(chosen: environment.PythonEnvironment, environ: Mapping[str, str]) -> str | None:
+    """The folder of an environment that is active, but was not chosen."""
+    prefix = next((environ[name] for name in _ACTIVE if environ.get(name)), None)
+    if prefix is None or chosen.executable != environment.own_environment().executable:
+        return None
+    return None if Path(prefix).resolve() == Path(sys.prefix).resolve() else prefix
+
+
+def _named_kernel(name: str, installed: Mapping[str, str]) -> Finding:
+    if name in installed:
+        return _ok("kernel", f"{name}: {installed[name]}")
+    return _missing(
+        "kernel",
+        f"the configuration names the kernel {name}; installed are {', '.join(sorted(installed)) or 'none'}",
+        f"Install {name}, or name an installed one in `kernel:`.",
+    )
+
+
+def _installed_kernels() -> dict[str, str]:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return dict(KernelSpecManager().find_kernel_specs())
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def _takes_pictures(config: Config) -> bool:
+    """Whether some template, or report refreshed in place, calls a function that needs the browser."""
+    for report in config.reports:
+        source = config.root / (report.template or report.path)
+        if source.is_file() and _PICTURES.search(source.read_text("utf-8", "replace")):
+            return True
+    return False
+
+
+def _chromium(environ: Mapping[str, str], *, needed: bool) -> Finding:
+    from gpu_doc.outside.chromium import ChromiumProcess, find_chromium, sandbox_closed
+
+    try:
+        program = find_chromium(environ.get("GPU_DOC_CHROMIUM"), environ)
+        with ChromiumProcess(program, environ) as browser:
+            browser.address(30)
+    except MachineError as error:
+        says = " ".join([error.what, *error.details.splitlines()[-1:]])
+        state: Literal["missing", "warning"] = "missing" if needed else "warning"
+        return Finding(component="Chromium", state=state, says=says, remedy=error.remedy)
+    says = f"{machine.said(str(program), '--version') or 'of an unknown version'}, started from {program}"
+    if sandbox_closed():
+        says += f", with --no-sandbox: {_why_no_sandbox()}"
+    return _ok("Chromium", says)
+
+
+def _why_no_sandbox() -> str:
+    # Chromium's sandbox is built on user namespaces, and it refuses to run as root with it.
+    return "we are root" if os.geteuid() == 0 else "user namespaces are closed on this machine"
+
+
+def _fonts() -> Finding:
+    if not machine.has_fontconfig():
+        return _warning(
+            "fonts",
+            "fontconfig is not installed: what can be pictured is unknown",
+            "sudo apt-get install fontconfig fonts-dejavu-core fonts-wqy-zenhei fonts-noto-color-emoji",
+        )
+    lacking = [tag for tag in _FONTS if not machine.has_font(tag)]
+    if not lacking:
+        return _ok("fonts", "Chinese, Japanese, Korean and emoji are covered")
+    packages = ["fonts-wqy-zenhei"] if {"zh-cn", "ja", "ko"} & set(lacking) else []
+    packages += ["fonts-noto-color-emoji"] if "und-zsye" in lacking else []
+    return _warning(
+        "fonts",
+        f"no font for {', '.join(_FONTS[tag] for tag in lacking)}: it is photographed as empty boxes",
+        f"sudo apt-get install {' '.join(packages)}",
+    )
+
+
+# --- GPU and Docker --------------------------------------------------------------------------------------------------
+
+
+def _gpu(required: list[GpuRequirement]) -> Finding:
+    gpus = machine.gpus()
+    for requirement in required:
+        if len([gpu for gpu in gpus if _fits(gpu, requirement)]) < requirement.count:
+            return _missing(
+                "GPU",
+                f"a run requires {_described(requirement)}; here: {_named(gpus)}",
+                "Run on a machine that has it (`nvidia-smi` shows what the driver sees), or lower `requires`.",
+            )
+    if gpus:
+        return _ok("GPU", f"{_named(gpus)}, driver {gpus[0].driver}")
+    return _ok("GPU", "none that nvidia-smi sees; no run requires one")
+
+
+def _fits(gpu: Gpu, requirement: GpuRequirement) -> bool:
+    return (requirement.model or "").lower() in gpu.name.lower() and gpu.memory >= (requirement.memory or 0)
+
+
+def _described(requirement: GpuRequirement) -> str:
+    memory = f", each with {requirement.memory / (1 << 30):.3g} GiB" if requirement.memory else ""
+    return f"{requirement.count} GPU(s){memory}{f', {requirement.model}' if requirement.model else ''}"
+
+
+def _named(gpus: list[Gpu]) -> str:
+    return ", ".join(f"{gpu.name} ({gpu.memory / (1 << 30):.0f} GiB)" for gpu in gpus) or "none"
+
+
+def _docker(environ: Mapping[str, str]) -> Finding:
+    later = "not used yet: runs in containers come in a later version"
+    host = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not host.startswith("unix://"):
+        return _ok("Docker", f"DOCKER_HOST is {host}, not tried; {later}")
+    version = machine.engine_version(Path(host.removeprefix("unix://")))
+    found = f"engine {version} answers at {host}" if version else f"no engine answers at {host}"
+    return _ok("Docker", f"{found}; {later}")
+
+
+def _images(runs: list[Run]) -> list[Finding]:
+    images = sorted({run.image for run in runs if run.image})
+    return [
+        _warning(
+            "image",
+            f"{image}: not looked for, since runs in containers come in a later version",
+            "Until then `gpu-doc run --executor local` runs these notebooks in the kernel above.",
+        )
+        for image in images
+    ]
+
+
+# --- disk, git, token ------------------------------------------------------------------------------------------------
+
+
+def _disk(state: Path) -> list[Finding]:
+    place = next(folder for folder in (state, *state.parents) if folder.is_dir())
+    return [
+        _free(
+            "disk", place, ROOMY, "Free some; deleting the state folder is always safe, the next run only takes longer."
+        ),
+        _free("disk", Path("/dev/shm"), 64 << 20, "In a container: `--shm-size 1g`."),  # noqa: S108 - only looked at
+    ]
+
+
+def _free(component: str, place: Path, wanted: int, remedy: str) -> Finding:
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        return _warning(component, f"{place}: {error.strerror}")
+    says = f"{free / (1 << 30):.1f} GiB free at {place}"
+    if free < wanted:
+        return _warning(component, says, remedy)
+    return _ok(component, says)
+
+
+def _git(root: Path) -> Finding:
+    version = machine.said("git", "--version")
+    if version is None:
+        return _warning("git", "not installed: evidence will name no commit", "sudo apt-get install git")
+    kind = machine.git_repository(root)
+    if kind is None:
+        return _warning(
+            "git",
+            f"{version}, but {root} is in no repository that it can read: evidence will name no commit",
+            f"git init, or where the folder has another owner: git config --global --add safe.directory {root}",
+        )
+    return _ok("git", f"{version}, in {'a shallow clone' if kind == 'shallow' else 'a repository'}")
+
+
+def _token(environ: Mapping[str, str], *, publishes: bool) -> Finding:
+    found = next((name for name in ("GITHUB_TOKEN", "GH_TOKEN") if environ.get(name)), None)
+    if found:
+        return _ok("token", f"{found} is set; what it may do was not tried")
+    if publishes and environ.get("GITHUB_ACTIONS") == "true":
+        return _warning(
+            "token",
+            "neither GITHUB_TOKEN nor GH_TOKEN is set: nothing can be published",
+            "In the workflow: `env: {GITHUB_TOKEN: ${{ github.token }}}`.",
+        )
+    return _ok("token", "none is set, and nothing here needs one")
+
+
+def _ok(component: str, says: str) -> Finding:
+    return Finding(component=component, state="ok", says=says)
+
+
+def _warning(component: str, says: str, remedy: str = "") -> Finding:
+    return Finding(component=component, state="warning", says=says, remedy=remedy)
+
+
+def _missing(component: str, says: str, remedy: str) -> Finding:
+    return Finding(component=component, state="missing", says=says, remedy=remedy)

@@ -1,0 +1,179 @@
+"""The rules of docs/design.md and CONTRIBUTING.md that a program can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+TOP = Path(__file__).parents[2]
+PACKAGE = TOP / "entrypoint/gpu_doc"
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+LAYERS = (
+    {"model", "errors", "__init__"},
+    {"config", "console", "resources"},
+    {"outside"},
+    {"stages"},
+    {"pipeline"},
+    {"cli"},
+    {"__main__"},
+)
+"""Lowest first. A module may import from its own layer and from lower ones."""
+
+DOORS = {
+    "docker": set[str](),
+    "git": {"outside/git.py"},
+    "jinja2": {"outside/template_worker.py"},
+    "papermill": {"outside/kernel_worker.py"},
+    "pyppeteer": {"outside/browser.py"},
+    # Chromium's process belongs to its own door; the kernel's worker only names where a kernel's streams go.
+    "subprocess": {"outside/process.py", "outside/chromium.py", "outside/kernel_worker.py"},
+}
+"""Who may import what leads outside."""
+
+
+def tree(module: Path) -> ast.Module:
+    return ast.parse((PACKAGE / module).read_text("utf-8"), str(module))
+
+
+def imported(module: Path) -> Iterator[tuple[str, int]]:
+    """Every module imported anywhere in a file, inside functions too, with its line."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: write imports in full"
+            assert node.module
+            yield node.module, node.lineno
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def layer(name: str) -> int:
+    return next(height for height, rooms in enumerate(LAYERS) if name in rooms)
+
+
+def test_every_module_stands_in_a_layer() -> None:
+    rooms = {module.parts[0].removesuffix(".py") for module in MODULES}
+    assert rooms == set().union(*LAYERS)
+
+
+def test_imports_go_down_only() -> None:
+    upwards = [
+        f"{module}:{line} imports {name}"
+        for module in MODULES
+        for name, line in imported(module)
+        if name.startswith("gpu_doc.") and (room := name.split(".")[1]) in set().union(*LAYERS)
+        if layer(room) > layer(module.parts[0].removesuffix(".py"))
+    ]
+    assert upwards == []
+
+
+@pytest.mark.parametrize("tool", sorted(DOORS))
+def test_one_door_leads_to_each_tool(tool: str) -> None:
+    importers = {str(module) for module in MODULES if any(name.split(".")[0] == tool for name, _ in imported(module))}
+    assert importers == DOORS[tool]
+
+
+@pytest.mark.parametrize(
+    "what", ["os.environ", "os.getenv", "os.environb", "sys.argv", "sys.exit", "os._exit", "SystemExit"]
+)
+def test_only_the_command_line_reads_the_environment_and_exits(what: str) -> None:
+    """Workers are programs of their own: what they were started with is theirs to read."""
+    places = [
+        f"{module}:{node.lineno}"
+        for module in MODULES
+        if module.name not in ("cli.py", "__main__.py") and not module.stem.endswith("_worker")
+        for node in ast.walk(tree(module))
+        if isinstance(node, (ast.Attribute, ast.Name)) and ast.unparse(node) == what
+    ]
+    assert places == []
+
+
+def test_nothing_prints_but_the_console_and_workers() -> None:
+    places = [
+        f"{module}:{node.lineno}"
+        for module in MODULES
+        if module.name not in ("console.py", "__main__.py") and not module.stem.endswith("_worker")
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert places == []
+
+
+@pytest.mark.needs("git")
+def test_no_file_names_the_machine_it_was_written_on() -> None:
+    if not (TOP / ".git").exists():
+        pytest.skip("not a git checkout: which files are ours is unknown")
+    homes = {str(TOP), str(Path.home())} - {"/"}
+    patterns = [argument for place in sorted(homes) for argument in ("-e", f"{place}/")]
+    found = subprocess.run(["git", "grep", "-nIF", *patterns], cwd=TOP, capture_output=True, text=True, check=False)
+    assert found.stdout == ""
+
+
+# --- the locks in requirements/ --------------------------------------------------------------------------------------
+
+LOCKS = sorted((TOP / "requirements").glob("*.txt"))
+PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ \\]+)(?: ; (?P<marker>[^\\]+?))?(?: \\)?")
+
+
+def pins(lock: Path) -> dict[str, list[str]]:
+    """Name to the versions that a lock gives for different Pythons and platforms."""
+    found: dict[str, list[str]] = {}
+    for line in lock.read_text("utf-8").splitlines():
+        if not line.startswith("    --hash=sha256:"):
+            match = PIN.fullmatch(line)
+            assert match, f"{lock.name}: {line}"
+            found.setdefault(match["name"], []).append(match["version"])
+    return found
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.stem))
+def test_locks_hold_hashes_and_no_addresses(lock: Path) -> None:
+    lines = lock.read_text("utf-8").splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        assert re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?", line) or PIN.fullmatch(line), line
+        assert line.endswith("\\") == following.startswith("    --hash="), line
+
+
+@pytest.mark.parametrize(("smaller", "larger"), [("run", "examples"), ("examples", "test")])
+def test_larger_locks_hold_the_smaller_ones(smaller: str, larger: str) -> None:
+    less, more = pins(TOP / f"requirements/{smaller}.txt"), pins(TOP / f"requirements/{larger}.txt")
+    assert {name: versions for name, versions in less.items() if more.get(name) != versions} == {}
+
+
+def declared() -> dict[str, list[str]]:
+    """What pyproject.toml asks for, by the lock that must hold it."""
+    text = (TOP / "pyproject.toml").read_text("utf-8")
+    lists = {
+        name: [str(word) for word in ast.literal_eval(re.sub(r"#.*", "", body))]
+        for name, body in re.findall(r"^([a-z]+) = (\[.*?\])$", text, re.MULTILINE | re.DOTALL)
+        if name in ("dependencies", "examples", "build", "test", "bench")
+    }
+    return {
+        "run": lists["dependencies"] + lists["build"],
+        "examples": lists["examples"],
+        "test": lists["test"],
+        "bench": lists["bench"],
+    }
+
+
+@pytest.mark.parametrize("name", ["run", "examples", "test", "bench"])
+def test_locks_hold_what_pyproject_asks_for(name: str) -> None:
+    locked = pins(TOP / f"requirements/{name}.txt")
+    for text in declared()[name]:
+        wanted = Requirement(text)
+        versions = locked.get(wanted.name, [])
+        assert versions, f"{wanted.name} is not locked: `make lock`"
+        assert all(version in wanted.specifier for version in versions), f"{text}, locked {versions}: `make lock`"
+
+
+def test_every_dependency_has_its_reason() -> None:
+    reasons = (TOP / "CONTRIBUTING.md").read_text("utf-8")
+    direct = [Requirement(text).name for texts in declared().values() for text in texts]
+    assert [name for name in direct if f"`{name}`" not in reasons] == []
