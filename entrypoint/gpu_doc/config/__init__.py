@@ -2,8 +2,9 @@
 
 from gpu_doc.config.load import find, load
 from gpu_doc.config.schema import json_schema
+from gpu_doc.config.support import not_yet, unbound_limits
 
-__all__ = ["find", "json_schema", "load", "reference_tables"]
+__all__ = ["find", "json_schema", "load", "not_yet", "reference_tables", "unbound_limits"]
 
 
 def reference_tables() -> str:
