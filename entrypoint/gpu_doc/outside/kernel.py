@@ -1,0 +1,221 @@
+"""Runs notebooks and commands in children, and holds them to their limits from outside.
+
+A limit has to hold against a cell that catches KeyboardInterrupt and a kernel that answers nothing any more, so it is
+the parent that counts: it asks first (an interrupt), then kills the kernel with all that it started, then the child.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gpu_doc.outside.process import (
+    Child,
+    ChildEndedError,
+    kill_tree,
+    out_of_memory_kills,
+    resident_memory,
+    sweep,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gpu_doc.model import Limits
+
+GRACE = 2.0
+"""Seconds between an interrupt, a kill of the kernel, and a kill of the child that drives it."""
+
+CLOSING = 8.0
+"""Seconds for the last kernels to end by themselves; a little more than the worker gives them."""
+
+MOST_NOTEBOOKS = 50
+MOST_MEMORY = 250 << 20
+"""After so many notebooks, or so many bytes, a worker is replaced by a fresh one: our memory must not grow."""
+
+Event = dict[str, Any]
+
+
+@dataclass
+class Facts:
+    """How a run ended, as its child told it and as we saw it."""
+
+    done: Event
+    """The child's last event."""
+    overrun: Literal["time", "cell-time"] | None = None
+    """The limit that ended it."""
+    cell: Event = field(default_factory=dict)
+    """The cell that it was in: number, name (as `cell`), and `seconds` it ran."""
+    memory: int = 0
+    """The resident memory of its main process, in bytes, when we last looked."""
+    memory_ran_out: bool = False
+    """Whether the system killed something for want of memory meanwhile."""
+
+
+class StoppedError(Exception):
+    """Everything is being stopped; there is no result."""
+
+
+class Guard:
+    """Watches one run: its limits, and the memory of its main process."""
+
+    def __init__(self, limits: Limits, marker: str, child: Child) -> None:
+        self._limits = limits
+        self._marker = marker
+        self._child = child
+        self._pid = 0
+        now = time.monotonic()
+        self._run_end = now + limits.time if limits.time else float("inf")
+        self._cell_start = now
+        self._cell_end = float("inf")
+        self._next = float("inf")
+        self._steps: list[Callable[[], None]] = []
+        self._kills = out_of_memory_kills()
+        self.facts = Facts({})
+
+    def wait(self) -> float:
+        """Seconds until `look` has something to do."""
+        return max(0.0, min(self._run_end, self._cell_end, self._next, time.monotonic() + 1.0) - time.monotonic())
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event."""
+        if event["event"] in ("kernel", "started"):
+            self._pid = event["pid"]
+        elif event["event"] == "cell":
+            now = self._cell_start = time.monotonic()
+            self.facts.cell = event if not self.facts.overrun else self.facts.cell
+            if self.facts.overrun:
+                self._next = now  # it swallowed the interrupt and went on
+            elif self._limits.cell_time:
+                self._cell_end = now + self._limits.cell_time
+
+    def look(self) -> None:
+        """Compare with the limits, and take the next step where one is passed."""
+        self.facts.memory = resident_memory(self._pid) or self.facts.memory
+        now = time.monotonic()
+        if not self.facts.overrun and now >= min(self._run_end, self._cell_end):
+            whole = now >= self._run_end
+            self.facts.overrun = "time" if whole else "cell-time"
+            self.facts.cell["seconds"] = now - self._cell_start
+            self._run_end = self._cell_end = float("inf")
+            self._steps = [self._child.kill, self._kill] + [self._interrupt] * (not whole)
+            self._next = now
+        if now >= self._next and self._steps:
+            self._steps.pop()()
+            self._next = time.monotonic() + GRACE if self._steps else float("inf")
+
+    def end(self, done: Event) -> Facts:
+        """Return what is known, after the child's last event."""
+        self.facts.done = done
+        self.facts.memory_ran_out = out_of_memory_kills() > self._kills
+        return self.facts
+
+    def _interrupt(self) -> None:
+        self._child.send({"do": "interrupt"})
+
+    def _kill(self) -> None:
+        if self._pid:
+            kill_tree(self._pid)
+        sweep(self._marker)
+
+
+class Slot:
+    """Room for one run at a time. Keeps its notebook worker from one run to the next."""
+
+    def __init__(self, runtime: Path, name: str) -> None:
+        """`runtime` is a folder with a short path for sockets and logs; `name` tells this slot from others."""
+        self._runtime = runtime
+        self._name = name
+        self._worker: Child | None = None
+        self._children: list[Child] = []
+        self._served = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run_notebook(self, job: Mapping[str, Any], limits: Limits, hear: Callable[[Event], None]) -> Facts:
+        """Run a notebook; `job` is the message to the worker, less what this module adds.
+
+        Raises StoppedError: `kill` was called.
+        """
+        worker = self._worker or self._start("kernel_worker", job["environment"])
+        self._worker = worker
+        worker.send({**job, "do": "run", "runtime": str(self._runtime)})
+        facts = self._watch(worker, Guard(limits, job["marker"], worker), hear)
+        self._served += 1
+        if facts.done["event"] == "ended":
+            self._forget()
+            sweep(job["marker"])
+        elif worker.memory > MOST_MEMORY or self._served >= MOST_NOTEBOOKS:
+            # It ends by itself when its last kernel has; nobody waits for it.
+            worker.send({"do": "end"})
+            self._forget()
+        return facts
+
+    def run_command(self, job: Mapping[str, Any], limits: Limits) -> Facts:
+        """Run a command; `job` is the message to its child.
+
+        Raises StoppedError: `kill` was called.
+        """
+        child = self._start("command_worker", job["environment"])
+        child.send(job)
+        facts = self._watch(child, Guard(limits, job["marker"], child), lambda _: None)
+        self._end(child, GRACE)
+        sweep(job["marker"])
+        return facts
+
+    def close(self) -> None:
+        """Wait until all is gone: the kernels that still shut down, and the workers."""
+        if self._worker:
+            self._worker.send({"do": "end"})
+        end = time.monotonic() + CLOSING
+        for child in list(self._children):
+            with suppress(ChildEndedError):
+                while time.monotonic() < end and not self._stopped:
+                    child.receive(0.2)
+            self._end(child, 0.5)
+
+    def kill(self) -> None:
+        """Kill all at once, from any thread; whoever waits for a run gets StoppedError."""
+        with self._lock:
+            self._stopped = True
+            children = list(self._children)
+        for child in children:
+            child.kill()
+
+    def _end(self, child: Child, timeout: float) -> None:
+        child.close(timeout)
+        with self._lock:
+            self._children.remove(child)
+
+    def _forget(self) -> None:
+        self._worker = None
+        self._served = 0
+
+    def _start(self, module: str, environment: Mapping[str, str]) -> Child:
+        with self._lock:
+            if self._stopped:
+                raise StoppedError
+            log = self._runtime / f"{self._name}.log"
+            child = Child(module, environment=environment, log=log)
+            self._children.append(child)
+            return child
+
+    def _watch(self, child: Child, guard: Guard, hear: Callable[[Event], None]) -> Facts:
+        while True:
+            try:
+                event = child.receive(guard.wait())
+            except ChildEndedError as error:
+                if self._stopped:
+                    raise StoppedError from error
+                return guard.end({"event": "ended", "outcome": "defect", "traceback": str(error)})
+            if event is None:
+                guard.look()
+            elif event["event"] in ("done", "refused", "failed"):
+                return guard.end(event)
+            else:
+                guard.hear(event)
+                hear(event)

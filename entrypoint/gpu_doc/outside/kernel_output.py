@@ -1,0 +1,221 @@
+"""What a notebook's outputs keep: streams joined and folded as a person sees them, and no more than the limit.
+
+Knows nothing of papermill or kernels, so that it can be tested by itself.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEAST = 200
+"""Bytes that any output counts for: an object costs memory even where its text is one character."""
+
+LONGEST_ERROR = 200_000
+"""Bytes kept of a traceback, which is kept even past the limit: without it nobody knows what happened."""
+
+
+class Budget:
+    """The bytes that the outputs of one run may still take."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self.cut = False
+        """Whether anything was left out."""
+
+    @property
+    def left(self) -> int:
+        """Bytes that may still be kept; never negative, and 0 for good once something was left out."""
+        return 0 if self.cut else max(0, self.limit - self.used)
+
+    def take(self, size: int) -> bool:
+        """Count `size` more bytes (fewer, where negative), or say that they are too many."""
+        if size > self.left:
+            self.cut = True
+            return False
+        self.used += size
+        return True
+
+    @property
+    def marker(self) -> str:
+        """The line that stands where output was left out."""
+        return f"… output cut at {readable_size(self.limit)} (limits.output)\n"
+
+
+def readable_size(size: int) -> str:
+    """Return a size as the configuration writes it: `10 MB`, `1.5 kB`."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size} bytes"
+
+
+def size_of(value: Any) -> int:
+    """Return about how many bytes a part of an output takes: its text, with all that is nested in it."""
+    if isinstance(value, str):
+        # Exact for ASCII, which large outputs are; encoding 30 MB to learn its length would cost more than it tells.
+        return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+    if isinstance(value, dict):
+        return sum(len(str(k)) + size_of(v) for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return sum(map(size_of, value))
+    return 8
+
+
+class Stream:
+    """The text of one stream output, as it grows: chunks, of which the last is the line not yet ended.
+
+    Carriage returns and backspaces are carried out, as JupyterLab does before it saves: a progress bar is one line,
+    not the thousand states that it went through. All in time proportional to what is written.
+    """
+
+    def __init__(self, output: dict[str, Any]) -> None:
+        self.output = output
+        # nbformat allows a list of strings, so that the notebook can be saved at any time.
+        self.chunks: list[str] = []
+        output["text"] = self.chunks
+        self._line = 0
+        """Where in `chunks` the line begins that has not ended yet."""
+        self._returned = False
+        """Whether a carriage return waits for what comes next: followed by nothing or a line end, it erases nothing."""
+
+    def write(self, text: str) -> int:
+        """Add text, and return by how many bytes the output grew (negative where it overwrote more)."""
+        if not (self._returned or "\r" in text or "\b" in text):
+            self._append(text)
+            return size_of(text)
+        line = "".join(self.chunks[self._line :])
+        del self.chunks[self._line :]
+        whole = line + "\r" * self._returned + text
+        self._returned = whole.endswith("\r")
+        folded = "\n".join(map(fold, whole.rstrip("\r").split("\n")))
+        self._append(folded)
+        return size_of(folded) - size_of(line)
+
+    def _append(self, text: str) -> None:
+        ended, newline, tail = text.rpartition("\n")
+        if newline:
+            self.chunks.append(ended + newline)
+            self._line = len(self.chunks)
+        if tail:
+            self.chunks.append(tail)
+
+    def close(self) -> None:
+        """Join the chunks."""
+        self.output["text"] = "".join(self.chunks)
+
+
+def fold(line: str) -> str:
+    """Carry out the carriage returns and backspaces in one line, given without its end."""
+    if "\b" in line:
+        line = _backspaced(line)
+    if "\r" not in line:
+        return line
+    shown = ""
+    for part in line.split("\r"):
+        # Escape sequences take no room on the screen, so columns can't be compared: the later text stands alone.
+        plain = "\x1b" not in part and "\x1b" not in shown
+        shown = part + shown[len(part) :] if plain else part or shown
+    return shown
+
+
+def _backspaced(line: str) -> str:
+    kept: list[str] = []
+    for character in line:
+        if character != "\b":
+            kept.append(character)
+        else:
+            with suppress(IndexError):
+                kept.pop()
+    return "".join(kept)
+
+
+class Outputs:
+    """Adds outputs to cells, within a budget. One for each run."""
+
+    def __init__(self, limit: int, make: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> None:
+        """`make` gives an output the class that the notebook's format wants."""
+        self.budget = Budget(limit)
+        self._make = make
+        self._stream: Stream | None = None
+        self._streams: list[Stream] = []
+        self._marked: list[Any] | None = None
+
+    def write(self, outputs: list[Any], name: str, text: str) -> None:
+        """Add text of a stream. It joins the last output where that is the same stream, as in any frontend."""
+        if not self._continues(outputs, name):
+            if not self.budget.take(LEAST):
+                self.mark(outputs)
+                return
+            self._begin(outputs, name)
+        if self.budget.cut:
+            self.mark(outputs)
+            return
+        assert self._stream
+        kept = text if size_of(text) <= self.budget.left else text[: self.budget.left]
+        self.budget.used += self._stream.write(kept)
+        if len(kept) < len(text):
+            self.budget.cut = True
+            self._marked = outputs
+            self._stream.write("\n" + self.budget.marker)
+
+    def mark(self, outputs: list[Any]) -> None:
+        """Say, once for each cell, that the rest was left out."""
+        if self._marked is not outputs:
+            self._marked = outputs
+            self._begin(outputs, "stdout").write(self.budget.marker)
+
+    def _begin(self, outputs: list[Any], name: str) -> Stream:
+        output = self._make({"output_type": "stream", "name": name, "text": ""})
+        outputs.append(output)
+        self._stream = Stream(output)
+        self._streams.append(self._stream)
+        return self._stream
+
+    def accepts(self, kind: str, content: dict[str, Any]) -> bool:
+        """Say whether an output that is no stream may be kept, and count it. Errors always may, cut where huge."""
+        if kind == "error":
+            _shorten(content)
+            return True
+        return self.budget.take(max(LEAST, size_of(content)))
+
+    def accepts_update(self, old: Any, new: Any) -> bool:
+        """Say whether displayed data may be replaced, and count the difference."""
+        return self.budget.take(size_of(new) - size_of(old))
+
+    def release(self, outputs: list[Any]) -> None:
+        """Give back what outputs took that are about to be cleared: an animation costs one frame."""
+        for output in outputs:
+            if output["output_type"] == "stream":
+                self.budget.used -= LEAST + size_of(output["text"])
+            elif output["output_type"] != "error":
+                self.budget.used -= max(LEAST, size_of(output))
+        self._stream = None
+
+    def close(self) -> None:
+        """Join what is still in chunks: at the end of each cell."""
+        for stream in self._streams:
+            stream.close()
+        self._streams.clear()
+        self._stream = None
+
+    def _continues(self, outputs: list[Any], name: str) -> bool:
+        stream = self._stream
+        return bool(stream and outputs and outputs[-1] is stream.output and stream.output["name"] == name)
+
+
+def _shorten(output: dict[str, Any]) -> None:
+    output["evalue"] = str(output.get("evalue", ""))[:LONGEST_ERROR]
+    lines: list[str] = []
+    left = LONGEST_ERROR
+    for line in output.get("traceback", []):
+        lines.append(line[:left])
+        left -= len(lines[-1])
+        if left <= 0:
+            lines.append("… traceback cut")
+            break
+    output["traceback"] = lines

@@ -1,0 +1,546 @@
+"""Runs notebooks with papermill, one after the other, each in a kernel of its own: the only door to papermill.
+
+A process of its own (see process.py), so that papermill is imported once for many notebooks, its memory goes back
+when the worker ends, and a limit can be enforced from outside whatever a kernel does. Messages in: `run`, `interrupt`,
+`end`. Events out: `kernel` (pid), `cells` (count), `cell` (number, name), `message` (text), `done` (outcome and facts).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty
+from typing import TYPE_CHECKING, Any
+
+from gpu_doc.errors import NotebookFileError
+from gpu_doc.outside.kernel_output import Outputs, size_of
+from gpu_doc.outside.link import Link, die_with_parent
+from gpu_doc.outside.notebook_source import INJECTED, cell_name, cell_numbers, read_source, write_atomically
+from gpu_doc.outside.process import MARKER, remove_folder, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jupyter_client.kernelspec import KernelSpec
+
+START_LIMIT = 120
+"""Seconds that a kernel may take to answer for the first time. papermill's 60 were not enough on loaded machines."""
+
+SHUTDOWN_LIMIT = 5
+"""Seconds that a kernel may take to end by itself once asked to, as in jupyter_client."""
+
+LOG_LIMIT = 1 << 20
+"""Bytes kept of what a kernel process writes to its own standard output and error."""
+
+PYTHON_KERNELS = ("python3", "python", "")
+
+
+class FailureError(Exception):
+    """A run that failed; `facts` is the rest of the `done` event."""
+
+    def __init__(self, outcome: str, **facts: Any) -> None:
+        super().__init__(outcome)
+        self.facts = {"outcome": outcome, **facts}
+
+
+def main() -> None:
+    """Serve until the parent says `end` or is gone."""
+    asyncio.run(Worker(Link()).serve())
+
+
+class Worker:
+    """Takes messages and runs notebooks; old kernels shut down while the next notebook runs."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._jobs: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._kernel: Kernel | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._folders: list[str] = []
+        self._markers: list[str] = []
+        self._count = 0
+
+    async def serve(self) -> None:
+        """Run what comes, one at a time."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
+        while (job := await self._jobs.get())["do"] != "end":
+            self._link.send("done", **await self._outcome(job))
+        await asyncio.gather(*self._retiring)
+        self._link.send("ended")
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        with os.fdopen(self._link.messages, "rb") as messages:
+            for line in messages:
+                loop.call_soon_threadsafe(self._take, json.loads(line))
+        # The parent is gone or has had enough: nothing may outlive us, whatever the event loop is doing.
+        for marker in self._markers:
+            sweep(marker)
+        for folder in self._folders:
+            remove_folder(Path(folder))
+        os._exit(0)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["do"] != "interrupt":
+            self._jobs.put_nowait(message)
+        elif self._kernel:
+            task = asyncio.ensure_future(self._kernel.interrupt())
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _outcome(self, job: dict[str, Any]) -> dict[str, Any]:
+        try:
+            await self._run(job)
+        except FailureError as failure:
+            return failure.facts
+        except NotebookFileError as error:
+            return {"outcome": "file", "what": error.what, "where": error.where, "remedy": error.remedy}
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return {"outcome": "disk", "path": error.filename or job["folder"]}
+            return {"outcome": "defect", "traceback": traceback.format_exc()}
+        except Exception:  # noqa: BLE001 - whatever it is, the parent must hear of it, and the next run goes on
+            return {"outcome": "defect", "traceback": traceback.format_exc()}
+        return {"outcome": "ok"}
+
+    async def _run(self, job: dict[str, Any]) -> None:
+        self._markers = [*self._markers[-20:], job["marker"]]
+        self._folders = list({*self._folders, job["runtime"]})
+        # Where kernels are looked for, and what their launcher sees, is the run's environment and not an earlier one's.
+        os.environ.clear()
+        os.environ.update(job["environment"])
+        source = read_source(Path(job["notebook"]), job["name"])
+        spec = choose_kernel(job, source)
+        self._count += 1
+        kernel = self._kernel = Kernel(job, spec, Path(job["runtime"]) / f"k{os.getpid()}-{self._count}")
+        try:
+            await kernel.start()
+            self._link.send("kernel", pid=kernel.pid)
+            # papermill is imported (0.4 s, once) while the kernel starts.
+            await Execution(job, source, spec, kernel, self._link).run()
+        finally:
+            self._kernel = None
+            task = asyncio.ensure_future(kernel.stop())
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+            if job["wait"]:
+                await asyncio.wait([task])
+
+
+# --- kernels ---------------------------------------------------------------------------------------------------------
+
+
+def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
+    """Return the kernel that a run asks for: its own name, else the notebook's, else Python.
+
+    Raises FailureError: the name isn't installed. It is never replaced by another.
+    """
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
+
+    name = job["kernel"] or source.get("metadata", {}).get("kernelspec", {}).get("name") or ""
+    if name in PYTHON_KERNELS:
+        argv = [job["python"], "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, name="python3", display_name="Python 3", language="python")
+    manager = KernelSpecManager()
+    manager.kernel_dirs.append(str(Path(job["python"]).parent.parent / "share" / "jupyter" / "kernels"))
+    try:
+        spec = manager.get_kernel_spec(name)
+    except NoSuchKernel:
+        raise FailureError(
+            "no kernel", name=name, installed=sorted({"python3", *manager.find_kernel_specs()})
+        ) from None
+    if spec.argv and spec.argv[0] in ("python", "python3"):
+        # jupyter_client would take the Python that we run on.
+        spec.argv[0] = job["python"]
+    spec.name = name
+    return spec
+
+
+class Kernel:
+    """One kernel process, with a private folder for its sockets and its connection file."""
+
+    def __init__(self, job: dict[str, Any], spec: KernelSpec, folder: Path) -> None:
+        self._job = job
+        self._spec = spec
+        self._folder = folder
+        self._log = Path(job["folder"]) / "kernel.log"
+        self._drain: threading.Thread | None = None
+        self.pid = 0
+        self.manager: Any = None
+        self.client: Any = None
+        self.language_info: dict[str, Any] = {}
+
+    async def start(self) -> None:
+        """Start the process; `ready` waits until it answers.
+
+        Raises FailureError: its program can't be started.
+        """
+        from jupyter_client import AsyncKernelManager  # type: ignore[attr-defined]  # exported without saying so
+
+        self._folder.mkdir(mode=0o700)
+        manager = AsyncKernelManager(
+            kernel_name=self._spec.name,
+            transport="ipc",
+            connection_file=str(self._folder / "k.json"),
+            ip=str(self._folder / "k"),
+            context=_sockets(),
+        )
+        manager._kernel_spec = self._spec  # noqa: SLF001 - there is no public way to hand in a specification
+        self.manager = manager
+        reader, writer = os.pipe()
+        self._drain = threading.Thread(target=_keep_log, args=(reader, self._log), daemon=True)
+        self._drain.start()
+        try:
+            await manager.start_kernel(
+                env=self._environment(),
+                cwd=self._job["cwd"],
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=subprocess.STDOUT,
+                extra_arguments=["--HistoryManager.hist_file=:memory:"] * (self._spec.language == "python"),
+                preexec_fn=die_with_parent,
+            )
+        except OSError as error:
+            raise FailureError("no start", argv=self._spec.argv, status=None, log=str(error)) from error
+        finally:
+            os.close(writer)
+        self.pid = self.manager.provisioner.process.pid
+
+    def _environment(self) -> dict[str, str]:
+        """Return the run's environment, and what keeps Jupyter's own files out of the person's folders."""
+        environment = {
+            **self._job["environment"],
+            MARKER: self._job["marker"],
+            "JUPYTER_RUNTIME_DIR": str(self._folder),
+        }
+        own = environment.get("IPYTHONDIR") or str(Path(environment.get("HOME", "/nowhere")) / ".ipython")
+        if not Path(own).is_dir():
+            environment["IPYTHONDIR"] = str(self._folder / "ipython")
+        return environment
+
+    async def ready(self) -> None:
+        """Wait until the kernel answers on both channels.
+
+        Raises FailureError: it ended, or `START_LIMIT` passed.
+        """
+        self.client = self.manager.client()
+        self.client.start_channels(hb=False, stdin=False)
+        end = time.monotonic() + START_LIMIT
+        self.client.kernel_info()
+        while time.monotonic() < end:
+            try:
+                reply = await self.client.get_shell_msg(timeout=0.2)
+                # The answer's echo on iopub tells that outputs will reach us; else the subscription came too late.
+                await self.client.get_iopub_msg(timeout=0.2)
+            except Empty:
+                if self.status is not None:
+                    raise self._no_start() from None
+                self.client.kernel_info()
+                continue
+            if reply["msg_type"] == "kernel_info_reply":
+                self.language_info = reply["content"].get("language_info", {})
+                return
+        raise self._no_start()
+
+    def _no_start(self) -> FailureError:
+        return FailureError("no start", argv=self._spec.argv, status=self.status, log=self.log())
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, negative for a signal; None while it runs."""
+        process = self.manager.provisioner.process
+        return None if process is None else process.poll()
+
+    def log(self) -> str:
+        """The end of what the process wrote to its own standard output and error."""
+        if self._drain:
+            self._drain.join(0.3)
+        with suppress(OSError):
+            return self._log.read_bytes()[-4000:].decode("utf-8", "replace")
+        return ""
+
+    async def interrupt(self) -> None:
+        """Interrupt the running cell, by signal or message as the kernel wants it."""
+        with suppress(Exception):
+            await self.manager.interrupt_kernel()
+
+    async def stop(self) -> None:
+        """End the kernel and all that it started; politely first, so that its exit handlers run."""
+        process = self.manager.provisioner.process if self.manager and self.manager.provisioner else None
+        if process and process.poll() is None and self.client:
+            with suppress(Exception):
+                await self.manager.request_shutdown()
+            end = time.monotonic() + SHUTDOWN_LIMIT
+            while process.poll() is None and time.monotonic() < end:
+                await asyncio.sleep(0.02)
+        await asyncio.to_thread(sweep, self._job["marker"])
+        with suppress(Exception):
+            await self.manager.cleanup_resources()
+            if process:
+                process.wait(1)
+            if self.client:
+                self.client.stop_channels()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _sockets() -> Any:
+    """Return this process's ZeroMQ context, made for kernels that are about to start and may talk a lot."""
+    import zmq
+    import zmq.asyncio
+
+    context = zmq.asyncio.Context.instance()
+    # The socket does not exist when we first connect: look again soon (milliseconds; the default is 100).
+    context.setsockopt(zmq.RECONNECT_IVL, 10)
+    # The default of 1,000 messages drops output, and the message that a cell has ended, of a cell that prints a lot.
+    context.setsockopt(zmq.RCVHWM, 100_000)
+    return context
+
+
+def _keep_log(source: int, path: Path) -> None:
+    """Copy a kernel's own output into a file that keeps the last part; the file appears with the first byte."""
+    size = 0
+    with os.fdopen(source, "rb", buffering=0) as reader:
+        while chunk := reader.read(1 << 16):
+            with suppress(OSError):
+                if size + len(chunk) > LOG_LIMIT:
+                    chunk = path.read_bytes()[-LOG_LIMIT // 2 :] + chunk
+                    path.unlink()
+                    size = 0
+                with path.open("ab") as log:
+                    log.write(chunk)
+                size += len(chunk)
+
+
+# --- papermill -------------------------------------------------------------------------------------------------------
+
+
+class Execution:
+    """One notebook, parameterised and executed as papermill's `execute_notebook` does it, step by step."""
+
+    def __init__(self, job: dict[str, Any], source: Any, spec: KernelSpec, kernel: Kernel, link: Link) -> None:
+        self._job = job
+        self._spec = spec
+        self._kernel = kernel
+        self._link = link
+        self._path = Path(job["folder"]) / "executed.ipynb"
+        self._notebook = self._prepare(source)
+        self._numbers = cell_numbers(self._notebook.cells)
+        self._current: int | None = None
+
+    async def run(self) -> None:
+        """Execute all cells, and leave the executed notebook on disk whatever happens.
+
+        Raises FailureError: a cell failed, or the kernel died.
+        """
+        from nbclient.exceptions import CellTimeoutError, DeadKernelError
+        from nbformat import NotebookNode
+
+        progress = _progress(self._notebook, self.save)
+        self._link.send("cells", count=sum(n is not None for n in self._numbers))
+        progress.notebook_start()
+        try:
+            await self._kernel.ready()
+            outputs = Outputs(self._job["output"], NotebookNode)
+            client = _client(progress, self._kernel, outputs, self._entered)
+            await client.run_cells()
+            self._notebook.metadata["language_info"] = self._kernel.language_info
+        except DeadKernelError:
+            raise FailureError("died", status=self._status(), log=self._kernel.log(), **self._place()) from None
+        except CellTimeoutError as error:
+            raise FailureError("refused", what=str(error), **self._place()) from error
+        finally:
+            progress.notebook_complete()
+            failure = self._failure()
+            self._finish()
+        if failure:
+            raise failure
+
+    def save(self) -> None:
+        """Save the notebook as far as it got. Compact, since it is done after each cell: the last one is pretty."""
+        write_atomically(self._path, json.dumps(self._notebook, ensure_ascii=False))
+
+    def _finish(self) -> None:
+        import nbformat
+
+        write_atomically(self._path, nbformat.writes(self._notebook) + "\n")
+
+    def _prepare(self, source: Any) -> Any:
+        import nbformat
+        from papermill.exceptions import PapermillException
+        from papermill.execute import prepare_notebook_metadata, remove_error_markers
+        from papermill.iorw import load_notebook_node
+
+        try:
+            text = isinstance(source, nbformat.NotebookNode)
+            notebook = load_notebook_node(source if text else self._job["notebook"])
+            if self._job["parameters"]:
+                notebook = self._parameterise(notebook)
+            # Paths of this machine have no place in a result.
+            notebook = prepare_notebook_metadata(notebook, self._job["name"], self._path.name)
+            return remove_error_markers(notebook)
+        except PapermillException as error:
+            raise FailureError("refused", what=str(error)) from error
+        except (nbformat.ValidationError, nbformat.reader.NotJSONError, AttributeError, KeyError) as error:
+            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise NotebookFileError(f"this is no valid notebook: {problem}", where=self._job["name"]) from error
+
+    def _parameterise(self, notebook: Any) -> Any:
+        from papermill.inspection import _infer_parameters
+        from papermill.parameterize import parameterize_notebook
+        from papermill.utils import find_first_tagged_cell_index
+
+        parameters = self._job["parameters"]
+        names = {"kernel_name": self._spec.name, "language": self._spec.language}
+        if find_first_tagged_cell_index(notebook, "parameters") < 0:
+            self._say("no cell is tagged `parameters`: they were put at the top")
+        else:
+            known = {p.name for p in _infer_parameters(notebook, self._spec.name, self._spec.language)}
+            for name in [p for p in parameters if known and p not in known]:
+                self._say(f"the cell tagged `parameters` knows no `{name}`; it was set all the same")
+        return parameterize_notebook(notebook, parameters, **names)
+
+    def _failure(self) -> FailureError | None:
+        """Return the error that papermill finds in the notebook; its markers are added then."""
+        from papermill.exceptions import PapermillExecutionError
+        from papermill.execute import raise_for_execution_errors
+
+        executed = {c.execution_count: n for c, n in zip(self._notebook.cells, self._numbers, strict=True) if n}
+        try:
+            raise_for_execution_errors(self._notebook, None)
+        except PapermillExecutionError as error:
+            self._current = error.cell_index
+            place = self._place(self._notebook.cells[error.cell_index + 2])
+            facts = {"ename": error.ename, "evalue": error.evalue, "traceback": list(error.traceback)}
+            return FailureError("error", **facts, source=error.source, numbers=executed, **place)
+        return None
+
+    def _place(self, cell: Any = None) -> dict[str, Any]:
+        """Return which cell ran last, as people count them."""
+        if self._current is None:
+            return {"number": None, "cell": ""}
+        cell = cell or self._notebook.cells[self._current]
+        name = "injected parameters" if INJECTED in cell.metadata.tags else cell_name(cell)
+        return {"number": self._numbers[self._current], "cell": name}
+
+    def _entered(self, index: int) -> None:
+        self._current = index
+        self._link.send("cell", **self._place())
+
+    def _status(self) -> int | None:
+        return self._kernel.status
+
+    def _say(self, text: str) -> None:
+        self._link.send("message", text=text)
+
+
+def _progress(notebook: Any, save: Callable[[], None]) -> Any:
+    """Return papermill's execution manager, which keeps the metadata of cells, with fewer and safer saves."""
+    from papermill.engines import NotebookExecutionManager
+
+    class Progress(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no types
+        quiet = False
+
+        def save(self, **_: Any) -> None:
+            if not self.quiet:
+                save()
+                self.last_save_time = self.now()
+
+        def cell_start(self, cell: Any, cell_index: int | None = None, **more: Any) -> None:
+            self.quiet = True
+            super().cell_start(cell, cell_index, **more)
+            self.quiet = False
+
+        def cell_complete(self, cell: Any, cell_index: int | None = None, **more: Any) -> None:
+            self.quiet = cell.cell_type != "code"
+            super().cell_complete(cell, cell_index, **more)
+            self.quiet = False
+
+        def notebook_complete(self, **more: Any) -> None:
+            self.quiet = True  # the end is saved once, when papermill's error markers are in
+            super().notebook_complete(**more)
+
+    return Progress(notebook, progress_bar=False)
+
+
+def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[int], None]) -> Any:
+    """Return papermill's client, with outputs joined and bounded, on a kernel that is ready."""
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from papermill.clientwrap import PapermillNotebookClient
+
+    class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
+        clear_before_next_output: bool
+
+        async def run_cells(self) -> None:
+            """Do what papermill_execute_cells does, in the event loop that is there."""
+            for index, cell in enumerate(self.nb.cells):
+                try:
+                    progress.cell_start(cell, index)
+                    if cell.cell_type == "code":
+                        entered(index)
+                    await self.async_execute_cell(cell, index)
+                except CellExecutionError as error:
+                    progress.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+                    break
+                finally:
+                    outputs.close()
+                    progress.cell_complete(self.nb.cells[index], cell_index=index)
+            self.set_widgets_metadata()
+
+        async def _async_poll_kernel_alive(self) -> None:
+            """Notice a dead kernel within 0.1 s instead of a second."""
+            while True:
+                await asyncio.sleep(0.1)
+                try:
+                    await self._async_check_alive()
+                except DeadKernelError:
+                    self.task_poll_for_reply.cancel()
+                    return
+
+        def output(self, outs: list[Any], msg: Any, display_id: str | None, cell_index: int) -> Any:
+            kind, content = msg["msg_type"], msg["content"]
+            if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+                kept = outputs.budget.take(size_of(content))
+                return super().output(outs, msg, display_id, cell_index) if kept else None
+            if self.clear_before_next_output:
+                outputs.release(outs)
+                outs[:] = []
+                self.clear_display_id_mapping(cell_index)
+                self.clear_before_next_output = False
+            if kind == "stream":
+                outputs.write(outs, content["name"], content["text"])
+            elif outputs.accepts(kind, content):
+                return super().output(outs, msg, display_id, cell_index)
+            else:
+                outputs.mark(outs)
+            return None
+
+        def clear_output(self, outs: list[Any], msg: Any, cell_index: int) -> None:
+            hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+            if not (hooked or msg["content"].get("wait")):
+                outputs.release(outs)
+            super().clear_output(outs, msg, cell_index)
+
+        def _update_display_id(self, display_id: str, msg: Any) -> None:
+            places = self._display_id_map.get(display_id, {})
+            shown = [self.nb.cells[c].outputs[i].data for c, indices in places.items() for i in indices]
+            new = [msg["content"]["data"]] * len(shown)
+            if shown and outputs.accepts_update(shown, new):
+                super()._update_display_id(display_id, msg)
+
+    client = Client(progress, km=kernel.manager, iopub_timeout=60, kernel_name=kernel.manager.kernel_name)
+    client.kc = kernel.client
+    client.reset_execution_trackers()
+    return client
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The door to other programs: children that speak JSON lines, and the end of whole process trees.
+
+A child is a module of ours with a `main()`, in a session of its own, so that the terminal's Ctrl-C reaches only us.
+It reads messages from its standard input and writes events to its standard output; the end of its input means that
+we are gone, and it ends everything that it started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MARKER = "GPU_DOC_RUN"
+"""The environment variable by which a run's processes are found again, daemons that left their parent too."""
+
+LONGEST_SOCKET_NAME = 32
+"""What follows the runtime folder in a kernel's socket: `/k12345/k-5`, with room to spare."""
+
+
+class ChildEndedError(Exception):
+    """The child closed its standard output: it crashed, or was killed."""
+
+
+class Child:
+    """One child process; not safe for several threads, except `kill`."""
+
+    def __init__(self, module: str, *, environment: Mapping[str, str], log: Path) -> None:
+        """`log` gets what the child writes to its standard error: Python's own last words."""
+        here = Path(__file__).resolve().parents[2]
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", f"gpu_doc.outside.{module}"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=dict(environment),
+                # `-m` puts the working folder first in sys.path: the user's random.py must not become ours.
+                cwd=here,
+                start_new_session=True,
+            )
+        self._log = log
+        self._buffer = b""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def memory(self) -> int:
+        """Resident memory in bytes, 0 where it is gone."""
+        return resident_memory(self.pid)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send one message; a child that is gone shows when the next event is awaited."""
+        assert self._process.stdin
+        with suppress(BrokenPipeError, ValueError):
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def receive(self, timeout: float) -> dict[str, Any] | None:
+        """Return the next event, or None after `timeout` seconds without one.
+
+        Raises ChildEndedError: when there will be no more.
+        """
+        assert self._process.stdout
+        descriptor = self._process.stdout.fileno()
+        end = time.monotonic() + timeout
+        while b"\n" not in self._buffer:
+            readable, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
+            if not readable:
+                return None
+            chunk = os.read(descriptor, 1 << 16)
+            if not chunk:
+                raise ChildEndedError(self.last_words())
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        event: dict[str, Any] = json.loads(line)
+        return event
+
+    def last_words(self) -> str:
+        """The end of what the child wrote to its standard error."""
+        with suppress(OSError):
+            return self._log.read_bytes()[-4000:].decode("utf-8", "replace")
+        return ""
+
+    def close(self, timeout: float) -> None:
+        """Close its input, and wait up to `timeout` seconds for it to end by itself; then kill it."""
+        assert self._process.stdin
+        assert self._process.stdout
+        with suppress(OSError):
+            self._process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+        self.kill()
+        self._process.stdout.close()
+
+    def kill(self) -> None:
+        """Kill it and all that descends from it, at once."""
+        kill_tree(self.pid)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+
+
+def resident_memory(pid: int) -> int:
+    """Return the resident memory of a process in bytes, 0 where it is gone."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def out_of_memory_kills() -> int:
+    """Return how many processes this machine has killed for want of memory; 0 where the system doesn't say."""
+    with suppress(OSError, ValueError):
+        counts = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
+        return int(counts.get("oom_kill", "0"))
+    return 0
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process, its descendants, and every member of their sessions."""
+    import psutil
+
+    try:
+        root = psutil.Process(pid)
+        tree = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in tree:
+        _kill(process.pid)
+
+
+def sweep(marker: str, *, spare: frozenset[int] = frozenset(), seconds: float = 1.0) -> None:
+    """Kill every process whose environment carries `marker`, until none is left or `seconds` have passed.
+
+    Several rounds, since a process may fork while we look.
+    """
+    end = time.monotonic() + seconds
+    while found := [pid for pid in marked(marker) if pid not in spare]:
+        for pid in found:
+            _kill(pid)
+        if time.monotonic() > end:
+            return
+        time.sleep(0.005)
+
+
+def marked(marker: str) -> Iterator[int]:
+    """Yield the processes whose environment carries a marker that begins with `marker`, zombies and ourselves not."""
+    wanted = f"\0{MARKER}={marker}".encode()
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            # Others' processes can't be read, and are not ours. A zombie's environment is empty.
+            with suppress(OSError):
+                if wanted in b"\0" + Path(entry.path, "environ").read_bytes():
+                    yield int(entry.name)
+
+
+def runtime_folder() -> Path:
+    """Make a private folder whose path is short enough for a kernel's sockets (sun_path: 107 bytes).
+
+    Raises OSError: where no temporary folder can be written.
+    """
+    name = "gpu-doc-12345678"
+    places = [tempfile.gettempdir(), "/tmp", "/dev/shm"]  # noqa: S108 - mkdtemp makes it private
+    short = [p for p in places if len(os.fsencode(p)) + len(name) + LONGEST_SOCKET_NAME <= 107 and Path(p).is_dir()]
+    return Path(tempfile.mkdtemp(prefix="gpu-doc-", dir=short[0] if short else None))
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that is in it; what can't be removed stays."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
