@@ -1,0 +1,42 @@
+"""Our contender: photographs outputs of executed notebooks. Usage: python -m benchmarks.darkroom_shots JOB.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from gpu_doc.model import Exhibit, Photograph
+from gpu_doc.stages.capture import Darkroom
+
+WIDTH = 880
+"""CSS pixels, as gpu-doc's default."""
+
+
+def exhibits(notebook: Path, *, scale: int) -> list[Exhibit]:
+    """One exhibit for each cell that has outputs, in order."""
+    cells: list[dict[str, Any]] = json.loads(notebook.read_text("utf-8"))["cells"]
+    return [
+        Exhibit(
+            kind="output", outputs=tuple(cell["outputs"]), width=WIDTH, scale=scale, name=f"{notebook}/{cell['id']}"
+        )
+        for cell in cells
+        if cell["outputs"]
+    ]
+
+
+def main(job: dict[str, Any], environ: dict[str, str]) -> None:
+    asked = [exhibit for path in job["notebooks"] for exhibit in exhibits(Path(path), scale=job["scale"])]
+    with Darkroom(lambda: Path(job["chromium"]), environ=environ) as darkroom:
+        darkroom.warm_up()
+        shots = darkroom.develop(asked)
+    for output, shot in zip(job["outputs"], shots, strict=True):
+        if not isinstance(shot, Photograph):
+            raise shot
+        Path(output).write_bytes(shot.png)
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text("utf-8")), dict(os.environ))
