@@ -22,7 +22,7 @@ demo-clean: ## remove demo/, your edits to it included
 	rm -rf demo
 
 test: lint ## set up, then run linters and all tests, with real kernels and a real Chromium
-	@.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 stress: ## the long soaks: hundreds of kernel starts, kills, races
 	@scripts/set-up test chromium

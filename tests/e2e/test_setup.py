@@ -1,0 +1,242 @@
+"""`make` in a fresh clone, whose folder has a space in its name."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+TOP = Path(__file__).parents[2]
+GIVEN_BY_MAKE = ("ARGS", "PYTHON", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+"""What `make test` hands to us would change what a `make` of ours does."""
+
+pytestmark = [pytest.mark.xdist_group("set-up"), pytest.mark.needs("git", "make", "chromium")]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in GIVEN_BY_MAKE} | changes
+
+
+def call(clone: Path, *argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv, cwd=clone, env=environment(**changes), capture_output=True, text=True, timeout=280, check=False
+    )
+
+
+def set_up(clone: Path, *argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return call(clone, "scripts/set-up", *argv, **changes)
+
+
+def copy_of_the_work_tree(target: Path) -> Path:
+    """What a clone would hold, were everything committed."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=TOP,
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, os.fsdecode(listing.stdout).split("\0")):
+        if (TOP / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(TOP / name, target / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=target, check=True)
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", *identity, "commit", "--quiet", "-m", "all"], cwd=target, check=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone that nothing has been set up in; tests leave it so."""
+    return copy_of_the_work_tree(tmp_path_factory.mktemp("bare") / "fresh clone")
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which `make demo` has set up what it needs."""
+    clone = copy_of_the_work_tree(tmp_path_factory.mktemp("ready") / "fresh clone")
+    done = set_up(clone, "examples", "chromium")
+    assert done.returncode == 0, done.stderr
+    return clone
+
+
+@pytest.fixture
+def path_without(tmp_path: Path) -> Path:
+    """A folder to be PATH: the usual programs, but neither Python nor uv."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in (
+        "sh",
+        "cat",
+        "sha256sum",
+        "readlink",
+        "dirname",
+        "sed",
+        "flock",
+        "id",
+        "rm",
+        "mkdir",
+        "mktemp",
+        "tail",
+    ):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    return programs
+
+
+def test_make_alone_lists_every_target(bare: Path) -> None:
+    listing = call(bare, "make").stdout
+    for target in ("demo", "demo-clean", "test", "stress", "bench", "lint", "fmt", "lock", "clean"):
+        assert f"\n  {target} " in listing
+
+
+@pytest.mark.needs("packages")
+def test_a_fresh_clone_gets_the_program(ready: Path) -> None:
+    done = call(ready, ".venv/bin/gpu-doc", "--help")
+    assert done.returncode == 0, done.stderr
+    assert call(ready, ".venv/bin/python", "-c", "import matplotlib, pandas, PIL, sklearn").returncode == 0
+    assert call(ready, "git", "status", "--porcelain").stdout == ""
+
+
+@pytest.mark.needs("packages")
+def test_packages_are_compiled_on_installation(ready: Path) -> None:
+    packages = next((ready / ".venv/lib").glob("python3.*")) / "site-packages"
+    assert list((packages / "papermill/__pycache__").glob("*.pyc"))
+    assert list((ready / "entrypoint/gpu_doc/__pycache__").glob("*.pyc"))
+
+
+@pytest.mark.needs("packages")
+@pytest.mark.parametrize("wanted", [("examples", "chromium"), ("examples",), ("run",)])
+def test_a_second_call_does_nothing_at_once(ready: Path, wanted: Sequence[str]) -> None:
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        done = set_up(ready, *wanted)
+        times.append(time.perf_counter() - start)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert min(times) < 0.2
+
+
+@pytest.mark.needs("packages")
+def test_another_lock_updates_the_environment_in_place(ready: Path) -> None:
+    kept = ready / ".venv/kept"
+    kept.touch()
+    with (ready / "pyproject.toml").open("a") as file:
+        file.write("\n")
+    done = set_up(ready, "run")
+    assert done.returncode == 0, done.stderr
+    assert "installing requirements/examples.txt" in done.stderr  # an environment never shrinks
+    assert kept.exists()
+    assert set_up(ready, "examples").stderr == ""
+
+
+@pytest.mark.needs("packages")
+def test_an_interrupted_set_up_is_begun_anew(ready: Path) -> None:
+    with (ready / "pyproject.toml").open("a") as file:
+        file.write("\n")
+    first = subprocess.Popen(
+        ["scripts/set-up", "examples"],
+        cwd=ready,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with first:
+        assert first.stderr
+        assert "installing" in first.stderr.readline()
+        os.killpg(first.pid, signal.SIGKILL)
+    done = set_up(ready, "examples", "chromium")
+    assert done.returncode == 0, done.stderr
+    assert "making .venv" in done.stderr
+    assert set_up(ready, "examples", "chromium").stderr == ""
+
+
+def test_a_machine_without_python_is_told_what_to_do(bare: Path, path_without: Path) -> None:
+    done = set_up(bare, "run", PATH=str(path_without))
+    assert done.returncode == 5
+    assert "gpu-doc needs Python 3.10 or newer" in done.stderr
+    assert "apt-get install python3" in done.stderr
+
+
+def test_a_python_that_is_too_old_does_not_count(bare: Path, path_without: Path) -> None:
+    old = path_without / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")  # what the question for the version ends with
+    old.chmod(0o755)
+    assert set_up(bare, "run", PATH=str(path_without)).returncode == 5
+
+
+@pytest.fixture
+def python() -> str:
+    """The Python that our own environment was made from."""
+    return call(TOP, sys.executable, "-c", "import sys; print(sys._base_executable)").stdout.strip()
+
+
+@pytest.mark.needs("packages")
+def test_uv_is_fetched_where_it_is_not(bare: Path, path_without: Path, python: str) -> None:
+    try:
+        done = set_up(bare, "run", PATH=str(path_without), PYTHON=python)
+        assert done.returncode == 0, done.stderr
+        assert "fetching uv" in done.stderr
+        assert "no uv to be had" not in done.stderr
+        assert call(bare, ".venv/bin/gpu-doc", "--help").returncode == 0
+    finally:
+        shutil.rmtree(bare / ".venv", ignore_errors=True)
+
+
+@pytest.mark.stress  # a minute, where uv takes seconds
+@pytest.mark.needs("packages")
+def test_pip_is_the_last_resort(bare: Path, path_without: Path, python: str) -> None:
+    lock = bare / "requirements/uv.txt"
+    locked = lock.read_text("utf-8")
+    lock.write_text("uv==0\n")
+    try:
+        done = set_up(bare, "run", PATH=str(path_without), PYTHON=python)
+        assert done.returncode == 0, done.stderr
+        assert "no uv to be had" in done.stderr
+        assert call(bare, ".venv/bin/gpu-doc", "--help").returncode == 0
+    finally:
+        lock.write_text(locked)
+        shutil.rmtree(bare / ".venv", ignore_errors=True)
+
+
+@pytest.mark.needs("packages")
+def test_a_chromium_that_is_named_is_never_replaced(ready: Path, tmp_path: Path) -> None:
+    done = set_up(ready, "examples", "chromium", GPU_DOC_CHROMIUM=str(tmp_path / "none"))
+    assert done.returncode == 5
+    assert f"GPU_DOC_CHROMIUM names {tmp_path}/none" in done.stderr
+    assert "What to do: " in done.stderr
+
+
+@pytest.mark.needs("packages", "cjk-fonts")
+def test_the_demo_runs_everything_once(ready: Path) -> None:
+    first = call(ready, "make", "demo")
+    assert first.returncode == 0, first.stderr
+    report = ready / "demo/docs/report.md"
+    assert "docs/report.md" in first.stdout
+    text = report.read_text("utf-8")
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert len(pictures) >= 5
+    assert [name for name in pictures if is_blank(report.parent / name)] == []
+    for published in ready.glob("demo/docs/**/*"):
+        assert published.is_dir() or os.fsencode(ready) not in published.read_bytes(), published
+
+    second = call(ready, "make", "demo")
+    assert second.returncode == 0, second.stderr
+    assert "fresh" in second.stdout
+    assert report.read_text("utf-8") == text
+    assert call(ready, "git", "status", "--porcelain").stdout == ""
+
+
+def is_blank(picture: Path) -> bool:
+    with Image.open(picture) as image:
+        return len(image.convert("L").getcolors() or ()) < 2
