@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from gpu_doc.errors import MachineError
 from gpu_doc.outside import process
 
 _PROBE = "import sys, json; print(json.dumps([sys.path, '.'.join(map(str, sys.version_info[:3]))]))"
@@ -154,7 +153,7 @@ def _probe(python: Path) -> PythonEnvironment | None:
     try:
         answer = process.output([str(python), "-c", _PROBE], limit=20)
         search_path, version = json.loads(answer)
-    except (OSError, ValueError, MachineError):
+    except (OSError, ValueError):
         return None
     return PythonEnvironment(python, version, tuple(place for place in search_path if place))
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 MARKER = "GPU_DOC_RUN"
 """The environment variable by which a run's processes are found again, daemons that left their parent too."""
@@ -187,3 +187,14 @@ def remove_folder(folder: Path) -> None:
 def _kill(pid: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
+
+
+def output(argv: Sequence[str], *, limit: float) -> str:
+    """What a short program writes to its standard output. Raises OSError when it fails or takes over `limit` seconds."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"{argv[0]} gave no answer in {limit:g} seconds") from error
+    if done.returncode:
+        raise OSError(f"{argv[0]} ended with status {done.returncode}: {done.stderr.strip()[-200:]}")
+    return done.stdout
