@@ -190,7 +190,7 @@ def _kill(pid: int) -> None:
 
 
 def output(argv: Sequence[str], *, limit: float) -> str:
-    """What a short program writes to its standard output. Raises OSError when it fails or takes over `limit` seconds."""
+    """What a short program writes to its standard output. Raises OSError if it fails or takes over `limit` seconds."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired as error:
