@@ -145,9 +145,10 @@ def _chromium(environ: Mapping[str, str], *, needed: bool) -> Finding:
         says = " ".join([error.what, *error.details.splitlines()[-1:]])
         state: Literal["missing", "warning"] = "missing" if needed else "warning"
         return Finding(component="Chromium", state=state, says=says, remedy=error.remedy)
-    says = f"{machine.said(str(program), '--version') or 'of an unknown version'}, started from {program}"
+    version = re.search(r"\d+(\.\d+)+", machine.said(str(program), "--version") or "")
+    says = f"{version[0] if version else 'of an unknown version'} at {program} starts"
     if sandbox_closed():
-        says += f", with --no-sandbox: {_why_no_sandbox()}"
+        says += f"; with --no-sandbox, since {_why_no_sandbox()}"
     return _ok("Chromium", says)
 
 

@@ -1,0 +1,65 @@
+"""What `plan` and `check` import where nothing is stale: the heavy packages alone would take five times as long."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"IPython", "PIL", "asyncio", "docker", "git", "ipykernel", "jinja2", "jupyter_client", "jupytext"}
+HEAVY |= {
+    "matplotlib",
+    "nbclient",
+    "nbconvert",
+    "nbformat",
+    "papermill",
+    "psutil",
+    "pyppeteer",
+    "pyte",
+    "tornado",
+    "zmq",
+}
+
+CONFIG = """\
+reports:
+  - path: report.md
+    template: report.md.j2
+    runs:
+      hello: {notebook: hello.ipynb}
+      log: {command: [echo, hello]}
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose only report is up to date."""
+    root = tmp_path_factory.mktemp("fresh")
+    cell: dict[str, object] = {"cell_type": "code", "id": "a", "metadata": {}, "source": "print('hello')"}
+    cell |= {"outputs": [], "execution_count": None}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (root / "hello.ipynb").write_text(json.dumps(notebook))
+    (root / "report.md.j2").write_text('{{ text("hello/#1") }}\n')
+    (root / "gpu-doc.yml").write_text(CONFIG)
+    done = gpu_doc(root, "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root
+
+
+def gpu_doc(root: Path, *words: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+    argv = [sys.executable, *python, "-m", "gpu_doc", *words]
+    return subprocess.run(argv, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("command", ["plan", "check", "run"])
+def test_nothing_heavy_is_imported_where_all_is_fresh(fresh: Path, command: str) -> None:
+    done = gpu_doc(fresh, command, python=("-X", "importtime"))
+    assert done.returncode == 0, done.stdout
+    # https://docs.python.org/3/using/cmdline.html#cmdoption-X: "import time:   self |   cumulative |   name"
+    imported = {line.split("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "gpu_doc.stages.plan" in imported
+    assert {name for name in imported if name.split(".")[0] in HEAVY} == set()
