@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, TypeAlias
 
-from yaml import ScalarNode, SequenceNode, YAMLError
+from yaml import MarkedYAMLError, ScalarNode, SequenceNode, YAMLError
 
 from gpu_doc.model import Json
 from gpu_doc.model import Scalar as Value
@@ -93,8 +93,6 @@ def parse(text: str, problems: Problems) -> Tree | None:
         problems.append(_at(error.args[0], "too many values, or nested too deeply, once aliases are followed"))
     except YAMLError as error:
         problems.append(_syntax_problem(error, text))
-    except RecursionError:
-        problems.append(Problem(1, 1, "nested too deeply"))
     return None
 
 
@@ -147,15 +145,22 @@ _TAGS: dict[str, tuple[type, ...]] = {
 class _Composer(_Loader):
     """The parser without types: a node's tag is what was written, or None."""
 
+    depth = 0
+
     def resolve(self, *_: object) -> None: ...
 
-    def descend_resolver(self, *_: object) -> None: ...
+    def descend_resolver(self, parent: object, _: object) -> None:
+        """Called before each node; without a bound here the C parser would overrun the stack."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise _TooLargeError(parent)
 
-    def ascend_resolver(self) -> None: ...
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
 
 
 class _TooLargeError(Exception):
-    """Its argument is the node that was one too many."""
+    """Its argument is the node where it became too much."""
 
 
 class _Reader:
@@ -232,15 +237,17 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 def _syntax_problem(error: YAMLError, text: str) -> Problem:
     """Say what the parser said, with a hint where a tab is to blame."""
-    mark = getattr(error, "problem_mark", None)
-    if mark is None:
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         found = _FORBIDDEN.search(text)
         before = text[: found.start()] if found else ""
         code = f" U+{ord(found[0]):04X}" if found else ""
         return Problem(before.count("\n") + 1, len(before) - before.rfind("\n"), f"a control character{code}, not text")
-    words = " ".join(str(part) for part in (getattr(error, "problem", None), getattr(error, "context", None)) if part)
-    lines = text.splitlines()
-    line = lines[mark.line] if mark.line < len(lines) else ""
+    words, mark, lines = str(error.problem), error.problem_mark, text.splitlines()
+    if error.context and error.context_mark:
+        words = f"{words} {error.context} that starts in line {error.context_mark.line + 1}"
+    if mark.line >= len(lines):  # the file ends too early
+        return Problem(len(lines), len(lines[-1]) + 1, f"not valid YAML: {words}")
+    line = lines[mark.line]
     if "\t" in line[: len(line) - len(line.lstrip())]:
         words = "the line is indented with a tab, and YAML allows only spaces"
     return Problem(mark.line + 1, mark.column + 1, f"not valid YAML: {words}")

@@ -74,7 +74,8 @@ def _create(path: Path, name: str, content: bytes) -> bool:
     except OSError as error:
         if isinstance(error, FileExistsError) and os.path.lexists(path):
             return False
-        why = (error.strerror or str(error)).lower()
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+        why = f"{path.parent.name} is not a folder" if in_the_way else (error.strerror or str(error)).lower()
         remedy = "Make room for it, or call init in another folder."
         raise UsageError(f"cannot write {name}: {why}", where=name, remedy=remedy) from error
     finally:
