@@ -302,6 +302,7 @@ def test_what_is_wrong_with_a_run_is_said_with_its_line(root: Path, run: str, wo
         "reports: [{path: docs/b.md}]": "there is no file `docs/b.md` (it has no `template`",
         "reports: [{path: docs/b.md, template: templates/b.md.j2}]": "; did you mean `templates/a.md.j2`?",
         "reports: [{path: docs/a.md}, {path: docs/a.md}]": ":1:37: `docs/a.md` is written by two reports",
+        "reports: [&a {path: a.md, template: templates/a.md.j2}, *a]": "`a.md` is written by two reports",
         "reports: [{path: docs/a.md}, {path: docs/a.markdown}]": "shares its pictures' folder with `docs/a.md`",
         "reports: [{path: notebooks/prose.md, runs: {a: {notebook: notebooks/prose.md}}}]": "would be overwritten",
         "reports: [{path: docs/a.md, template: docs/a.md}]": "is a template or notebook too",

@@ -116,10 +116,12 @@ class Assembly:
         sources |= {run.get("notebook") for report in reports for run in report.get("runs", {}).values()}
         for report in reports:
             path, node = report["path"], report.place("path")
-            first = seen.setdefault(path.rpartition(".")[0], path)
-            if first is not path:
-                same = "is written by two reports" if first == path else f"shares its pictures' folder with `{first}`"
+            stem = path.rpartition(".")[0]
+            if stem in seen:
+                same = "is written by two reports"
+                same = same if seen[stem] == path else f"shares its pictures' folder with `{seen[stem]}`"
                 self.problems.append(node.problem(f"`{path}` {same}"))
+            seen[stem] = path
             if path in sources:
                 self.problems.append(node.problem(f"`{path}` is a template or notebook too, and would be overwritten"))
 
