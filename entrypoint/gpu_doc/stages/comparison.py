@@ -1,0 +1,152 @@
+"""Tables about runs: a matrix side by side, and where a run's results come from."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Literal
+
+from gpu_doc.model import Json, Result, Run
+from gpu_doc.stages import markdown
+
+Best = Literal["max", "min"]
+
+_LESS_IS_BETTER = re.compile(
+    r"(?:^|[\W_])(?:loss|error|errors|err|mistakes?|rmse|mse|mae|mape|perplexity|ppl|wer|cer|fid|time|seconds|duration|latency|memory)"
+    r"(?:$|[\W_])"
+)
+
+
+def best_of(name: str, wanted: Json) -> Best:
+    """Whether the most or the least of a value is best: as the template says, else as its name does."""
+    said = wanted.get(name) if isinstance(wanted, dict) else wanted
+    if said is None:
+        return "min" if _LESS_IS_BETTER.search(name.lower()) else "max"
+    return "min" if said == "min" else "max"
+
+
+def comparison(runs: Sequence[Run], columns: Mapping[str, Sequence[Json]], best: Mapping[str, Best]) -> str:
+    """A Markdown table: a row for each run, its point and then its values; the best of each column is bold."""
+    keys = list(dict.fromkeys(key for run in runs for key in run.point))
+    winners = {name: _winner(values, best[name]) for name, values in columns.items()}
+    rows = []
+    for number, run in enumerate(runs):
+        cells = [_cell(values[number], bold=_is(values[number], winners[name])) for name, values in columns.items()]
+        rows.append([*(markdown.escape(run.point.get(key, "")) for key in keys), *cells])
+    points: list[markdown.Alignment] = [_alignment([run.point.get(key, "") for run in runs]) for key in keys]
+    values: list[markdown.Alignment] = ["right" if _any_number(values) else "left" for values in columns.values()]
+    return markdown.table([markdown.escape(name) for name in (*keys, *columns)], rows, [*points, *values])
+
+
+def _number(value: Json) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _winner(values: Sequence[Json], best: Best) -> float | None:
+    """The best number; none where there is nothing to choose from."""
+    numbers = [number for value in values if (number := _number(value)) is not None]
+    if len(values) < 2 or not numbers or (len(numbers) == len(values) and len(set(numbers)) == 1):
+        return None
+    return max(numbers) if best == "max" else min(numbers)
+
+
+def _is(value: Json, winner: float | None) -> bool:
+    return winner is not None and _number(value) == winner
+
+
+def _any_number(values: Sequence[Json]) -> bool:
+    return any(_number(value) is not None for value in values)
+
+
+def _alignment(texts: Sequence[str]) -> markdown.Alignment:
+    try:
+        [float(text) for text in texts]
+    except ValueError:
+        return "left"
+    return "right"
+
+
+def _cell(value: Json, *, bold: bool) -> str:
+    text = markdown.escape(short_number(value))
+    return f"**{text}**" if bold and text else text
+
+
+def short_number(value: Json) -> str:
+    """A value for a table: four significant digits of a fraction, whole numbers as they are."""
+    if isinstance(value, bool) or not isinstance(value, float):
+        return "" if value is None else str(value)
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    if value.is_integer() and abs(value) < 1e15:
+        return f"{value:.0f}"
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+# --- environment -----------------------------------------------------------------------------------------------------
+
+
+def environment(result: Result) -> str:
+    """A Markdown table of what a run was made with; nothing in it differs when it is only run again."""
+    run = result.run
+    machine = result.record.get("machine") or {}
+    what = f"`{run.notebook}`" if run.notebook else _code(" ".join(run.command or ()))
+    rows = [
+        ("Notebook" if run.notebook else "Command", what),
+        (
+            "Parameters",
+            ", ".join(f"{markdown.escape(key)} = {_code(_parameter(v))}" for key, v in run.parameters.items()),
+        ),
+        ("Image", _image(run, machine)),
+        ("Device", markdown.escape(_device(machine))),
+        ("System", markdown.escape(str(machine.get("system") or ""))),
+        ("Packages", markdown.escape(_packages(machine))),
+        ("Data", _data(run, machine)),
+        ("Setup", markdown.escape(run.setup or "")),
+    ]
+    return markdown.table(["Run", _code(run.address)], [row for row in rows if row[1]])
+
+
+def _code(text: str) -> str:
+    """A text as code inside a table."""
+    text = markdown.one_line(text).replace("|", "\\|")
+    ticks = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    return f"{ticks} {text} {ticks}" if "`" in text else f"`{text}`"
+
+
+def _parameter(value: Json) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def _image(run: Run, machine: Mapping[str, Json]) -> str:
+    if not run.image:
+        return "`local`"
+    digest = str(machine.get("image-digest") or "").rpartition("sha256:")[2][:12]
+    return f"{_code(run.image)}, digest {_code(digest)}" if digest else _code(run.image)
+
+
+def _device(machine: Mapping[str, Json]) -> str:
+    device = str(machine.get("device") or "")
+    return device.upper() if device in ("cpu", "gpu") else device
+
+
+def _packages(machine: Mapping[str, Json]) -> str:
+    packages = {name: version for name, version in (machine.get("packages") or {}).items() if version}
+    python = packages.pop("python", None)
+    own = [f"Python {python}"] if python else []
+    return ", ".join([*own, *(f"{name} {version}" for name, version in sorted(packages.items()))])
+
+
+def _data(run: Run, machine: Mapping[str, Json]) -> str:
+    """Each source of data with its version, or the head of its hash; of an absolute path only the name."""
+    known = machine.get("data") or {}
+    parts = []
+    for source in run.data:
+        shown = PurePosixPath(source.path).name if source.path.startswith(("/", "~")) else source.path
+        digest = known.get(source.path)
+        version = f"version {source.version}" if source.version else f"SHA-256 {str(digest)[:12]}" if digest else ""
+        parts.append(f"{_code(shown)}{' (' + markdown.escape(version) + ')' if version else ''}")
+    return ", ".join(parts)

@@ -1,0 +1,78 @@
+"""Writing Markdown in which text from notebooks stays text, whatever it holds."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from typing import Literal
+from urllib.parse import quote
+
+Alignment = Literal["left", "right"]
+
+_SPECIAL = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
+# Entities rather than backslashes: Python-Markdown, which MkDocs uses, knows no backslash before these.
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def one_line(text: str) -> str:
+    """A text on one line, without control characters."""
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def escape(text: str) -> str:
+    """A text as Markdown that shows just that text, on one line, inside other text.
+
+    An underscore between letters needs no escape. What matters at the start of a line only is left.
+    """
+    entities = re.sub(r"[&<>|]", lambda found: _ENTITIES[found[0]], one_line(text))
+    return _SPECIAL.sub(lambda found: "\\" + found[0], entities)
+
+
+def attribute(text: str) -> str:
+    """A text for an HTML attribute in double quotes, in Markdown."""
+    return html.escape(one_line(text)).replace("|", "&#124;").replace("`", "&#96;")
+
+
+def link(path: str) -> str:
+    """A relative path as the target of a link."""
+    return quote(path, safe="/-._~")
+
+
+def image(path: str, alt: str) -> str:
+    """An image at a path relative to the report."""
+    return f"![{escape(alt)}]({link(path)})"
+
+
+def themed_image(light: str, dark: str, alt: str) -> str:
+    """One image for each of the reader's colour schemes."""
+    source = f'<source media="(prefers-color-scheme: dark)" srcset="{link(dark)}">'
+    return f'<picture>{source}<img alt="{attribute(alt)}" src="{link(light)}"></picture>'
+
+
+def captioned(picture: str, caption: str) -> str:
+    """A picture with its caption below, in italics."""
+    return f"{picture}\n\n*{escape(caption)}*" if caption.strip() else picture
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A text as a code block at column 0, whatever backticks it has."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    info = re.sub(r"[^\w+#.-]", "", language)
+    return f"{fence}{info}\n{text}\n{fence}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], alignments: Sequence[Alignment] = ()) -> str:
+    """A table of cells that are Markdown already; rows that are short are filled up."""
+    width = max([len(head), *(len(row) for row in rows)])
+    marks = ["---:" if place < len(alignments) and alignments[place] == "right" else "---" for place in range(width)]
+    filled = [[*row, *[""] * (width - len(row))] for row in (head, *rows)]
+    lines = [filled[0], marks, *filled[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def without_comments(text: str) -> str:
+    """A text in which no HTML comment begins or ends: one would hide what follows it."""
+    return text.replace("<!--", "&lt;!--").replace("-->", "--&gt;")
