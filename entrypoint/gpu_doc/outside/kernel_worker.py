@@ -11,45 +11,22 @@ import asyncio
 import errno
 import json
 import os
-import shutil
-import subprocess
 import threading
-import time
 import traceback
-from contextlib import suppress
 from pathlib import Path
-from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.outside.kernel_output import Outputs, size_of
-from gpu_doc.outside.link import Link, die_with_parent
+from gpu_doc.outside.kernel_process import FailureError, Kernel, choose_kernel
+from gpu_doc.outside.link import Link
 from gpu_doc.outside.notebook_source import INJECTED, cell_name, cell_numbers, read_source, write_atomically
-from gpu_doc.outside.process import MARKER, remove_folder, sweep
+from gpu_doc.outside.process import remove_folder, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from jupyter_client.kernelspec import KernelSpec
-
-START_LIMIT = 120
-"""Seconds that a kernel may take to answer for the first time. papermill's 60 were not enough on loaded machines."""
-
-SHUTDOWN_LIMIT = 5
-"""Seconds that a kernel may take to end by itself once asked to, as in jupyter_client."""
-
-LOG_LIMIT = 1 << 20
-"""Bytes kept of what a kernel process writes to its own standard output and error."""
-
-PYTHON_KERNELS = ("python3", "python", "")
-
-
-class FailureError(Exception):
-    """A run that failed; `facts` is the rest of the `done` event."""
-
-    def __init__(self, outcome: str, **facts: Any) -> None:
-        super().__init__(outcome)
-        self.facts = {"outcome": outcome, **facts}
 
 
 def main() -> None:
@@ -134,193 +111,6 @@ class Worker:
             task.add_done_callback(self._retiring.discard)
             if job["wait"]:
                 await asyncio.wait([task])
-
-
-# --- kernels ---------------------------------------------------------------------------------------------------------
-
-
-def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
-    """Return the kernel that a run asks for: its own name, else the notebook's, else Python.
-
-    Raises FailureError: the name isn't installed. It is never replaced by another.
-    """
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
-
-    name = job["kernel"] or source.get("metadata", {}).get("kernelspec", {}).get("name") or ""
-    if name in PYTHON_KERNELS:
-        argv = [job["python"], "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, name="python3", display_name="Python 3", language="python")
-    manager = KernelSpecManager()
-    manager.kernel_dirs.append(str(Path(job["python"]).parent.parent / "share" / "jupyter" / "kernels"))
-    try:
-        spec = manager.get_kernel_spec(name)
-    except NoSuchKernel:
-        raise FailureError(
-            "no kernel", name=name, installed=sorted({"python3", *manager.find_kernel_specs()})
-        ) from None
-    if spec.argv and spec.argv[0] in ("python", "python3"):
-        # jupyter_client would take the Python that we run on.
-        spec.argv[0] = job["python"]
-    spec.name = name
-    return spec
-
-
-class Kernel:
-    """One kernel process, with a private folder for its sockets and its connection file."""
-
-    def __init__(self, job: dict[str, Any], spec: KernelSpec, folder: Path) -> None:
-        self._job = job
-        self._spec = spec
-        self._folder = folder
-        self._log = Path(job["folder"]) / "kernel.log"
-        self._drain: threading.Thread | None = None
-        self.pid = 0
-        self.manager: Any = None
-        self.client: Any = None
-        self.language_info: dict[str, Any] = {}
-
-    async def start(self) -> None:
-        """Start the process; `ready` waits until it answers.
-
-        Raises FailureError: its program can't be started.
-        """
-        from jupyter_client import AsyncKernelManager  # type: ignore[attr-defined]  # exported without saying so
-
-        self._folder.mkdir(mode=0o700)
-        manager = AsyncKernelManager(
-            kernel_name=self._spec.name,
-            transport="ipc",
-            connection_file=str(self._folder / "k.json"),
-            ip=str(self._folder / "k"),
-            context=_sockets(),
-        )
-        manager._kernel_spec = self._spec  # noqa: SLF001 - there is no public way to hand in a specification
-        self.manager = manager
-        reader, writer = os.pipe()
-        self._drain = threading.Thread(target=_keep_log, args=(reader, self._log), daemon=True)
-        self._drain.start()
-        try:
-            await manager.start_kernel(
-                env=self._environment(),
-                cwd=self._job["cwd"],
-                stdin=subprocess.DEVNULL,
-                stdout=writer,
-                stderr=subprocess.STDOUT,
-                extra_arguments=["--HistoryManager.hist_file=:memory:"] * (self._spec.language == "python"),
-                preexec_fn=die_with_parent,
-            )
-        except OSError as error:
-            raise FailureError("no start", argv=self._spec.argv, status=None, log=str(error)) from error
-        finally:
-            os.close(writer)
-        self.pid = self.manager.provisioner.process.pid
-
-    def _environment(self) -> dict[str, str]:
-        """Return the run's environment, and what keeps Jupyter's own files out of the person's folders."""
-        environment = {
-            **self._job["environment"],
-            MARKER: self._job["marker"],
-            "JUPYTER_RUNTIME_DIR": str(self._folder),
-        }
-        own = environment.get("IPYTHONDIR") or str(Path(environment.get("HOME", "/nowhere")) / ".ipython")
-        if not Path(own).is_dir():
-            environment["IPYTHONDIR"] = str(self._folder / "ipython")
-        return environment
-
-    async def ready(self) -> None:
-        """Wait until the kernel answers on both channels.
-
-        Raises FailureError: it ended, or `START_LIMIT` passed.
-        """
-        self.client = self.manager.client()
-        self.client.start_channels(hb=False, stdin=False)
-        end = time.monotonic() + START_LIMIT
-        self.client.kernel_info()
-        while time.monotonic() < end:
-            try:
-                reply = await self.client.get_shell_msg(timeout=0.2)
-                # The answer's echo on iopub tells that outputs will reach us; else the subscription came too late.
-                await self.client.get_iopub_msg(timeout=0.2)
-            except Empty:
-                if self.status is not None:
-                    raise self._no_start() from None
-                self.client.kernel_info()
-                continue
-            if reply["msg_type"] == "kernel_info_reply":
-                self.language_info = reply["content"].get("language_info", {})
-                return
-        raise self._no_start()
-
-    def _no_start(self) -> FailureError:
-        return FailureError("no start", argv=self._spec.argv, status=self.status, log=self.log())
-
-    @property
-    def status(self) -> int | None:
-        """The exit status, negative for a signal; None while it runs."""
-        process = self.manager.provisioner.process
-        return None if process is None else process.poll()
-
-    def log(self) -> str:
-        """The end of what the process wrote to its own standard output and error."""
-        if self._drain:
-            self._drain.join(0.3)
-        with suppress(OSError):
-            return self._log.read_bytes()[-4000:].decode("utf-8", "replace")
-        return ""
-
-    async def interrupt(self) -> None:
-        """Interrupt the running cell, by signal or message as the kernel wants it."""
-        with suppress(Exception):
-            await self.manager.interrupt_kernel()
-
-    async def stop(self) -> None:
-        """End the kernel and all that it started; politely first, so that its exit handlers run."""
-        process = self.manager.provisioner.process if self.manager and self.manager.provisioner else None
-        if process and process.poll() is None and self.client:
-            with suppress(Exception):
-                await self.manager.request_shutdown()
-            end = time.monotonic() + SHUTDOWN_LIMIT
-            while process.poll() is None and time.monotonic() < end:
-                await asyncio.sleep(0.02)
-        await asyncio.to_thread(sweep, self._job["marker"])
-        with suppress(Exception):
-            await self.manager.cleanup_resources()
-            if process:
-                process.wait(1)
-            if self.client:
-                self.client.stop_channels()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _sockets() -> Any:
-    """Return this process's ZeroMQ context, made for kernels that are about to start and may talk a lot."""
-    import zmq
-    import zmq.asyncio
-
-    context = zmq.asyncio.Context.instance()
-    # The socket does not exist when we first connect: look again soon (milliseconds; the default is 100).
-    context.setsockopt(zmq.RECONNECT_IVL, 10)
-    # The default of 1,000 messages drops output, and the message that a cell has ended, of a cell that prints a lot.
-    context.setsockopt(zmq.RCVHWM, 100_000)
-    return context
-
-
-def _keep_log(source: int, path: Path) -> None:
-    """Copy a kernel's own output into a file that keeps the last part; the file appears with the first byte."""
-    size = 0
-    with os.fdopen(source, "rb", buffering=0) as reader:
-        while chunk := reader.read(1 << 16):
-            with suppress(OSError):
-                if size + len(chunk) > LOG_LIMIT:
-                    chunk = path.read_bytes()[-LOG_LIMIT // 2 :] + chunk
-                    path.unlink()
-                    size = 0
-                with path.open("ab") as log:
-                    log.write(chunk)
-                size += len(chunk)
-
-
-# --- papermill -------------------------------------------------------------------------------------------------------
 
 
 class Execution:

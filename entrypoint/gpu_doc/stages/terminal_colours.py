@@ -1,0 +1,95 @@
+"""Terminal colours as `#rrggbb`, readable on the page they are shown on."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+Theme = Literal["light", "dark"]
+
+_LIGHT = {
+    "black": "#24292f", "red": "#cf222e", "green": "#1a7f37", "brown": "#9a6700",
+    "blue": "#0969da", "magenta": "#8250df", "cyan": "#1b7c83", "white": "#6e7781",
+    "brightblack": "#6e7781", "brightred": "#a40e26", "brightgreen": "#2c974b", "brightbrown": "#b08800",
+    "brightblue": "#218bff", "brightmagenta": "#a475f9", "brightcyan": "#3192aa", "brightwhite": "#57606a",
+}  # fmt: skip
+"""The sixteen colours on white: GitHub's light theme (primer/primitives), all readable."""
+
+_DARK = {
+    "black": "#6e7681", "red": "#ff7b72", "green": "#3fb950", "brown": "#d29922",
+    "blue": "#58a6ff", "magenta": "#bc8cff", "cyan": "#39c5cf", "white": "#b1bac4",
+    "brightblack": "#8b949e", "brightred": "#ffa198", "brightgreen": "#56d364", "brightbrown": "#e3b341",
+    "brightblue": "#79c0ff", "brightmagenta": "#d2a8ff", "brightcyan": "#56d4dd", "brightwhite": "#ffffff",
+}  # fmt: skip
+
+_BACKGROUND = {
+    "black": "#24292f", "red": "#cf222e", "green": "#2da44e", "brown": "#d4a72c",
+    "blue": "#0969da", "magenta": "#8250df", "cyan": "#3192aa", "white": "#eaeef2",
+    "brightblack": "#57606a", "brightred": "#ff8182", "brightgreen": "#6fdd8b", "brightbrown": "#eac54f",
+    "brightblue": "#80ccff", "brightmagenta": "#c297ff", "brightcyan": "#76e3ea", "brightwhite": "#ffffff",
+}  # fmt: skip
+"""Behind text the colours are a little lighter, or the text on them is lost."""
+
+_ON_BACKGROUND = {"black": "#24292f", "white": "#ffffff", "brightwhite": "#ffffff"}
+
+PAGE = {"light": ("#24292f", "#ffffff"), "dark": ("#e6edf3", "#0d1117")}
+"""Text and page of each theme, which reversed text exchanges."""
+
+
+def background(name: str) -> str | None:
+    """Return the colour behind text that pyte calls `name`; None is the page's own."""
+    return None if name == "default" else _BACKGROUND.get(name, f"#{name}")
+
+
+@lru_cache(maxsize=4096)
+def foreground(name: str, behind: str | None, theme: Theme) -> str | None:
+    """Return the colour of text that pyte calls `name` on a background, on the page where that is None."""
+    if name == "default":
+        # On a background of its own the text can't take the page's colour: the theme might be the other one.
+        return None if behind is None else _legible("#ffffff", behind, "#24292f")
+    if behind is not None:
+        return _ON_BACKGROUND.get(name) or {**_LIGHT, **_BACKGROUND}.get(name, f"#{name}")
+    palette = _LIGHT if theme == "light" else _DARK
+    return palette.get(name) or _readable(f"#{name}", PAGE[theme][1])
+
+
+def _legible(first: str, background: str, second: str) -> str:
+    return first if _contrast(first, background) >= 3 else second
+
+
+def _readable(colour: str, page: str) -> str:
+    """Return the colour, darker (on a light page) or lighter where it would not be seen: WCAG's contrast of 3 to 1."""
+    red, green, blue = _rgb(colour)
+    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
+    step = -0.02 if _luminance(page) > 0.5 else 0.02
+    while _contrast(colour, page) < 3 and 0 < lightness < 1:
+        lightness = min(1.0, max(0.0, lightness + step))
+        colour = _hex(colorsys.hls_to_rgb(hue, lightness, saturation))
+    return colour
+
+
+def mixed(colour: str, page: str) -> str:
+    """Return faint text: a good half of its colour on the page."""
+    return _hex([0.6 * a + 0.4 * b for a, b in zip(_rgb(colour), _rgb(page), strict=True)])
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted([_luminance(one), _luminance(other)], reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance as https://www.w3.org/TR/WCAG21/#dfn-relative-luminance defines it."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _rgb(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue
+
+
+def _hex(colour: Sequence[float]) -> str:
+    return "#" + "".join(f"{round(255 * c):02x}" for c in colour)
