@@ -109,7 +109,7 @@ def _rehearsed(report: Report, root: Path) -> Sequence[Call]:
 
 
 def _needed_runs(call: Call, report: Report) -> Sequence[str]:
-    from gpu_doc.stages.answers import needed_runs
+    from gpu_doc.stages.precheck import needed_runs
 
     return needed_runs(call, report)
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -215,6 +216,17 @@ def test_a_chromium_that_is_named_is_never_replaced(ready: Path, tmp_path: Path)
     assert done.returncode == 5
     assert f"GPU_DOC_CHROMIUM names {tmp_path}/none" in done.stderr
     assert "What to do: " in done.stderr
+
+
+@pytest.mark.needs("packages")
+def test_a_wheel_carries_what_the_program_reads(ready: Path, tmp_path: Path) -> None:
+    built = call(ready, ".venv/bin/hatchling", "build", "--target", "wheel", str(tmp_path))
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("gpu_doc-*.whl"))) as wheel:
+        names = set(wheel.namelist())
+    templates = {path.relative_to(TOP).as_posix() for path in (TOP / "templates").rglob("*") if path.is_file()}
+    assert {f"gpu_doc/{name}" for name in templates} <= names
+    assert "gpu_doc/cli.py" in names
 
 
 @pytest.mark.needs("packages", "cjk-fonts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +14,7 @@ from gpu_doc.model import Answer, Asset, Call, Capture, Exhibit, Json, Report, R
 from gpu_doc.stages import comparison, exhibits, markdown, plaintext, tables, values
 from gpu_doc.stages.address import Address, find_run, find_runs, parse
 from gpu_doc.stages.calls import Arguments, bind
-from gpu_doc.stages.notebook import ExecutedCell, executed_cells, find_cell, joined, missing_cell
+from gpu_doc.stages.notebook import ExecutedCell, executed_cells, find_cell, joined, missing_cell, source_cells
 from gpu_doc.stages.precheck import check, needed_runs
 
 __all__ = ["Answers", "check", "needed_runs"]
@@ -29,10 +30,8 @@ Output = Mapping[str, Json]
 class Answers:
     """Answers the calls of one report's template."""
 
-    def __init__(
-        self, report: Report, capture: Capture, results: Mapping[str, Result], *, root: Path | None = None
-    ) -> None:
-        """`results` by run address; it may grow. `root` is not needed: results hold all that is shown."""
+    def __init__(self, report: Report, capture: Capture, results: Mapping[str, Result], *, root: Path) -> None:
+        """`results` by run address; it may grow."""
         self._report = report
         self._framing = exhibits.Framing(capture, report)
         self._results = results
@@ -64,8 +63,16 @@ class Answers:
         if key not in self._notebooks:
             while len(self._notebooks) >= _KEPT:
                 self._notebooks.pop(next(iter(self._notebooks)))
-            self._notebooks[key] = executed_cells(result.executed)
+            self._notebooks[key] = self._named(executed_cells(result.executed), result)
         return self._notebooks[key]
+
+    def _named(self, cells: list[ExecutedCell], result: Result) -> list[ExecutedCell]:
+        """The cells under the names that the source gives them now: a tag added since need not run anything again."""
+        sources = {cell.number: cell for cell in source_cells(self._root / str(result.run.notebook))}
+        return [
+            replace(cell, id=source.id, tags=source.tags) if (source := sources.get(cell.number)) else cell
+            for cell in cells
+        ]
 
     def _cell(self, address: Address, result: Result) -> ExecutedCell:
         """The cell that an address names; a glued value comes as a cell with just its outputs."""

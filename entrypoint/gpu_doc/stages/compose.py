@@ -15,10 +15,11 @@ from gpu_doc.errors import CaptureError, ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.stages import evidence, inplace, report
-from gpu_doc.stages.answers import Answers, needed_runs
+from gpu_doc.stages.answers import Answers
 from gpu_doc.stages.capture import Darkroom, decoded_equal
 from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.stages.plan import ReportPlan, RunPlan, Usable
+from gpu_doc.stages.precheck import needed_runs
 from gpu_doc.stages.publish import Draft
 from gpu_doc.stages.report import Rendered
 from gpu_doc.stages.state import State

@@ -70,7 +70,8 @@ def of(run: Run, *, root: Path, surroundings: Surroundings) -> Fingerprint:
         "produces": sorted(run.produces),
     }
     environment = surroundings.environment
-    packages = {"python": environment.version, **environment.versions(found.packages)}
+    python = ".".join(environment.version.split(".")[:2])  # a bug-fix release of Python makes no GPU hour worth it
+    packages = {"python": python, **environment.versions(found.packages)}
     if source.get("kernel", "python3") != "python3":
         packages = {}  # another language's packages are not looked into
     device = "gpu" if surroundings.gpu and run.gpus != "none" else "cpu"

@@ -64,8 +64,8 @@ def follow_files(files: Iterable[Path], *, root: Path) -> Found:
 
 
 def _take(names: Names, found: Found, *, folder: Path, search: list[Path], root: Path) -> None:
-    for file in names.files:
-        _take_file(folder / file, found, search=search, root=root)
+    for script in names.files:
+        _take_file(folder / script, found, search=search, root=root)
     for level, dotted in names.imports:
         places = [_ascend(folder, level)] if level else search
         files = _module_files(dotted, places)

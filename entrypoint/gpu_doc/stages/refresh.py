@@ -15,11 +15,11 @@ from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Answer, Call, Config, Json, Result, Run
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.stages import execute, publish
-from gpu_doc.stages.answers import check
 from gpu_doc.stages.capture import Darkroom
 from gpu_doc.stages.compose import Composer, NeedsRuns, Workshop
 from gpu_doc.stages.fingerprint import Surroundings
 from gpu_doc.stages.plan import HandEdit, Planner, ReportPlan, RunPlan, Usable
+from gpu_doc.stages.precheck import check
 from gpu_doc.stages.publish import Draft
 from gpu_doc.stages.report import rehearse, render
 from gpu_doc.stages.state import State
@@ -91,8 +91,8 @@ class Refresh:
         problems = [run.problem for run in work.plan.runs if run.problem]
         try:
             rehearsal = rehearse(report, self._config.root, self._templates)
-            for call, line in rehearsal.calls:
-                check(call, report, self._config.root, line=line)
+            for call, place in rehearsal.calls:
+                check(call, report, self._config.root, line=place)
         except GpuDocError as error:
             problems.append(error)
         for problem in problems:

@@ -1,0 +1,226 @@
+"""What makes which run stale, and what a refresh leaves as it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from .conftest import Project, code, notebook
+
+
+def test_the_first_run_makes_the_reports_and_the_second_runs_nothing(project: Project) -> None:
+    first = project.gpu_doc("run")
+    assert "2 runs executed" in first.stdout
+    report = project.read("docs/report.md")
+    assert "It reached 90 %" in report
+    assert "lr 0.5 rows 3" in report
+    assert "](report.assets/" in report
+    assert 'The answer is <!-- gpu-doc: value("other/answer") -->42<!-- gpu-doc: end -->, a person' in project.read(
+        "docs/other.md"
+    )
+    before = project.files()
+    second = project.gpu_doc("run")
+    assert "All fresh" in second.stdout
+    assert project.files() == before
+
+
+def test_forcing_an_unchanged_run_changes_not_one_byte(refreshed: Project) -> None:
+    before = refreshed.files()
+    done = refreshed.gpu_doc("run", "--force")
+    assert "2 runs executed" in done.stdout
+    assert refreshed.files() == before
+
+
+def test_a_fresh_clone_without_state_runs_nothing(refreshed: Project) -> None:
+    shutil.rmtree(refreshed.root / ".gpu-doc")
+    assert refreshed.stale_runs() == {}
+    assert "All fresh" in refreshed.gpu_doc("run").stdout
+    assert not (refreshed.root / ".gpu-doc").exists(), "a refresh with nothing to do writes nothing"
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "runs", "reason"),
+    [
+        ("gpu-doc.yml", "lr: 0.5", "lr: 0.6", ["train"], "parameters.lr 0.5 → 0.6"),
+        ("notebooks/train.ipynb", "'lr', lr", "'LR', lr", ["train"], "code cell #3 (log) changed"),
+        ("notebooks/helper.py", "0.9", "0.8", ["train"], "notebooks/helper.py changed"),
+        ("data/rows.csv", "3", "4", ["train"], "data/rows.csv changed"),
+        ("notebooks/other.ipynb", "6 * 7", "6 * 8", ["other"], "code cell #1 (answer) changed"),
+    ],
+)
+def test_an_edit_names_exactly_the_runs_concerned_and_why(
+    refreshed: Project, file: str, before: str, after: str, runs: list[str], reason: str
+) -> None:
+    refreshed.edit(file, before, after)
+    stale = refreshed.stale_runs()
+    assert list(stale) == runs
+    assert stale[runs[0]] == [reason]
+
+
+def test_editing_what_cannot_matter_names_no_run(refreshed: Project) -> None:
+    whole = json.loads(refreshed.read("notebooks/train.ipynb"))
+    whole["cells"][0]["source"] = "# Another heading"
+    whole["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "stored"}]
+    whole["cells"][1]["execution_count"] = 7
+    whole["cells"][2]["metadata"]["collapsed"] = True
+    whole["metadata"]["language_info"] = {"name": "python"}
+    refreshed.write({"notebooks/train.ipynb": json.dumps(whole)})
+    assert refreshed.stale_runs() == {}
+    assert refreshed.stale_reports() == {}
+
+
+def test_a_parameter_set_back_is_found_in_state(refreshed: Project) -> None:
+    before = refreshed.files()
+    refreshed.edit("gpu-doc.yml", "lr: 0.5", "lr: 0.6")
+    refreshed.gpu_doc("run")
+    assert refreshed.files() != before
+    refreshed.edit("gpu-doc.yml", "lr: 0.6", "lr: 0.5")
+    assert refreshed.stale_runs() == {}
+    assert "0 runs executed" in refreshed.gpu_doc("run").stdout
+    assert refreshed.files() == before
+
+
+@pytest.mark.parametrize("state", [True, False])
+def test_a_change_of_the_template_alone_renders_without_running(refreshed: Project, *, state: bool) -> None:
+    if not state:
+        shutil.rmtree(refreshed.root / ".gpu-doc")
+    refreshed.edit("templates/report.md.j2", "# Report", "# A better title")
+    assert refreshed.stale_runs() == {}
+    assert refreshed.stale_reports() == {"docs/report.md": ["templates/report.md.j2 changed"]}
+    assert "0 runs executed" in refreshed.gpu_doc("run").stdout
+    assert "# A better title" in refreshed.read("docs/report.md")
+    assert refreshed.stale_reports() == {}
+
+
+def test_a_template_that_asks_for_more_runs_only_where_nothing_holds_it(refreshed: Project) -> None:
+    refreshed.edit(
+        "templates/report.md.j2", "# Report", '# Report {{ value("train/accuracy") }}\n{{ code("train/work") }}'
+    )
+    assert refreshed.stale_runs() == {}
+    shutil.rmtree(refreshed.root / ".gpu-doc")
+    [reason] = refreshed.stale_runs()["train"]
+    assert "neither state nor evidence holds it" in reason
+    assert "1 run executed" in refreshed.gpu_doc("run").stdout
+
+
+def test_deleted_evidence_is_made_again_from_state(refreshed: Project) -> None:
+    before = refreshed.files()
+    (refreshed.root / "docs/report.assets/evidence.json").unlink()
+    assert "0 runs executed" in refreshed.gpu_doc("run").stdout
+    assert refreshed.files() == before
+
+
+def test_a_merge_conflict_in_evidence_counts_as_absent(refreshed: Project) -> None:
+    before = refreshed.files()
+    refreshed.edit("docs/report.assets/evidence.json", '"format": 1', "<<<<<<< ours\n=======\n>>>>>>> theirs")
+    refreshed.gpu_doc("run")
+    assert refreshed.files() == before
+
+
+def test_a_missing_picture_comes_back_from_state(refreshed: Project) -> None:
+    before = refreshed.files()
+    [picture] = [name for name in before if name.endswith(".png")]
+    (refreshed.root / picture).unlink()
+    assert refreshed.stale_reports() == {"docs/report.md": [f"{picture} is missing"]}
+    assert "0 runs executed" in refreshed.gpu_doc("run").stdout
+    assert refreshed.files() == before
+
+
+def test_a_hand_edited_report_is_found_kept_and_rendered_again(refreshed: Project) -> None:
+    before = refreshed.files()
+    refreshed.edit("docs/report.md", "It reached", "It surely reached")
+    found = refreshed.gpu_doc("check", code=1)
+    lines = refreshed.read("docs/report.md").splitlines()
+    number = next(n for n, line in enumerate(lines, start=1) if "surely" in line)
+    assert f"docs/report.md:{number}: docs/report.md was edited by hand" in found.stdout
+    done = refreshed.gpu_doc("run")
+    assert "0 runs executed" in done.stdout
+    assert f"docs/report.md:{number}" in done.stderr
+    assert refreshed.files() == before
+    [kept] = (refreshed.root / ".gpu-doc/edited").rglob("report.md")
+    assert "surely" in kept.read_text()
+
+
+def test_a_hand_edited_block_is_found_with_its_line(refreshed: Project) -> None:
+    refreshed.edit("docs/other.md", "-->42<!--", "-->43<!--")
+    assert "docs/other.md:3: this block was edited by hand" in refreshed.gpu_doc("check", code=1).stdout
+    refreshed.gpu_doc("run")
+    assert "-->42<!--" in refreshed.read("docs/other.md")
+
+
+def test_prose_around_blocks_is_a_persons_own(refreshed: Project) -> None:
+    refreshed.edit("docs/other.md", "a person wrote", "a person wrote better")
+    assert "All fresh" in refreshed.gpu_doc("check").stdout
+
+
+def test_check_finds_a_stale_report_and_changes_nothing(refreshed: Project) -> None:
+    refreshed.edit("gpu-doc.yml", "lr: 0.5", "lr: 0.6")
+    before = refreshed.files()
+    assert "parameters.lr 0.5 → 0.6" in refreshed.gpu_doc("check", code=1).stdout
+    assert refreshed.files() == before
+
+
+def test_a_new_fingerprint_with_the_same_results_changes_evidence_alone(refreshed: Project) -> None:
+    before = refreshed.files()
+    refreshed.edit("notebooks/helper.py", "def score", "# a comment\ndef score")
+    assert "1 run executed" in refreshed.gpu_doc("run").stdout
+    after = refreshed.files()
+    assert [name for name in after if after[name] != before[name]] == ["docs/report.assets/evidence.json"]
+
+
+def test_reports_that_share_a_run_execute_it_once(project: Project) -> None:
+    project.write({"docs/third.md": 'x <!-- gpu-doc: value("same/answer") -->?<!-- gpu-doc: end -->\n'})
+    config = project.read("gpu-doc.yml")
+    project.write(
+        {"gpu-doc.yml": config + "  - path: docs/third.md\n    runs:\n      same: {notebook: notebooks/other.ipynb}\n"}
+    )
+    assert "2 runs executed" in project.gpu_doc("run").stdout
+    assert "-->42<!--" in project.read("docs/third.md")
+
+
+def test_an_obsolete_picture_is_removed(refreshed: Project) -> None:
+    refreshed.edit("templates/report.md.j2", '{{ shot("train/curve", caption="The curve") }}\n', "")
+    refreshed.gpu_doc("run")
+    assert sorted(refreshed.files("docs/report.assets")) == ["docs/report.assets/evidence.json"]
+
+
+def test_a_cell_that_gets_a_name_later_need_not_run_again(refreshed: Project) -> None:
+    whole = json.loads(refreshed.read("notebooks/train.ipynb"))
+    whole["cells"][3]["metadata"]["tags"] = ["log", "second-name"]
+    refreshed.write({"notebooks/train.ipynb": json.dumps(whole)})
+    refreshed.edit("templates/report.md.j2", "train/log", "train/second-name")
+    assert "0 runs executed" in refreshed.gpu_doc("run").stdout
+    assert "lr 0.5 rows 3" in refreshed.read("docs/report.md")
+
+
+def test_evidence_names_the_commit_only_of_a_clean_checkout(project: Project) -> None:
+    import subprocess
+
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        return subprocess.run(
+            ["git", *identity, *words], cwd=project.root, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "x")
+    project.gpu_doc("run")
+    assert project.evidence()["runs"]["train"]["made"]["commit"] == git("rev-parse", "HEAD")
+    project.edit("gpu-doc.yml", "lr: 0.5", "lr: 0.6")
+    project.gpu_doc("run")
+    assert project.evidence()["runs"]["train"]["made"]["commit"] is None
+
+
+def test_unused_runs_leave_evidence_with_their_configuration(refreshed: Project) -> None:
+    refreshed.write({"notebooks/more.ipynb": notebook(code("1", "one"))})
+    refreshed.edit("gpu-doc.yml", "      other: {", "      more: {notebook: notebooks/more.ipynb}\n      other: {")
+    assert list(refreshed.stale_runs()) == ["more"]
+    refreshed.gpu_doc("run")
+    assert set(refreshed.evidence("docs/other")["runs"]) == {"other", "more"}
+    refreshed.edit("gpu-doc.yml", "      more: {notebook: notebooks/more.ipynb}\n", "")
+    assert refreshed.stale_reports() == {"docs/other.md": ["run more is no longer configured"]}
+    refreshed.gpu_doc("run")
+    assert set(refreshed.evidence("docs/other")["runs"]) == {"other"}
