@@ -6,8 +6,8 @@ of the parent. Messages are JSON, one a line; the first one gives the limit on m
     parent: {"source" | "items": ..., "rehearse": bool, ...}         child: {"done": ...} | {"failed": {...}}
     child:  {"load": name} | {"call": ..., "line": ..., "in": ...}   parent: {"answer": ...} | {"abort": true}
 
-Limits on memory and processor time are its own, the parent's wall clock comes on top: Jinja2's sandbox stops neither
-`'a' * 10**9` nor an endless loop.
+Jinja2's sandbox stops neither `'a' * 10**9` nor an endless loop, so the process limits its own memory and time. Where
+its clock is not heard, in the middle of one long multiplication, the parent kills it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Abort(BaseException):
 
 
 class OutOfTime(BaseException):
-    """The processor time of this request is used up."""
+    """The time of this request is used up."""
 
 
 class TooMuchError(Exception):
@@ -57,12 +57,6 @@ class LaterVersionError(TemplateRuntimeError):
 # --- talking to the parent -------------------------------------------------------------------------------------------
 
 
-class Pipe:
-    """Standard input and output; `busy` while a message must not be torn by the clock."""
-
-    busy = False
-
-
 def send(message: Message) -> None:
     """One line to the parent."""
     sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
@@ -70,11 +64,11 @@ def send(message: Message) -> None:
 
 
 def ask(message: Message) -> Any:
-    """Ask the parent. Raises Abort if it refuses; the time it takes is not ours."""
-    Pipe.busy = True
+    """Ask the parent. Raises Abort if it refuses. The clock stands still: the time that it takes is not ours."""
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
     send(message)
     reply = json.loads(sys.stdin.buffer.readline() or b'{"abort": true}')
-    Pipe.busy = False
+    signal.setitimer(signal.ITIMER_REAL, left)
     if reply.get("abort"):
         raise Abort
     return reply["answer"]
@@ -366,26 +360,24 @@ def failure(error: BaseException, request: Message) -> Message:
 
 
 @contextmanager
-def processor_time(seconds: float) -> Iterator[None]:
-    """Raise OutOfTime after so many seconds of processor time: waiting for the parent does not count."""
+def own_time(seconds: float) -> Iterator[None]:
+    """Raise OutOfTime after so many seconds, less those that `ask` waits for the parent."""
 
-    def stop(*_: Any) -> None:
-        if not Pipe.busy:
-            raise OutOfTime
-        signal.setitimer(signal.ITIMER_PROF, 0.05)
+    def stop(*_: Any) -> NoReturn:
+        raise OutOfTime
 
-    signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def handle(request: Message) -> Message:
     """One request from its first to its last message."""
     try:
-        with processor_time(request["seconds"]):
+        with own_time(request["seconds"]):
             return {"done": rehearse(request) if request["rehearse"] else _work(Session(request), request)}
     except Abort:
         return {"done": None}

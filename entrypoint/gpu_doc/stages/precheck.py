@@ -40,9 +40,9 @@ def check(call: Call, report: Report, root: Path, *, line: object = None) -> Non
 
 def located(error: ReportError, call: Call, place: object) -> ReportError:
     """The same error, with the call's address and its place in the template where it names none."""
-    address = next((arg for arg in call.args if isinstance(arg, str)), "")
-    named = f"{call.function}({address}): " if address and address not in error.what else f"{call.function}(): "
-    what = error.what if error.where else named + error.what
+    address = next((f'"{arg}"' for arg in call.args if isinstance(arg, str)), "")
+    told = error.where or error.what.startswith(f"{call.function}(")
+    what = error.what if told else f"{call.function}({address}): {error.what}"
     return ReportError(what, where=error.where or str(place or ""), remedy=error.remedy, details=error.details)
 
 
@@ -71,9 +71,7 @@ def _check(call: Call, report: Report, root: Path) -> None:
 def _check_comparison(arguments: Arguments, report: Report) -> None:
     runs = find_runs(arguments.address, report)
     if not arguments.get("values"):
-        raise ReportError(
-            f"compare({arguments.address}) is not told what to compare", remedy='Add values=["accuracy", …].'
-        )
+        raise ReportError("it is not said which values to compare", remedy='Add values=["accuracy", …].')
     if not runs[0].notebook:
         raise ReportError(f"the runs of {arguments.address} are commands, which have no values")
 

@@ -1,0 +1,148 @@
+"""Data frames and CSV as Markdown tables."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpu_doc.errors import ReportError
+from gpu_doc.model import Run
+from gpu_doc.stages.comparison import best_of, comparison, short_number
+from gpu_doc.stages.tables import Rows, from_csv, from_html, to_markdown
+
+
+def test_numbers_stand_at_the_right() -> None:
+    rows = Rows(("", "name", "loss", "share", "none"), (("0", "a", "1e-4", "92 %", ""), ("1", "b", "NaN", "-1.5", "-")))
+    assert to_markdown(rows).splitlines() == [
+        "|  | name | loss | share | none |",
+        "| ---: | --- | ---: | ---: | --- |",
+        "| 0 | a | 1e-4 | 92 % |  |",
+        "| 1 | b | NaN | -1.5 | - |",
+    ]
+
+
+@given(st.lists(st.lists(st.text(max_size=8), min_size=2, max_size=2), min_size=1, max_size=4))
+def test_whatever_cells_hold_the_table_keeps_its_shape(cells: list[list[str]]) -> None:
+    """Read back by a Markdown parser, there are as many cells, and their text is what it was, but for white space."""
+    from bs4 import BeautifulSoup
+    from markdown_it import MarkdownIt
+
+    html = MarkdownIt("commonmark").enable("table").render(to_markdown(Rows(("a", "b"), tuple(map(tuple, cells)))))
+    shown = [cell.get_text() for cell in BeautifulSoup(html, "html.parser").find_all("td")]
+    controls = dict.fromkeys([*range(32), *range(127, 160), 8232, 8233], " ")
+    assert [" ".join(text.split()) for text in shown] == [
+        " ".join(text.translate(controls).split()) for row in cells for text in row
+    ]
+
+
+def test_a_data_frame() -> None:
+    html = """<div><style>x</style><table border="1" class="dataframe"><thead><tr style="text-align: right;">
+    <th></th><th>val_loss</th><th>a|b</th></tr></thead><tbody><tr><th>0</th><td>1.5</td><td>&lt;b&gt;x</td></tr>
+    <tr><th>1</th><td>NaN</td><td>two<br>lines</td></tr></tbody></table><p>2 rows</p></div>"""
+    rows = from_html(html)
+    assert rows == Rows(("", "val_loss", "a|b"), (("0", "1.5", "<b>x"), ("1", "NaN", "two lines")))
+    assert to_markdown(rows).splitlines()[2:] == [
+        "| 0 | 1.5 | &lt;b&gt;x |",
+        "| 1 | NaN | two lines |",
+    ]
+
+
+def test_levels_of_columns_and_of_the_index() -> None:
+    html = """<table><thead><tr><th></th><th colspan="2" halign="left">loss</th></tr><tr><th></th><th>mean</th>
+    <th>std</th></tr><tr><th>lr</th><th></th><th></th></tr></thead><tbody>
+    <tr><th rowspan="2">0.1</th><td>1</td><td>2</td></tr><tr><td>3</td><td>4</td></tr></tbody></table>"""
+    assert from_html(html) == Rows(("lr", "loss / mean", "loss / std"), (("0.1", "1", "2"), ("", "3", "4")))
+
+
+def test_hostile_spans_do_not_fill_the_memory() -> None:
+    rows = from_html('<table><tr><th colspan="99999999" rowspan="99999999">x</th></tr><tr><td>1</td></tr></table>')
+    assert rows is not None
+    assert len(rows.head) == 1000
+
+
+def test_html_without_a_table() -> None:
+    assert from_html("<p>no</p>") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        (b"a,b\n1,x\n", "x.csv"),
+        (b"\xef\xbb\xbfa;b\r\n1;x\r\n", "x.csv"),
+        (b"a\tb\n1\tx", "x.tsv"),
+        (b'a,b\n\n"1",x\n', "x.csv"),
+    ],
+)
+def test_csv(content: bytes, path: str) -> None:
+    assert from_csv(content, path) == Rows(("a", "b"), (("1", "x"),))
+
+
+@pytest.mark.parametrize(("content", "what"), [(b"", "is empty"), (b"a\xff", "not UTF-8")])
+def test_what_is_no_csv(content: bytes, what: str) -> None:
+    with pytest.raises(ReportError, match=what):
+        from_csv(content, "x.csv")
+
+
+# --- comparisons -----------------------------------------------------------------------------------------------------
+
+
+def points(*values: str) -> list[Run]:
+    return [Run(report="a", name="s", address=f"s[lr={v}]", line=1, point={"lr": v}) for v in values]
+
+
+def test_the_best_value_is_bold() -> None:
+    table = comparison(points("0.1", "0.01"), {"acc": [0.91239, 0.9], "loss": [1, 2]}, {"acc": "max", "loss": "min"})
+    assert table.splitlines() == [
+        "| lr | acc | loss |",
+        "| ---: | ---: | ---: |",
+        "| 0.1 | **0.9124** | **1** |",
+        "| 0.01 | 0.9 | 2 |",
+    ]
+
+
+@pytest.mark.parametrize("values", [[0.5, 0.5], ["a", "b"], [float("nan"), float("nan")], [True, False]])
+def test_nothing_is_best_where_there_is_no_choice(values: list[object]) -> None:
+    assert "**" not in comparison(points("a", "b"), {"x": values}, {"x": "max"})
+
+
+def test_a_value_that_is_not_finite_is_never_best() -> None:
+    table = comparison(points("1", "2", "3"), {"x": [float("nan"), 1.0, 2.0]}, {"x": "max"})
+    assert "| **2** |" in table
+    assert "| nan |" in table
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "best"),
+    [
+        ("accuracy", None, "max"),
+        ("test-loss", None, "min"),
+        ("val_error", None, "min"),
+        ("mistakes", None, "min"),
+        ("train time", None, "min"),
+        ("timeliness", None, "max"),
+        ("loss", "max", "max"),
+        ("accuracy", {"accuracy": "min"}, "min"),
+        ("loss", {"accuracy": "min"}, "min"),
+    ],
+)
+def test_what_is_best_depends_on_the_name(name: str, wanted: object, best: str) -> None:
+    assert best_of(name, wanted) == best
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.123456, "0.1235"),
+        (123456.7, "123457"),
+        (3, "3"),
+        (3.0, "3"),
+        (1e-7, "1e-07"),
+        (None, ""),
+        ("x", "x"),
+        (0.0, "0"),
+        (1e300, "1e+300"),
+    ],
+)
+def test_numbers_in_comparisons_are_short(value: object, shown: str) -> None:
+    assert short_number(value) == shown
