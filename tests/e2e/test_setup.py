@@ -220,7 +220,7 @@ def test_a_chromium_that_is_named_is_never_replaced(ready: Path, tmp_path: Path)
 
 @pytest.mark.needs("packages")
 def test_a_wheel_carries_what_the_program_reads(ready: Path, tmp_path: Path) -> None:
-    built = call(ready, ".venv/bin/hatchling", "build", "--target", "wheel", str(tmp_path))
+    built = call(ready, ".venv/bin/hatchling", "build", "--target", "wheel", "--directory", str(tmp_path))
     assert built.returncode == 0, built.stderr
     with zipfile.ZipFile(next(tmp_path.glob("gpu_doc-*.whl"))) as wheel:
         names = set(wheel.namelist())
