@@ -149,7 +149,7 @@ class TemplateWorker:
         """Answer one question. If that fails, the child is told to unwind before the failure goes on."""
         try:
             if "load" in event:
-                source = load(event["load"])
+                source = _loaded(load, event["load"], Place(event["in"], event["line"]))
                 reply = {"name": source.name, "text": source.text} if source else None
             else:
                 function, args, kwargs = event["call"]
@@ -216,6 +216,15 @@ def near_miss(message: str) -> str:
     if close := get_close_matches(found[1], names, n=1):
         return f"Did you mean `{close[0]}`?"
     return f"{known}: {', '.join(names)}."
+
+
+def _loaded(load: Load, name: str, place: Place) -> Source | None:
+    """What `load` gives; an error of it is said to stand where the file is included."""
+    try:
+        return load(name)
+    except ReportError as error:
+        error.where = error.where or str(place)
+        raise
 
 
 def _recorded(calls: Sequence[Any]) -> list[RecordedCall]:

@@ -4,7 +4,7 @@ It knows the template's text and nothing else: files that a template includes, a
 of the parent. Messages are JSON, one a line; the first one gives the limit on memory:
 
     parent: {"source" | "items": ..., "rehearse": bool, ...}         child: {"done": ...} | {"failed": {...}}
-    child:  {"load": name} | {"call": ..., "line": ..., "in": ...}   parent: {"answer": ...} | {"abort": true}
+    child:  {"load" | "call": ..., "line": int, "in": file}          parent: {"answer": ...} | {"abort": true}
 
 Jinja2's sandbox stops neither `'a' * 10**9` nor an endless loop, so the process limits its own memory and time. Where
 its clock is not heard, in the middle of one long multiplication, the parent kills it.
@@ -79,7 +79,8 @@ class ParentLoader(BaseLoader):
 
     def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:  # noqa: ARG002 - Jinja2's
         """Text and file name; TemplateNotFound if the parent has none."""
-        found = ask({"load": template})
+        file, line = caller_place()
+        found = ask({"load": template, "line": line, "in": file})
         if found is None:
             raise TemplateNotFound(template)
         return found["text"], found["name"], lambda: True
