@@ -139,7 +139,7 @@ def _chromium(environ: Mapping[str, str], *, needed: bool) -> Finding:
 
     try:
         program = find_chromium(environ.get("GPU_DOC_CHROMIUM"), environ)
-        with ChromiumProcess(program, environ) as browser:
+        with ChromiumProcess(program, environ, scale=1) as browser:
             browser.address(30)
     except MachineError as error:
         says = " ".join([error.what, *error.details.splitlines()[-1:]])
