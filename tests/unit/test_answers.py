@@ -72,6 +72,7 @@ CELLS: list[tuple[str, str, list[dict[str, Any]]]] = [
     ("silent", "x = 1", []),
     ("", "glue('glued', 0.5)", [scrap("glued", 0.5), myst("shown", shown=True, text="'a'")]),
     ("", "glue('figure', f)", [myst("figure", shown=False, png=str(PNG_OUTPUT["data"]["image/png"]), text="<F>")]),
+    ("twice", "glue('kept', 1)", [scrap("kept", 1), myst("kept", shown=True, text="'shown'"), scrap("more", 2)]),
     ("clash", "glue('clash', 1)", [scrap("clash", 1)]),
     ("json", "JSON({})", [result("<JSON>", **{"application/json": {"a": [1, 2]}})]),
     ("text-value", "s", [result("'a --> <!-- b'")]),
@@ -273,6 +274,7 @@ def test_tables(answers: Answers) -> None:
         ("baseline/accuracy", 0.9234),
         ("baseline/glued", 0.5),
         ("baseline/shown", "a"),
+        ("baseline/kept", 1),
         ("baseline/json", {"a": [1, 2]}),
         ("baseline/not-a-number", "nan"),
         ("baseline/text-value", "a --&gt; &lt;!-- b"),
@@ -288,6 +290,10 @@ def test_a_glued_picture_can_be_shown(answers: Answers) -> None:
     (asset,) = ask(answers, "shot", "baseline/figure").assets
     assert asset.exhibit
     assert "image/png" in asset.exhibit.outputs[0]["data"]
+
+
+def test_of_what_scrapbook_keeps_and_shows_the_second_is_shown(answers: Answers) -> None:
+    assert ask(answers, "text", "baseline/kept").value == "```text\n'shown'\n```"
 
 
 def test_a_matrix_is_compared(answers: Answers) -> None:
@@ -357,9 +363,10 @@ def test_whatever_python_prints_is_read_back(value: object) -> None:
         ("shot", "baseline/both", {"output": 4}, "has 3 outputs: output=4"),
         ("shot", "baseline/nope", {}, "no cell tagged `nope` in train.ipynb; it has: loss-curve, log, "),
         ("shot", "baseline/dup", {}, "`dup` fits 2 cells"),
-        ("value", "baseline/clash", {}, "`clash` is a cell of train.ipynb (#10) and a glued value too"),
+        ("value", "baseline/clash", {}, "`clash` is a cell of train.ipynb (#11) and a glued value too"),
         ("value", "baseline/frame", {}, "no number or string"),
         ("value", "baseline/silent", {}, "no value"),
+        ("value", "baseline/twice", {}, "this cell glues 2 values: kept, more"),
         ("value", "log/file:t.csv", {}, "no single number"),
         ("image", "baseline/log", {}, "holds no image; it holds: text/plain"),
         ("image", "baseline/both", {}, "holds 2 images"),

@@ -78,7 +78,7 @@ class Answers:
         """The cell that an address names; a glued value comes as a cell with just its outputs."""
         cells, name = self._cells(result), address.cell or ""
         notebook = str(result.run.notebook)
-        glued = [output for cell in cells for output in values.glued(cell.outputs, name)]
+        glued = values.glued([output for cell in cells for output in cell.outputs], name)
         named = [cell for cell in cells if name in cell.names]
         if glued and named:
             raise ReportError(
@@ -86,7 +86,7 @@ class Answers:
                 remedy="Give one of them another name.",
             )
         if glued:
-            return ExecutedCell(0, "", (name,), "", "", cells[0].language, outputs=tuple(glued[-1:]))
+            return ExecutedCell(0, "", (name,), "", "", cells[0].language, outputs=tuple(glued))
         if not named:
             known = [known for cell in cells for known in values.glued_names(cell.outputs)]
             raise missing_cell(cells, name, notebook, values=known)
@@ -94,7 +94,8 @@ class Answers:
 
     def _outputs(self, address: Address, result: Result, arguments: Arguments) -> tuple[Output, ...]:
         """The outputs that a call is about: all of a cell, or the one that it names."""
-        outputs = self._cell(address, result).outputs
+        cell = self._cell(address, result)
+        outputs = cell.outputs if cell.number else cell.outputs[-1:]
         if not outputs:
             raise ReportError(
                 f"{_the_cell(address)} has no output",

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Json
+from gpu_doc.stages.address import listed
 from gpu_doc.stages.notebook import joined
 
 Output = Mapping[str, Json]
@@ -58,8 +59,14 @@ def glued_names(outputs: Iterable[Output]) -> list[str]:
 
 
 def glued(outputs: Iterable[Output], name: str) -> list[Output]:
-    """The outputs glued under a name, with what is glued under its plain mime types."""
-    return [_unwrapped(output, name) for output in outputs if name in _names(output)]
+    """The output last glued under a name, its mime types unwrapped; two where scrapbook shows what it keeps.
+
+    The data comes first, what is shown last.
+    """
+    found = [_unwrapped(output, name) for output in outputs if name in _names(output)]
+    data = [output for output in found if "application/json" in output["data"]]
+    shown = [output for output in found if "application/json" not in output["data"]]
+    return [*data[-1:], *shown[-1:]]
 
 
 def _names(output: Output) -> list[str]:
@@ -89,9 +96,12 @@ def _unwrapped(output: Output, name: str) -> Output:
 
 def value_of(outputs: Sequence[Output]) -> Json:
     """A cell's value: what it glued, else its JSON, else its last expression. Raises ReportError."""
-    for output in reversed(outputs):
-        if names := _names(output):
-            return value_of_output(_unwrapped(output, names[0]))
+    names = list(dict.fromkeys(glued_names(outputs)))
+    if len(names) > 1:
+        raise ReportError(f"this cell glues {len(names)} values: {listed(names)}", remedy="Name one: run/NAME.")
+    if names:
+        own = glued(outputs, names[0])
+        return value_of_output(own[0])
     shown = [output for output in outputs if output.get("output_type") in ("execute_result", "display_data")]
     results = [output for output in shown if output["output_type"] == "execute_result"]
     for output in reversed([o for o in shown if "application/json" in (o.get("data") or {})] or results):
