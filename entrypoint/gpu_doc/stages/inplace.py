@@ -227,4 +227,5 @@ def _line_start(text: str, position: int) -> int:
 
 def _line_at(text: str, position: int) -> int:
     """The number of the line, from 1, that a position is on."""
-    return sum(1 for _ in _NEWLINE.finditer(text, 0, position)) + 1
+    newlines = text.count("\n", 0, position) + text.count("\r", 0, position) - text.count("\r\n", 0, position)
+    return newlines + 1

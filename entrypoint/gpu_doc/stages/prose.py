@@ -48,6 +48,7 @@ def _comments(text: str, start: int, end: int) -> Iterator[tuple[int, int | None
     runs: dict[int, list[int]] = {}
     for run in re.finditer("`+", text[start:end]):
         runs.setdefault(len(run[0]), []).append(start + run.start())
+    last_close = text.rfind("-->", start, end)
     here = start
     while found := _INLINE.search(text, here, end):
         here = found.end()
@@ -56,7 +57,7 @@ def _comments(text: str, start: int, end: int) -> Iterator[tuple[int, int | None
             after = bisect_right(same, found.start())
             here = same[after] + len(found[0]) if after < len(same) else here
         elif found[0] == "<!--":
-            close = text.find("-->", here, end)
+            close = text.find("-->", here, end) if here <= last_close else -1
             yield found.start(), close + 3 if close >= 0 else None
             here = close + 3 if close >= 0 else here
 
