@@ -68,7 +68,7 @@ def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
     if not wanted:
         return config
     by_path = {report.path: report for report in config.reports}
-    chosen: list[Report] = []
+    chosen: dict[str, Report] = {}
     for name in wanted:
         place = (here / name).resolve()
         from_here = place.relative_to(config.root).as_posix() if place.is_relative_to(config.root) else ""
@@ -76,8 +76,8 @@ def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
         if report is None:
             known = ", ".join(by_path) or "none"
             raise UsageError(f"no report `{name}` is configured", remedy=f"Name one of these: {known}.")
-        chosen.append(report)
-    return replace(config, reports=tuple(dict.fromkeys(chosen)))
+        chosen[report.path] = report
+    return replace(config, reports=tuple(chosen.values()))
 
 
 def edited_lines(config: Config, doors: Doors, plans: Iterable[ReportPlan]) -> dict[str, int]:

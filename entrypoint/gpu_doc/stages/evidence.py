@@ -132,7 +132,7 @@ def settings_of(report: Report, capture: Capture) -> dict[str, Json]:
     """What of the configuration shows in a rendered report without being part of a run."""
     return {
         "capture": {"width": capture.width, "scale": capture.scale, "theme": capture.theme},
-        "runs": {run.address: _shown(run) for run in report.runs},
+        "runs": {run.address: shown for run in report.runs if (shown := _shown(run))},
     }
 
 

@@ -161,12 +161,18 @@ class Planner:
         reasons = [f"{path} changed" for path, digest in known.sources.items() if self._digest(path) != digest]
         if report.template and report.template not in known.sources:
             reasons.append(f"its template is now {report.template}")
-        settings = evidence.settings_of(report, self.capture)
-        reasons += [f"{part} settings changed" for part in settings if known.settings.get(part) != settings[part]]
+        reasons += self._settings_reasons(report, known)
         wrong = evidence.missing_files(known, report, self.root)
         reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
         more, edits = self._generated_text(report, known)
         return reasons + more, edits
+
+    def _settings_reasons(self, report: Report, known: Evidence) -> list[str]:
+        settings = evidence.settings_of(report, self.capture)
+        reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
+        before, now = known.settings.get("runs") or {}, settings["runs"]
+        changed = [run.address for run in report.runs if before.get(run.address) != now.get(run.address)]
+        return reasons + [f"what environment() says of run {address} changed" for address in changed]
 
     def _generated_text(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
         if report.template:
@@ -249,8 +255,8 @@ class Usable:
         settings = evidence.settings_of(report, capture)
         self._known = known
         self._same_capture = known.settings.get("capture") == settings["capture"]
-        shown = known.settings.get("runs") or {}
-        self._same_runs = {address for address, what in settings["runs"].items() if shown.get(address) == what}
+        before, now = known.settings.get("runs") or {}, settings["runs"]
+        self._same_runs = {run.address for run in report.runs if before.get(run.address) == now.get(run.address)}
         self._broken = set(evidence.missing_files(known, report, root))
 
     def answer(self, call: Call) -> KeptAnswer | None:
