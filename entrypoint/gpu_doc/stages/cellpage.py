@@ -1,0 +1,158 @@
+"""Exhibits to web pages: nbconvert gives the HTML of outputs and sources, each exhibit gets a frame of its own.
+
+A frame is a document in a sandbox without scripts: nothing that an output brings along (styles, ids, unclosed tags,
+`position: fixed`) can reach another exhibit, so a picture from a page of many equals the picture from a page of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import Any
+
+from gpu_doc.model import Exhibit, Json
+from gpu_doc.resources import template_path
+from gpu_doc.stages.folding import fold
+from gpu_doc.stages.legible import legible
+from gpu_doc.stages.richest import richest
+
+BACKGROUND = {"light": "#ffffff", "dark": "#0d1117"}
+"""Of the page, by theme; templates/page.css says the same."""
+PADDING = 16
+"""CSS pixels around an exhibit in its frame."""
+_RGB = re.compile(r'style="color: rgb\((\d+),(\d+),(\d+)\)"')
+
+
+class CellPages:
+    """Makes pages. Creating one imports nbconvert (half a second); then an exhibit takes a millisecond or two."""
+
+    def __init__(self) -> None:
+        from nbconvert.exporters import HTMLExporter
+        from nbconvert.filters import ansi2html
+        from nbformat.v4 import new_notebook
+
+        exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
+        # Converting an empty notebook sets up what the template needs. Its own conversion would then pass all HTML
+        # through BeautifulSoup, which mends unclosed tags across cells and takes most of the time.
+        _, self._resources = exporter.from_notebook_node(new_notebook())
+        exporter.register_filter("ansi2html", self._coloured)
+        self._ansi2html: Callable[[str], str] = ansi2html
+        self._background = BACKGROUND["light"]
+        self._template = exporter.template
+        self._style = template_path("page.css").read_text("utf-8")
+        self._page = template_path("page.html").read_text("utf-8")
+
+    def page(self, documents: Sequence[tuple[Exhibit, str]]) -> str:
+        """Give one page with a frame for each exhibit and its document, in order."""
+        frames = "\n".join(
+            f'<section><iframe sandbox="allow-same-origin" style="width:{exhibit.width + 2 * PADDING}px"'
+            f' srcdoc="{escape(document)}"></iframe></section>'
+            for exhibit, document in documents
+        )
+        return self._page.replace("<!-- frames -->", frames)
+
+    def document(self, exhibit: Exhibit) -> str:
+        """Give the HTML document of one exhibit.
+
+        Raises CaptureError where an output cannot be shown without scripts.
+        """
+        body = _terminal(exhibit) if exhibit.kind == "terminal" else self._cell(exhibit)
+        return (
+            f'<!doctype html><html class="{exhibit.theme}"><head><meta charset="utf-8">'
+            f"<style>{self._style}</style></head>"
+            f'<body class="{exhibit.kind}" style="max-width:{exhibit.width}px">{body}</body></html>'
+        )
+
+    def _cell(self, exhibit: Exhibit) -> str:
+        self._background = BACKGROUND[exhibit.theme]
+        cell = {
+            "cell_type": "code",
+            "source": exhibit.source,
+            "metadata": {"magics_language": exhibit.language, "transient": {"remove_source": exhibit.kind != "cell"}},
+            "outputs": [_shown(output, exhibit) for output in joined(exhibit.outputs)],
+        }
+        html: str = self._template.render(nb={"cells": [cell], "metadata": {}}, resources=self._resources)
+        return html
+
+    def _coloured(self, text: str) -> str:
+        """Turn ANSI colours into HTML as nbconvert does, those chosen for another background made legible."""
+        html: str = self._ansi2html(text)
+        return _RGB.sub(lambda rgb: f'style="color: {self._legible(rgb)}"', html)
+
+    def _legible(self, rgb: re.Match[str]) -> str:
+        return legible("#{:02x}{:02x}{:02x}".format(*map(int, rgb.groups())), self._background)
+
+
+def joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
+    """Give the outputs with neighbouring pieces of one stream as one: a line may have been written in several."""
+    whole: list[dict[str, Any]] = []
+    for output in outputs:
+        if output["output_type"] != "stream":
+            whole.append(dict(output))
+        elif whole and whole[-1]["output_type"] == "stream" and whole[-1]["name"] == output["name"]:
+            whole[-1]["text"] += _text(output["text"])
+        else:
+            whole.append({**output, "text": _text(output["text"])})
+    return whole
+
+
+def _shown(output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
+    """Give the output as nbconvert shall show it: text folded, one representation, no more metadata than that needs."""
+    if output["output_type"] == "stream":
+        return {**output, "text": fold(output["text"]).rstrip("\n")}
+    if output["output_type"] == "error":
+        traceback = output.get("traceback") or [f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"]
+        return {**output, "traceback": traceback}
+    data = {mime: _text(content) for mime, content in output.get("data", {}).items()}
+    mime, content = richest(data, name=exhibit.name)
+    metadata = output.get("metadata", {}).get(mime, {})
+    size = {key: metadata[key] for key in ("width", "height") if str(metadata.get(key, "")).isdigit()}
+    return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: size}}
+
+
+def _text(content: Json) -> Any:
+    """Give text as such: notebooks may hold a list of lines wherever they hold text."""
+    return "".join(content) if isinstance(content, list) else content
+
+
+def _terminal(exhibit: Exhibit) -> str:
+    lines = ("".join(_span(span, exhibit.theme) for span in line) for line in exhibit.lines)
+    return f'<pre class="screen">{"<br>".join(lines)}</pre>'
+
+
+def _span(span: Any, theme: str) -> str:
+    background = span.background or BACKGROUND[theme]
+    styles = [f"color:{legible(span.foreground, background)}"] if span.foreground else []
+    styles += [f"background:{span.background}"] if span.background else []
+    styles += ["font-weight:bold"] if span.bold else []
+    styles += ["font-style:italic"] if span.italic else []
+    lines = [name for name, drawn in (("underline", span.underline), ("line-through", span.strike)) if drawn]
+    styles += [f"text-decoration:{' '.join(lines)}"] if lines else []
+    text = _on_grid(span.text)
+    return f'<span style="{escape(";".join(styles))}">{text}</span>' if styles else text
+
+
+# Characters that DejaVu Sans Mono draws in exactly one cell: up to Cyrillic, punctuation, arrows, box drawing, blocks.
+_PLAIN = re.compile(r"[ -\u052f\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2500-\u259f]+")
+
+
+def _on_grid(text: str) -> str:
+    """Give each character the cells that the terminal gave it, whatever the width of its glyph."""
+    from wcwidth import wcwidth
+
+    parts: list[str] = []
+    at = 0
+    while at < len(text):
+        plain = _PLAIN.match(text, at)
+        if plain:
+            parts.append(escape(plain[0]))
+            at = plain.end()
+            continue
+        end = at + 1
+        while end < len(text) and wcwidth(text[end]) == 0:
+            end += 1
+        cells = 2 if wcwidth(text[at]) == 2 else 1
+        parts.append(f'<i class="c{cells}">{escape(text[at:end])}</i>')
+        at = end
+    return "".join(parts)

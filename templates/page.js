@@ -1,0 +1,105 @@
+// Lays out the frames of page.html on a strip. All sizes in CSS pixels, all of them whole.
+// A frame's own scripts never run (sandbox); this runs in the page around them.
+() => {
+  const widest = 4096;
+  const margin = 16;  // right and below; left and above it is that of the body
+  const smallest = { width: 96, height: 64 };  // room for the margin of the smallest picture
+
+  const still = (frame) => {
+    const inside = frame.contentDocument;
+    for (const animation of inside.getAnimations()) {
+      try { animation.finish(); } catch { animation.cancel(); }
+    }
+    for (const svg of inside.querySelectorAll('svg')) {
+      svg.pauseAnimations?.();
+      svg.setCurrentTime?.(0);
+    }
+  };
+
+  const loaded = async () => {
+    if (document.readyState !== 'complete') {
+      await new Promise((done) => addEventListener('load', done, { once: true }));
+    }
+    await Promise.all([...document.querySelectorAll('iframe')].map(async (frame) => {
+      await frame.contentDocument.fonts.ready;
+      await Promise.all([...frame.contentDocument.images].map((image) => image.decode().catch(() => null)));
+      still(frame);
+    }));
+  };
+
+  // What images fill is kept whole when the picture is cropped: their own margins belong to their author.
+  const kept = (body) => {
+    const area = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const element of body.querySelectorAll('img, svg, canvas, video, iframe, object, embed')) {
+      const { left, top, right, bottom } = element.getBoundingClientRect();
+      if (right > left && bottom > top) {
+        area[0] = Math.min(area[0], left);
+        area[1] = Math.min(area[1], top);
+        area[2] = Math.max(area[2], right);
+        area[3] = Math.max(area[3], bottom);
+      }
+    }
+    return area[0] < area[2] ? area : null;
+  };
+
+  const measured = (section) => {
+    const frame = section.firstElementChild;
+    const body = frame.contentDocument.body;
+    const box = body.getBoundingClientRect();
+    const width = Math.min(widest, Math.ceil(Math.max(box.right, box.left + body.scrollWidth)) + margin);
+    const height = Math.ceil(Math.max(box.bottom, box.top + body.scrollHeight)) + margin;
+    frame.style.width = `${Math.max(width, frame.clientWidth)}px`;
+    frame.style.height = `${Math.max(height, frame.clientHeight)}px`;
+    return { section, box: { x: 0, y: 0, width: Math.max(width, smallest.width), height: Math.max(height, smallest.height), keep: kept(body) } };
+  };
+
+  // Row by row, side by side where there is room. No row lies across two bands unless it is taller than one.
+  const shelved = (items, width, band) => {
+    let x = 0, y = 0, row = 0;
+    for (const { box } of items) {
+      if (x && x + box.width > width) { x = 0; y += row; row = 0; }
+      const left = band - (y % band);
+      if (left < band && Math.max(row, box.height) > left) { x = 0; y += left; row = 0; }
+      box.x = x;
+      box.y = y;
+      x += box.width;
+      row = Math.max(row, box.height);
+    }
+    return y + row;
+  };
+
+  // Bands are `height` high, or less where the page is so wide that they would exceed `area`.
+  const place = async ({ marker, width, height, area }) => {
+    document.documentElement.dataset.marker = marker;
+    await loaded();
+    const items = [...document.querySelectorAll('section')].map(measured);
+    const wide = Math.max(width, ...items.map(({ box }) => box.width));
+    const band = Math.min(height, Math.floor(area / wide));
+    const high = shelved(items, wide, band);
+    for (const { section, box } of items) {
+      for (const side of ['width', 'height']) section.style[side] = `${box[side]}px`;
+      section.style.left = `${box.x}px`;
+      section.style.top = `${box.y}px`;
+    }
+    return { width: wide, height: high, band, boxes: items.map(({ box }) => box) };
+  };
+
+  // The window follows a change of its bounds when it likes; half a second of frames is long enough.
+  const sized = async ({ width, height }) => {
+    for (let frame = 0; frame < 30 && (innerWidth !== width || innerHeight !== height); frame++) {
+      await new Promise(requestAnimationFrame);
+    }
+    return { width: innerWidth, height: innerHeight };
+  };
+
+  // Bring one band into view, its end marked with a line in a colour that tells it from all others.
+  const show = ({ marker, top, height, colour }) => {
+    if (document.documentElement.dataset.marker !== marker) throw new Error('the page was replaced');
+    document.body.style.top = `${-top}px`;
+    const end = document.getElementById('end');
+    end.style.top = `${height}px`;
+    end.style.background = colour;
+  };
+
+  return { place, sized, show };
+}
