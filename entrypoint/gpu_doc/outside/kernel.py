@@ -186,6 +186,11 @@ class Slot:
         for child in children:
             child.kill()
 
+    def abandon(self) -> None:
+        """After `kill`, when no thread waits for a run any more: give the pipes back."""
+        for child in list(self._children):
+            self._end(child, 0)
+
     def _end(self, child: Child, timeout: float) -> None:
         child.close(timeout)
         with self._lock:
@@ -196,6 +201,8 @@ class Slot:
         self._served = 0
 
     def _start(self, module: str, environment: Mapping[str, str]) -> Child:
+        for child in [child for child in self._children if child.ended]:
+            self._end(child, 0)
         with self._lock:
             if self._stopped:
                 raise StoppedError

@@ -179,7 +179,7 @@ class Kernel:
     async def _ask_to_end(self) -> None:
         """Ask for what makes the process run its exit handlers and close its files.
 
-        ipykernel's own shutdown request hangs for 10 s once in 25 times: its control thread then flushes standard output
+        ipykernel's own shutdown request hangs for 10 s once in 25 times: its control thread then flushes stdout
         through a thread that has ended (iostream.py, `flush_timeout`). IPython's `exit` takes the same way without it.
         """
         with suppress(Exception):

@@ -326,7 +326,15 @@ def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[
             if shown and outputs.accepts_update(shown, new):
                 super()._update_display_id(display_id, msg)
 
-    client = Client(progress, km=kernel.manager, iopub_timeout=60, kernel_name=kernel.manager.kernel_name)
+    client = Client(
+        progress,
+        km=kernel.manager,
+        kernel_name=kernel.manager.kernel_name,
+        # Messages may still come in for a while after a cell that printed a lot. nbclient's 4 s are not enough.
+        iopub_timeout=60,
+        # nbclient puts the streams of a failed cell into its message, and wants text for that.
+        on_cell_executed=lambda **_: outputs.close(),
+    )
     client.kc = kernel.client
     client.reset_execution_trackers()
     return client

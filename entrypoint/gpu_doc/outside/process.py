@@ -64,6 +64,11 @@ class Child:
         """Resident memory in bytes, 0 where it is gone."""
         return resident_memory(self.pid)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is over."""
+        return self._process.poll() is not None
+
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; a child that is gone shows when the next event is awaited."""
         assert self._process.stdin

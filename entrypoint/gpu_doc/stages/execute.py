@@ -131,13 +131,13 @@ class _Crew:
         from gpu_doc.outside.process import sweep
 
         self._stop.set()
-        if any(thread.is_alive() for thread in self._threads):
-            for slot in self._slots:
-                slot.kill()
+        going = [(slot, thread) for slot, thread in zip(self._slots, self._threads, strict=True) if thread.is_alive()]
+        for slot, _ in going:
+            slot.kill()
         sweep(self._token)
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(1)
+        for slot, thread in going:
+            thread.join(1)
+            slot.abandon()
 
     def _serve(self, slot: Slot) -> None:
         from gpu_doc.outside.kernel import StoppedError

@@ -1,0 +1,109 @@
+"""Runs fixtures of tests/notebooks as the pipeline would."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gpu_doc.model import Run
+from gpu_doc.stages.execute import Finished, Job, execute, kernel_environment
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+@dataclass
+class Heard:
+    """A progress that remembers."""
+
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def started(self, address: str, cells: int) -> None:
+        del cells
+        self.events.append(("started", address))
+
+    def cell(self, address: str, number: int, of: int, name: str) -> None:
+        self.events.append(("cell", address, number, of, name))
+
+    def finished(self, address: str, seconds: float, *, ok: bool) -> None:
+        del seconds
+        self.events.append(("finished", address, ok))
+
+    def message(self, text: str) -> None:
+        self.events.append(("message", text))
+
+
+@dataclass
+class Runner:
+    """A root with the fixtures it was asked for, and what became of each."""
+
+    folder: Path
+    heard: Heard = field(default_factory=Heard)
+    environment: Mapping[str, str] = field(
+        default_factory=lambda: {**kernel_environment(os.environ, []), "TEST_RUN": secrets.token_hex(8)}
+    )
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "root"
+
+    def job(self, name: str, *, address: str = "", python: str = sys.executable, **keys: Any) -> Job:
+        """A job for `run-NAME`, with further keys of its Run; or for a command, where keys have one."""
+        address = address or name
+        if "command" not in keys:
+            source = next(NOTEBOOKS.glob(f"run-{name}.*"))
+            target = self.root / "notebooks" / source.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            keys["notebook"] = f"notebooks/{source.name}"
+        self.root.mkdir(parents=True, exist_ok=True)
+        folder = self.folder / "jobs" / address
+        folder.mkdir(parents=True)
+        return Job(
+            run=Run(report="docs/report.md", name=address, address=address, line=1, **keys),
+            fingerprint=address,
+            folder=folder,
+            root=self.root,
+            python=Path(python),
+            environment=self.environment,
+        )
+
+    def run(self, jobs: Sequence[Job], parallel: int = 2) -> dict[str, Finished]:
+        return {f.job.run.address: f for f in execute(jobs, parallel=parallel, progress=self.heard)}
+
+    def left(self) -> list[int]:
+        """The processes of our runs that are still there; those of other tests on this machine are not ours."""
+        wanted = f"TEST_RUN={self.environment['TEST_RUN']}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            # A zombie has no environment any more.
+            with suppress(OSError):
+                if wanted in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+        return found
+
+    def one(self, name: str, **keys: Any) -> Finished:
+        return self.run([self.job(name, **keys)])[keys.get("address", name)]
+
+
+def executed(finished: Finished) -> Any:
+    """The executed notebook."""
+    return json.loads((finished.job.folder / "executed.ipynb").read_text("utf-8"))
+
+
+def outputs(finished: Finished) -> list[list[Any]]:
+    """The outputs of each code cell."""
+    return [cell["outputs"] for cell in executed(finished)["cells"] if cell["cell_type"] == "code"]
+
+
+def text(finished: Finished) -> str:
+    """All that a notebook printed."""
+    streams = [o for cell in outputs(finished) for o in cell if o["output_type"] == "stream"]
+    return "".join("".join(output["text"]) for output in streams)

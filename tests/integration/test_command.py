@@ -1,0 +1,121 @@
+"""Commands in a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.integration.running import Runner
+
+from gpu_doc.errors import RunError
+from gpu_doc.model import Limits
+from gpu_doc.stages.execute import Finished
+from gpu_doc.stages.terminal import plain_text, read_screen
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(tmp_path)
+
+
+def screen(finished: Finished) -> list[str]:
+    return plain_text(read_screen((finished.job.folder / "terminal.log").read_bytes()))
+
+
+def test_a_command_has_a_terminal_of_100_columns_in_the_root(runner: Runner) -> None:
+    script = """
+import json, os, sys
+print(json.dumps([os.get_terminal_size().columns, sys.stdout.isatty(), sys.stderr.isatty(), os.getcwd(),
+                  os.environ["TERM"], os.environ["COLUMNS"], open("/dev/tty").isatty(), sys.stdin.read()]), end="")
+"""
+    finished = runner.one("size", command=(sys.executable, "-c", script))
+    assert finished.error is None
+    shown = json.loads("".join(screen(finished)))
+    assert shown == [100, True, True, str(runner.root), "xterm-256color", "100", True, ""]
+
+
+def test_a_progress_bar_is_one_line(runner: Runner) -> None:
+    script = "from tqdm import tqdm\nfor _ in tqdm(range(50), desc='training', mininterval=0): pass"
+    finished = runner.one("bar", command=(sys.executable, "-c", script))
+    (line,) = screen(finished)
+    assert line.startswith("training: 100%|██████████")
+    assert len(line) <= 100
+
+
+def test_a_failing_command_is_told_with_its_last_lines(runner: Runner) -> None:
+    finished = runner.one("fails", command=("sh", "-c", "printf '\\033[31mno data\\033[0m\\n'; exit 3"))
+    assert isinstance(finished.error, RunError)
+    assert finished.error.what == "the command ended with status 3"
+    assert finished.error.details == "no data"
+    assert finished.error.kept == str(finished.job.folder / "terminal.log")
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "said"),
+    [
+        (None, 0, "was not found"),
+        ("#!/bin/sh\n", 0o644, "is not executable"),
+        ("#!/no/such/shell\n", 0o755, "was not found"),
+        ("echo\n", 0o755, "is no program"),
+    ],
+)
+def test_a_command_that_cannot_start_is_told_with_a_remedy(
+    runner: Runner, content: str | None, mode: int, said: str
+) -> None:
+    job = runner.job("cannot", command=("./tool.sh",))
+    if content is not None:
+        (runner.root / "tool.sh").write_text(content)
+        (runner.root / "tool.sh").chmod(mode)
+    error = runner.run([job])["cannot"].error
+    assert isinstance(error, RunError)
+    assert said in error.what
+    assert error.remedy
+
+
+def test_a_signal_is_named(runner: Runner) -> None:
+    error = runner.one("killed", command=("sh", "-c", "kill -SEGV $$")).error
+    assert isinstance(error, RunError)
+    assert "SIGSEGV" in error.what
+
+
+def test_the_limit_ends_a_command_and_what_it_started(runner: Runner) -> None:
+    script = "trap '' TERM HUP INT; echo working; setsid sleep 600 & sleep 600; sleep 600"
+    finished = runner.one("slow", command=("sh", "-c", script), limits=Limits(time=1.5))
+    assert isinstance(finished.error, RunError)
+    assert "limits.time" in finished.error.what
+    assert screen(finished) == ["working"]
+    assert runner.left() == []
+
+
+def test_children_in_the_background_end_with_the_command(runner: Runner) -> None:
+    finished = runner.one("background", command=("sh", "-c", "setsid nohup sleep 600 & echo $!"))
+    assert finished.error is None
+    assert runner.left() == []
+    assert finished.seconds < 10
+
+
+def test_a_command_may_close_its_terminal_and_go_on(runner: Runner) -> None:
+    finished = runner.one("closes", command=("sh", "-c", "exec >/dev/null 2>&1 </dev/null; sleep 0.3; exit 4"))
+    assert finished.error
+    assert finished.error.what == "the command ended with status 4"
+
+
+def test_files_of_a_command_are_kept_by_their_path(runner: Runner) -> None:
+    script = "mkdir -p out/deep; echo 1 > out/a.txt; echo 2 > out/deep/b.txt; echo 3 > loss.csv"
+    finished = runner.one("files", command=("sh", "-c", script), produces=("loss.csv", "out/**/*.txt"))
+    assert finished.error is None
+    produced = finished.job.folder / "produced"
+    found = sorted(str(path.relative_to(produced)) for path in produced.rglob("*") if path.is_file())
+    assert found == ["loss.csv", "out/a.txt", "out/deep/b.txt"]
+
+
+def test_a_file_that_was_there_before_is_pointed_out(runner: Runner) -> None:
+    job = runner.job("old", command=("true",), produces=("loss.csv",))
+    (runner.root / "loss.csv").write_text("old")
+    os.utime(runner.root / "loss.csv", (time.time() - 100,) * 2)
+    assert runner.run([job])["old"].error is None
+    assert ("message", "old: `loss.csv` is older than this run, which did not write it") in runner.heard.events

@@ -1,0 +1,8 @@
+# %% [markdown]
+# # A script in cells
+
+# %% tags=["parameters"]
+rate = 0.1
+
+# %% tags=["shown"]
+print(rate)
