@@ -5,7 +5,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from gpu_doc.outside.environment import PythonEnvironment, active_environment, own_environment
+from gpu_doc.outside.environment import PythonEnvironment, active_environment, own_environment, with_programs_of
 
 
 def test_versions_agree_with_importlib_metadata() -> None:
@@ -46,3 +46,12 @@ def test_an_active_environment_with_ipykernel_is_used(tmp_path: Path) -> None:
         found = active_environment({variable: str(tmp_path / "theirs")})
         assert found.executable == python
         assert str(packages) in found.search_path
+
+
+def test_programs_are_those_of_the_chosen_environment() -> None:
+    ours = str(Path(sys.executable).parent)
+    assert with_programs_of(own_environment(), {"PATH": "/usr/bin"})["PATH"] == f"{ours}:/usr/bin"
+    active = {"PATH": "/theirs/bin", "VIRTUAL_ENV": "/theirs"}
+    assert with_programs_of(own_environment(), active) == active, "an active one without ipykernel keeps its programs"
+    theirs = PythonEnvironment(Path("/theirs/bin/python"), "3.12.0", ())
+    assert with_programs_of(theirs, {"VIRTUAL_ENV": "/theirs", "PATH": "/x"})["PATH"] == "/theirs/bin:/x"

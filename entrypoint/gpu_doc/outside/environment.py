@@ -18,6 +18,8 @@ from pathlib import Path
 from gpu_doc.outside import process
 
 _PROBE = "import sys, json; print(json.dumps([sys.path, '.'.join(map(str, sys.version_info[:3]))]))"
+_ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")
+"""What names an active environment; `pythonLocation` is what actions/setup-python sets."""
 _METADATA = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*?)(-py\d.*)?\.(dist-info|egg-info)")
 
 # Distributions whose import name differs; a guess that is only believed where both are installed side by side.
@@ -131,20 +133,33 @@ def own_environment() -> PythonEnvironment:
 
 
 def active_environment(environ: Mapping[str, str]) -> PythonEnvironment:
-    """The environment a user has activated, if it has ipykernel, else our own.
-
-    `pythonLocation` is what actions/setup-python sets.
-    """
-    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation"):
+    """The environment a user has activated, if it has ipykernel, else our own."""
+    for variable in _ACTIVE:
         prefix = environ.get(variable)
         if not prefix:
             continue
-        if Path(prefix).resolve() == Path(sys.prefix).resolve():
+        if _is_own(prefix):
             return own_environment()
         candidate = _probe(Path(prefix) / "bin" / "python")
         if candidate and candidate.has("ipykernel"):
             return candidate
     return own_environment()
+
+
+def with_programs_of(chosen: PythonEnvironment, environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment of variables in which `python` and `pip` are those of the chosen Python environment.
+
+    Where another one is active but cannot run kernels, its programs stay first: commands are the user's own.
+    """
+    active = [prefix for variable in _ACTIVE if (prefix := environ.get(variable))]
+    if chosen == own_environment() and active and not any(_is_own(prefix) for prefix in active):
+        return dict(environ)
+    path = environ.get("PATH") or os.defpath
+    return {**environ, "PATH": os.pathsep.join([str(chosen.executable.parent), path])}
+
+
+def _is_own(prefix: str) -> bool:
+    return Path(prefix).resolve() == Path(sys.prefix).resolve()
 
 
 def _probe(python: Path) -> PythonEnvironment | None:

@@ -13,6 +13,7 @@ from gpu_doc import __version__
 from gpu_doc.console import Console
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Answer, Call, Config, Json, Result, Run
+from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.stages import execute, publish
 from gpu_doc.stages.capture import Darkroom
@@ -58,7 +59,7 @@ class Refresh:
 
     def open_doors(self, environ: Mapping[str, str], chromium: Callable[[], Path]) -> None:
         """Make browser and template worker ready; neither starts before it is needed."""
-        self._environ = environ
+        self._environ = with_programs_of(self._surroundings.environment, environ)
         self._darkroom = self._stack.enter_context(Darkroom(chromium, environ=environ))
         self._templates = self._stack.enter_context(TemplateWorker())
 
