@@ -78,10 +78,10 @@ def _execute(notebooks: Sequence[Path]) -> None:
     kernels.start_kernel()
     try:
         for path in notebooks:
-            notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types here
+            notebook = nbformat.read(path, as_version=4)
             NotebookClient(notebook, km=kernels).execute()
             del notebook.cells[-1]  # the value: no picture of it
-            nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nor here
+            nbformat.write(notebook, path)
     finally:
         kernels.shutdown_kernel(now=True)
 
