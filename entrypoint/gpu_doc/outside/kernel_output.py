@@ -5,7 +5,7 @@ Knows nothing of papermill or kernels, so that it can be tested by itself.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,21 +80,26 @@ class Stream:
         output["text"] = self.chunks
         self._line = 0
         """Where in `chunks` the line begins that has not ended yet."""
-        self._returned = False
-        """Whether a carriage return waits for what comes next: followed by nothing or a line end, it erases nothing."""
+        self._cursor: int | None = None
+        """The column where the next character of that line goes; None is its end."""
 
     def write(self, text: str) -> int:
         """Add text, and return by how many bytes the output grew (negative where it overwrote more)."""
-        if not (self._returned or "\r" in text or "\b" in text):
+        if self._cursor is None and "\r" not in text and "\b" not in text:
             self._append(text)
             return size_of(text)
         line = "".join(self.chunks[self._line :])
         del self.chunks[self._line :]
-        whole = line + "\r" * self._returned + text
-        self._returned = whole.endswith("\r")
-        folded = "\n".join(map(fold, whole.rstrip("\r").split("\n")))
-        self._append(folded)
-        return size_of(folded) - size_of(line)
+        before, cursor = size_of(line), len(line) if self._cursor is None else self._cursor
+        ended = []
+        *whole, last = text.split("\n")
+        for part in whole:
+            ended.append(overwritten(line, cursor, part)[0] + "\n")
+            line, cursor = "", 0
+        line, cursor = overwritten(line, cursor, last)
+        self._cursor = cursor if cursor < len(line) else None
+        self._append("".join(ended) + line)
+        return sum(map(size_of, ended)) + size_of(line) - before
 
     def _append(self, text: str) -> None:
         ended, newline, tail = text.rpartition("\n")
@@ -109,29 +114,19 @@ class Stream:
         self.output["text"] = "".join(self.chunks)
 
 
-def fold(line: str) -> str:
-    """Carry out the carriage returns and backspaces in one line, given without its end."""
-    if "\b" in line:
-        line = _backspaced(line)
-    if "\r" not in line:
-        return line
-    shown = ""
-    for part in line.split("\r"):
-        # Escape sequences take no room on the screen, so columns can't be compared: the later text stands alone.
-        plain = "\x1b" not in part and "\x1b" not in shown
-        shown = part + shown[len(part) :] if plain else part or shown
-    return shown
-
-
-def _backspaced(line: str) -> str:
-    kept: list[str] = []
-    for character in line:
-        if character != "\b":
-            kept.append(character)
-        else:
-            with suppress(IndexError):
-                kept.pop()
-    return "".join(kept)
+def overwritten(line: str, cursor: int, text: str) -> tuple[str, int]:
+    """Write text into a line from a column on, as a terminal does; return the line and the column after it."""
+    for part in re.split("([\r\b])", text):
+        if part == "\r":
+            cursor = 0
+        elif part == "\b":
+            cursor = max(0, cursor - 1)
+        elif part:
+            # Escape sequences take no room on the screen, so columns can't be compared: the later text stands alone.
+            rest = "" if "\x1b" in part or "\x1b" in line else line[cursor + len(part) :]
+            line = line[:cursor] + part + rest
+            cursor += len(part)
+    return line, cursor
 
 
 class Outputs:

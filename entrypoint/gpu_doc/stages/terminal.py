@@ -128,6 +128,18 @@ def _narrow(text: str) -> bool:
     return (text.isascii() and text.isprintable()) or all(_columns(character) == 1 for character in set(text))
 
 
+def _faint(faint: bool, attrs: tuple[int, ...]) -> bool:  # noqa: FBT001 - what it was before
+    """Return whether text is faint after a rendition: 2 begins it, 22, 0 and nothing end it."""
+    rest = list(attrs or (0,))
+    while rest:
+        attr = rest.pop(0)
+        if attr in (38, 48):
+            del rest[: 4 if rest[:1] == [2] else 2]
+        elif attr in (0, 2, 22):
+            faint = attr == 2
+    return faint
+
+
 @lru_cache(maxsize=1)
 def _char_class() -> Any:
     from pyte.screens import Char
@@ -194,8 +206,12 @@ def _screen_class() -> Any:
             for part in _ZERO_WIDTH.split(data):
                 if _ZERO_WIDTH.fullmatch(part):
                     self._join(part)
-                elif part:
-                    super().draw(part)
+                else:
+                    for character in part:
+                        # A character of two columns that has only one left goes to the next line, as terminals do it.
+                        if self.cursor.x == self.columns - 1 and _columns(character) == 2:
+                            self.cursor.x = self.columns
+                        super().draw(character)
 
         def _join(self, character: str) -> None:
             x = self.cursor.x - 1
@@ -208,13 +224,11 @@ def _screen_class() -> Any:
         def select_graphic_rendition(self, *attrs: int, **private: bool) -> None:
             if private:
                 return
+            faint = _faint(self.cursor.attrs.blink, attrs)
             super().select_graphic_rendition(*attrs)
-            # pyte has no faint text; `blink`, which no picture shows, stands in for it.
-            if attrs and attrs[0] not in (38, 48):
-                if 2 in attrs:
-                    self.cursor.attrs = self.cursor.attrs._replace(blink=True)
-                elif 22 in attrs:
-                    self.cursor.attrs = self.cursor.attrs._replace(blink=False)
+            if self.cursor.attrs.blink != faint:
+                # pyte has no faint text; `blink`, which no picture shows, stands in for it.
+                self.cursor.attrs = self.cursor.attrs._replace(blink=faint)
 
         def report_device_status(self, mode: int = 0, **_: bool) -> None:
             """Nobody waits for an answer."""

@@ -56,7 +56,7 @@ def foreground(name: str, behind: str | None, theme: Theme) -> str | None:
 
 
 def _legible(first: str, background: str, second: str) -> str:
-    return first if _contrast(first, background) >= 3 else second
+    return first if contrast(first, background) >= 3 else second
 
 
 def _readable(colour: str, page: str) -> str:
@@ -64,8 +64,8 @@ def _readable(colour: str, page: str) -> str:
     red, green, blue = _rgb(colour)
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     step = -0.02 if _luminance(page) > 0.5 else 0.02
-    while _contrast(colour, page) < 3 and 0 < lightness < 1:
-        lightness = min(1.0, max(0.0, lightness + step))
+    while contrast(colour, page) < 3 and 0 <= lightness + step <= 1:
+        lightness += step
         colour = _hex(colorsys.hls_to_rgb(hue, lightness, saturation))
     return colour
 
@@ -75,7 +75,8 @@ def mixed(colour: str, page: str) -> str:
     return _hex([0.6 * a + 0.4 * b for a, b in zip(_rgb(colour), _rgb(page), strict=True)])
 
 
-def _contrast(one: str, other: str) -> float:
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, 1 to 21 (https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio)."""
     light, dark = sorted([_luminance(one), _luminance(other)], reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
