@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from gpu_doc import __version__, config, pipeline
+from gpu_doc import __version__, config, pipeline, summary
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError
 from gpu_doc.model import Config
@@ -20,7 +20,6 @@ from gpu_doc.outside import git
 from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.pipeline import Doors
 from gpu_doc.stages.fingerprint import Surroundings
-from gpu_doc.stages.plan import Plan
 from gpu_doc.stages.state import State, default_folder
 
 DESCRIPTION = """\
@@ -164,24 +163,8 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
     if args.json:
         console.say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
     else:
-        _print_plan(plan, console)
+        summary.plan(plan, console)
     return Exit.DONE
-
-
-def _print_plan(plan: Plan, console: Console) -> None:
-    width = max([len(run.run.address) for report in plan.reports for run in report.runs], default=0)
-    for report in plan.reports:
-        shown = report.to_json()
-        console.say(f"{report.report.path}: {'fresh' if report.fresh else 'stale'}")
-        for reason in report.reasons:
-            console.say(f"  {reason}")
-        for run in report.runs:
-            verdict = "fresh" if run.fresh else f"would run: {'; '.join(run.reasons)}"
-            console.say(f"  {run.run.address:<{width}}  {verdict}")
-        for item in shown["unchecked"]:
-            console.say(f"  not checked here: {item}")
-    if not plan.reports:
-        console.say("No reports are configured.")
 
 
 def _run(args: argparse.Namespace, console: Console) -> Exit:
@@ -192,33 +175,8 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     doors = _doors(args, chosen, console)
     jobs = args.jobs or len(os.sched_getaffinity(0))
     outcome = pipeline.refresh(chosen, doors, force=args.force, jobs=jobs)
-    _print_outcome(outcome, chosen, console)
+    summary.outcome(outcome, chosen, console, here=Path.cwd())
     return outcome.exit_code
-
-
-def _print_outcome(outcome: pipeline.Outcome, chosen: Config, console: Console) -> None:
-    executed = f"{outcome.executed} run{'' if outcome.executed == 1 else 's'} executed"
-    for path, changed in outcome.written.items():
-        if not changed:
-            console.say(f"{path}: nothing changed")
-            continue
-        console.say(f"{path}: {len(changed)} file{'' if len(changed) == 1 else 's'} changed")
-        for name in changed:
-            console.say(f"  {name}")
-    if not outcome.written and not outcome.errors:
-        reports = len(chosen.reports)
-        console.say(f"All fresh: {reports} report{'' if reports == 1 else 's'}, nothing to run.")
-        for report in chosen.reports[:5]:
-            console.say(f"  {_from_here(chosen.root / report.path)}")
-        return
-    console.say(f"{executed}.")
-    for path in outcome.written:
-        console.say(f"Report: {_from_here(chosen.root / path)}")
-
-
-def _from_here(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _check(args: argparse.Namespace, console: Console) -> Exit:
@@ -227,21 +185,8 @@ def _check(args: argparse.Namespace, console: Console) -> Exit:
     plan = pipeline.plan(chosen, doors)
     edited = [report for report in plan.reports if report.edits]
     lines = pipeline.edited_lines(chosen, doors, edited) if edited else {}
-    for report in plan.reports:
-        for reason in report.to_json()["reasons"]:
-            line = lines.get(report.report.path)
-            place = f"{report.report.path}:{line}" if line and "edited by hand" in reason else report.report.path
-            console.say(f"{place}: {reason}")
-        for run in report.runs:
-            if not run.fresh:
-                console.say(f"{report.report.path}: run {run.run.address}: {'; '.join(run.reasons)}")
-        for item in report.unchecked:
-            console.say(f"{report.report.path}: not checked here: {item}")
-    if plan.fresh:
-        console.say(f"All fresh: {len(plan.reports)} report{'' if len(plan.reports) == 1 else 's'}.")
-        return Exit.DONE
-    console.say("`gpu-doc run` refreshes what is stale, and renders edited parts again.")
-    return Exit.FINDING
+    summary.check(plan, lines, console)
+    return Exit.DONE if plan.fresh else Exit.FINDING
 
 
 def _doctor(_args: argparse.Namespace, console: Console) -> Exit:

@@ -98,6 +98,13 @@ class Console:
         """Print a result."""
         self._write(self._out, self._safe(text))
 
+    def verdict(self, subject: str, verdict: str, *, good: bool) -> None:
+        """Print a result that is good or not, in green or yellow where a terminal reads it."""
+        colour = self._colour and self._out.isatty()
+        style = _GREEN if good else _YELLOW
+        word = f"\x1b[{style}m{self._safe(verdict)}\x1b[0m" if colour else self._safe(verdict)
+        self._write(self._out, self._safe(subject) + word)
+
     def note(self, text: str) -> None:
         """Print something worth knowing."""
         self._write(self._err, self._safe(text))

@@ -20,7 +20,7 @@ LAYERS = (
     {"config", "console", "resources"},
     {"outside"},
     {"stages"},
-    {"pipeline"},
+    {"pipeline", "summary"},
     {"cli"},
     {"__main__"},
 )

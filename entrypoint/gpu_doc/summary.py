@@ -1,0 +1,71 @@
+"""What the commands say at their end, on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gpu_doc.console import Console
+from gpu_doc.model import Config
+from gpu_doc.pipeline import Outcome
+from gpu_doc.stages.plan import Plan
+
+
+def plan(planned: Plan, console: Console) -> None:
+    """What would run and why, report by report."""
+    width = max([len(run.run.address) for report in planned.reports for run in report.runs], default=0)
+    for report in planned.reports:
+        console.verdict(f"{report.report.path}: ", "fresh" if report.fresh else "stale", good=report.fresh)
+        for reason in report.reasons:
+            console.say(f"  {reason}")
+        for run in report.runs:
+            verdict = "fresh" if run.fresh else "would run"
+            why = f": {'; '.join(run.reasons)}" if run.reasons else ""
+            console.verdict(f"  {run.run.address:<{width}}  ", verdict + why, good=run.fresh)
+        for item in report.unchecked:
+            console.say(f"  not checked here: {item}")
+    if not planned.reports:
+        console.say("No reports are configured.")
+
+
+def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> None:
+    """What a refresh wrote; paths that a person opens are given from `here`."""
+    if not done.written and not done.errors:
+        console.verdict("", f"All fresh: {_count(len(config.reports), 'report')}, nothing to run.", good=True)
+        for report in config.reports:
+            console.say(f"  {_from(here, config.root / report.path)}")
+        return
+    for path, changed in done.written.items():
+        console.say(f"{path}: {_count(len(changed), 'file')} changed" if changed else f"{path}: nothing changed")
+        for name in changed:
+            console.say(f"  {name}")
+    console.say(f"{_count(done.executed, 'run')} executed.")
+    for path in done.written:
+        console.say(f"Report: {_from(here, config.root / path)}")
+
+
+def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
+    """What is stale or was edited; `edited` gives the line of an edit where it is known."""
+    for report in planned.reports:
+        path = report.report.path
+        edits = {str(edit) for edit in report.edits}
+        for reason in report.to_json()["reasons"]:
+            line = edited.get(path) if reason in edits else None
+            console.say(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
+        for run in report.runs:
+            if not run.fresh:
+                console.say(f"{path}: run {run.run.address}: {'; '.join(run.reasons)}")
+        for item in report.unchecked:
+            console.say(f"{path}: not checked here: {item}")
+    if planned.fresh:
+        console.verdict("", f"All fresh: {_count(len(planned.reports), 'report')}.", good=True)
+    else:
+        console.say("`gpu-doc run` refreshes what is stale, and renders edited parts again.")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _from(here: Path, path: Path) -> str:
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
