@@ -8,6 +8,7 @@ cropped to what is seen, and theirs to the element, so both are compared after c
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -135,7 +136,8 @@ def _ours(notebooks: Sequence[Path], scale: int, bench: Bench) -> Contender:
         "scale": scale,
     }
     command = [str(bench.python), "-m", "benchmarks.darkroom_shots", _write(job, folder)]
-    environment = {**bench.environment, "PYTHONPATH": str(ROOT)}
+    search = os.pathsep.join(filter(None, [str(ROOT), bench.environment.get("PYTHONPATH")]))
+    environment = {**bench.environment, "PYTHONPATH": search}
     return Contender(name="gpu-doc", commands=[command], folder=folder, environment=environment)
 
 
