@@ -84,10 +84,10 @@
     return { width: wide, height: high, band, boxes: items.map(({ box }) => box) };
   };
 
-  // The window follows a change of its bounds when it likes; half a second of frames is long enough.
+  // The window follows a change of its bounds when it likes; a second is long enough. (No frames: a small one has none.)
   const sized = async ({ width, height }) => {
-    for (let frame = 0; frame < 30 && (innerWidth !== width || innerHeight !== height); frame++) {
-      await new Promise(requestAnimationFrame);
+    for (let turn = 0; turn < 200 && (innerWidth !== width || innerHeight !== height); turn++) {
+      await new Promise((done) => setTimeout(done, 5));
     }
     return { width: innerWidth, height: innerHeight };
   };

@@ -28,6 +28,7 @@ __all__ = ["Browser", "BrowserLostError", "TooHighError", "find_chromium", "sand
 HIGHEST = 32_000
 """Device pixels: higher pages are refused (TooHighError). In memory a picture of that height has 170 MB."""
 _BAND_HEIGHT = 16_000  # device pixels; from about 40,000 on Chromium's pictures are wrong without an error
+_COMFORTABLE = (1000, 500)  # CSS pixels
 _BAND_AREA = 16_000_000  # device pixels; 48 MB when decoded
 
 _Answer = TypeVar("_Answer")
@@ -61,10 +62,10 @@ class Browser:
         with ExitStack() as stack:
             stack.callback(self._stop_loop)
             self._thread.start()
+            stack.callback(self._disconnect)  # after the process has gone: one that hangs would never say goodbye
             process = stack.enter_context(ChromiumProcess(self._executable, self._environ, scale=self.scale))
             address = process.address(seconds=30)
             self._page = self._wait(_Page.opened(address, self._loop))
-            stack.callback(lambda: self._wait(self._page.close()) if self._page else None)
             self._stack = stack.pop_all()
         return self
 
@@ -81,6 +82,10 @@ class Browser:
 
     def _wait(self, work: Coroutine[Any, Any, _Answer]) -> _Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _disconnect(self) -> None:
+        if self._page is not None:
+            self._wait(self._page.close())
 
     def _stop_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -118,6 +123,7 @@ class _Page:
         for domain in ("Page", "Inspector", "Runtime"):
             await page._call(deadline, f"{domain}.enable")
         await page._call(deadline, "Fetch.enable", patterns=[{"urlPattern": "*"}])
+        await page._view(deadline, *_COMFORTABLE)  # tells how much of a window is frame, while there is room for it
         return page
 
     async def close(self) -> None:
@@ -198,7 +204,7 @@ class _Page:
 
 def _roomy(height: int, band: int) -> int:
     """One of few heights, at least this one: changing the window's size costs more than a little empty paper."""
-    while height * 2 <= band:
+    while band > _COMFORTABLE[1] and height * 2 <= band:
         band = -(-band // 2)
     return band
 

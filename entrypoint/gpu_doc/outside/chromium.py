@@ -8,10 +8,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from gpu_doc.errors import MachineError
+
+if TYPE_CHECKING:
+    import psutil
 
 REMEDY = "install one (Debian: apt-get install chromium), or name its path in the variable GPU_DOC_CHROMIUM"
 _NAMES = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
@@ -59,6 +64,7 @@ _FLAGS = (
     "--disable-dev-shm-usage",  # containers have 64 MB there, and a full one crashes the page
     "--disable-features=Translate,MediaRouter,OptimizationHints,DialMediaRouteProvider,AutofillServerCommunication",
 )
+_LONGEST = 40
 _HANDED_ON = (
     "PATH",
     "HOME",
@@ -71,10 +77,11 @@ _HANDED_ON = (
 
 
 def find_chromium(explicit: str | None, environ: Mapping[str, str]) -> Path:
-    """Give the Chromium to use: an explicit path, the machine's own, or one that pyppeteer once downloaded.
+    """Give the Chromium to use: an explicit path (else GPU_DOC_CHROMIUM), the machine's own, or pyppeteer's download.
 
     Raises MachineError with a remedy where there is none, and where the explicit path is not a program.
     """
+    explicit = explicit or environ.get("GPU_DOC_CHROMIUM")
     if explicit:
         return _program(explicit)
     for found in _on_path(environ.get("PATH", os.defpath)):
@@ -150,7 +157,9 @@ class ChromiumProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> ChromiumProcess:
-        self._profile = Path(tempfile.mkdtemp(prefix="gpu-doc-chromium-"))
+        # A socket lies in it, and the path of one ends at 107 bytes: a deep TMPDIR would be too long.
+        deep = len(tempfile.gettempdir()) > _LONGEST
+        self._profile = Path(tempfile.mkdtemp(prefix="gpu-doc-chromium-", dir="/tmp" if deep else None))  # noqa: S108 - see above
         # Whatever it writes to a temporary folder lies in the profile, and goes with it.
         environ = {**self._environ, "TMPDIR": str(self._profile), "LANG": "C.UTF-8", "TZ": "UTC"}
         flags = [*flags_for(self._scale), f"--user-data-dir={self._profile}"]
@@ -204,9 +213,19 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
         children = []
     process.kill()
     for child in children:
-        try:
+        with suppress(psutil.NoSuchProcess):
             child.kill()
-        except psutil.NoSuchProcess:
-            continue
     process.wait()
-    psutil.wait_procs(children, timeout=5)
+    deadline = time.monotonic() + 5
+    while any(_runs(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Tell whether it still does. One that ended may stay listed for ever: a container's first process reaps nobody."""
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,235 @@
+"""Pictures taken by a real Chromium."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops
+
+from gpu_doc.errors import CaptureError
+from gpu_doc.model import Exhibit, Photograph, Span
+from gpu_doc.outside.browser import find_chromium
+from gpu_doc.outside.png import MARGIN
+from gpu_doc.stages.capture import Darkroom, decoded_equal
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+def new_darkroom(patience: float = 60.0) -> Darkroom:
+    return Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ, patience=patience)
+
+
+@pytest.fixture(scope="module")
+def darkroom() -> Iterator[Darkroom]:
+    with new_darkroom() as room:
+        yield room
+
+
+def display(mime: str, content: Any, **metadata: Any) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: metadata}}
+
+
+def stream(text: str, name: str = "stdout") -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def exhibit(*outputs: dict[str, Any], scale: int = 2, **others: Any) -> Exhibit:
+    return Exhibit(**{"kind": "output", "outputs": outputs, "width": 880, "scale": scale, **others})
+
+
+def html(text: str) -> Exhibit:
+    return exhibit(display("text/html", text))
+
+
+def chart(width: int, height: int) -> str:
+    """A picture with a white border of its own, as Matplotlib draws them."""
+    picture = Image.linear_gradient("L").resize((width - 40, height - 40)).convert("RGB")
+    framed = Image.new("RGB", (width, height), "white")
+    framed.paste(picture, (20, 20))
+    file = io.BytesIO()
+    framed.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def taken(room: Darkroom, *exhibits: Exhibit) -> list[Photograph]:
+    shots = room.develop(exhibits)
+    for shot in shots:
+        if isinstance(shot, CaptureError):
+            raise shot
+    return [shot for shot in shots if isinstance(shot, Photograph)]
+
+
+def refused(room: Darkroom, one: Exhibit) -> CaptureError:
+    shot = room.develop([one])[0]
+    assert isinstance(shot, CaptureError)
+    return shot
+
+
+def opened(photograph: Photograph) -> Image.Image:
+    picture = Image.open(io.BytesIO(photograph.png))
+    picture.load()
+    return picture
+
+
+def margins(photograph: Photograph, background: str, scale: int = 2) -> tuple[float, ...]:
+    picture = opened(photograph)
+    ink = ImageChops.difference(picture, Image.new("RGB", picture.size, background)).getbbox()
+    assert ink is not None
+    sides = (ink[0], ink[1], picture.width - ink[2], picture.height - ink[3])
+    return tuple(side / scale for side in sides)
+
+
+TABLE = """<style>td { padding: 3px 9px } #T_1_row0 { background: #fd8 }</style><table class="dataframe">
+<tr><th>lr</th><th>loss</th></tr><tr id="T_1_row0"><td>0.1</td><td>0.53</td></tr></table>"""
+TERMINAL = (
+    (Span(text="$ ", foreground="#00aa00", bold=True), Span(text="python train.py")),
+    (Span(text="┌──────────┐"),),
+    (Span(text="│ 中文 🎉  │"),),
+    (Span(text="└──────────┘"),),
+)
+ALL_KINDS = [
+    html(TABLE),
+    exhibit(stream("epoch 1\n"), display("image/png", chart(300, 200)), stream("careful\n", "stderr")),
+    exhibit(stream("\x1b[31mred\x1b[0m 训练 🚀\n 10%\r100%\n")),
+    exhibit(
+        {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": ["\x1b[31mValueError\x1b[0m: no"]}
+    ),
+    exhibit(stream("3\n"), kind="cell", source="def f(x: int) -> int:\n    return x + 2  # why\n\nprint(f(1))"),
+    exhibit(kind="terminal", lines=TERMINAL),
+    exhibit(display("text/markdown", "# Title\n\nand `code`")),
+    exhibit(display("image/svg+xml", '<svg viewBox="0 0 9 9" width="90"><circle cx="4" cy="4" r="3"/></svg>')),
+]
+HOSTILE = [
+    html("<style>* { color: red !important; font-size: 40px !important } body { background: pink }</style>loud"),
+    html('<div style="position:fixed;inset:0;background:#0f0;z-index:9999">everywhere</div>in front'),
+    html("<div><table><tr><td>never closed <b><i><section><!-- "),
+    html("</body></html></iframe></section><style>iframe { display: none }</style>after the end"),
+    html('<div style="float:left;margin:-500px 0 0 -500px;width:3000px;height:900px;background:#00f">huge</div>x'),
+    html('<p id="end">ids that are ours</p><section>and elements</section><style>section{top:0!important}</style>'),
+    html("<style>@keyframes a{to{opacity:0}} p{animation:a 1s infinite; counter-increment: c 7}</style><p>blink</p>"),
+    html("<script>document.body.remove(); while (true) {}</script>scripts never run"),
+    html('<meta http-equiv="refresh" content="0;url=data:text/html,elsewhere">stays'),
+    html("<svg width=30 height=30><style>:root{filter:invert(1)}</style><rect width=30 height=30 /></svg>"),
+]
+
+
+def test_a_picture_is_cropped_to_its_content_with_an_even_margin(darkroom: Darkroom) -> None:
+    (text, terminal) = taken(darkroom, exhibit(stream("ready to go")), exhibit(kind="terminal", lines=TERMINAL))
+    assert all(MARGIN <= side < MARGIN + 1 for side in margins(text, "white"))
+    assert margins(terminal, "white") == (MARGIN,) * 4
+    assert text.width < 160
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_an_image_is_shown_at_its_size_and_keeps_its_own_border(darkroom: Darkroom, scale: int) -> None:
+    (plain, dense) = taken(
+        darkroom,
+        exhibit(display("image/png", chart(400, 300)), scale=scale),
+        exhibit(display("image/png", chart(800, 600), width=400, height=300), scale=scale),
+    )
+    for shot in (plain, dense):
+        assert (shot.width, shot.height) == (400 + 2 * MARGIN, 300 + 2 * MARGIN)
+        assert opened(shot).size == (shot.width * scale, shot.height * scale)
+        assert opened(shot).mode == "RGB"
+
+
+def test_the_file_says_its_css_size(darkroom: Darkroom) -> None:
+    (shot,) = taken(darkroom, exhibit(display("image/png", chart(400, 300))))
+    exif = opened(shot).getexif()
+    assert (exif[0x011A], exif[0x011B], exif[0x0128]) == (144, 144, 2)
+    assert exif.get_ifd(0x8769) == {0xA002: shot.width, 0xA003: shot.height}
+    # Chromium reads the block in JPEG files only; what it makes of it there is what it should.
+    file = io.BytesIO()
+    opened(shot).save(file, "JPEG", exif=b"Exif\0\0" + exif_of(shot.png))
+    (again,) = taken(darkroom, exhibit(display("image/jpeg", base64.b64encode(file.getvalue()).decode())))
+    assert (again.width, again.height) == (shot.width + 2 * MARGIN, shot.height + 2 * MARGIN)
+
+
+def exif_of(png: bytes) -> bytes:
+    at = png.index(b"eXIf")
+    return png[at + 4 : at + 4 + int.from_bytes(png[at - 4 : at], "big")]
+
+
+def test_what_is_wider_than_the_page_is_seen_whole(darkroom: Darkroom) -> None:
+    cells = "".join(f"<td style='min-width:90px'>{n}</td>" for n in range(20))
+    (shot,) = taken(darkroom, html(f"<table><tr>{cells}</tr></table>"))
+    assert 1800 < shot.width < 2400
+
+
+def test_the_page_of_a_theme_is_dark(darkroom: Darkroom) -> None:
+    for one in ALL_KINDS:
+        (shot,) = taken(darkroom, replace(one, theme="dark"))
+        assert opened(shot).getpixel((1, 1)) == (13, 17, 23)
+
+
+def test_crops_of_a_strip_equal_single_captures_whatever_lies_beside_them(darkroom: Darkroom) -> None:
+    mixed = [one for pair in zip(ALL_KINDS, HOSTILE, strict=False) for one in pair] + HOSTILE[len(ALL_KINDS) :]
+    together = taken(darkroom, *mixed)
+    for one, shot in zip(mixed, together, strict=True):
+        assert taken(darkroom, one)[0].png == shot.png, one
+
+
+def test_a_fresh_browser_gives_the_same_bytes(darkroom: Darkroom) -> None:
+    with new_darkroom() as fresh:
+        assert taken(fresh, *ALL_KINDS) == taken(darkroom, *reversed(ALL_KINDS))[::-1]
+
+
+def test_a_picture_higher_than_a_band_is_put_together(darkroom: Darkroom) -> None:
+    lines = [f"line {n}" for n in range(400)]
+    (whole,) = taken(darkroom, exhibit(stream("\n".join(lines))))
+    assert whole.height > 7000
+    (end,) = taken(darkroom, exhibit(stream("\n".join(lines[-3:]))))
+    tail = opened(whole).crop((0, 2 * (whole.height - end.height + MARGIN), 2 * end.width, 2 * whole.height))
+    expected = opened(end).crop((0, 2 * MARGIN, 2 * end.width, 2 * end.height))
+    assert ImageChops.difference(tail, expected).getbbox() is None
+
+
+def test_an_output_in_pieces_is_shown_as_one(darkroom: Darkroom) -> None:
+    (pieces,) = taken(darkroom, exhibit(stream("10%"), stream("\r100"), stream("%\n")))
+    (whole,) = taken(darkroom, exhibit(stream("100%\n")))
+    assert decoded_equal(pieces.png, whole.png)
+
+
+def test_characters_of_a_terminal_stand_in_their_cells(darkroom: Darkroom) -> None:
+    wide, plain = ((Span(text=text, background="#dddddd"),) for text in ("中文字符", "eight___"))
+    (one, other) = taken(*(darkroom,), *(exhibit(kind="terminal", lines=(line,)) for line in (wide, plain)))
+    assert (one.width, one.height) == (other.width, other.height)
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (exhibit(), "no output"),
+        (exhibit(stream("\n \n")), "no output"),
+        (html("<div style='height:50px'></div>"), "blank"),
+        (html("<b style='color:white'>white on white</b>"), "blank"),
+        (html("<script>Plotly.newPlot('x', [])</script>"), "needs scripts"),
+        (html("<div style='height:30000px'>x</div>end"), "CSS pixels high"),
+        (exhibit(stream("x" * 100_000_000)), "100 MB"),
+    ],
+)
+def test_what_cannot_be_pictured_is_refused_and_the_others_are_taken(
+    darkroom: Darkroom, one: Exhibit, reason: str
+) -> None:
+    good = exhibit(stream("fine"))
+    before, error, after = darkroom.develop([good, replace(one, name="run/cell"), good])
+    assert isinstance(error, CaptureError)
+    assert reason in error.what
+    assert error.where == "run/cell"
+    assert error.remedy
+    assert before == after == taken(darkroom, good)[0]
+
+
+def test_nothing_to_do_starts_no_browser() -> None:
+    def unwanted() -> Any:
+        raise AssertionError
+
+    with Darkroom(unwanted, environ={}) as room:
+        assert room.develop([]) == []
+        assert "no output" in refused(room, exhibit()).what
