@@ -28,7 +28,6 @@ class Link:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def send(self, event: str, **facts: Any) -> None:
         """Send one event. Where the parent is gone there is nobody to tell, and its end is noticed elsewhere."""

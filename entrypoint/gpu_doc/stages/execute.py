@@ -175,8 +175,8 @@ class _Attempts:
         for attempt in range(retries.times + 1):
             started, begin = datetime.now(timezone.utc), time.monotonic()
             self._progress.started(self._name, 0)
-            # The marker by which this attempt's processes are found again; see outside/process.py.
-            error = self._once(f"{token}-{self._job.fingerprint[:12]}-{attempt}")
+            # The marker by which this attempt's processes are found again; none may begin with another (`sweep`).
+            error = self._once(f"{token}-{attempt}-")
             seconds = time.monotonic() - begin
             self._progress.finished(self._name, seconds, ok=error is None)
             again = error and attempt < retries.times and "network" in retries.on and failure.is_network(error)
