@@ -145,7 +145,9 @@ class _Crew:
         try:
             while (job := self._take()) is not None:
                 self._ended.put(
-                    _Attempts(job[1], self._names[job[0]], slot, self._progress).run(self._token, self._stop)
+                    _Attempts(job[1], self._names[job[0]], slot, self._progress).run(
+                        f"{self._token}-{job[0]}", self._stop
+                    )
                 )
             slot.close()
         except StoppedError:
