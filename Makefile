@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test stress bench lint fmt lock clean
+.PHONY: help demo demo-clean test stress bench lint fmt readme lock clean
 
 # Passed on to the program: `make test ARGS="-k fingerprint"`, `make lock ARGS="--upgrade-package pyppeteer"`
 ARGS ?=
@@ -41,6 +41,11 @@ fmt: ## format the code, and mend what ruff can mend
 	@scripts/set-up test
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
+
+readme: ## refresh README.md and the quickstart's reports, pictures included
+	@scripts/set-up test chromium
+	@cd examples/quickstart && VIRTUAL_ENV= CONDA_PREFIX= pythonLocation= ../../.venv/bin/gpu-doc run
+	@VIRTUAL_ENV= CONDA_PREFIX= pythonLocation= .venv/bin/gpu-doc run
 
 lock: ## resolve the dependencies anew into requirements/, with hashes (needs uv)
 	@scripts/lock $(ARGS)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from gpu_doc.errors import CaptureError, ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
 from gpu_doc.outside.template import TemplateWorker
+from gpu_doc.resources import template_path
 from gpu_doc.stages import evidence, inplace, report
 from gpu_doc.stages.answers import Answers
 from gpu_doc.stages.capture import Darkroom, decoded_equal
@@ -115,7 +117,7 @@ class Composer:
     def _stays(self, asset: Asset) -> bool:
         """Whether the published file is made from the same and is intact."""
         kept = self._known.files.get(asset.name)
-        return kept is not None and kept.made_from == asset.digest and self._published(asset.name) is not None
+        return kept is not None and kept.made_from == _origin(asset) and self._published(asset.name) is not None
 
     def _published(self, name: str) -> bytes | None:
         """The bytes of a published file, if they are what evidence says."""
@@ -139,14 +141,14 @@ class Composer:
     def _content(self, asset: Asset) -> tuple[bytes, str]:
         published = self._published(asset.name)
         if published is not None and self._stays(asset):
-            return published, asset.digest
+            return published, _origin(asset)
         if asset.exhibit:
-            content = self._shop.state.picture(asset.exhibit.digest)
+            content = self._shop.state.picture(_origin(asset))
             if content is None:
                 raise CaptureError("a picture is gone from state", where=asset.exhibit.name, remedy="Run again.")
             if published is not None and decoded_equal(published, content):
                 return published, self._known.files[asset.name].made_from
-            return content, asset.digest
+            return content, _origin(asset)
         if asset.content is not None:
             return asset.content, asset.digest
         if asset.source is None:
@@ -155,12 +157,16 @@ class Composer:
 
     def _photographs(self, assets: list[Asset], *, strict: bool = False) -> None:
         """Put the pictures of exhibits into state. `strict`: raise the first failure."""
-        exhibits = [a.exhibit for a in assets if a.exhibit and self._shop.state.picture(a.exhibit.digest) is None]
-        if not exhibits:
+        missing = {
+            _origin(asset): asset.exhibit
+            for asset in assets
+            if asset.exhibit and self._shop.state.picture(_origin(asset)) is None
+        }
+        if not missing:
             return
-        for exhibit, photograph in zip(exhibits, self._shop.darkroom.develop(exhibits), strict=True):
+        for origin, photograph in zip(missing, self._shop.darkroom.develop([*missing.values()]), strict=True):
             if isinstance(photograph, Photograph):
-                self._shop.state.keep_picture(exhibit.digest, photograph.png)
+                self._shop.state.keep_picture(origin, photograph.png)
             elif strict:
                 raise photograph
 
@@ -206,6 +212,20 @@ class Composer:
             for key, before in self._known.answers.items()
             if address in before.runs and key in answers
         )
+
+
+def _origin(asset: Asset) -> str:
+    """What a file is made from, as a digest: of a picture also the page that it is taken on.
+
+    So a new version's better page shows with `--force`; without it, what evidence holds stays.
+    """
+    return sha256(f"{asset.digest} {_page()}".encode()).hexdigest() if asset.exhibit else asset.digest
+
+
+@cache
+def _page() -> str:
+    parts = [template_path(name).read_bytes() for name in ("page.html", "page.css", "page.js")]
+    return sha256(b"".join(parts)).hexdigest()
 
 
 def _made(result: Result) -> dict[str, Json]:

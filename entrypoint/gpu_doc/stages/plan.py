@@ -171,7 +171,8 @@ class Planner:
         settings = evidence.settings_of(report, self.capture)
         reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
         before, now = known.settings.get("runs") or {}, settings["runs"]
-        changed = [run.address for run in report.runs if before.get(run.address) != now.get(run.address)]
+        known_runs = [run.address for run in report.runs if run.address in known.runs]
+        changed = [address for address in known_runs if before.get(address) != now.get(address)]
         return reasons + [f"what environment() says of run {address} changed" for address in changed]
 
     def _generated_text(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
