@@ -143,12 +143,10 @@ class _Crew:
         from gpu_doc.outside.kernel import StoppedError
 
         try:
-            while (job := self._take()) is not None:
-                self._ended.put(
-                    _Attempts(job[1], self._names[job[0]], slot, self._progress).run(
-                        f"{self._token}-{job[0]}", self._stop
-                    )
-                )
+            while (item := self._take()) is not None:
+                number, job = item
+                attempts = _Attempts(job, self._names[number], slot, self._progress)
+                self._ended.put(attempts.run(f"{self._token}-{number}", self._stop))
             slot.close()
         except StoppedError:
             pass

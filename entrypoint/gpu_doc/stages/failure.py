@@ -33,9 +33,7 @@ def is_network(error: GpuDocError) -> bool:
 
 def disk_full(path: str) -> MachineError:
     """Return the error of a disk that has no room for `path`."""
-    return MachineError(
-        "the disk is full", where=path, remedy="Make room; `gpu-doc clean` and deleting .gpu-doc/ are always safe."
-    )
+    return MachineError("the disk is full", where=path, remedy="Make room; deleting .gpu-doc/ is always safe.")
 
 
 # --- notebooks -------------------------------------------------------------------------------------------------------
