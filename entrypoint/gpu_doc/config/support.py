@@ -70,8 +70,6 @@ def _used(run: Run, *, docker: bool) -> Iterator[tuple[str, str]]:
         yield "secrets", "handing secrets through comes in a later version, together with their redaction"
     if run.requires:
         yield "requires", "GPUs are looked for in a later version"
-    if run.retries.times:
-        yield "retries", "failed runs are tried again in a later version"
     if run.detach:
         yield "detach", "commands that outlive gpu-doc come in a later version"
     if docker and run.image:
