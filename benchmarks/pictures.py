@@ -123,6 +123,11 @@ def _sheet(documents: Sequence[str], ids: Sequence[str]) -> str:
 # --- contenders -------------------------------------------------------------------------------------------------------
 
 
+def _flags(scale: int) -> list[str]:
+    """The scale is emulated by these tools, but Chromium sets up fonts at its start, by the machine's own scale."""
+    return [*_FLAGS, f"--force-device-scale-factor={scale}"]
+
+
 def _outputs(folder: Path, count: int) -> list[str]:
     return [str(folder / f"{number:03}.png") for number in range(count)]
 
@@ -146,7 +151,7 @@ def _playwright(sheets: Sequence[_Sheet], scale: int, bench: Bench) -> Contender
     outputs = iter(_outputs(folder, sum(len(sheet.ids) for sheet in sheets)))
     job = {
         "chromium": str(bench.chromium),
-        "flags": _FLAGS,
+        "flags": _flags(scale),
         "viewport": _VIEWPORT,
         "scale": scale,
         "sheets": [
@@ -171,7 +176,7 @@ def _shot_scraper(sheets: Sequence[_Sheet], scale: int, bench: Bench) -> Contend
         for name in sheet.ids
     ]
     (folder / "shots.yml").write_text(yaml.safe_dump(shots), encoding="utf-8")
-    flags = [word for flag in _FLAGS for word in ("--browser-arg", flag)]
+    flags = [word for flag in _flags(scale) for word in ("--browser-arg", flag)]
     command = [bench.peer("shot-scraper"), "multi", "shots.yml", "--scale-factor", str(scale), *flags]
     environment = {**bench.environment, "PLAYWRIGHT_BROWSERS_PATH": str(_browsers(bench))}
     return Contender(name="shot-scraper", commands=[command], folder=folder, environment=environment)
