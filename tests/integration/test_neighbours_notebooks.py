@@ -23,6 +23,7 @@ from gpu_doc.stages.execute import Finished, Job, execute, kernel_environment
 pytestmark = pytest.mark.needs("packages")
 
 # Executes each notebook named on standard input, and prints one line for it: its path, and the exception that ended it.
+# papermill refuses a notebook that names no kernel unless it is given one; ours runs it with python3, as the contract says.
 PAPERMILL = """
 import json, os, sys
 import papermill
@@ -31,7 +32,9 @@ for line in sys.stdin:
     path, output = json.loads(line)
     ended = ""
     try:
-        papermill.execute_notebook(path, output, cwd=os.path.dirname(path), progress_bar=False, log_output=False)
+        with open(path) as file:
+            kernel = {} if "kernelspec" in json.load(file)["metadata"] else {"kernel_name": "python3"}
+        papermill.execute_notebook(path, output, cwd=os.path.dirname(path), progress_bar=False, **kernel)
     except PapermillExecutionError as error:
         ended = error.ename
     except BaseException as error:
