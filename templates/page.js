@@ -5,12 +5,14 @@
   const margin = 16;  // right and below; left and above it is that of the body
   const smallest = { width: 96, height: 64 };  // room for the margin of the smallest picture
 
-  const still = (frame) => {
-    const inside = frame.contentDocument;
-    for (const animation of inside.getAnimations()) {
+  // An exhibit that brings its own HTML along is a document in a frame.
+  const roots = () => [document, ...[...document.querySelectorAll('iframe')].map((frame) => frame.contentDocument)];
+
+  const still = (root) => {
+    for (const animation of root.getAnimations()) {
       try { animation.finish(); } catch { animation.cancel(); }
     }
-    for (const svg of inside.querySelectorAll('svg')) {
+    for (const svg of root.querySelectorAll('svg')) {
       svg.pauseAnimations?.();
       svg.setCurrentTime?.(0);
     }
@@ -20,10 +22,10 @@
     if (document.readyState !== 'complete') {
       await new Promise((done) => addEventListener('load', done, { once: true }));
     }
-    await Promise.all([...document.querySelectorAll('iframe')].map(async (frame) => {
-      await frame.contentDocument.fonts.ready;
-      await Promise.all([...frame.contentDocument.images].map((image) => image.decode().catch(() => null)));
-      still(frame);
+    await Promise.all(roots().map(async (root) => {
+      await root.fonts.ready;
+      await Promise.all([...root.images].map((image) => image.decode().catch(() => null)));
+      still(root);
     }));
   };
 
@@ -43,20 +45,23 @@
   };
 
   const measured = (section) => {
-    const frame = section.firstElementChild;
-    const body = frame.contentDocument.body;
-    const box = body.getBoundingClientRect();
-    const width = Math.min(widest, Math.ceil(Math.max(box.right, box.left + body.scrollWidth)) + margin);
-    const height = Math.ceil(Math.max(box.bottom, box.top + body.scrollHeight)) + margin;
-    frame.style.width = `${Math.max(width, frame.clientWidth)}px`;
-    frame.style.height = `${Math.max(height, frame.clientHeight)}px`;
-    return { section, box: { x: 0, y: 0, width: Math.max(width, smallest.width), height: Math.max(height, smallest.height), keep: kept(body) } };
+    const frame = section.querySelector(':scope > iframe');
+    const page = frame ? frame.contentDocument.body : section.firstElementChild;
+    const { right, bottom, left, top } = page.getBoundingClientRect();
+    const width = Math.min(widest, Math.ceil(Math.max(right, left + page.scrollWidth)) + margin);
+    const height = Math.ceil(Math.max(bottom, top + page.scrollHeight)) + margin;
+    if (frame) {
+      frame.style.width = `${Math.max(width, frame.clientWidth)}px`;
+      frame.style.height = `${Math.max(height, frame.clientHeight)}px`;
+    }
+    const size = { width: Math.max(width, smallest.width), height: Math.max(height, smallest.height) };
+    return { section, box: { x: 0, y: 0, ...size, keep: kept(page), fits: true } };
   };
 
-  // Row by row, side by side where there is room. No row lies across two bands unless it is taller than one.
+  // Row by row, the highest first, side by side where there is room. No row lies across two bands unless it is taller than one.
   const shelved = (items, width, band) => {
     let x = 0, y = 0, row = 0;
-    for (const { box } of items) {
+    for (const { box } of items.toSorted((one, other) => other.box.height - one.box.height)) {
       if (x && x + box.width > width) { x = 0; y += row; row = 0; }
       const left = band - (y % band);
       if (left < band && Math.max(row, box.height) > left) { x = 0; y += left; row = 0; }
@@ -68,28 +73,35 @@
     return y + row;
   };
 
-  // Bands are `height` high, or less where the page is so wide that they would exceed `area`.
-  const place = async ({ marker, width, height, area }) => {
+  // Bands are `band` high, or less where the page is so wide that they would exceed `area`.
+  const place = async ({ marker, width, band, area, highest }) => {
     document.documentElement.dataset.marker = marker;
     await loaded();
-    const items = [...document.querySelectorAll('section')].map(measured);
-    const wide = Math.max(width, ...items.map(({ box }) => box.width));
-    const band = Math.min(height, Math.floor(area / wide));
-    const high = shelved(items, wide, band);
+    const items = [...document.querySelectorAll('body > section')].map(measured);
     for (const { section, box } of items) {
+      box.fits = box.height <= highest;
+      if (!box.fits) section.remove();
+    }
+    const fitting = items.filter(({ box }) => box.fits);
+    const wide = Math.max(width, ...fitting.map(({ box }) => box.width));
+    const high = Math.min(band, Math.floor(area / wide));
+    const height = shelved(fitting, wide, high);
+    for (const { section, box } of fitting) {
       for (const side of ['width', 'height']) section.style[side] = `${box[side]}px`;
       section.style.left = `${box.x}px`;
       section.style.top = `${box.y}px`;
     }
-    return { width: wide, height: high, band, boxes: items.map(({ box }) => box) };
+    return { width: wide, height, band: high, boxes: items.map(({ box }) => box) };
   };
+
+  const size = () => ({ width: innerWidth, height: innerHeight });
 
   // The window follows a change of its bounds when it likes; a second is long enough. (No frames: a small one has none.)
   const sized = async ({ width, height }) => {
     for (let turn = 0; turn < 200 && (innerWidth !== width || innerHeight !== height); turn++) {
       await new Promise((done) => setTimeout(done, 5));
     }
-    return { width: innerWidth, height: innerHeight };
+    return size();
   };
 
   // Bring one band into view, its end marked with a line in a colour that tells it from all others.
@@ -101,5 +113,5 @@
     end.style.background = colour;
   };
 
-  return { place, sized, show };
+  return { place, size, sized, show };
 }

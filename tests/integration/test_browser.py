@@ -138,7 +138,7 @@ def test_warming_up_without_pictures_leaves_nothing_either(scratch: Path) -> Non
 @pytest.mark.parametrize("harm", [psutil.Process.kill, psutil.Process.suspend])
 @pytest.mark.parametrize("kind", ["browser", "renderer"])
 def test_a_browser_that_dies_or_hangs_is_replaced(scratch: Path, harm: object, kind: str) -> None:
-    with darkroom(patience=4) as room:
+    with darkroom(patience=8 if harm is psutil.Process.suspend else 60) as room:
         (before,) = room.develop([html("steady")])
         victims = [
             p
@@ -166,7 +166,7 @@ def test_an_output_that_takes_too_long_is_refused_and_the_others_are_taken(scrat
         uses = f'<use href="#g{level - 1}"/>' * 10
         levels += f'<g id="g{level}">{uses}</g>'
     bomb = f'<svg><defs><g id="g0"><rect width="1" height="1"/></g>{levels}</defs><use href="#g8"/></svg>'
-    with darkroom(patience=5) as room:
+    with darkroom(patience=8) as room:
         before, refused, after = room.develop([html("before"), html(bomb), html("after")])
     assert isinstance(before, Photograph)
     assert isinstance(refused, CaptureError)

@@ -20,16 +20,15 @@ from typing import Any, TypeVar
 
 from gpu_doc.model import Json
 from gpu_doc.outside.chromium import ChromiumProcess, find_chromium, sandbox_closed
-from gpu_doc.outside.strip import MARK, Band, Box, Strip
+from gpu_doc.outside.strip import MARK, Band, Box, Layout
 from gpu_doc.resources import template_path
 
-__all__ = ["Browser", "BrowserLostError", "TooHighError", "find_chromium", "sandbox_closed"]
+__all__ = ["Browser", "BrowserLostError", "find_chromium", "sandbox_closed"]
 
-HIGHEST = 32_000
-"""Device pixels: higher pages are refused (TooHighError). In memory a picture of that height has 170 MB."""
+_HIGHEST = 32_000  # device pixels of one picture: 170 MB when decoded
 _BAND_HEIGHT = 16_000  # device pixels; from about 40,000 on Chromium's pictures are wrong without an error
-_COMFORTABLE = (1000, 500)  # CSS pixels
-_BAND_AREA = 16_000_000  # device pixels; 48 MB when decoded
+_BAND_AREA = 8_000_000  # device pixels; 24 MB when decoded
+_LOWEST = 500  # CSS pixels of a window
 
 _Answer = TypeVar("_Answer")
 
@@ -38,14 +37,11 @@ class BrowserLostError(Exception):
     """The page crashed, hung, or was replaced: this browser is of no more use."""
 
 
-class TooHighError(Exception):
-    """The page is higher than can be photographed; its argument is the height in CSS pixels."""
-
-
 class Browser:
     """A running Chromium with one page. Synchronous: its event loop runs in a thread of its own.
 
-    `scale` is device pixels to a CSS pixel; `patience` is how many seconds one page may take, from text to picture.
+    `scale` is device pixels to a CSS pixel; `patience` is how many seconds laying out a page, or one
+    capture of it, may take.
     """
 
     def __init__(self, executable: Path, environ: Mapping[str, str], *, scale: int = 2, patience: float = 30.0) -> None:
@@ -72,13 +68,18 @@ class Browser:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._stack.close()
 
-    def photograph(self, html: str, *, width: int) -> Strip:
-        """Lay out a page of frames (templates/page.html) and take pictures of it.
+    def lay_out(self, html: str, *, width: int) -> Layout:
+        """Load a page of sections (templates/page.html) and arrange them; what was there before is gone.
 
-        Raises BrowserLostError when that is not done in time, or the page is not what was asked for.
+        Raises BrowserLostError when that is not done in time.
         """
         assert self._page is not None
-        return self._wait(self._page.photograph(html, width, self.scale, time.monotonic() + self._patience))
+        return self._wait(self._page.lay_out(html, width, self.scale, time.monotonic() + self._patience))
+
+    def band(self, layout: Layout, number: int) -> Band:
+        """Photograph a band of the page, which must be that of the layout: BrowserLostError otherwise."""
+        assert self._page is not None
+        return self._wait(self._page.band(layout, number, time.monotonic() + self._patience))
 
     def _wait(self, work: Coroutine[Any, Any, _Answer]) -> _Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -123,33 +124,32 @@ class _Page:
         for domain in ("Page", "Inspector", "Runtime"):
             await page._call(deadline, f"{domain}.enable")
         await page._call(deadline, "Fetch.enable", patterns=[{"urlPattern": "*"}])
-        await page._view(deadline, *_COMFORTABLE)  # tells how much of a window is frame, while there is room for it
+        bounds, inside = window["bounds"], await page._run(deadline, "size", None)
+        page._frame_size = (bounds["width"] - inside["width"], bounds["height"] - inside["height"])
         return page
 
     async def close(self) -> None:
         await self._connection.dispose()
 
-    async def photograph(self, html: str, width: int, scale: int, deadline: float) -> Strip:
+    async def lay_out(self, html: str, width: int, scale: int, deadline: float) -> Layout:
         marker = secrets.token_hex(8)
         await self._call(deadline, "Page.setDocumentContent", frameId=self._frame, html=html)
-        room = {"width": width, "height": _BAND_HEIGHT // scale, "area": _BAND_AREA // scale**2}
-        layout = await self._run(deadline, "place", {"marker": marker, **room})
-        if layout["height"] * scale > HIGHEST:
-            raise TooHighError(layout["height"])
-        bands, band = [], layout["band"]
-        for top in range(0, layout["height"], band):
-            height = min(band, layout["height"] - top)
-            await self._view(deadline, layout["width"], _roomy(height, band) + MARK)
-            bands.append(await self._band(deadline, marker, top, height))
-        boxes = [Box(**{**box, "keep": box["keep"] and tuple(box["keep"])}) for box in layout["boxes"]]
-        return Strip(bands=tuple(bands), band=band, boxes=tuple(boxes), scale=scale)
+        limits = {"band": _BAND_HEIGHT // scale, "area": _BAND_AREA // scale**2, "highest": _HIGHEST // scale}
+        placed = await self._run(deadline, "place", {"marker": marker, "width": width, **limits})
+        boxes = [Box(**{**box, "keep": box["keep"] and tuple(box["keep"])}) for box in placed.pop("boxes")]
+        layout = Layout(marker=marker, scale=scale, boxes=tuple(boxes), **placed)
+        height = _roomy(min(layout.band, layout.height), layout.band) + MARK
+        await self._view(deadline, layout.width, height)
+        return layout
 
-    async def _band(self, deadline: float, marker: str, top: int, height: int) -> Band:
-        mark = f"#{secrets.token_hex(3)}"
-        await self._run(deadline, "show", {"marker": marker, "top": top, "height": height, "colour": mark})
+    async def band(self, layout: Layout, number: int, deadline: float) -> Band:
+        top = number * layout.band
+        height, mark = min(layout.band, layout.height - top), f"#{secrets.token_hex(3)}"
+        shown = {"marker": layout.marker, "top": top, "height": height, "colour": mark}
+        await self._run(deadline, "show", shown)
         # No clip: it would set up an emulated device for a moment, and lay the page out for that one.
         answer = await self._call(deadline, "Page.captureScreenshot", format="png", optimizeForSpeed=True)
-        return Band(png=base64.b64decode(answer["data"]), height=height, mark=mark)
+        return Band(number=number, png=base64.b64decode(answer["data"]), height=height, mark=mark)
 
     async def _view(self, deadline: float, width: int, height: int) -> None:
         """Make the window as large as it takes for a page of this size. An emulated size would bring its own scale."""
@@ -204,7 +204,7 @@ class _Page:
 
 def _roomy(height: int, band: int) -> int:
     """One of few heights, at least this one: changing the window's size costs more than a little empty paper."""
-    while band > _COMFORTABLE[1] and height * 2 <= band:
+    while band > _LOWEST and height * 2 <= band:
         band = -(-band // 2)
     return band
 

@@ -1,18 +1,22 @@
-"""What passes between the browser, which photographs a page of exhibits, and those who cut it up."""
+"""What passes between the browser, which photographs a page of exhibits, and those who cut it up.
+
+A page is photographed in bands, from top to bottom. All sizes are CSS pixels.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MARK = 8
-"""CSS pixels: the height of the line that marks a band's end."""
+"""The height of the line that marks a band's end."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where an exhibit lies on its strip, in CSS pixels from the strip's top left.
+    """Where an exhibit lies, from the page's top left.
 
     `keep` is the part (left, top, right, bottom) that images fill: cropping to the content never cuts into it.
+    `fits` is False for an exhibit that is higher than a picture may be, and was left out.
     """
 
     x: int
@@ -20,26 +24,37 @@ class Box:
     width: int
     height: int
     keep: tuple[float, float, float, float] | None = None
+    fits: bool = True
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A page that is ready to be photographed, in bands of `band` (the last one ends with the page).
+
+    No box lies across two bands, unless it is higher than one; then it begins with a band.
+    """
+
+    marker: str
+    width: int
+    height: int
+    band: int
+    scale: int
+    boxes: tuple[Box, ...]
+
+    @property
+    def bands(self) -> int:
+        """How many there are."""
+        return -(-self.height // self.band)
 
 
 @dataclass(frozen=True)
 class Band:
-    """A part of a strip as PNG, from its top.
+    """One of them as PNG.
 
-    From `height` (CSS pixels) on a line of `MARK` CSS pixels in the colour `mark` (`#rrggbb`) shows that it is whole;
-    what lies below it is nothing.
+    From `height` on a line of `MARK` in the colour `mark` (`#rrggbb`) shows that it is whole; below it is nothing.
     """
 
+    number: int
     png: bytes
     height: int
     mark: str
-
-
-@dataclass(frozen=True)
-class Strip:
-    """A photographed page: bands of `band` CSS pixels from top to bottom, and the boxes of its exhibits."""
-
-    bands: tuple[Band, ...]
-    band: int
-    boxes: tuple[Box, ...]
-    scale: int

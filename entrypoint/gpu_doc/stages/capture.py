@@ -1,7 +1,7 @@
 """Taking pictures of exhibits: many on one page, one capture of it, cut up afterwards.
 
-A capture of a page of twenty exhibits costs little more than that of a single one. While Chromium lays out the next
-page, the last one is cut and encoded.
+A capture of a page of twenty exhibits costs little more than that of a single one. While Chromium takes the next
+band of a page, the last one is cut up and encoded.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import CaptureError
 from gpu_doc.model import Exhibit, Photograph
-from gpu_doc.outside.png import StripError, cut, decoded_equal, encoded
+from gpu_doc.outside.png import Cutter, StripError, decoded_equal, encoded
 
 if TYPE_CHECKING:
     from gpu_doc.outside.browser import Browser
-    from gpu_doc.outside.strip import Strip
+    from gpu_doc.outside.strip import Band, Box
     from gpu_doc.stages.cellpage import CellPages
 
 __all__ = ["Darkroom", "decoded_equal"]
 
 Shot = Photograph | CaptureError
-_Document = tuple[int, Exhibit, str]  # its place in what was asked for, what it shows, its HTML
-_Page = Sequence[_Document]
-_Cutting = Future[list[Shot]]
+_Section = tuple[int, Exhibit, str]  # its place in what was asked for, what it shows, its HTML
+_Page = Sequence[_Section]
+_Cut = dict[int, Shot]  # shots by their place on the page
 
-_ON_A_PAGE = 24
+_ON_A_PAGE = 64
 _PAGE_SIZE = 16_000_000  # characters
 _LARGEST_TEXT = 3_000_000  # characters, pictures in data: addresses apart
 _LARGEST = 64_000_000  # characters
@@ -51,6 +51,7 @@ class Darkroom:
         self._patience = patience
         self._one_at_a_time = threading.Lock()
         self._helpers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="darkroom")
+        self._cutter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cutter")  # two would need twice the memory
         self._browser: Future[Browser] | None = None
         self._pages: Future[CellPages] | None = None
 
@@ -59,7 +60,8 @@ class Darkroom:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._close_browser()
-        self._helpers.shutdown(wait=True, cancel_futures=True)
+        for helpers in (self._helpers, self._cutter):
+            helpers.shutdown(wait=True, cancel_futures=True)
 
     def warm_up(self, scale: int = 2) -> None:
         """Start Chromium and import nbconvert in the background. What fails there is raised by `develop`.
@@ -78,61 +80,62 @@ class Darkroom:
         """
         shots: dict[int, Shot] = {}
         with self._one_at_a_time:
-            documents = [*self._documents(exhibits, shots)]
-            cuttings = [cutting for page in _pages(documents) for cutting in self._shoot(page)]
-            for page, cutting in cuttings:
-                shots.update(self._collected(page, cutting))
+            sections = [*self._sections(exhibits, shots)]
+            cuts = [cut for page in _pages(sections) for cut in self._shoot(page)]
+            for page, bands in cuts:
+                shots.update(self._collected(page, bands))
         return [shots[number] for number in range(len(exhibits))]
 
-    def _documents(self, exhibits: Sequence[Exhibit], shots: dict[int, Shot]) -> Iterator[_Document]:
+    def _sections(self, exhibits: Sequence[Exhibit], shots: dict[int, Shot]) -> Iterator[_Section]:
         for number, exhibit in enumerate(exhibits):
             try:
                 _check_something_to_see(exhibit)
                 self.warm_up(exhibit.scale)
                 assert self._pages is not None
-                document = self._pages.result().document(exhibit)
-                _check_size(document, exhibit)
+                section = self._pages.result().section(exhibit)
+                _check_size(section, exhibit)
             except CaptureError as error:
                 shots[number] = error
             else:
-                yield number, exhibit, document
+                yield number, exhibit, section
 
-    def _shoot(self, page: _Page) -> list[tuple[_Page, _Cutting]]:
-        """Photograph a page; its pictures are cut in the background. A page that fails is tried one by one."""
-        from gpu_doc.outside.browser import BrowserLostError, TooHighError
+    def _shoot(self, page: _Page) -> list[tuple[_Page, list[Future[_Cut]]]]:
+        """Photograph a page; its bands are cut in the background. A page that fails is tried exhibit by exhibit."""
+        from gpu_doc.outside.browser import BrowserLostError
 
         try:
-            strip = self._strip(page)
-        except TooHighError as error:
-            reason = f"it would be {error.args[0]} CSS pixels high, more than a page can be"
+            return [(page, [*self._bands(page)])]
         except BrowserLostError as error:
             self._close_browser()
-            reason = str(error)
-        else:
-            return [(page, self._helpers.submit(_cut, strip, [exhibit for _, exhibit, _ in page]))]
-        if len(page) > 1:
-            return [shot for document in page for shot in self._shoot([document])]
-        refused: _Cutting = Future()
-        refused.set_result([_refused(page[0][1], reason)])
-        return [(page, refused)]
+            if len(page) > 1:
+                return [cut for section in page for cut in self._shoot([section])]
+            return [(page, [_settled({0: _refused(page[0][1], str(error))})])]
 
-    def _collected(self, page: _Page, cutting: _Cutting) -> Iterator[tuple[int, Shot]]:
+    def _bands(self, page: _Page) -> Iterator[Future[_Cut]]:
+        assert self._pages is not None
+        html = self._pages.result().page([section for _, _, section in page])
+        browser = self._browser_for(page[0][1].scale)
+        layout = browser.lay_out(html, width=_page_width(page))
+        exhibits = [exhibit for _, exhibit, _ in page]
+        too_high: _Cut = {
+            n: _refused(exhibits[n], _too_high(box)) for n, box in enumerate(layout.boxes) if not box.fits
+        }
+        yield _settled(too_high)
+        cutter = Cutter(layout)
+        for number in range(layout.bands):
+            yield self._cutter.submit(_cut, cutter, layout.boxes, exhibits, browser.band(layout, number))
+
+    def _collected(self, page: _Page, bands: Sequence[Future[_Cut]]) -> Iterator[tuple[int, Shot]]:
         try:
-            shots = cutting.result()
+            cut = {number: shot for band in bands for number, shot in band.result().items()}
         except StripError as error:
             if len(page) > 1:
-                for document in page:
-                    for again in self._shoot([document]):
-                        yield from self._collected(*again)
+                again = [cut for section in page for cut in self._shoot([section])]
+                yield from (shot for section, bands in again for shot in self._collected(section, bands))
                 return
-            shots = [_refused(page[0][1], str(error))]
-        for (number, _, _), shot in zip(page, shots, strict=True):
-            yield number, shot
-
-    def _strip(self, page: _Page) -> Strip:
-        assert self._pages is not None
-        html = self._pages.result().page([(exhibit, document) for _, exhibit, document in page])
-        return self._browser_for(page[0][1].scale).photograph(html, width=_strip_width(page))
+            cut = {0: _refused(page[0][1], str(error))}
+        for place, (number, _, _) in enumerate(page):
+            yield number, cut[place]
 
     def _browser_for(self, scale: int) -> Browser:
         self.warm_up(scale)
@@ -160,37 +163,49 @@ def _make_pages() -> CellPages:
     return CellPages()
 
 
-def _pages(documents: Sequence[_Document]) -> Iterator[list[_Document]]:
-    """Share documents out over pages: one scale to a page, and not more than it can well hold."""
-    for scale in sorted({exhibit.scale for _, exhibit, _ in documents}):
-        page: list[_Document] = []
+def _pages(sections: Sequence[_Section]) -> Iterator[_Page]:
+    """Share sections out over pages: one scale to a page, and not more than it can well hold."""
+    for scale in sorted({exhibit.scale for _, exhibit, _ in sections}):
+        page: list[_Section] = []
         size = 0
-        for document in documents:
-            if document[1].scale != scale:
+        for section in sections:
+            if section[1].scale != scale:
                 continue
-            if page and (len(page) == _ON_A_PAGE or size + len(document[2]) > _PAGE_SIZE):
+            if page and (len(page) == _ON_A_PAGE or size + len(section[2]) > _PAGE_SIZE):
                 yield page
                 page, size = [], 0
-            page.append(document)
-            size += len(document[2])
+            page.append(section)
+            size += len(section[2])
         yield page
 
 
-def _strip_width(page: _Page) -> int:
+def _page_width(page: _Page) -> int:
     """Room for two of the widest side by side, where there are two: less height for the same pictures."""
     from gpu_doc.stages.cellpage import PADDING
 
     return max(exhibit.width + 2 * PADDING for _, exhibit, _ in page) * min(2, len(page))
 
 
-def _cut(strip: Strip, exhibits: Sequence[Exhibit]) -> list[Shot]:
+def _cut(cutter: Cutter, boxes: Sequence[Box], exhibits: Sequence[Exhibit], band: Band) -> _Cut:
     from gpu_doc.stages.cellpage import BACKGROUND
 
-    shots: list[Shot] = []
-    for exhibit, box, picture in zip(exhibits, strip.boxes, cut(strip), strict=True):
-        photograph = encoded(picture, box, background=BACKGROUND[exhibit.theme], scale=exhibit.scale)
-        shots.append(photograph or _blank(exhibit))
+    shots: _Cut = {}
+    for number, picture in cutter.cut(band):
+        exhibit = exhibits[number]
+        background = BACKGROUND[exhibit.theme]
+        photograph = encoded(picture, boxes[number], background=background, scale=exhibit.scale)
+        shots[number] = photograph or _blank(exhibit)
     return shots
+
+
+def _settled(cut: _Cut) -> Future[_Cut]:
+    done: Future[_Cut] = Future()
+    done.set_result(cut)
+    return done
+
+
+def _too_high(box: Box) -> str:
+    return f"it is {box.height} CSS pixels high, more than a picture can be"
 
 
 def _check_something_to_see(exhibit: Exhibit) -> None:
@@ -208,11 +223,11 @@ def _check_something_to_see(exhibit: Exhibit) -> None:
         )
 
 
-def _check_size(document: str, exhibit: Exhibit) -> None:
+def _check_size(section: str, exhibit: Exhibit) -> None:
     """Chromium was seen to hang on 100 MB of text, and so would everyone's browser on the picture."""
-    text = len(document) if len(document) <= _LARGEST_TEXT else len(_DATA.sub("", document))
-    if text > _LARGEST_TEXT or len(document) > _LARGEST:
-        raise _refused(exhibit, f"it holds {len(document) / 1e6:.0f} MB")
+    text = len(section) if len(section) <= _LARGEST_TEXT else len(_DATA.sub("", section))
+    if text > _LARGEST_TEXT or len(section) > _LARGEST:
+        raise _refused(exhibit, f"it holds {len(section) / 1e6:.0f} MB")
 
 
 def _refused(exhibit: Exhibit, reason: str) -> CaptureError:
