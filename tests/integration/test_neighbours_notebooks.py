@@ -23,7 +23,7 @@ from gpu_doc.stages.execute import Finished, Job, execute, kernel_environment
 pytestmark = pytest.mark.needs("packages")
 
 # Executes each notebook named on standard input, and prints one line for it: its path, and the exception that ended it.
-# papermill refuses a notebook that names no kernel unless it is given one; ours runs it with python3, as the contract says.
+# papermill refuses a notebook that names no kernel unless it is given one; ours takes python3, as the contract says.
 PAPERMILL = """
 import json, os, sys
 import papermill
