@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +122,31 @@ def test_nothing_is_left_behind(scratch: Path) -> None:
         assert browsers(scratch)
     assert browsers(scratch) == []
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is not installed")
+def test_no_browser_outlives_us_when_we_are_killed(scratch: Path) -> None:
+    program = """if True:
+        import os, signal, tempfile
+        from gpu_doc.outside.browser import find_chromium
+        from gpu_doc.stages.capture import Darkroom
+        tempfile.tempdir = os.environ["SCRATCH"]
+        with Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ) as room:
+            room.warm_up()
+            room._browser.result()
+            print("up", flush=True)
+            signal.pause()
+    """
+    environ = {**os.environ, "SCRATCH": str(scratch)}
+    with subprocess.Popen([sys.executable, "-c", program], env=environ, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"up\n"
+        assert browsers(scratch)
+        child.kill()
+    deadline = time.monotonic() + 20
+    while browsers(scratch) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert browsers(scratch) == []
 
 
 def test_a_deep_temporary_folder_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,7 +178,7 @@ class ChromiumProcess:
         with (self._profile / "stderr").open("wb") as log:
             try:
                 self._process = subprocess.Popen(
-                    [str(self._executable), *flags, "about:blank"],
+                    [*_tied_to_us(), str(self._executable), *flags, "about:blank"],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -209,6 +209,15 @@ class ChromiumProcess:
         raise MachineError(
             f"{self._executable} does not start.", remedy=REMEDY, details=_tail(self._profile / "stderr", lines=12)
         )
+
+
+def _tied_to_us() -> list[str]:
+    """Give what makes the kernel end Chromium when we are killed and can't: util-linux's setpriv, where there is one.
+
+    It goes by the thread that starts the process, which must live as long as the browser is wanted.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
 
 def _tail(file: Path, lines: int) -> str:
