@@ -139,21 +139,9 @@ def test_an_image_is_shown_at_its_size_and_keeps_its_own_border(darkroom: Darkro
         assert opened(shot).mode == "RGB"
 
 
-def test_the_file_says_its_css_size(darkroom: Darkroom) -> None:
+def test_the_file_says_its_density_for_print(darkroom: Darkroom) -> None:
     (shot,) = taken(darkroom, exhibit(display("image/png", chart(400, 300))))
-    exif = opened(shot).getexif()
-    assert (exif[0x011A], exif[0x011B], exif[0x0128]) == (144, 144, 2)
-    assert exif.get_ifd(0x8769) == {0xA002: shot.width, 0xA003: shot.height}
-    # Chromium reads the block in JPEG files only; what it makes of it there is what it should.
-    file = io.BytesIO()
-    opened(shot).save(file, "JPEG", exif=b"Exif\0\0" + exif_of(shot.png))
-    (again,) = taken(darkroom, exhibit(display("image/jpeg", base64.b64encode(file.getvalue()).decode())))
-    assert (again.width, again.height) == (shot.width + 2 * MARGIN, shot.height + 2 * MARGIN)
-
-
-def exif_of(png: bytes) -> bytes:
-    at = png.index(b"eXIf")
-    return png[at + 4 : at + 4 + int.from_bytes(png[at - 4 : at], "big")]
+    assert opened(shot).info["dpi"] == pytest.approx((192, 192), abs=0.1)
 
 
 def test_what_is_wider_than_the_page_is_seen_whole(darkroom: Darkroom) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from typing import TYPE_CHECKING
 
 from gpu_doc.model import Photograph
@@ -94,7 +93,8 @@ def encoded(picture: Image, box: Box, *, background: str, scale: int) -> Photogr
     picture = picture.crop(area)
     width, height = picture.width // scale, picture.height // scale
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=_COMPRESSION, exif=_density(width, height, scale))
+    dots = 96 * scale  # an inch has 96 CSS pixels: pandoc, LaTeX and Word show the picture as large as it was laid out
+    picture.save(buffer, "PNG", compress_level=_COMPRESSION, dpi=(dots, dots))
     return Photograph(png=buffer.getvalue(), width=width, height=height)
 
 
@@ -110,26 +110,3 @@ def _seen(picture: Image, box: Box, background: str, scale: int) -> tuple[int, i
     left, top = max(0, left - MARGIN), max(0, top - MARGIN)
     right, bottom = max(right + MARGIN, left + _SMALLEST[0]), max(bottom + MARGIN, top + _SMALLEST[1])
     return left * scale, top * scale, min(right, box.width) * scale, min(bottom, box.height) * scale
-
-
-def _density(width: int, height: int, scale: int) -> bytes:
-    """Give an EXIF block by which browsers can show the picture at its CSS size.
-
-    The HTML standard ("density-corrected natural size") wants the resolution in dots per inch, 72 for each dot of a
-    CSS pixel, and the size that results from it, all agreeing. Chromium heeds it only in JPEG files (156), and only
-    with both sizes as 32-bit numbers, which Pillow does not write: hence the bytes.
-    """
-    if scale == 1:
-        return b""
-    short, long, rational = 3, 4, 5
-    directory, resolution, exif = 8, 62, 78  # where things lie in the block
-    return struct.pack(
-        ">2sHIH HHII HHII HHIHH HHII I IIII H HHII HHII I".replace(" ", ""),
-        *(b"MM", 42, directory, 4),
-        *(0x011A, rational, 1, resolution),  # XResolution
-        *(0x011B, rational, 1, resolution + 8),  # YResolution
-        *(0x0128, short, 1, 2, 0),  # ResolutionUnit: inch
-        *(0x8769, long, 1, exif, 0),  # the EXIF directory; no other follows this one
-        *(72 * scale, 1, 72 * scale, 1),
-        *(2, 0xA002, long, 1, width, 0xA003, long, 1, height, 0),  # PixelXDimension, PixelYDimension
-    )
