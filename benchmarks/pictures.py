@@ -7,6 +7,7 @@ cropped to what is seen, and theirs to the element, so both are compared after c
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from PIL import Image, ImageChops
 from benchmarks import corpus
 from benchmarks.darkroom_shots import WIDTH, exhibits
 from benchmarks.measure import Bench, BrokenComparisonError, Contender, Row, interleave, say
+from gpu_doc.resources import template_path
 from gpu_doc.stages.cellpage import CellPages
 
 NOTEBOOKS = 25
@@ -100,24 +102,31 @@ def _sheets(notebooks: Sequence[Path], bench: Bench) -> list[_Sheet]:
     pages = CellPages()
     sheets = []
     for notebook in notebooks:
-        documents = [pages.document(exhibit) for exhibit in exhibits(notebook, scale=1)]
-        ids = [f"output-{number}" for number in range(len(documents))]
+        sections = [pages.section(exhibit) for exhibit in exhibits(notebook, scale=1)]
+        ids = [f"output-{number}" for number in range(len(sections))]
         path = folder / f"{notebook.stem}.html"
-        path.write_text(_sheet(documents, ids), encoding="utf-8")
+        blocks = "\n".join(_block(section, name) for section, name in zip(sections, ids, strict=True))
+        path.write_text(_SHEET.format(style=template_path("page.css").read_text("utf-8"), blocks=blocks), "utf-8")
         sheets.append(_Sheet(path, ids))
     return sheets
 
 
-def _sheet(documents: Sequence[str], ids: Sequence[str]) -> str:
-    """The documents of several exhibits as one: what was the body of each becomes a block."""
-    head = documents[0].partition("<body")[0]
-    head = re.sub(r"^body \{", ".exhibit {", head, flags=re.MULTILINE)
-    bodies = [document.partition("<body ")[2].removesuffix("</body></html>") for document in documents]
-    blocks = [
-        f'<div id="{name}" {re.sub("class=.output.", "class=exhibit", body, count=1)}</div>'
-        for name, body in zip(ids, bodies, strict=True)
-    ]
-    return f'{head}<body style="margin:0">{"".join(blocks)}</body></html>'
+_SHEET = """\
+<!doctype html>
+<html><head><meta charset="utf-8"><style>{style}</style></head><body style="margin:0" class="light">
+{blocks}
+</body></html>
+"""
+_PLAIN = re.compile(r"<section[^>]*><div (?P<content>.*)</div></section>", re.DOTALL)
+_FRAMED = re.compile(r"<body (?P<content>.*)</body>", re.DOTALL)
+
+
+def _block(section: str, name: str) -> str:
+    """An exhibit as an element of its own, without the frame that ours puts around HTML from outside."""
+    framed = re.search(r'srcdoc="([^"]*)"', section)
+    found = _FRAMED.search(html.unescape(framed[1])) if framed else _PLAIN.fullmatch(section)
+    assert found, section
+    return f'<div id="{name}" {found["content"]}</div>'
 
 
 # --- contenders -------------------------------------------------------------------------------------------------------
