@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -10,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO, cast
 
 from gpu_doc import __version__, config, pipeline, summary
 from gpu_doc.console import Console
-from gpu_doc.errors import ConfigError, Exit, GpuDocError
+from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
 from gpu_doc.model import Config
 from gpu_doc.outside import git
 from gpu_doc.outside.environment import active_environment, has_gpu
@@ -64,34 +65,64 @@ Exit code 0 even when something is stale; `gpu-doc check` is the one that fails.
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the contract's exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
-    console = _console()
+    out, err = _Reader(sys.stdout), _Reader(sys.stderr)
+    # argparse prints its help there; and what Python flushes at its end must not fail once more.
+    sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
+    console = _console(sys.stdout, sys.stderr)
     try:
         code = _dispatch(_parser().parse_args(argv), console)
-        sys.stdout.flush()
     except GpuDocError as error:
         console.error(error)
         code = error.exit_code
     except KeyboardInterrupt:
         console.warn("interrupted; reports that were not finished stay as they were")
         code = Exit.INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.DONE
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours becomes a report, not a bare traceback
         console.defect(error, [*sys.argv[1:]])
         code = Exit.DEFECT
+    if out.failure:
+        console.error(MachineError(f"standard output cannot be written: {out.failure.strerror}"))
+        code = worst([code, Exit.MACHINE_LACKS])
     sys.exit(int(code))
+
+
+class _Reader(io.TextIOBase):
+    """Who reads what we print. That it has gone away, as `| head` does, changes nothing about our work and its end."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """`stream` is None where the caller has closed it."""
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute in the stub, a property in the class itself
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        return self._stream is not None and self._stream.isatty()
+
+    def write(self, text: str) -> int:
+        if self._stream is None:
+            return len(text)
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:
+            self._stream = None
+        except OSError as error:
+            self._stream, self.failure = None, error
+        return len(text)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _console() -> Console:
-    interactive = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+def _console(out: TextIO, err: TextIO) -> Console:
+    interactive = err.isatty() and os.environ.get("TERM") != "dumb"
     colour = interactive and "NO_COLOR" not in os.environ
     ci = os.environ.get("GITHUB_ACTIONS") == "true"
-    return Console(sys.stdout, sys.stderr, interactive=interactive, colour=colour, ci=ci)
+    return Console(out, err, interactive=interactive, colour=colour, ci=ci)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -138,6 +169,10 @@ def _positive(text: str) -> int:
 
 
 def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the working folder has been deleted", remedy="Change to one that exists.") from error
     commands = {"init": _init, "plan": _plan, "run": _run, "check": _check, "doctor": _doctor}
     return commands[args.command](args, console)
 
@@ -228,6 +263,6 @@ def _doors(args: argparse.Namespace, chosen: Config, console: Console) -> Doors:
     surroundings = Surroundings(
         environment=active_environment(os.environ),
         gpu=has_gpu(),
-        is_outside_git=lambda path: git.is_untracked(chosen.root, path),
+        tracked=lambda path: git.tracked_files(chosen.root, path),
     )
     return Doors(console=console, state=State(folder), environ=os.environ, surroundings=surroundings, chromium=chromium)

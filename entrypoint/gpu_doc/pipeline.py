@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,12 +55,11 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int) -> Outcome:
 
     with doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")):
         todo = plan(config, doors, force=force)
-        outcome = Outcome()
         with Refresh(config, doors.state, doors.surroundings, doors.console, _commit(config)) as work:
             work.open_doors(doors.environ, doors.chromium)
             work.run([report for report in todo.reports if not report.fresh], jobs=jobs)
             outcome = Outcome(written=work.written, executed=work.executed, errors=work.errors)
-    doors.state.prune()
+        doors.state.prune()
     return outcome
 
 
@@ -70,9 +70,12 @@ def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
     by_path = {report.path: report for report in config.reports}
     chosen: dict[str, Report] = {}
     for name in wanted:
-        place = (here / name).resolve()
-        from_here = place.relative_to(config.root).as_posix() if place.is_relative_to(config.root) else ""
-        report = by_path.get(name) or by_path.get(from_here)
+        # Not resolve(): a report may be a link, and root lie below one.
+        spellings = (
+            os.path.relpath(here / name, config.root),
+            os.path.relpath((here / name).resolve(), config.root.resolve()),
+        )
+        report = next((by_path[path] for path in (name, *spellings) if path in by_path), None)
         if report is None:
             known = ", ".join(by_path) or "none"
             raise UsageError(f"no report `{name}` is configured", remedy=f"Name one of these: {known}.")

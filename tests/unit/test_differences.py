@@ -68,3 +68,48 @@ def test_what_cannot_be_seen_keeps_the_fingerprint_as_it_was() -> None:
     earlier = Fingerprint(SOURCE, {**MACHINE, "device": "gpu"})
     poor = Fingerprint(SOURCE, {**MACHINE, "packages": {"python": "3.12", "numpy": None}})
     assert compare(earlier, poor, cell_name=str).now.text == earlier.text
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "reasons"),
+    [
+        (1, 1.0, ("parameters.x 1 → 1.0",)),
+        (1, True, ("parameters.x 1 → true",)),
+        (float("nan"), float("nan"), ()),
+    ],
+)
+def test_values_are_compared_as_fingerprints_see_them(before: Any, now: Any, reasons: tuple[str, ...]) -> None:
+    earlier, later = ({**SOURCE, "parameters": {"x": value}} for value in (before, now))
+    assert verdict(Fingerprint(earlier, MACHINE), Fingerprint(later, MACHINE)) == (reasons, ())
+
+
+def test_a_package_that_was_missing_then_too_keeps_nobody_from_judging_the_rest() -> None:
+    earlier = Fingerprint(SOURCE, {**MACHINE, "packages": {"google": None, "numpy": "2.0"}})
+    now = Fingerprint(SOURCE, {**MACHINE, "packages": {"google": None, "numpy": "2.1"}})
+    assert verdict(earlier, now) == (("numpy 2.0 → 2.1",), ())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "reasons", "unchecked"),
+    [
+        # Hashes of what git carries, and of all of it where there is more.
+        (({}, {"d": "all"}), ({"d": "all"}, {}), (), ()),  # added to git
+        (({"d": "all"}, {}), ({}, {"d": "all"}), (), ()),
+        (({"d": "some"}, {"d": "all"}), ({"d": "some"}, {}), (), ("data outside git (d not here)",)),
+        (({"d": "some"}, {"d": "all"}), ({"d": "other"}, {}), ("d changed",), ()),
+        (({"d": "some"}, {"d": "all"}), ({"d": "some"}, {"d": "new"}), ("d changed",), ()),
+        (({"d": "some"}, {"d": "all"}), ({}, {}), ("d is no longer used",), ()),
+        (({"d": "all"}, {}), ({"d": "missing"}, {}), ("d is missing",), ()),
+        (({}, {}), ({"d": "all"}, {}), ("d is new",), ()),
+    ],
+)
+def test_data_is_the_same_whoever_carries_it(
+    before: tuple[Any, Any], now: tuple[Any, Any], reasons: tuple[str, ...], unchecked: tuple[str, ...]
+) -> None:
+    earlier, later = (
+        Fingerprint({**SOURCE, "data": source}, {**MACHINE, "data": machine}) for source, machine in (before, now)
+    )
+    found = compare(earlier, later, cell_name=str)
+    assert (found.reasons, found.unchecked) == (reasons, unchecked)
+    if not reasons:
+        assert found.now.text == earlier.text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.outside.git import clean_commit, is_untracked
+from gpu_doc.outside.git import clean_commit, tracked_files
 
 
 def git(folder: Path, *words: str) -> str:
@@ -55,11 +55,26 @@ def test_without_git_or_commit_there_is_none(tmp_path: Path) -> None:
     assert clean_commit(tmp_path, own_files=[]) is None
 
 
-def test_untracked_data_is_told_from_tracked(repository: Path) -> None:
+def test_git_lists_what_it_carries_to_other_checkouts(repository: Path) -> None:
     (repository / "local").mkdir()
-    assert is_untracked(repository, "local")
-    assert not is_untracked(repository, "a.ipynb")
+    (repository / "local/x").write_text("")
+    (repository / "a[1].csv").write_text("")
+    git(repository, "add", "a[1].csv")
+    assert tracked_files(repository, "local") == frozenset()
+    assert tracked_files(repository, "a.ipynb") == frozenset({"a.ipynb"})
+    assert tracked_files(repository, "a[1].csv") == frozenset({"a[1].csv"}), "a path is no pattern"
+    assert tracked_files(repository, ".") == frozenset({"a.ipynb", "a[1].csv", "with space.md"})
 
 
-def test_without_git_nothing_is_untracked(tmp_path: Path) -> None:
-    assert not is_untracked(tmp_path, "a")
+def test_without_git_nobody_knows_what_it_carries(tmp_path: Path) -> None:
+    assert tracked_files(tmp_path, "a") is None
+    (tmp_path / ".git").write_text("garbage")
+    assert tracked_files(tmp_path, "a") is None
+    assert clean_commit(tmp_path, own_files=[]) is None
+
+
+def test_a_work_tree_of_its_own_is_known_by_its_git_file(repository: Path, tmp_path: Path) -> None:
+    git(repository, "worktree", "add", "-q", "--detach", str(tmp_path / "-other ä"))
+    other = tmp_path / "-other ä"
+    assert clean_commit(other, own_files=[]) == git(repository, "rev-parse", "HEAD")
+    assert tracked_files(other, "a.ipynb") == frozenset({"a.ipynb"})

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,27 +13,29 @@ import pytest
 
 from gpu_doc.errors import MachineError, PublishError
 from gpu_doc.stages import publish
-from gpu_doc.stages.publish import Draft, write
+from gpu_doc.stages.publish import ChangedMeanwhileError, Draft, write
 
 
 def everything(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-DRAFT = Draft(path="docs/a.md", files={"docs/a.assets/p.png": b"png", "docs/a.md": b"text", "docs/a.assets/e": b"{}"})
+DRAFT = Draft(
+    path="docs/a.md", before=None, files={"docs/a.assets/p.png": b"png", "docs/a.md": b"text", "docs/a.assets/e": b"{}"}
+)
 
 
 def test_a_draft_is_written_whole_and_the_second_time_nothing_changes(tmp_path: Path) -> None:
     assert write(DRAFT, tmp_path) == tuple(DRAFT.files)
     assert everything(tmp_path) == DRAFT.files
     before = (tmp_path / "docs/a.md").stat().st_mtime_ns
-    assert write(DRAFT, tmp_path) == ()
+    assert write(replace(DRAFT, before=b"text"), tmp_path) == ()
     assert (tmp_path / "docs/a.md").stat().st_mtime_ns == before
 
 
 def test_obsolete_files_go(tmp_path: Path) -> None:
     write(DRAFT, tmp_path)
-    draft = Draft(path="docs/a.md", files={"docs/a.md": b"new"}, obsolete=("docs/a.assets/p.png",))
+    draft = Draft(path="docs/a.md", before=b"text", files={"docs/a.md": b"new"}, obsolete=("docs/a.assets/p.png",))
     assert write(draft, tmp_path) == ("docs/a.md", "docs/a.assets/p.png")
     assert not (tmp_path / "docs/a.assets/p.png").exists()
 
@@ -65,7 +72,7 @@ def test_a_link_inside_the_project_is_followed_and_stays_a_link(tmp_path: Path) 
     (tmp_path / "docs").mkdir()
     (tmp_path / "real.md").write_bytes(b"old")
     (tmp_path / "docs/a.md").symlink_to("../real.md")
-    write(DRAFT, tmp_path)
+    write(replace(DRAFT, before=b"old"), tmp_path)
     assert (tmp_path / "docs/a.md").is_symlink()
     assert (tmp_path / "real.md").read_bytes() == b"text"
 
@@ -73,5 +80,56 @@ def test_a_link_inside_the_project_is_followed_and_stays_a_link(tmp_path: Path) 
 def test_the_mode_of_a_file_stays(tmp_path: Path) -> None:
     write(DRAFT, tmp_path)
     (tmp_path / "docs/a.md").chmod(0o640)
-    write(Draft(path="docs/a.md", files={"docs/a.md": b"new"}), tmp_path)
+    write(Draft(path="docs/a.md", before=b"text", files={"docs/a.md": b"new"}), tmp_path)
     assert (tmp_path / "docs/a.md").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("blocked", ["docs/a.md/", "docs/a.assets", "docs", "docs/a.md ->"])
+def test_a_place_that_is_taken_is_told_before_anything_is_written(tmp_path: Path, blocked: str) -> None:
+    place = tmp_path / blocked.rstrip("/> -")
+    place.parent.mkdir(exist_ok=True)
+    if blocked.endswith("/"):
+        place.mkdir()
+    elif blocked.endswith(">"):
+        place.symlink_to(place.name)
+    else:
+        place.write_bytes(b"x")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(PublishError):
+        write(DRAFT, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_a_person_saved_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    write(DRAFT, tmp_path)
+    (tmp_path / "docs/a.md").write_bytes(b"just saved")
+    with pytest.raises(ChangedMeanwhileError):
+        write(Draft(path="docs/a.md", before=b"text", files={"docs/a.md": b"new", "docs/p": b"p"}), tmp_path)
+    assert (tmp_path / "docs/a.md").read_bytes() == b"just saved"
+    assert not (tmp_path / "docs/p").exists()
+
+
+def test_an_interrupt_waits_until_a_report_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        signal.raise_signal(signal.SIGINT)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(DRAFT, tmp_path)
+    assert everything(tmp_path) == DRAFT.files
+
+
+def test_temporary_files_of_a_killed_process_are_removed_by_the_next(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / "docs").mkdir()
+    dead = tmp_path / f"docs/.a.md.{ended.pid}.gpu-doc"
+    alive = tmp_path / f"docs/.a.md.{os.getppid()}.gpu-doc"
+    for left in (dead, alive):
+        left.write_bytes(b"half")
+    write(DRAFT, tmp_path)
+    assert not dead.exists()
+    assert alive.exists(), "somebody may still be writing it"

@@ -22,13 +22,9 @@ def clean_commit(root: Path, *, own_files: Iterable[str]) -> str | None:
     tree = work_tree(root)
     if tree is None:
         return None
-    import git
-
-    try:
-        repository = git.Repo(tree)
-        commit = str(repository.head.commit.hexsha)
-        status: str = repository.git.status("--porcelain", "-z", "--untracked-files=all", "--no-renames")
-    except (git.GitError, ValueError, OSError):  # ValueError: a repository without a commit
+    commit = _ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    status = _ask(tree, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    if commit is None or status is None:
         return None
     prefix = root.relative_to(tree).as_posix()
     ours = tuple(name if prefix == "." else f"{prefix}/{name}" for name in own_files)
@@ -40,14 +36,22 @@ def _is_ours(path: str, ours: tuple[str, ...]) -> bool:
     return any(path.startswith(own) if own.endswith("/") else path == own for own in ours)
 
 
-def is_untracked(root: Path, path: str) -> bool:
-    """Whether git does not carry a path inside root, so that another checkout lacks it. Without git: False."""
-    tree = work_tree(root)
-    if tree is None:
-        return False
-    import git
+def tracked_files(root: Path, path: str) -> frozenset[str] | None:
+    """The files at or below a path that git carries to other checkouts, relative to root; None without git."""
+    if work_tree(root) is None:
+        return None
+    listed = _ask(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
+    return None if listed is None else frozenset(listed.split("\0")) - {""}
 
+
+def _ask(folder: Path, *words: str) -> str | None:
+    """What git answers in a folder; None where it is not installed, refuses or fails."""
     try:
-        return not git.Repo(tree).git.ls_files("--", str(root / path))
-    except (git.GitError, ValueError, OSError):
-        return False
+        import git
+    except ImportError:  # GitPython's way to say that there is no program `git`
+        return None
+    try:
+        # Without optional locks: `status` would else write the index, and stumble over another git at work.
+        return str(git.Git(folder).execute(["git", "--no-optional-locks", *words]))
+    except (git.GitError, OSError):  # "dubious ownership" is one of its refusals
+        return None

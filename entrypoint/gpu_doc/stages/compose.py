@@ -7,7 +7,7 @@ made from the same digest stays, and one made from another digest with the same 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,7 @@ from gpu_doc.errors import CaptureError, ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.resources import template_path
-from gpu_doc.stages import evidence, inplace, report
+from gpu_doc.stages import evidence, inplace, publish, report
 from gpu_doc.stages.answers import Answers
 from gpu_doc.stages.capture import Darkroom, decoded_equal
 from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
@@ -25,6 +25,8 @@ from gpu_doc.stages.precheck import needed_runs
 from gpu_doc.stages.publish import Draft
 from gpu_doc.stages.report import Rendered
 from gpu_doc.stages.state import State
+
+_FORCE = "Run again with --force."
 
 
 class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an error
@@ -72,7 +74,10 @@ class Composer:
 
     def compose(self) -> Draft:
         """The report's files. Raises ReportError, CaptureError, NeedsRuns."""
+        before = publish.read(self._shop.root / self._report.path)
         rendered = report.render(self._report, self._shop.root, self._shop.templates, self._answer)
+        # Half of a surrogate pair, as a notebook may print it, cannot be written.
+        rendered = replace(rendered, text=rendered.text.encode("utf-8", "replace").decode())
         assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
         contents, kept = self._contents(list(assets.values()))
         text = rendered.text.encode("utf-8")
@@ -81,8 +86,9 @@ class Composer:
         files = {f"{place}/{name}": content for name, content in contents.items()}
         files[self._report.path] = text
         files[f"{place}/{evidence.NAME}"] = whole.to_bytes()
-        gone = [name for name in self._known.files if name not in contents and "/" not in name]
-        return Draft(path=self._report.path, files=files, obsolete=tuple(f"{place}/{name}" for name in gone))
+        gone = [name for name in self._known.files if name not in contents and self._published(name) is not None]
+        obsolete = tuple(f"{place}/{name}" for name in gone)
+        return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete)
 
     def _answer(self, call: Call) -> Answer:
         kept = self._usable.answer(call)
@@ -121,12 +127,9 @@ class Composer:
 
     def _published(self, name: str) -> bytes | None:
         """The bytes of a published file, if they are what evidence says."""
-        try:
-            content = (self._shop.root / self._report.assets / name).read_bytes()
-        except OSError:
-            return None
         kept = self._known.files.get(name)
-        return content if kept and kept.sha256 == sha256(content).hexdigest() else None
+        content = publish.read(self._shop.root / self._report.assets / name) if kept else None
+        return content if content is not None and kept and kept.sha256 == evidence.digest(content) else None
 
     def _contents(self, assets: list[Asset]) -> tuple[dict[str, bytes], dict[str, KeptFile]]:
         """Every file's bytes, and what evidence says of it."""
@@ -135,7 +138,7 @@ class Composer:
         for asset in sorted(assets, key=lambda asset: asset.name):
             content, made_from = self._content(asset)
             contents[asset.name] = content
-            kept[asset.name] = KeptFile(sha256=sha256(content).hexdigest(), made_from=made_from)
+            kept[asset.name] = KeptFile(sha256=evidence.digest(content), made_from=made_from)
         return contents, kept
 
     def _content(self, asset: Asset) -> tuple[bytes, str]:
@@ -153,7 +156,10 @@ class Composer:
             return asset.content, asset.digest
         if asset.source is None:
             raise CaptureError("a file of the report was changed meanwhile", where=asset.name, remedy="Run again.")
-        return asset.source.read_bytes(), asset.digest
+        content = publish.read(asset.source)
+        if content is None:
+            raise CaptureError("a file that a run left is gone from state", where=str(asset.source), remedy=_FORCE)
+        return content, asset.digest
 
     def _photographs(self, assets: list[Asset], *, strict: bool = False) -> None:
         """Put the pictures of exhibits into state. `strict`: raise the first failure."""

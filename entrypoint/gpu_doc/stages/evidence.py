@@ -11,13 +11,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gpu_doc.model import Call, Capture, Json, Report, Run
-from gpu_doc.stages.fingerprint import Fingerprint
+from gpu_doc.stages.fingerprint import Fingerprint, lfs_oid
 
 FORMAT = 1
 NAME = "evidence.json"
+_LARGEST = 256 << 20
+"""Bytes. A report is at most 5 MB and its answers are shown in it: what is larger is not ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,33 +96,94 @@ class Evidence:
 
 
 def read(path: Path) -> Evidence | None:
-    """The evidence in a file; None where there is none that can be understood."""
+    """The evidence in a file; None where there is none that can be understood.
+
+    A pull request may bring any content: whatever is not shaped as we write it counts as absent.
+    """
     try:
-        return _parse(json.loads(path.read_bytes()))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        return None if len(content) > _LARGEST else _parse(json.loads(content))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _parse(whole: Json) -> Evidence | None:
-    if whole["format"] != FORMAT:
-        return None
+def _parse(whole: Json) -> Evidence:
+    """Raises ValueError, KeyError, TypeError or AttributeError where something has another shape than it should."""
+    _require(whole["format"] == FORMAT)
     text = whole["text"]
     return Evidence(
-        sources=dict(whole["sources"]),
-        settings=dict(whole["settings"]),
-        runs={
-            address: RunEvidence(source=dict(run["source"]), machine=dict(run["machine"]), made=dict(run["made"]))
-            for address, run in whole["runs"].items()
-        },
-        answers={
-            key: KeptAnswer(value=kept["value"], runs=tuple(kept["runs"]), assets=tuple(kept["assets"]))
-            for key, kept in whole["answers"].items()
-        },
-        text=text if isinstance(text, str) else tuple((str(expression), str(digest)) for expression, digest in text),
+        sources={_inside(path): _text(digest) for path, digest in whole["sources"].items()},
+        settings={part: _mapping(setting) for part, setting in whole["settings"].items()},
+        runs={address: _run(run) for address, run in whole["runs"].items()},
+        answers={_call_key(key): _answer(kept) for key, kept in whole["answers"].items()},
+        text=text
+        if isinstance(text, str)
+        else tuple((_text(expression), _text(digest)) for expression, digest in text),
         files={
-            name: KeptFile(sha256=kept["sha256"], made_from=kept["made-from"]) for name, kept in whole["files"].items()
+            _plain_name(name): KeptFile(sha256=_text(kept["sha256"]), made_from=_text(kept["made-from"]))
+            for name, kept in whole["files"].items()
         },
     )
+
+
+def _run(run: Json) -> RunEvidence:
+    source, machine = _mapping(run["source"]), _mapping(run["machine"])
+    for part, value in source.items():
+        if part in ("modules", "files", "data"):
+            _require(all(isinstance(digest, str) for digest in _mapping(value).values()))
+        elif part == "parameters":
+            _mapping(value)
+        elif part == "code":
+            _texts(value)
+    for part in ("packages", "data"):
+        _require(all(value is None or isinstance(value, str) for value in _mapping(machine[part]).values()))
+    return RunEvidence(source=source, machine=machine, made=_mapping(run["made"]))
+
+
+def _answer(kept: Json) -> KeptAnswer:
+    value = kept["value"]
+    _require(value is None or isinstance(value, str | int | float))
+    if isinstance(value, str):
+        value.encode()  # half of a surrogate pair can't be written
+    return KeptAnswer(value=value, runs=_texts(kept["runs"]), assets=_texts(kept["assets"]))
+
+
+def _call_key(key: str) -> str:
+    function, args, kwargs = json.loads(key)
+    _require(isinstance(function, str) and isinstance(args, list) and isinstance(kwargs, dict))
+    return key
+
+
+def _inside(path: str) -> str:
+    place = PurePosixPath(path)
+    _require(not place.is_absolute() and ".." not in place.parts and "\0" not in path)
+    return path
+
+
+def _plain_name(name: str) -> str:
+    _require(name not in ("", ".", "..", NAME) and "/" not in name and "\0" not in name)
+    return name
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    _require(isinstance(value, dict))
+    return dict(value)
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    _require(isinstance(value, list))
+    return tuple(map(_text, value))
+
+
+def _text(value: Json) -> str:
+    _require(isinstance(value, str))
+    return str(value)
+
+
+def _require(condition: bool) -> None:  # noqa: FBT001 - it reads as a sentence
+    if not condition:
+        raise ValueError("not as we write it")
 
 
 def path_of(report: Report, root: Path) -> Path:
@@ -154,15 +217,20 @@ def missing_files(evidence: Evidence, report: Report, root: Path) -> dict[str, s
     """Files that are gone or are not what evidence says: name to what is wrong."""
     wrong = {}
     for name, kept in evidence.files.items():
-        digest = file_digest(root / report.assets / name)
-        if digest != kept.sha256:
-            wrong[name] = "is missing" if digest is None else "was changed"
+        now = file_digest(root / report.assets / name)
+        if now != kept.sha256:
+            wrong[name] = "is missing" if now is None else "was changed"
     return wrong
 
 
 def file_digest(path: Path) -> str | None:
-    """SHA-256 of a file's bytes; None where there is no such file."""
+    """The digest of a file's content; None where there is no such file."""
     try:
-        return sha256(path.read_bytes()).hexdigest()
+        return digest(path.read_bytes()) if path.is_file() else None  # reading a pipe would wait for ever
     except OSError:
         return None
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
+    return lfs_oid(content) or sha256(content).hexdigest()

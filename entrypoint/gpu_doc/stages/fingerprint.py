@@ -8,16 +8,19 @@ in evidence as it is, so that a difference can be said in words.
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
-from gpu_doc.errors import NotebookFileError
+from gpu_doc.errors import ConfigError
 from gpu_doc.model import DataSource, Json, Run
 from gpu_doc.outside.environment import PythonEnvironment
 from gpu_doc.stages import imports
+from gpu_doc.stages.imports import is_file
 from gpu_doc.stages.notebook import SourceCell, kernel_name, source_cells
 
 # Tags that change what papermill and nbclient do with a cell; any other tag only names it.
@@ -32,8 +35,8 @@ class Surroundings:
 
     environment: PythonEnvironment
     gpu: bool
-    is_outside_git: Callable[[str], bool]
-    """Whether a path inside root is unknown to git, so that another checkout does not have it."""
+    tracked: Callable[[str], frozenset[str] | None]
+    """The files at or below a path that git carries to other checkouts, relative to root; None where git is silent."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def short_hash(value: Json) -> str:
 def of(run: Run, *, root: Path, surroundings: Surroundings) -> Fingerprint:
     """The fingerprint of a run on this machine."""
     code, found = _notebook_code(run, root) if run.notebook else _command_code(run, root)
-    inside, outside = _data(run.data, root, surroundings.is_outside_git)
+    inside, outside = _data(run.data, root, surroundings.tracked)
     files = _files(run.depends_on, root)
     source: dict[str, Json] = {
         **code,
@@ -87,70 +90,121 @@ def _notebook_code(run: Run, root: Path) -> tuple[dict[str, Json], imports.Found
     python = kernel in _PYTHON_KERNELS
     found = imports.follow((c.source for c in cells), folder=folder, root=root) if python else imports.Found()
     kernel = "python3" if python else kernel
-    return {"kernel": kernel, "cwd": run.cwd, "code": [_cell_hash(cell) for cell in cells]}, found
+    return {"kernel": kernel, "cwd": run.cwd, "code": [cell_hash(cell) for cell in cells]}, found
 
 
-def _cell_hash(cell: SourceCell) -> str:
+def cell_hash(cell: SourceCell) -> str:
+    """What of a code cell makes a result: its source, and the tags that change how it is executed."""
     tags = sorted(_TAGS_THAT_MATTER.intersection(cell.tags))
     return short_hash([cell.source, tags] if tags else cell.source)[:12]
 
 
 def _command_code(run: Run, root: Path) -> tuple[dict[str, Json], imports.Found]:
+    """A command's code: the files that its words name, as in `train.py --config=small.yml`, and what `-m` runs."""
     words = run.command or ()
-    named = [root / word for word in words if word and not word.startswith("-") and _is_file(root / word)]
-    return {"command": list(words)}, imports.follow_files(named, root=root)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a word of a command may be anything, a name too long for a file included
-        return False
+    named = [root / value for word in words for value in (word, word.partition("=")[2]) if value]
+    modules = [after for word, after in pairwise(words) if word == "-m"]
+    return {"command": list(words)}, imports.follow_files(filter(is_file, named), modules, root=root)
 
 
 def _files(patterns: Iterable[str], root: Path) -> dict[str, str]:
-    paths = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
+    paths = {path for pattern in patterns for path in _glob(root, pattern)}
     return {path.relative_to(root).as_posix(): content_hash(path) for path in sorted(paths)}
 
 
+def _glob(root: Path, pattern: str) -> list[Path]:
+    """The files that a pattern names; what git or we ourselves keep there is not the user's."""
+    try:
+        found = [path for path in root.glob(pattern) if is_file(path)]
+    except (ValueError, NotImplementedError) as error:
+        remedy = "`**` stands alone between slashes, as in `src/**/*.py`."
+        raise ConfigError(f"`depends-on: {pattern}` is no pattern: {error}", remedy=remedy) from error
+    own = {".git", ".gpu-doc"}
+    return [path for path in found if own.isdisjoint(path.relative_to(root).parts)]
+
+
 def _data(
-    sources: Iterable[DataSource], root: Path, is_outside_git: Callable[[str], bool]
+    sources: Iterable[DataSource], root: Path, tracked: Callable[[str], frozenset[str] | None]
 ) -> tuple[dict[str, str], dict[str, str | None]]:
-    """Declared data: what git carries belongs to the source part, the rest to the machine part (None: not here)."""
+    """Declared data. What git carries belongs to the source part.
+
+    Where there is more, the machine part has the hash of all of it: so what is added to git later, as it is, has still
+    the same hash. None: nothing of it is here.
+    """
     inside: dict[str, str] = {}
     outside: dict[str, str | None] = {}
     for source in sources:
         path = root / source.path
+        known = tracked(source.path) if _lies_in(path, root) else frozenset()
+        files = [] if source.version is not None else data_files(path)
         if source.version is not None:
             inside[source.path] = f"version {source.version}"
-        elif path.resolve().is_relative_to(root) and not is_outside_git(source.path):
-            inside[source.path] = tree_hash(path) or "missing"
+        elif known is None:
+            inside[source.path] = tree_hash(path, files)
         else:
-            outside[source.path] = tree_hash(path)
+            carried = [file for file in files if file.relative_to(root).as_posix() in known] if known else []
+            if known:
+                inside[source.path] = tree_hash(path, carried)
+            if len(carried) < len(files) or not known:
+                outside[source.path] = tree_hash(path, files) if files else None
     return inside, outside
 
 
-def tree_hash(path: Path) -> str | None:
-    """SHA-256 of a file, or over names and contents of a folder; None where there is neither."""
-    if path.is_file():
+def _lies_in(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError, RuntimeError):  # no path at all, or a loop of links
+        return False
+
+
+def data_files(path: Path) -> list[Path]:
+    """The file itself, or all files below a folder, links followed once; empty where there is neither."""
+    if is_file(path):
+        return [path]
+    if "\0" in str(path):
+        return []
+    files: list[Path] = []
+    seen = set[tuple[int, int]]()
+    for folder, folders, names in os.walk(path, followlinks=True, onerror=_walk_error):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:  # a link leads back up
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        files += [file for name in names if is_file(file := Path(folder, name))]
+    return sorted(files)
+
+
+def tree_hash(path: Path, files: Sequence[Path]) -> str:
+    """SHA-256 of a file, or over names and contents of a folder's files; `missing` where there are none."""
+    if not files:
+        return "missing"
+    if files == [path]:
         return content_hash(path)
-    if not path.is_dir():
-        return None
-    files = sorted(file for file in path.rglob("*") if file.is_file())
     return short_hash([[file.relative_to(path).as_posix(), content_hash(file)] for file in files])
 
 
 def content_hash(path: Path) -> str:
     """SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
-    digest = sha256()
+    hashed = sha256()
     try:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
-                if match := _LFS_POINTER.match(block):
-                    return match["oid"].decode()
-                digest.update(block)
+                if oid := lfs_oid(block):
+                    return oid
+                hashed.update(block)
     except OSError as error:
-        raise NotebookFileError(
-            f"cannot be read: {error.strerror}", where=str(path), remedy="Make the file readable for this user."
-        ) from error
-    return digest.hexdigest()
+        raise imports.unreadable(error, str(path)) from error
+    return hashed.hexdigest()
+
+
+def lfs_oid(content: bytes) -> str | None:
+    """The SHA-256 that a Git LFS pointer names; None where the content is no pointer."""
+    # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+    match = _LFS_POINTER.match(content)
+    return match["oid"].decode() if match else None
+
+
+def _walk_error(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise imports.unreadable(error, str(error.filename)) from error

@@ -16,9 +16,12 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+from gpu_doc.errors import NotebookFileError
+
 _MAGIC = re.compile(r"^(?P<indent>\s*)(?P<target>[\w, ]+=\s*)?(?P<magic>[%!?].*|[\w.]+\?{1,2}\s*)$")
 _RUN = re.compile(r"^\s*%run\s+(?:-\w+\s+)*(?P<file>[^\s]+)", re.MULTILINE)
 _IMPORT = re.compile(r"^\s*(?:from\s+(?P<module>[.\w]+)\s+import|import\s+(?P<modules>[\w., ]+))", re.MULTILINE)
+_BUILT_IN = sys.stdlib_module_names | {"__main__"}
 # Cell magics whose body is Python all the same.
 _PYTHON_CELLS = ("capture", "time", "timeit", "prun", "memit", "mprun")
 
@@ -46,21 +49,43 @@ def follow(cells: Iterable[str], *, folder: Path, root: Path) -> Found:
     Looks where Python would: in `folder`, then in what the code adds to `sys.path`, then in root and root/src, which
     stand for an editable install. Files outside root do not count.
     """
-    found = Found()
+    found, root = Found(), root.resolve()
     names = [read_names(cell) for cell in cells]
-    added = [(folder / place).resolve() for name in names for place in name.folders]
+    added = [folder / place for name in names for place in name.folders]
     search = [folder, *added, root, root / "src"]
     for name in names:
         _take(name, found, folder=folder, search=search, root=root)
     return found
 
 
-def follow_files(files: Iterable[Path], *, root: Path) -> Found:
-    """What scripts use: as `follow`, for files, which count themselves."""
-    found = Found()
+def follow_files(files: Iterable[Path], modules: Iterable[str] = (), *, root: Path) -> Found:
+    """What scripts use: as `follow`, for files, which count themselves, and for modules as `python -m` runs them."""
+    found, root = Found(), root.resolve()
     for file in files:
         _take_file(file, found, search=[file.parent, root, root / "src"], root=root)
+    run = [(0, name) for module in modules for name in (module, f"{module}.__main__")]
+    _take(Names(tuple(run)), found, folder=root, search=[root, root / "src"], root=root)
     return found
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file. What a program names may be anything, a name too long for a file included."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def unreadable(error: OSError, where: str) -> NotebookFileError:
+    """What a file that cannot be read means, in a sentence."""
+    return NotebookFileError(f"cannot be read: {error.strerror}", where=where, remedy="Make it readable for this user.")
 
 
 def _take(names: Names, found: Found, *, folder: Path, search: list[Path], root: Path) -> None:
@@ -72,22 +97,28 @@ def _take(names: Names, found: Found, *, folder: Path, search: list[Path], root:
         for file in files:
             _take_file(file, found, search=search, root=root)
         top = dotted.partition(".")[0]
-        if not files and not level and top not in sys.stdlib_module_names:
+        if top and not files and not level and top not in _BUILT_IN:
             found.packages.add(top)
 
 
 def _take_file(file: Path, found: Found, *, search: list[Path], root: Path) -> None:
-    file = file.resolve()
-    if not file.is_relative_to(root) or not file.is_file():
+    try:
+        file = file.resolve()
+    except (OSError, ValueError, RuntimeError):  # no path at all, or a loop of links
+        return
+    if not file.is_relative_to(root) or not is_file(file):
         return
     key = file.relative_to(root).as_posix()
     if key in found.modules:
         return
-    content = file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise unreadable(error, key) from error
     found.modules[key] = sha256(content).hexdigest()
     if file.suffix == ".py":
         names = read_names(content.decode("utf-8", "replace"))
-        added = [(file.parent / place).resolve() for place in names.folders]
+        added = [file.parent / place for place in names.folders]
         _take(names, found, folder=file.parent, search=[*search, *added], root=root)
 
 
@@ -105,11 +136,11 @@ def _module_files(dotted: str, places: list[Path]) -> list[Path]:
         files, here = [], place
         for part in parts:
             package, module = here / part, here / f"{part}.py"
-            if module.is_file():
+            if is_file(module):
                 files.append(module)
-            elif (package / "__init__.py").is_file():
+            elif is_file(package / "__init__.py"):
                 files.append(package / "__init__.py")
-            elif not package.is_dir():
+            elif not _is_folder(package):
                 break
             here = package
         if files:

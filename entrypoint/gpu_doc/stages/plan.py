@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpu_doc.errors import GpuDocError, ReportError
@@ -23,7 +23,9 @@ class RunPlan:
 
     run: Run
     fingerprint: Fingerprint | None
-    """None where `problem` is set."""
+    """Of the result to use: where fresh, with earlier values for what this machine can't judge. None: see `problem`."""
+    here: Fingerprint | None = None
+    """What it is made of if it is executed on this machine."""
     reasons: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     problem: GpuDocError | None = None
@@ -33,6 +35,11 @@ class RunPlan:
     def fresh(self) -> bool:
         """Whether it need not be executed."""
         return not self.reasons
+
+    def needed(self) -> RunPlan:
+        """The same run, to be executed because its result is not to be had."""
+        reason = ("its result is needed to render the report, and neither state nor evidence holds it",)
+        return replace(self, fingerprint=self.here, reasons=reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,20 +139,19 @@ class Planner:
 
     def _run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
         try:
-            now = fingerprint.of(run, root=self.root, surroundings=self.surroundings)
+            here = fingerprint.of(run, root=self.root, surroundings=self.surroundings)
         except GpuDocError as error:
             return RunPlan(run=run, fingerprint=None, reasons=(str(error),), problem=error)
         before = known.runs.get(run.address) if known else None
-        reasons: tuple[str, ...] = ("never run, as far as evidence and state tell",)
-        unchecked: tuple[str, ...] = ()
+        verdict = differences.Verdict(("never run, as far as evidence and state tell",), (), here)
         if before:
-            verdict = differences.compare(before.fingerprint, now, cell_name=lambda n: self._cell_name(run, n))
-            now, reasons, unchecked = verdict.now, verdict.reasons, verdict.unchecked
-        if force:
-            reasons = reasons or ("forced",)
-        elif reasons and self.state.find(run, now.text):
-            reasons = ()
-        return RunPlan(run=run, fingerprint=now, reasons=reasons, unchecked=unchecked)
+            verdict = differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n))
+        kept = [verdict.now] if not verdict.reasons else [verdict.now, here]
+        usable = [one for one in kept if not verdict.reasons or self.state.find(run, one.text)]
+        if usable and not force:
+            return RunPlan(run=run, fingerprint=usable[0], here=here, unchecked=verdict.unchecked)
+        reasons = verdict.reasons or ("forced",)
+        return RunPlan(run=run, fingerprint=here, here=here, reasons=reasons, unchecked=verdict.unchecked)
 
     def _cell_name(self, run: Run, number: int) -> str:
         if not run.notebook:
@@ -180,6 +186,8 @@ class Planner:
             digest = self._digest(report.path)
             if digest is None:
                 return [f"{report.path} is missing"], []
+            if not isinstance(known.text, str):
+                return ["it was refreshed in place, and has a template now"], []
             return [], [] if digest == known.text else [HandEdit(path=report.path)]
         try:
             blocks = inplace.fingerprints((self.root / report.path).read_bytes().decode("utf-8-sig", "replace"))
@@ -212,27 +220,37 @@ class Planner:
         }
         if not lacking:
             return runs
-        needed = lacking.intersection(self._unanswered(report, known))
-        reason = ("its result is needed to render the report, and neither state nor evidence holds it",)
-        return [
-            RunPlan(run=plan.run, fingerprint=plan.fingerprint, reasons=reason, unchecked=plan.unchecked)
-            if plan.run.address in needed
-            else plan
-            for plan in runs
-        ]
+        unchanged = {plan.run.address for plan in runs if plan.fresh and known and _same(known, plan)}
+        needed = self._unanswered(report, known, lacking, unchanged)
+        return [plan.needed() if plan.run.address in needed else plan for plan in runs]
 
-    def _unanswered(self, report: Report, known: Evidence | None) -> set[str]:
-        """Addresses of runs that a call needs for which evidence has no usable answer."""
+    def _unanswered(
+        self, report: Report, known: Evidence | None, lacking: Set[str], unchanged: Set[str]
+    ) -> frozenset[str]:
+        """Those of `lacking` that a call needs for which evidence has no usable answer.
+
+        An answer is made from all of its runs: where one of them is new, the others are needed too.
+        """
         if known is None:
-            return {run.address for run in report.runs}
-        calls = evidence.calls_of(known)
-        if not self._asks_the_same(report, known):
-            try:
-                calls = list(self.rehearse(report))
-            except GpuDocError:
-                return set()  # it cannot be rendered anyway, and `run` will say why
+            return frozenset(lacking)
         usable = Usable(report, known, self.capture, self.root)
-        return {run for call in calls if usable.answer(call) is None for run in self.needed_runs(call, report)}
+        calls = [(usable.answer(call), runs) for call, runs in self._calls(report, known)]
+        needed: frozenset[str] = frozenset()
+        while True:
+            asked = {run for kept, runs in calls if not _holds(kept, unchanged - needed) for run in runs}
+            if needed == (more := frozenset(asked & lacking)):
+                return needed
+            needed = more
+
+    def _calls(self, report: Report, known: Evidence) -> list[tuple[Call, Sequence[str]]]:
+        """The calls that the report will make, each with the runs it needs; none if it cannot be rendered."""
+        calls = evidence.calls_of(known)
+        try:
+            if not self._asks_the_same(report, known):
+                calls = list(self.rehearse(report))
+            return [(call, self.needed_runs(call, report)) for call in calls]
+        except GpuDocError:
+            return []  # `run` will say why
 
     def _asks_the_same(self, report: Report, known: Evidence) -> bool:
         if report.template:
@@ -247,6 +265,10 @@ class Planner:
 def _same(known: Evidence, plan: RunPlan) -> bool:
     before = known.runs.get(plan.run.address)
     return before is not None and plan.fingerprint is not None and before.fingerprint.text == plan.fingerprint.text
+
+
+def _holds(kept: KeptAnswer | None, unchanged: Set[str]) -> bool:
+    return kept is not None and unchanged >= set(kept.runs)
 
 
 class Usable:

@@ -7,7 +7,10 @@ them leaves evidence that does not match, which the next refresh mends without r
 
 from __future__ import annotations
 
+import glob
 import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +20,10 @@ from gpu_doc.errors import PublishError
 from gpu_doc.stages.state import disk_error
 
 
+class ChangedMeanwhileError(Exception):
+    """The report is no longer what the draft was made from: somebody saved it meanwhile. Nothing was written."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """What a report's files should be. Paths are relative to root; files that already are so are not touched."""
@@ -24,33 +31,68 @@ class Draft:
     path: str
     files: Mapping[str, bytes]
     """Content by path, in the order of the renames: pictures, report, evidence."""
+    before: bytes | None
+    """The report as it was when the draft was made; None where there was none."""
     obsolete: tuple[str, ...] = ()
     """Files of an earlier refresh that the report no longer uses."""
 
 
 def write(draft: Draft, root: Path) -> tuple[str, ...]:
-    """Bring the checkout to a draft; gives the paths that changed, removed ones included."""
-    changed = {path: content for path, content in draft.files.items() if _content(root / path) != content}
-    for path in (*changed, *draft.obsolete):
-        _refuse_outside(root / path, root)
-    with _temporaries(changed, root) as temporaries:
+    """Bring the checkout to a draft; gives the paths that changed, removed ones included.
+
+    Raises PublishError where a path cannot be written to, MachineError, and ChangedMeanwhileError.
+    """
+    changed = {path: content for path, content in draft.files.items() if read(root / path) != content}
+    targets = {path: _target(root / path, root) for path in (*changed, *draft.obsolete)}
+    with _temporaries(changed, targets, root) as temporaries, _undisturbed():
+        if read(root / draft.path) != draft.before:
+            raise ChangedMeanwhileError(draft.path)
         for path, temporary in temporaries.items():
-            temporary.replace((root / path).resolve())
-    gone = [path for path in draft.obsolete if (root / path).is_file()]
-    for path in gone:
-        (root / path).unlink(missing_ok=True)
+            temporary.replace(targets[path])
+        gone = [path for path in draft.obsolete if (root / path).is_file()]
+        for path in gone:
+            (root / path).unlink(missing_ok=True)
     return (*changed, *gone)
 
 
+def read(path: Path) -> bytes | None:
+    """A file's content; None where it is missing or cannot be read."""
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None
+
+
 @contextmanager
-def _temporaries(contents: Mapping[str, bytes], root: Path) -> Iterator[dict[str, Path]]:
+def _undisturbed() -> Iterator[None]:
+    """Let an interrupt wait: it finds a report either as it was or refreshed, never half of each."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: waiting.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for interrupt, handler in before.items():
+            signal.signal(interrupt, handler)
+        for late in waiting[:1]:
+            signal.raise_signal(late)
+
+
+@contextmanager
+def _temporaries(contents: Mapping[str, bytes], targets: Mapping[str, Path], root: Path) -> Iterator[dict[str, Path]]:
     """All contents on the disk, each beside its target and with its mode; what is not renamed is removed again."""
     temporaries: dict[str, Path] = {}
     folders: list[Path] = []
     try:
         for path, content in contents.items():
-            target = (root / path).resolve()
+            target = targets[path]
             folders += _make_folder(target.parent)
+            _sweep(target)
             temporaries[path] = target.with_name(f".{target.name}.{os.getpid()}.gpu-doc")
             _write(temporaries[path], content, like=target)
         yield temporaries
@@ -62,6 +104,14 @@ def _temporaries(contents: Mapping[str, bytes], root: Path) -> Iterator[dict[str
         for folder in reversed(folders):
             with suppress(OSError):  # not empty: the draft was written
                 folder.rmdir()
+
+
+def _sweep(target: Path) -> None:
+    """Remove what processes that were killed while writing this file have left beside it."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.gpu-doc"):
+        pid = left.name.split(".")[-2]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            left.unlink(missing_ok=True)
 
 
 def _write(path: Path, content: bytes, *, like: Path) -> None:
@@ -80,17 +130,24 @@ def _make_folder(folder: Path) -> list[Path]:
     return missing[::-1]
 
 
-def _refuse_outside(path: Path, root: Path) -> None:
-    if not path.resolve().is_relative_to(root.resolve()):
+def _target(path: Path, root: Path) -> Path:
+    """Where a path leads. Raises PublishError where nothing can be written there."""
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise PublishError(
+            "a link leads to itself; nothing was written", where=str(path), remedy="Remove the link."
+        ) from error
+    if not target.is_relative_to(root.resolve()):
         raise PublishError(
             "a link leads out of the project; nothing was written",
             where=str(path),
             remedy="Replace the link by a file or folder of the project.",
         )
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
+    if target.is_dir():
+        raise PublishError("a folder stands where a file shall be", where=str(path), remedy="Move the folder away.")
+    if blocking := next((folder for folder in target.parents if folder.is_file()), None):
+        raise PublishError(
+            "a file stands where a folder shall be", where=str(blocking), remedy="Move the file away, or rename it."
+        )
+    return target

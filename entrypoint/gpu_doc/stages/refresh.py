@@ -11,19 +11,23 @@ from types import TracebackType
 
 from gpu_doc import __version__
 from gpu_doc.console import Console
-from gpu_doc.errors import GpuDocError, MachineError, RunError
+from gpu_doc.errors import GpuDocError, MachineError, PublishError, RunError
 from gpu_doc.model import Answer, Call, Config, Json, Result, Run
 from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
-from gpu_doc.stages import execute, publish
+from gpu_doc.stages import evidence, execute, publish
 from gpu_doc.stages.capture import Darkroom
 from gpu_doc.stages.compose import Composer, NeedsRuns, Workshop
-from gpu_doc.stages.fingerprint import Surroundings
-from gpu_doc.stages.plan import HandEdit, Planner, ReportPlan, RunPlan, Usable
+from gpu_doc.stages.fingerprint import Surroundings, cell_hash
+from gpu_doc.stages.notebook import executed_cells
+from gpu_doc.stages.plan import Planner, ReportPlan, RunPlan, Usable
 from gpu_doc.stages.precheck import check
 from gpu_doc.stages.publish import Draft
 from gpu_doc.stages.report import rehearse, render
 from gpu_doc.stages.state import State
+
+_TRIES = 3
+"""How often a report is rendered that a person saves at the same time."""
 
 
 class _Work:
@@ -36,6 +40,12 @@ class _Work:
         self.calls: tuple[Call, ...] = ()
         self.failed = False
         self.composer: Composer | None = None
+
+    def wait_for(self, addresses: Sequence[str]) -> None:
+        """Let runs be executed that were thought to be fresh."""
+        runs = tuple(run.needed() if run.run.address in addresses else run for run in self.plan.runs)
+        self.plan = replace(self.plan, runs=runs)
+        self.waiting.update(addresses)
 
 
 class Refresh:
@@ -81,14 +91,7 @@ class Refresh:
     def _prepare(self, work: _Work) -> None:
         """Rehearse the template, so that an address that fits nothing costs no GPU minute."""
         report = work.plan.report
-        shop = Workshop(
-            root=self._config.root,
-            capture=self._config.capture,
-            state=self._state,
-            darkroom=self._darkroom,
-            templates=self._templates,
-        )
-        work.composer = Composer(work.plan, shop, executed=work.executed)
+        work.composer = self._composer(work)
         problems = [run.problem for run in work.plan.runs if run.problem]
         try:
             rehearsal = rehearse(report, self._config.root, self._templates)
@@ -100,6 +103,16 @@ class Refresh:
             self._fail(work, problem)
         if not work.failed:
             work.calls = tuple(call for call, _ in rehearsal.calls)
+
+    def _composer(self, work: _Work) -> Composer:
+        shop = Workshop(
+            root=self._config.root,
+            capture=self._config.capture,
+            state=self._state,
+            darkroom=self._darkroom,
+            templates=self._templates,
+        )
+        return Composer(work.plan, shop, executed=work.executed)
 
     def _round(self, works: list[_Work], parallel: int) -> None:
         """Execute what the reports wait for; each is composed when it waits for nothing more."""
@@ -146,8 +159,9 @@ class Refresh:
             for plan in work.plan.runs
             if plan.run.address in work.waiting and plan.fingerprint and plan.fingerprint.text == job.fingerprint
         ]
-        if finished.error:
-            self._failed(finished, [work for work, _ in waiting])
+        error = finished.error or _changed(job, waiting[0][1])
+        if error:
+            self._failed(job, error, [work for work, _ in waiting])
             return
         record = self._record(finished, waiting[0][1])
         result = self._state.keep(job.run, job.fingerprint, job.folder, record)
@@ -156,14 +170,12 @@ class Refresh:
             work.waiting.discard(plan.run.address)
             self._advance(work, plan.run)
 
-    def _failed(self, finished: execute.Finished, works: list[_Work]) -> None:
-        job, error = finished.job, finished.error
-        assert error is not None
+    def _failed(self, job: execute.Job, error: GpuDocError, works: list[_Work]) -> None:
         kept = self._state.keep_failed(job.run.address, job.folder)
         if isinstance(error, RunError):
             left = [kept / name for name in ("executed.ipynb", "terminal.log") if (kept / name).exists()]
             error.kept = str(left[0]) if left else ""
-        for index, work in enumerate(works):
+        for index, work in enumerate(dict.fromkeys(works)):
             self._fail(work, error, told=index > 0)
 
     def _advance(self, work: _Work, run: Run) -> None:
@@ -180,27 +192,57 @@ class Refresh:
         if work.failed or work.composer is None:
             return
         try:
-            draft = work.composer.compose()
-            self._keep_edits(work.plan, draft)
-            self.written[work.plan.report.path] = publish.write(draft, self._config.root)
+            self.written[work.plan.report.path] = self._write(work, work.composer)
         except NeedsRuns as need:
-            work.waiting.update(need.addresses)
+            work.wait_for(need.addresses)
+            work.composer = self._composer(work)
             names = ", ".join(need.addresses)
             self._console.note(f"{work.plan.report.path} needs the result of {names}, which is no longer in state")
         except GpuDocError as error:
             self._fail(work, error)
 
+    def _write(self, work: _Work, composer: Composer) -> tuple[str, ...]:
+        for _ in range(_TRIES):
+            draft = composer.compose()
+            self._keep_edits(work.plan, draft)
+            try:
+                return publish.write(draft, self._config.root)
+            except publish.ChangedMeanwhileError:
+                self._console.note(f"{work.plan.report.path} was saved meanwhile; it is rendered once more")
+        raise PublishError(
+            "this file changes again and again while it is refreshed", where=work.plan.report.path, remedy="Run again."
+        )
+
     def _keep_edits(self, plan: ReportPlan, draft: Draft) -> None:
-        """What a person wrote into a generated part is about to be rendered over: keep it in state and say where."""
-        if not plan.edits:
-            return
-        path = self._config.root / plan.report.path
-        edited = path.read_bytes()
-        kept = self._state.keep_edited(plan.report.path, edited)
-        line = plan.edits[0].line or first_difference(edited, draft.files[plan.report.path])
-        edit = HandEdit(path=plan.report.path, line=line)
-        where = plan.report.template or "the text outside the markers"
-        self._console.warn(f"{edit}; it is rendered again. Your version is kept in {kept}; edit {where} instead.")
+        """What a person wrote is about to be rendered over: keep it in state and say where."""
+        if self._is_edited(plan, draft) and draft.before is not None:
+            kept = self._state.keep_edited(plan.report.path, draft.before)
+            line = plan.edits[0].line if plan.edits else None
+            line = line or first_difference(draft.before, draft.files[plan.report.path])
+            what = (
+                "was edited by hand"
+                if plan.evidence
+                else "is not what gpu-doc would write, and no evidence says who did"
+            )
+            self._console.warn(
+                f"{plan.report.path}:{line} {what}; it is rendered again. Your version is kept in {kept}; "
+                f"edit {plan.report.template or 'the text outside the markers'} instead."
+            )
+        for path in draft.files:
+            name = path.removeprefix(f"{plan.report.assets}/")
+            known = plan.evidence.files.get(name) if plan.evidence else None
+            content = publish.read(self._config.root / path) if known else None
+            if content is not None and known and evidence.digest(content) != known.sha256:
+                kept = self._state.keep_edited(path, content)
+                self._console.warn(f"{path} was changed by hand; it is made again. Your version is kept in {kept}.")
+
+    def _is_edited(self, plan: ReportPlan, draft: Draft) -> bool:
+        """Whether the report holds what neither we wrote, as far as evidence tells, nor the draft holds."""
+        if not plan.report.template:
+            return bool(plan.edits)
+        if draft.before is None or draft.before == draft.files[draft.path]:
+            return False
+        return plan.evidence is None or evidence.digest(draft.before) != plan.evidence.text
 
     def _fail(self, work: _Work, error: GpuDocError, *, told: bool = False) -> None:
         work.failed = True
@@ -223,6 +265,23 @@ class Refresh:
             "gpu-doc": __version__,
             "machine": machine,
         }
+
+
+def _changed(job: execute.Job, plan: RunPlan) -> RunError | None:
+    """Whether what was executed is what was planned: a person may have saved the notebook while the run waited."""
+    if not job.run.notebook or plan.fingerprint is None:
+        return None
+    planned = plan.fingerprint.source.get("code", [])
+    cells = executed_cells(job.folder / "executed.ipynb")
+    executed = [cell_hash(cell) for cell in cells if cell.number]
+    # Where an earlier papermill left its own cell in the source, that one was replaced.
+    if executed == planned or len(planned) == len(executed) + 1 == len(cells):
+        return None
+    return RunError(
+        "this notebook was saved while its run waited: what was executed is not what was planned",
+        where=job.run.notebook,
+        remedy="Run again.",
+    )
 
 
 def _speaks_of(call: Call, run: Run) -> bool:
