@@ -136,16 +136,24 @@ def out_of_memory_kills() -> int:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process, its descendants, and every member of their sessions."""
+    """Kill a process and its descendants, those included that are born while we look."""
+    tree: list[int] = []
+    while found := [each for each in (pid, *_descendants(pid)) if each not in tree]:
+        for each in found:
+            with suppress(OSError):
+                os.kill(each, signal.SIGSTOP)  # what stands still has no more children
+        tree += found
+    for each in tree:
+        _kill(each)
+
+
+def _descendants(pid: int) -> list[int]:
     import psutil
 
     try:
-        root = psutil.Process(pid)
-        tree = [root, *root.children(recursive=True)]
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
-        return
-    for process in tree:
-        _kill(process.pid)
+        return []
 
 
 def sweep(marker: str, *, spare: frozenset[int] = frozenset(), seconds: float = 1.0) -> None:

@@ -1,0 +1,73 @@
+"""README.md agrees with the code: functions, commands, examples, links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gpu_doc import cli, config
+from gpu_doc.errors import GpuDocError
+from gpu_doc.stages import calls, inplace
+
+TOP = Path(__file__).parents[2]
+README = (TOP / "README.md").read_text("utf-8")
+LATER = {"resources", "launch_command", "focus", "annotate"}
+
+
+def test_the_table_of_functions_is_that_of_the_code() -> None:
+    code = {
+        f"{name}({', '.join([first, *(option for option in options if option not in LATER)])})"
+        for name, (first, options) in calls._SIGNATURES.items()
+        if name not in LATER
+    }
+    assert set(re.findall(r"^\| `(\w+\([^`]*\))` \|", README, re.MULTILINE)) == code
+
+
+def test_what_comes_later_is_named_and_refused() -> None:
+    for name in LATER:
+        assert f"`{name}" in README
+
+
+def test_every_command_that_is_shown_exists() -> None:
+    known = set(cli._parser()._subparsers._group_actions[0].choices or ())  # type: ignore[union-attr]  # argparse has no public way
+    shown = set(re.findall(r"^\$ gpu-doc (\w+)", README, re.MULTILINE))
+    assert shown
+    assert shown <= known
+
+
+def test_every_target_of_make_that_is_shown_exists() -> None:
+    makefile = (TOP / "Makefile").read_text("utf-8")
+    for target in re.findall(r"(?:^\$ |`)make ([a-z-]+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_configuration_that_is_shown_is_accepted(tmp_path: Path) -> None:
+    [shown] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    for name in ("notebooks/finetune.ipynb", "templates/finetune.md.j2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "gpu-doc.yml").write_text(shown)
+    loaded = config.load(tmp_path / "gpu-doc.yml")
+    assert [run.address for run in loaded.reports[0].runs][:2] == ["baseline", "sweep[lr=0.1,seed=1]"]
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", README):
+        assert target.startswith("https://") or (TOP / target).exists(), target
+
+
+def test_its_blocks_are_in_order() -> None:
+    assert len(inplace.parse(README).blocks) == 2
+
+
+@pytest.mark.parametrize("error", [error for error in GpuDocError.__subclasses__() if error.topic])
+def test_every_message_leads_to_a_section_of_troubleshooting(error: type[GpuDocError]) -> None:
+    text = (TOP / "docs/troubleshooting.md").read_text("utf-8")
+    headings = {
+        re.sub(r"[^a-z -]", "", line.lower()).strip().replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("## ")
+    }
+    assert error.topic in headings
