@@ -115,6 +115,7 @@ class Composer:
                 result = self._shop.state.find(plan.run, plan.fingerprint.text)
             if result is None:
                 return None
+            self._shop.state.touch(result)
             self._results[address] = result
         return self._results[address]
 

@@ -124,7 +124,7 @@ class Refresh:
             return
         jobs = [self._job(plan) for plan in runs.values()]
         if any(call.function in ("shot", "terminal") for work in works for call in work.calls):
-            self._darkroom.warm_up()
+            self._darkroom.warm_up(self._config.capture.scale)
         with self._console.progress() as progress:
             for finished in execute.execute(jobs, parallel=min(parallel, len(jobs)), progress=progress):
                 self._take(finished, works)
@@ -228,11 +228,11 @@ class Refresh:
                 f"{plan.report.path}:{line} {what}; it is rendered again. Your version is kept in {kept}; "
                 f"edit {plan.report.template or 'the text outside the markers'} instead."
             )
-        for path in draft.files:
+        for path, new in draft.files.items():
             name = path.removeprefix(f"{plan.report.assets}/")
             known = plan.evidence.files.get(name) if plan.evidence else None
             content = publish.read(self._config.root / path) if known else None
-            if content is not None and known and evidence.digest(content) != known.sha256:
+            if content not in (None, new) and known and evidence.digest(content) != known.sha256:
                 kept = self._state.keep_edited(path, content)
                 self._console.warn(f"{path} was changed by hand; it is made again. Your version is kept in {kept}.")
 
