@@ -193,8 +193,9 @@ def _init(_args: argparse.Namespace, console: Console) -> Exit:
 
 
 def _plan(args: argparse.Namespace, console: Console) -> Exit:
-    chosen = _config(args)
-    plan = pipeline.plan(chosen, _doors(args, chosen, console))
+    whole = _config(args)
+    chosen = pipeline.select(whole, args.reports, here=Path.cwd())
+    plan = pipeline.plan(chosen, _doors(args, whole, console))
     if args.json:
         console.say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -203,11 +204,12 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
 
 
 def _run(args: argparse.Namespace, console: Console) -> Exit:
-    chosen = _config(args)
+    whole = _config(args)
+    chosen = pipeline.select(whole, args.reports, here=Path.cwd())
     config.not_yet(chosen, args.executor, None if args.publish == "none" else args.publish)
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
-    doors = _doors(args, chosen, console)
+    doors = _doors(args, whole, console)
     jobs = args.jobs or len(os.sched_getaffinity(0))
     outcome = pipeline.refresh(chosen, doors, force=args.force, jobs=jobs)
     summary.outcome(outcome, chosen, console, here=Path.cwd())
@@ -215,8 +217,9 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
 
 
 def _check(args: argparse.Namespace, console: Console) -> Exit:
-    chosen = _config(args)
-    doors = _doors(args, chosen, console)
+    whole = _config(args)
+    chosen = pipeline.select(whole, args.reports, here=Path.cwd())
+    doors = _doors(args, whole, console)
     plan = pipeline.plan(chosen, doors)
     edited = [report for report in plan.reports if report.edits]
     lines = pipeline.edited_lines(chosen, doors, edited) if edited else {}
@@ -250,19 +253,27 @@ def _config(args: argparse.Namespace) -> Config:
             where=str(Path.cwd()),
             remedy="`gpu-doc init` writes one that works, with an example notebook and template.",
         )
-    return pipeline.select(config.load(path.absolute()), args.reports, here=Path.cwd())
+    return config.load(path.absolute())
 
 
-def _doors(args: argparse.Namespace, chosen: Config, console: Console) -> Doors:
+def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
     def chromium() -> Path:
         from gpu_doc.outside.browser import find_chromium
 
         return find_chromium(os.environ.get("GPU_DOC_CHROMIUM"), os.environ)
 
-    folder = args.state_dir.absolute() if args.state_dir else default_folder(chosen.root, os.environ)
+    folder = args.state_dir.absolute() if args.state_dir else default_folder(whole.root, os.environ)
     surroundings = Surroundings(
         environment=active_environment(os.environ),
         gpu=has_gpu(),
-        tracked=lambda path: git.tracked_files(chosen.root, path),
+        tracked=lambda path: git.tracked_files(whole.root, path),
     )
-    return Doors(console=console, state=State(folder), environ=os.environ, surroundings=surroundings, chromium=chromium)
+    return Doors(
+        console=console,
+        state=State(folder),
+        environ=os.environ,
+        surroundings=surroundings,
+        chromium=chromium,
+        # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
+        commit=lambda: git.clean_commit(whole.root, own_files=pipeline.own_files(whole)),
+    )

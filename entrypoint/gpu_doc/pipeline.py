@@ -10,7 +10,6 @@ from pathlib import Path
 from gpu_doc.console import Console
 from gpu_doc.errors import Exit, GpuDocError, UsageError, worst
 from gpu_doc.model import Call, Config, Report
-from gpu_doc.outside import git
 from gpu_doc.stages.fingerprint import Surroundings
 from gpu_doc.stages.plan import Plan, Planner, ReportPlan
 from gpu_doc.stages.state import State
@@ -25,6 +24,8 @@ class Doors:
     environ: Mapping[str, str]
     surroundings: Surroundings
     chromium: Callable[[], Path]
+    commit: Callable[[], str | None]
+    """The commit that the checkout is, but for what we write there ourselves; None where there is no such."""
 
 
 @dataclass(kw_only=True)
@@ -55,7 +56,7 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int) -> Outcome:
 
     with doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")):
         todo = plan(config, doors, force=force)
-        with Refresh(config, doors.state, doors.surroundings, doors.console, _commit(config)) as work:
+        with Refresh(config, doors.state, doors.surroundings, doors.console, doors.commit()) as work:
             work.open_doors(doors.environ, doors.chromium)
             work.run([report for report in todo.reports if not report.fresh], jobs=jobs)
             outcome = Outcome(written=work.written, executed=work.executed, errors=work.errors)
@@ -117,6 +118,7 @@ def _needed_runs(call: Call, report: Report) -> Sequence[str]:
     return needed_runs(call, report)
 
 
-def _commit(config: Config) -> str | None:
+def own_files(config: Config) -> list[str]:
+    """What we write into the checkout, relative to root; folders with a trailing slash."""
     own = [name for report in config.reports for name in (report.path, f"{report.assets}/")]
-    return git.clean_commit(config.root, own_files=[*own, ".gpu-doc/"])
+    return [*own, ".gpu-doc/"]

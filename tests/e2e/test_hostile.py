@@ -157,6 +157,16 @@ def test_adding_data_to_git_makes_nothing_stale(refreshed: Project) -> None:
     assert refreshed.stale_runs() == {}
 
 
+def test_a_report_refreshed_before_makes_no_checkout_dirty(refreshed: Project) -> None:
+    git(refreshed, "init", "-q")
+    git(refreshed, "add", "-A")
+    git(refreshed, "commit", "-qm", "x")
+    refreshed.write({"docs/report.md": "as another refresh would leave it"})
+    shutil.rmtree(refreshed.root / "docs/other.assets")
+    refreshed.gpu_doc("run", "docs/other.md", "--force")
+    assert refreshed.evidence("docs/other")["runs"]["other"]["made"]["commit"]
+
+
 def test_evidence_of_a_gpu_stays_unjudged_here_and_is_not_claimed_by_a_run_on_the_cpu(refreshed: Project) -> None:
     whole = refreshed.evidence("docs/other")
     whole["runs"]["other"]["machine"]["device"] = "gpu"
