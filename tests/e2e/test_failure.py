@@ -251,3 +251,18 @@ def test_a_full_disk_is_said_and_changes_nothing(two: Project, tmp_path: Path) -
         assert two.files() == before
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_an_interrupt_while_modules_are_imported_ends_quietly() -> None:
+    code = (
+        "import sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'gpu_doc.cli':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from gpu_doc.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

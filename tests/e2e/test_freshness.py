@@ -224,3 +224,16 @@ def test_unused_runs_leave_evidence_with_their_configuration(refreshed: Project)
     assert refreshed.stale_reports() == {"docs/other.md": ["run more is no longer configured"]}
     refreshed.gpu_doc("run")
     assert set(refreshed.evidence("docs/other")["runs"]) == {"other"}
+
+
+def test_equal_notebooks_in_two_folders_do_not_share_a_result(empty: Project) -> None:
+    reads = notebook(code("open('name.txt').read()", "name"))
+    config = "reports:\n  - path: docs/r.md\n    runs:\n"
+    for folder in ("a", "b"):
+        empty.write({f"{folder}/n.ipynb": reads, f"{folder}/name.txt": f"from {folder}"})
+        config += f"      {folder}: {{notebook: {folder}/n.ipynb}}\n"
+    block = '<!-- gpu-doc: value("{0}/name") -->?<!-- gpu-doc: end -->'
+    empty.write({"gpu-doc.yml": config, "docs/r.md": f"x {block.format('a')} {block.format('b')}\n"})
+    assert "2 runs executed" in empty.gpu_doc("run").stdout
+    assert "-->from a<!--" in empty.read("docs/r.md")
+    assert "-->from b<!--" in empty.read("docs/r.md")

@@ -90,7 +90,9 @@ def _notebook_code(run: Run, root: Path) -> tuple[dict[str, Json], imports.Found
     python = kernel in _PYTHON_KERNELS
     found = imports.follow((c.source for c in cells), folder=folder, root=root) if python else imports.Found()
     kernel = "python3" if python else kernel
-    return {"kernel": kernel, "cwd": run.cwd, "code": [cell_hash(cell) for cell in cells]}, found
+    # Equal notebooks in different folders may read different files beside them: they share no result.
+    place = folder.relative_to(root).as_posix()
+    return {"kernel": kernel, "cwd": place, "code": [cell_hash(cell) for cell in cells]}, found
 
 
 def cell_hash(cell: SourceCell) -> str:
