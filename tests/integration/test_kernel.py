@@ -18,6 +18,7 @@ import pytest
 from tests.integration.running import Runner, executed, text
 
 from gpu_doc.outside import kernel, process
+from gpu_doc.outside.temporary import private_folder
 from gpu_doc.stages.execute import execute
 
 
@@ -159,12 +160,9 @@ def test_long_temporary_folders_are_passed_over(runner: Runner, monkeypatch: pyt
     long = runner.folder / ("long" * 30)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))
-    folder = process.runtime_folder()
-    try:
+    with private_folder(room=process.LONGEST_SOCKET_NAME) as folder:
         assert len(os.fsencode(folder)) + process.LONGEST_SOCKET_NAME <= 107
         assert runner.one("small").error is None
-    finally:
-        folder.rmdir()
 
 
 def test_what_a_kernel_prints_never_reaches_our_own_output(runner: Runner, capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import MachineError
+from gpu_doc.outside.temporary import private_folder
 
 if TYPE_CHECKING:
     import psutil
@@ -76,7 +76,8 @@ _FLAGS = (
     "--disable-dev-shm-usage",  # containers have 64 MB there, and a full one crashes the page
     f"--disable-features={','.join(_UNWANTED)}",
 )
-_LONGEST = 40
+_SOCKET_NAME = 50
+"""Bytes of the path of Chromium's socket below its temporary folder, with room to spare."""
 _HANDED_ON = (
     "PATH",
     "HOME",
@@ -165,13 +166,12 @@ class ChromiumProcess:
         self._executable = executable
         self._scale = scale
         self._environ = {name: environ[name] for name in _HANDED_ON if name in environ}
+        self._stack = ExitStack()
         self._profile = Path()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> ChromiumProcess:
-        # A socket lies in it, and the path of one ends at 107 bytes: a deep TMPDIR would be too long.
-        deep = len(tempfile.gettempdir()) > _LONGEST
-        self._profile = Path(tempfile.mkdtemp(prefix="gpu-doc-chromium-", dir="/tmp" if deep else None))  # noqa: S108 - see above
+        self._profile = self._stack.enter_context(private_folder(room=_SOCKET_NAME))
         # Whatever it writes to a temporary folder lies in the profile, and goes with it.
         environ = {**self._environ, "TMPDIR": str(self._profile), "LANG": "C.UTF-8", "TZ": "UTC"}
         flags = [*flags_for(self._scale), f"--user-data-dir={self._profile}"]
@@ -194,7 +194,7 @@ class ChromiumProcess:
         if self._process is not None:
             _kill_tree(self._process)
             self._process = None
-        shutil.rmtree(self._profile, ignore_errors=True)
+        self._stack.close()
 
     def address(self, seconds: float) -> str:
         """Wait for the address of its DevTools protocol. Raises MachineError when it does not come up in time."""

@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -179,17 +178,6 @@ def marked(marker: str) -> Iterator[int]:
             with suppress(OSError):
                 if wanted in b"\0" + Path(entry.path, "environ").read_bytes():
                     yield int(entry.name)
-
-
-def runtime_folder() -> Path:
-    """Make a private folder whose path is short enough for a kernel's sockets (sun_path: 107 bytes).
-
-    Raises OSError: where no temporary folder can be written.
-    """
-    name = "gpu-doc-12345678"
-    places = [tempfile.gettempdir(), "/tmp", "/dev/shm"]  # noqa: S108 - mkdtemp makes it private
-    short = [p for p in places if len(os.fsencode(p)) + len(name) + LONGEST_SOCKET_NAME <= 107 and Path(p).is_dir()]
-    return Path(tempfile.mkdtemp(prefix="gpu-doc-", dir=short[0] if short else None))
 
 
 def remove_folder(folder: Path) -> None:

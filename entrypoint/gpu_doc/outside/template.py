@@ -7,9 +7,9 @@ come back with the template's name and line.
 from __future__ import annotations
 
 import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Call, Json
 from gpu_doc.outside.process import Child, ChildEndedError
+from gpu_doc.outside.temporary import private_folder
 
 FUNCTIONS = (
     "shot",
@@ -75,7 +76,8 @@ class TemplateWorker:
         self._memory = memory
         self._output = output
         self._child: Child | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._stack = ExitStack()
+        self._log: Path | None = None
 
     def __enter__(self) -> TemplateWorker:
         return self
@@ -86,9 +88,8 @@ class TemplateWorker:
         if self._child:
             self._child.close(timeout=1.0)
             self._child = None
-        if self._folder:
-            self._folder.cleanup()
-            self._folder = None
+        self._log = None
+        self._stack.close()
 
     def render(self, source: Source, *, report: str, load: Load, answer: Answering) -> str:
         """Give the text of a template, with what `answer` gives in the place of each call.
@@ -164,11 +165,10 @@ class TemplateWorker:
 
     def _started(self) -> Child:
         if self._child is None:
-            self._folder = self._folder or tempfile.TemporaryDirectory(prefix="gpu-doc-template-")
-            log = Path(self._folder.name) / "stderr"
+            self._log = self._log or self._stack.enter_context(private_folder()) / "stderr"
             # The same hashes in every process: the order of sets must not show in a report.
             environment = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
-            self._child = Child("template_worker", environment=environment, log=log)
+            self._child = Child("template_worker", environment=environment, log=self._log)
             self._child.send({"memory": self._memory})
         return self._child
 

@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -77,21 +77,20 @@ def execute(jobs: Sequence[Job], *, parallel: int, progress: Progress) -> Iterat
     """
     if not jobs:
         return
-    from gpu_doc.outside.process import remove_folder, runtime_folder
+    from gpu_doc.outside.process import LONGEST_SOCKET_NAME
+    from gpu_doc.outside.temporary import private_folder
 
-    try:
-        runtime = runtime_folder()
-    except OSError as error:
-        raise MachineError("no temporary folder can be written", remedy=f"Make room there ({error}).") from error
-    crew = _Crew(jobs, min(parallel, len(jobs)), runtime, progress)
-    try:
+    with ExitStack() as stack:
+        try:
+            runtime = stack.enter_context(private_folder(room=LONGEST_SOCKET_NAME))
+        except OSError as error:
+            raise MachineError("no temporary folder can be written", remedy=f"Make room there ({error}).") from error
+        crew = _Crew(jobs, min(parallel, len(jobs)), runtime, progress)
+        stack.callback(crew.kill)
         crew.start()
         for _ in jobs:
             yield crew.next()
         crew.join()
-    finally:
-        crew.kill()
-        remove_folder(runtime)
 
 
 class _Crew:

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from gpu_doc.errors import MachineError
 from gpu_doc.model import Json, Result, Run
+from gpu_doc.outside.temporary import sweep_abandoned
 
 SIZE_LIMIT = 2 << 30
 """Bytes that runs, failures and pictures may take together; the oldest go first."""
@@ -163,7 +164,8 @@ class State:
             ignore.write_text("*\n", "utf-8")
 
     def _sweep(self) -> None:
-        """Scratch of processes that are gone; we hold the lock, so anything there that isn't ours is dead."""
+        """What dead processes left: scratch (we hold the lock, so whatever is there is theirs), temporary folders."""
+        sweep_abandoned()
         for entry in _entries(self.folder / "scratch"):
             _remove(entry)
         for entry in _entries(self.folder / "pictures"):

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from gpu_doc.outside import temporary
+from gpu_doc.outside.temporary import private_folder, sweep_abandoned
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder of this test's own; the machine's are left alone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(temporary, "_places", lambda: [str(tmp_path)])
+    return tmp_path
+
+
+def aged(folder: Path) -> None:
+    hour_ago = time.time() - 3600
+    os.utime(folder, (hour_ago, hour_ago))
+
+
+def test_a_folder_goes_with_its_block(place: Path) -> None:
+    with private_folder() as folder:
+        (folder / "file").write_text("x")
+        assert folder.parent == place
+    assert list(place.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_swept_and_a_living_ones_is_not(place: Path) -> None:
+    code = (
+        "import os, sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
+        "from gpu_doc.outside.temporary import private_folder\n"
+        "with private_folder() as folder: os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(place)], check=False)
+    [left] = place.iterdir()
+    sweep_abandoned()
+    assert left.exists(), "too young: its owner might be about to lock it"
+    aged(left)
+    with private_folder() as alive:
+        aged(alive)
+        sweep_abandoned()
+        assert alive.exists()
+    assert not left.exists()
+
+
+def test_others_folders_are_left_alone(place: Path) -> None:
+    foreign = place / "gpu-doc-of-someone"
+    foreign.mkdir()
+    aged(foreign)
+    sweep_abandoned()
+    assert foreign.exists()
