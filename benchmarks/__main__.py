@@ -1,5 +1,6 @@
 """`python -m benchmarks`: measure, print a Markdown table, end with 1 where a target is missed.
 
+All of it takes a quarter of an hour on two cores, and wants a machine that does nothing else meanwhile.
 Examples: `python -m benchmarks`, `python -m benchmarks --quick pictures`, `python -m benchmarks --write`.
 """
 
