@@ -35,12 +35,13 @@ def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> N
         for report in config.reports:
             console.say(f"  {_from(here, config.root / report.path)}")
         return
-    for path, changed in done.written.items():
+    written = {report.path: done.written[report.path] for report in config.reports if report.path in done.written}
+    for path, changed in written.items():
         console.say(f"{path}: {_count(len(changed), 'file')} changed" if changed else f"{path}: nothing changed")
         for name in changed:
             console.say(f"  {name}")
     console.say(f"{_count(done.executed, 'run')} executed.")
-    for path in done.written:
+    for path in written:
         console.say(f"Report: {_from(here, config.root / path)}")
 
 
@@ -49,9 +50,12 @@ def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
     for report in planned.reports:
         path = report.report.path
         edits = {str(edit) for edit in report.edits}
-        for reason in report.to_json()["reasons"]:
-            line = edited.get(path) if reason in edits else None
-            console.say(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
+        for reason in report.reasons:
+            line = edited.get(path)
+            if reason in edits and line:
+                console.say(f"{path}:{line}: edited by hand in a generated part")
+            else:
+                console.say(reason if reason in edits else f"{path}: {reason}")
         for run in report.runs:
             if not run.fresh:
                 console.say(f"{path}: run {run.run.address}: {'; '.join(run.reasons)}")

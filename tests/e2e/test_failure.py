@@ -266,3 +266,23 @@ def test_an_interrupt_while_modules_are_imported_ends_quietly() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_a_parameter_that_the_notebook_sets_again_is_refused(two: Project) -> None:
+    """Else the report would say lr = 0.5 of a number that another lr gave."""
+    before = two.files()
+    cells = [code("lr = 0.1", "paramters"), code("lr", "accuracy")]
+    two.write({"notebooks/train.ipynb": notebook(*cells), "templates/report.md.j2": "{{ value('train/accuracy') }}"})
+    done = two.gpu_doc("run", code=2)
+    for words in ("`lr` is given to run train", "notebooks/train.ipynb, cell 1", "`paramters`"):
+        assert words in done.stderr
+    assert_only_the_other_was_refreshed(two, before)
+
+
+def test_a_notebook_broken_for_several_runs_is_told_once(project: Project) -> None:
+    project.edit("gpu-doc.yml", "parameters: {lr: 0.5}", "matrix: {lr: [1, 2, 3]}")
+    project.write({"notebooks/train.ipynb": "{", "templates/report.md.j2": "x\n"})
+    done = project.gpu_doc("run", code=3)
+    assert done.stderr.count("not valid JSON") == 1
+    assert done.stderr.count("docs/report.md stays as it was") == 1
+    assert str(project.root) not in done.stderr

@@ -156,14 +156,15 @@ def read_names(code: str) -> Names:
         if not magic[2:].startswith(_PYTHON_CELLS):
             return Names()
     files = tuple(match["file"].strip("'\"") for match in _RUN.finditer(code))
-    tree = _parse(code)
+    tree = parse(code)
     if tree is None:
         return Names(tuple(_searched(code)), files)
     imports, folders = _walk(tree)
     return Names(tuple(imports), files, tuple(folders))
 
 
-def _parse(code: str) -> ast.Module | None:
+def parse(code: str) -> ast.Module | None:
+    """The syntax tree of a cell, IPython's magics passed over; None where it is no Python."""
     import warnings
 
     with warnings.catch_warnings():

@@ -19,11 +19,11 @@ from gpu_doc.stages import evidence, execute, publish
 from gpu_doc.stages.capture import Darkroom
 from gpu_doc.stages.compose import Composer, NeedsRuns, Workshop
 from gpu_doc.stages.fingerprint import Surroundings, cell_hash
+from gpu_doc.stages.foresight import foresee
 from gpu_doc.stages.notebook import executed_cells
 from gpu_doc.stages.plan import Planner, ReportPlan, RunPlan, Usable
-from gpu_doc.stages.precheck import check
 from gpu_doc.stages.publish import Draft
-from gpu_doc.stages.report import rehearse, render
+from gpu_doc.stages.report import render
 from gpu_doc.stages.state import State
 
 _TRIES = 3
@@ -90,19 +90,11 @@ class Refresh:
 
     def _prepare(self, work: _Work) -> None:
         """Rehearse the template, so that an address that fits nothing costs no GPU minute."""
-        report = work.plan.report
         work.composer = self._composer(work)
-        problems = [run.problem for run in work.plan.runs if run.problem]
-        try:
-            rehearsal = rehearse(report, self._config.root, self._templates)
-            for call, place in rehearsal.calls:
-                check(call, report, self._config.root, line=place)
-        except GpuDocError as error:
-            problems.append(error)
-        for problem in problems:
-            self._fail(work, problem)
-        if not work.failed:
-            work.calls = tuple(call for call, _ in rehearsal.calls)
+        foreseen = foresee(work.plan, self._config.root, self._templates)
+        work.calls = foreseen.calls
+        if foreseen.problems:
+            self._fail(work, *foreseen.problems)
 
     def _composer(self, work: _Work) -> Composer:
         shop = Workshop(
@@ -175,8 +167,8 @@ class Refresh:
         if isinstance(error, RunError):
             left = [kept / name for name in ("executed.ipynb", "terminal.log") if (kept / name).exists()]
             error.kept = str(left[0]) if left else ""
-        for index, work in enumerate(dict.fromkeys(works)):
-            self._fail(work, error, told=index > 0)
+        for work in dict.fromkeys(works):
+            self._fail(work, error)
 
     def _advance(self, work: _Work, run: Run) -> None:
         """A run has ended well: take its pictures while others go on, and finish the report if it was the last."""
@@ -244,12 +236,16 @@ class Refresh:
             return False
         return plan.evidence is None or evidence.digest(draft.before) != plan.evidence.text
 
-    def _fail(self, work: _Work, error: GpuDocError, *, told: bool = False) -> None:
+    def _fail(self, work: _Work, *errors: GpuDocError) -> None:
+        """Leave a report as it was. What reports fail of together is told once."""
+        for error in errors:
+            error.where = error.where.removeprefix(f"{self._config.root}/")
+            if (error.what, error.where) not in {(told.what, told.where) for told in self.errors}:
+                self.errors.append(error)
+                self._console.error(error)
+        if not work.failed:
+            self._console.note(f"{work.plan.report.path} stays as it was.")
         work.failed = True
-        if not told:
-            self.errors.append(error)
-            self._console.error(error)
-        self._console.note(f"{work.plan.report.path} stays as it was.")
 
     def _record(self, finished: execute.Finished, plan: RunPlan) -> dict[str, Json]:
         assert plan.fingerprint is not None
