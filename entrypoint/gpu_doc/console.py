@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from gpu_doc.resources import document_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -127,7 +129,7 @@ class Console:
         if kept := getattr(error, "kept", ""):
             lines.append(f"  Kept: {self._safe(kept)}")
         if error.topic:
-            lines.append(f"  More: docs/troubleshooting.md#{error.topic}")
+            lines.append(f"  More: {document_path('troubleshooting.md')}#{error.topic}")
         self._write(self._err, "\n".join(lines))
 
     def defect(self, error: Exception, arguments: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Where the texts that people read are found: `templates/`, in a checkout or in the installed package."""
+"""Where the texts that people read are found: `templates/` and `docs/`, in a checkout or in the installed package."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ _PACKAGE = Path(__file__).parent
 
 
 def template_path(name: str) -> Path:
-    """Give the path of a file or folder of `templates/`.
+    """Give the path of a file or folder of `templates/`."""
+    return _place("templates") / name
 
-    A wheel carries the folder inside the package; an editable install and a checkout have it at the repository's top.
-    """
-    installed = _PACKAGE / "templates"
-    return (installed if installed.is_dir() else _PACKAGE.parents[1] / "templates") / name
+
+def document_path(name: str) -> Path:
+    """Give the path of a page of `docs/` that messages lead to."""
+    return _place("docs") / name
+
+
+def _place(folder: str) -> Path:
+    """A wheel carries the folders inside the package; an editable install and a checkout have them at the top."""
+    installed = _PACKAGE / folder
+    return installed if installed.is_dir() else _PACKAGE.parents[1] / folder

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gpu_doc import console as module
 from gpu_doc.console import Console, harmless, plain, readable_time
 from gpu_doc.errors import RunError
+from gpu_doc.resources import document_path
 
 
 def make(
@@ -37,7 +38,7 @@ def test_an_error_says_what_where_details_remedy_and_where_to_read() -> None:
     console.error(error)
     assert err.getvalue() == (
         "Error: it broke\n  in n.ipynb, cell 3\n\n  | line 1\n  |\n  | line 3\n\n"
-        "  Mend it.\n  Kept: x.ipynb\n  More: docs/troubleshooting.md#failed-runs\n"
+        f"  Mend it.\n  Kept: x.ipynb\n  More: {document_path('troubleshooting.md')}#failed-runs\n"
     )
 
 
