@@ -223,6 +223,36 @@ def test_addresses_that_fit_nothing(
         assert "Did you mean" in caught.value.remedy
 
 
+@pytest.mark.parametrize("call", ['text("baseline/log")', 'table("baseline/frame")', 'code("baseline/parameters")'])
+@pytest.mark.parametrize("line", ["Said: {{ CALL }}", "{{ CALL }} it said", "- {{ CALL }}", "> {{ CALL }}"])
+def test_a_block_inside_a_line_is_refused(
+    root: Path, worker: TemplateWorker, answer: Callable[[Call], Answer], line: str, call: str
+) -> None:
+    template(root, f"{{{{ {call} }}}}\n\n{line.replace('CALL', call)}\n")
+    with pytest.raises(ReportError, match=r"stands inside a line, but it gives [34] lines") as caught:
+        render(FROM_TEMPLATE, root, worker, answer)
+    assert caught.value.what.startswith(f"{call}: ")
+    assert caught.value.where == "templates/a.md.j2:3"
+    assert caught.value.remedy == "Put it on a line of its own."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '  {{ text("baseline/log") }} \n',
+        '- log:\n\n  {{ text("baseline/log")|indent(2) }}\n',
+        '- {{ text("baseline/log")|indent(2) }}\n',
+        '{% set log = text("baseline/log") %}it has {{ log|length }} characters',
+        'Reached {{ value("baseline/accuracy") }} {{ shot("baseline/fig-dot") }}',
+    ],
+)
+def test_what_may_share_its_line(
+    root: Path, worker: TemplateWorker, answer: Callable[[Call], Answer], text: str
+) -> None:
+    template(root, text)
+    assert render(FROM_TEMPLATE, root, worker, answer).text
+
+
 def test_includes_are_sources(root: Path, worker: TemplateWorker, answer: Callable[[Call], Answer]) -> None:
     (root / "templates/parts").mkdir()
     (root / "templates/parts/p.md").write_text("{{ value('baseline/accuracy') }}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,8 @@ __all__ = ["Rehearsal", "Rendered", "rehearse", "render"]
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGEST = 5_000_000
 """Bytes of a template, or of Markdown with blocks."""
+_GIVE_BLOCKS = frozenset({"text", "code", "table", "compare", "environment"})
+"""The functions that give fenced code or a table: several lines that mean nothing inside another line."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def rehearse(report: Report, root: Path, worker: TemplateWorker) -> Rehearsal:
 def render(report: Report, root: Path, worker: TemplateWorker, answer: Callable[[Call], Answer]) -> Rendered:
     """The report's text, each call answered by `answer`. Raises ReportError, and what `answer` raises."""
     answers: dict[str, Answer] = {}
+    asked: list[tuple[Call, Place]] = []
 
     def answering(call: Call, place: Place) -> Json:
         if call.key not in answers:
@@ -67,17 +70,57 @@ def render(report: Report, root: Path, worker: TemplateWorker, answer: Callable[
                 answers[call.key] = answer(call)
             except ReportError as error:
                 raise located(error, call, place) from error
+        asked.append((call, place))
         return answers[call.key].value
 
     if report.template:
         files = _Files(root, report.template)
         text = worker.render(files.main, report=report.path, load=files.load, answer=answering)
+        _check_blocks_stand_alone(text, asked, answers)
         text = _with_notice(_NEWLINE.sub(files.newline, text), report.template, files.newline)
         return Rendered(files.mark + text, None, answers, files.digests)
     document = _document(report, root)
     items = [(block.line, block.expression) for block in document.blocks]
     bodies = worker.expressions(report.path, items, report=report.path, answer=answering)
     return Rendered(document.fill(bodies), tuple(bodies), answers, {})
+
+
+def _check_blocks_stand_alone(text: str, asked: Sequence[tuple[Call, Place]], answers: Mapping[str, Answer]) -> None:
+    """Raise ReportError where code or a table shares a line with other text: the rest would be read as part of it.
+
+    Only what occurs as it was given is judged; what a template made of it is the template's affair.
+    """
+    given: dict[str, list[tuple[Call, Place]]] = {}
+    for call, place in asked:
+        value = answers[call.key].value
+        if call.function in _GIVE_BLOCKS and isinstance(value, str) and "\n" in value:
+            given.setdefault(value, []).append((call, place))
+    for value, calls in given.items():
+        alone = list(_stands_alone(text, value))
+        if all(alone):
+            continue
+        # Without loops and variables, what occurs nth was asked for nth.
+        call, place = calls[alone.index(False)] if len(alone) == len(calls) else calls[0]
+        raise located(
+            ReportError(
+                f"this stands inside a line, but it gives {len(value.splitlines())} lines",
+                remedy="Put it on a line of its own.",
+            ),
+            call,
+            place,
+        )
+
+
+def _stands_alone(text: str, value: str) -> Iterator[bool]:
+    """For each occurrence of a value, whether nothing else is on its first and last line."""
+    start = text.find(value)
+    while start >= 0:
+        end = start + len(value)
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        newline = text.find("\n", end)
+        after = text[end : newline if newline >= 0 else None]
+        yield not (before.strip() or after.strip())
+        start = text.find(value, end)
 
 
 def _with_notice(text: str, template: str, newline: str) -> str:
