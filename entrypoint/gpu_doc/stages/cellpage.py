@@ -87,7 +87,19 @@ class CellPages:
 
 
 def joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
-    """Give the outputs with neighbouring pieces of one stream as one: a line may have been written in several."""
+    """Give the outputs with neighbouring pieces of one stream as one, without streams that show only white space.
+
+    A line may have been written in several pieces. And a progress bar's last newline, written after something else
+    was printed, would be an empty strip of its own.
+    """
+    return _neighbours_joined(output for output in _neighbours_joined(outputs) if not _is_white(output))
+
+
+def _is_white(output: dict[str, Any]) -> bool:
+    return output["output_type"] == "stream" and not fold(output["text"]).strip()
+
+
+def _neighbours_joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
     whole: list[dict[str, Any]] = []
     for output in outputs:
         if output["output_type"] != "stream":
