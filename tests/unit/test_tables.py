@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Run
-from gpu_doc.stages.comparison import best_of, comparison, short_number
+from gpu_doc.stages.comparison import best_of, comparison, short_number, short_numbers
 from gpu_doc.stages.tables import Rows, from_csv, from_html, to_markdown
 
 
@@ -97,7 +97,7 @@ def test_the_best_value_is_bold() -> None:
         "| lr | acc | loss |",
         "| ---: | ---: | ---: |",
         "| 0.1 | **0.9124** | **1** |",
-        "| 0.01 | 0.9 | 2 |",
+        "| 0.01 | 0.9000 | 2 |",
     ]
 
 
@@ -146,3 +146,22 @@ def test_what_is_best_depends_on_the_name(name: str, wanted: object, best: str) 
 )
 def test_numbers_in_comparisons_are_short(value: object, shown: str) -> None:
     assert short_number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([0.371, 0.9762], ["0.3710", "0.9762"]),
+        ([0.05123456, 0.100412], ["0.05123", "0.10041"]),
+        ([-1.5, 0.0, 12.25], ["-1.50", "0.00", "12.25"]),
+        ([1.0, 20.0], ["1", "20"]),
+        ([0.5, None, "n/a", float("nan")], ["0.5", "", "n/a", "nan"]),
+        ([1, 0.25], ["1", "0.25"]),
+        ([0.0001234, 250.5], ["0.0001234", "250.5"]),
+        ([1e-7, 0.5], ["1e-07", "0.5"]),
+        ([True, False], ["True", "False"]),
+        ([], []),
+    ],
+)
+def test_fractions_of_a_column_have_the_same_decimals(values: list[object], shown: list[str]) -> None:
+    assert short_numbers(values) == shown

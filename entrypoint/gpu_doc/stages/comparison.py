@@ -17,6 +17,8 @@ _LESS_IS_BETTER = re.compile(
     r"(?:^|[\W_])(?:loss|error|errors|err|mistakes?|rmse|mse|mae|mape|perplexity|ppl|wer|cer|fid|time|seconds|duration|latency|memory)"
     r"(?:$|[\W_])"
 )
+_MOST_DIGITS = 6
+"""How many digits, from the first that is not zero, a column may give a number for the sake of its decimals."""
 
 
 def best_of(name: str, wanted: Json) -> Best:
@@ -31,9 +33,12 @@ def comparison(runs: Sequence[Run], columns: Mapping[str, Sequence[Json]], best:
     """A Markdown table: a row for each run, its point and then its values; the best of each column is bold."""
     keys = list(dict.fromkeys(key for run in runs for key in run.point))
     winners = {name: _winner(values, best[name]) for name, values in columns.items()}
+    texts = {name: short_numbers(values) for name, values in columns.items()}
     rows = []
     for number, run in enumerate(runs):
-        cells = [_cell(values[number], bold=_is(values[number], winners[name])) for name, values in columns.items()]
+        cells = [
+            _cell(texts[name][number], bold=_is(values[number], winners[name])) for name, values in columns.items()
+        ]
         rows.append([*(markdown.escape(run.point.get(key, "")) for key in keys), *cells])
     points: list[markdown.Alignment] = [_alignment([run.point.get(key, "") for run in runs]) for key in keys]
     values: list[markdown.Alignment] = ["right" if _any_number(values) else "left" for values in columns.values()]
@@ -70,8 +75,8 @@ def _alignment(texts: Sequence[str]) -> markdown.Alignment:
     return "right"
 
 
-def _cell(value: Json, *, bold: bool) -> str:
-    text = markdown.escape(short_number(value))
+def _cell(text: str, *, bold: bool) -> str:
+    text = markdown.escape(text)
     return f"**{text}**" if bold and text else text
 
 
@@ -84,6 +89,23 @@ def short_number(value: Json) -> str:
     if value.is_integer() and abs(value) < 1e15:
         return f"{value:.0f}"
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def short_numbers(values: Sequence[Json]) -> list[str]:
+    """The values of a table's column: fractions with the same number of decimals, so that they can be compared.
+
+    Each stays as it is alone where there are whole numbers among them, or where one would get more digits than
+    `_MOST_DIGITS` that count: 0.0001 beside 250.5.
+    """
+    texts = [short_number(value) for value in values]
+    numbers = {place: value for place, value in enumerate(values) if _number(value) is not None}
+    decimals = max((len(texts[place].partition(".")[2]) for place in numbers), default=0)
+    aligned = {place: f"{value:.{decimals}f}" for place, value in numbers.items()}
+    digits = max((len(text.lstrip("-0.").replace(".", "")) for text in aligned.values()), default=0)
+    alike = all(isinstance(value, float) and "e" not in texts[place] for place, value in numbers.items())
+    if not alike or digits > _MOST_DIGITS:
+        return texts
+    return [aligned.get(place, text) for place, text in enumerate(texts)]
 
 
 # --- environment -----------------------------------------------------------------------------------------------------
