@@ -234,9 +234,10 @@ def test_progress_bars_are_what_a_person_saw(runner: Runner) -> None:
 
 def test_progress_tells_cells_by_their_number_in_the_source(runner: Runner) -> None:
     runner.one("error-in-third-cell", parameters={"rate": 2, "rat": 3})
+    warning = "warning: the cell tagged `parameters` knows no `rat`; it was set all the same. Did you mean `rate`?"
     assert runner.heard.events == [
         ("started", "error-in-third-cell"),
-        ("message", "error-in-third-cell: the cell tagged `parameters` knows no `rat`; it was set all the same"),
+        ("message", f"error-in-third-cell: {warning}"),
         ("cell", "error-in-third-cell", 1, 4, "parameters"),
         ("cell", "error-in-third-cell", 0, 4, "injected parameters"),
         ("cell", "error-in-third-cell", 2, 4, ""),

@@ -13,6 +13,7 @@ import json
 import os
 import threading
 import traceback
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,9 @@ class Execution:
         else:
             known = {p.name for p in _infer_parameters(notebook, self._spec.name, self._spec.language)}
             for name in [p for p in parameters if known and p not in known]:
-                self._say(f"the cell tagged `parameters` knows no `{name}`; it was set all the same")
+                close = get_close_matches(name, sorted(known), n=1)
+                meant = f". Did you mean `{close[0]}`?" if close else ""
+                self._say(f"warning: the cell tagged `parameters` knows no `{name}`; it was set all the same{meant}")
         return parameterize_notebook(notebook, parameters, **names)
 
     def _failure(self) -> FailureError | None:
