@@ -92,8 +92,10 @@ def test_a_run_that_is_not_there() -> None:
     ) as caught:
         find_run(parse("basline/x"), REPORT)
     assert caught.value.remedy == "Did you mean `baseline`?"
-    with pytest.raises(ReportError, match="matrix of 2 runs"):
-        find_run(parse("sweep/x"), REPORT)
+    for name in ("sweep", "sweep[*]"):
+        with pytest.raises(ReportError, match="matrix of 2 runs") as caught:
+            find_run(parse(f"{name}/x"), REPORT)
+        assert caught.value.remedy.endswith("compare() takes sweep[*].")
     with pytest.raises(ReportError, match="no run `sweep"):
         find_run(parse("sweep[lr=0.1,seed=2]/x"), REPORT)
 

@@ -138,8 +138,8 @@ def percent(value: Any, digits: int = 0) -> str:
 
 
 def delta(*_: Any, **__: Any) -> NoReturn:
-    """Reserve the filter's name."""
-    raise LaterVersionError("the filter `delta` comes in a later version of gpu-doc")
+    """Reserve the name, for a filter and for a function."""
+    raise LaterVersionError("`delta` comes in a later version of gpu-doc")
 
 
 def demand(value: Any) -> None:
@@ -229,6 +229,7 @@ class Session:
             self.environment.filters["random"],
             self.environment.globals["lipsum"],
         )  # the same input gives the same bytes
+        self.environment.globals["delta"] = delta
         self.environment.globals["report"] = request["report"]
         self.environment.globals.update({name: self._function(name) for name in request["functions"]})
 

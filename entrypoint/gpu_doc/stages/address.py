@@ -62,10 +62,11 @@ def find_run(address: Address, report: Report) -> Run:
     for run in report.runs:
         if run.address == address.run:
             return run
-    if points := [run for run in report.runs if run.point and run.name == address.run]:
+    name = address.run.removesuffix("[*]")
+    if points := [run for run in report.runs if run.point and run.name == name]:
         raise ReportError(
             f"`{address.run}` is a matrix of {len(points)} runs",
-            remedy=f"Name one of them, such as {points[0].address}; compare() takes {address.run}[*].",
+            remedy=f"Name one of them, such as {points[0].address}; compare() takes {name}[*].",
         )
     same = [run for run in report.runs if run.point and _point(address.run) == (run.name, dict(run.point))]
     if same:  # the same values, written in another order

@@ -107,7 +107,8 @@ class Arguments:
 def bind(call: Call) -> Arguments:
     """Judge what a function was given. Raises ReportError with what it takes instead."""
     if call.function not in _SIGNATURES:
-        raise ReportError(f"there is no function {call.function}()", remedy=nearest(call.function, list(_SIGNATURES)))
+        known = [name for name in _SIGNATURES if name not in _LATER]
+        raise ReportError(f"there is no function {call.function}()", remedy=nearest(call.function, known))
     _refuse_later(call)
     first, allowed = _SIGNATURES[call.function]
     given = dict(call.kwargs)
@@ -120,8 +121,9 @@ def bind(call: Call) -> Arguments:
         )
     for name, value in given.items():
         if name not in allowed:
-            takes = f"it takes {listed(allowed)}" if allowed else "it takes none"
-            raise ReportError(f"{call.function}() has no option {name}=; {takes}", remedy=nearest(name, allowed))
+            offered = [option for option in allowed if option not in _LATER]
+            takes = f"it takes {listed(offered)}" if offered else "it takes none"
+            raise ReportError(f"{call.function}() has no option {name}=; {takes}", remedy=nearest(name, offered))
         if value is not None:
             _OPTIONS[name](name, value)
     return Arguments(arguments[0], {name: value for name, value in given.items() if value is not None})
