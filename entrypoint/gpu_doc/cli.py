@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO, cast
 
-from gpu_doc import __version__, config, pipeline, summary
+from gpu_doc import config, pipeline, summary
+from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
 from gpu_doc.model import Config
@@ -22,44 +24,6 @@ from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.pipeline import Doors
 from gpu_doc.stages.fingerprint import Surroundings
 from gpu_doc.stages.state import State, default_folder
-
-DESCRIPTION = """\
-Makes technical documents live and checkable: runs the notebooks and scripts behind a Markdown report, photographs
-chosen output cells, writes numbers and pictures into the report, and keeps evidence of where each came from.
-"""
-
-EPILOG = """\
-examples:
-  gpu-doc init                      write a working gpu-doc.yml with an example, then: gpu-doc run
-  gpu-doc plan                      what would run, and why; changes nothing
-  gpu-doc run                       refresh every report that is not fresh
-  gpu-doc run docs/finetune.md      refresh one report
-  gpu-doc check                     exit 1 if a report is stale or was edited by hand (for CI and pre-commit)
-  gpu-doc doctor                    what this machine has and lacks, with a remedy for each
-
-exit codes:
-  0 done   1 a finding (stale or edited, under check)   2 configuration or usage   3 some run failed
-  4 writing failed   5 the machine lacks something   70 a defect of gpu-doc   130 interrupted
-
-The configuration is gpu-doc.yml or .github/gpu-doc.yml, looked for here and upwards to the repository's root.
-"""
-
-RUN_EPILOG = """\
-examples:
-  gpu-doc run                             every report that is not fresh
-  gpu-doc run docs/finetune.md --force    one report, its runs executed again even if fresh
-  gpu-doc run --jobs 1                    one run at a time, for runs that need all of the machine
-
-What fails leaves its own report as it was; the other reports are refreshed.
-"""
-
-PLAN_EPILOG = """\
-examples:
-  gpu-doc plan            a table: fresh, or stale and why
-  gpu-doc plan --json     the same for programs; standard output is only the JSON
-
-Exit code 0 even when something is stale; `gpu-doc check` is the one that fails.
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -70,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
     console = _console(sys.stdout, sys.stderr)
     try:
-        code = _dispatch(_parser().parse_args(argv), console)
+        code = _dispatch(parse(sys.argv[1:] if argv is None else argv), console)
     except GpuDocError as error:
         console.error(error)
         code = error.exit_code
@@ -125,49 +89,6 @@ def _console(out: TextIO, err: TextIO) -> Console:
     return Console(out, err, interactive=interactive, colour=colour, ci=ci)
 
 
-def _parser() -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="gpu-doc", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw)
-    parser.add_argument("--version", action="version", version=f"gpu-doc {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-
-    commands.add_parser("init", help="write a working gpu-doc.yml with an example; never overwrites")
-
-    plan = commands.add_parser("plan", help="what would run, and why", epilog=PLAN_EPILOG, formatter_class=raw)
-    plan.add_argument("reports", nargs="*", metavar="REPORT", help="only these reports, by their path")
-    plan.add_argument("--json", action="store_true", help="print JSON on standard output")
-    _common(plan)
-
-    run = commands.add_parser("run", help="the main job: refresh reports", epilog=RUN_EPILOG, formatter_class=raw)
-    run.add_argument("reports", nargs="*", metavar="REPORT", help="only these reports, by their path")
-    run.add_argument("--force", action="store_true", help="execute runs again though they are fresh")
-    run.add_argument("--jobs", type=_positive, metavar="N", help="runs at a time (default: number of cores)")
-    run.add_argument("--executor", choices=("auto", "local", "docker"), default="auto", help="where kernels live")
-    run.add_argument("--pull", choices=("missing", "always", "never"), help="when images are pulled; no effect locally")
-    modes = ("config", "pull-request", "commit", "auto", "check", "none")
-    run.add_argument("--publish", choices=modes, default="none", help="none (default): write files, touch no git")
-    _common(run)
-
-    check = commands.add_parser("check", help="exit 1 if a report is stale or was edited by hand; runs nothing")
-    check.add_argument("reports", nargs="*", metavar="REPORT", help="only these reports, by their path")
-    _common(check)
-
-    commands.add_parser("doctor", help="what this machine has and lacks, each finding with its remedy")
-    return parser
-
-
-def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration, instead of looking for it")
-    parser.add_argument("--state-dir", type=Path, metavar="DIR", help="where state lies (default: .gpu-doc)")
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from 1 on")
-    return number
-
-
 def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
     try:
         Path.cwd()
@@ -183,13 +104,26 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
 def _init(_args: argparse.Namespace, console: Console) -> Exit:
     from gpu_doc.stages.init import init
 
-    done = init(Path.cwd())
+    here = Path.cwd()
+    if not config.at(here):
+        _refuse_nested(here, console)
+    done = init(here)
     for path in done.written:
         console.say(f"wrote {path}")
     for path in done.kept:
         console.say(f"kept  {path} (it was there already)")
     console.say("Next: `gpu-doc run` refreshes the report, `gpu-doc plan` says what would run and why.")
     return Exit.DONE
+
+
+def _refuse_nested(here: Path, console: Console) -> None:
+    """Make no project where commands serve another one already; one that they pass over is worth a note only."""
+    if found := config.find(here):
+        path = os.path.relpath(found, here)
+        remedy = f"Commands here serve it already: add a report to {path}, or call init outside of its folder."
+        raise UsageError(f"there is a project above: {path}", where=str(here), remedy=remedy)
+    if outer := config.above(here):
+        console.note(f"there is a project above: {os.path.relpath(outer, here)}; this one is apart from it")
 
 
 def _plan(args: argparse.Namespace, console: Console) -> Exit:
@@ -248,12 +182,21 @@ def _doctor(_args: argparse.Namespace, console: Console) -> Exit:
 def _config(args: argparse.Namespace) -> Config:
     path = args.config or config.find(Path.cwd())
     if path is None:
-        raise ConfigError(
-            "no gpu-doc.yml here or above",
-            where=str(Path.cwd()),
-            remedy="`gpu-doc init` writes one that works, with an example notebook and template.",
-        )
+        raise _no_config(Path.cwd())
     return config.load(path.absolute())
+
+
+def _no_config(here: Path) -> ConfigError:
+    """Say where was looked, and what may have been meant."""
+    remedy = "`gpu-doc init` writes one that works, with an example notebook and template."
+    tree, outer = git.work_tree(here), config.above(here)
+    if tree is None and outer:
+        path = os.path.relpath(outer, here)
+        what = f"no gpu-doc.yml here; without a git repository only this folder is looked in; {path} exists"
+        remedy = f"Add `--config {shlex.quote(path)}`."
+    else:
+        what = "no gpu-doc.yml here" if tree in (None, here) else "no gpu-doc.yml here or above"
+    return ConfigError(what, where=str(here), remedy=remedy)
 
 
 def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:

@@ -78,8 +78,12 @@ def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
         )
         report = next((by_path[path] for path in (name, *spellings) if path in by_path), None)
         if report is None:
+            from difflib import get_close_matches  # only what is wrong needs it
+
+            near = get_close_matches(name, by_path, n=1)
             known = ", ".join(by_path) or "none"
-            raise UsageError(f"no report `{name}` is configured", remedy=f"Name one of these: {known}.")
+            remedy = f"Did you mean `{near[0]}`?" if near else f"Name one of these: {known}."
+            raise UsageError(f"no report `{name}` is configured", remedy=remedy)
         chosen[report.path] = report
     return replace(config, reports=tuple(chosen.values()))
 

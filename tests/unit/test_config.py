@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.config import find, load, not_yet, unbound_limits
+from gpu_doc.config import above, find, load, not_yet, unbound_limits
 from gpu_doc.errors import ConfigError, GpuDocError, UsageError
 from gpu_doc.model import Capture, Config, DataSource, GpuRequirement, Limits, Publish, Retries, Run
 
@@ -208,6 +208,14 @@ def test_without_git_it_is_looked_for_here_only(tmp_path: Path) -> None:
     assert find(tmp_path) == tmp_path / "gpu-doc.yml"
 
 
+def test_the_nearest_one_above_can_be_named_whether_or_not_it_serves(tmp_path: Path) -> None:
+    inner = tmp_path / "project" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "project" / "gpu-doc.yml").touch()
+    (inner / "gpu-doc.yml").touch()
+    assert above(inner) == tmp_path / "project" / "gpu-doc.yml"
+
+
 # --- what is wrong ---------------------------------------------------------------------------------------------------
 
 
@@ -396,3 +404,32 @@ def test_limits_that_do_not_bind_local_runs_are_named_once(root: Path) -> None:
     assert unbound_limits(read(root, one_report("a: {command: [x], limits: {time: 1h, output: 1MB}}"))) is None
     sentence = unbound_limits(read(root, one_report("a: {command: [x], limits: {time: 1h, memory: 1g, cpus: 2}}")))
     assert sentence == "limits: `cpus`, `memory` bind containers only, not these local runs"
+
+
+def test_problems_stand_above_what_to_do_and_none_of_several_is_singled_out(root: Path) -> None:
+    with pytest.raises(ConfigError) as one:
+        read(root, "reports: 1\n")
+    assert one.value.where == "gpu-doc.yml:1"
+    with pytest.raises(ConfigError) as two:
+        read(root, "reports: 1\nno-such-key: 2\n")
+    assert (two.value.what, two.value.where) == ("2 problems in gpu-doc.yml", "gpu-doc.yml")
+    assert two.value.remedy.startswith("Correct what is listed above")
+
+
+@pytest.mark.parametrize(
+    ("runs", "where", "remedy"),
+    [
+        ("a: {command: [x], image: i}", "gpu-doc.yml:5", "Add `--executor local` for now, or take these lines out."),
+        ("a: {command: [x], detach: true}", "gpu-doc.yml:5", "Take these lines out for now."),
+        (
+            "a: {command: [x], detach: true, image: i}",
+            "gpu-doc.yml",
+            "Take these lines out for now; `image` may stay with `--executor local`.",
+        ),
+    ],
+)
+def test_what_to_do_about_what_comes_later_fits_it(root: Path, runs: str, where: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        not_yet(read(root, one_report(runs)), "auto", None)
+    assert caught.value.where == where
+    assert caught.value.remedy == remedy

@@ -20,7 +20,7 @@ LAYERS = (
     {"config", "console", "resources"},
     {"outside"},
     {"stages"},
-    {"pipeline", "summary"},
+    {"arguments", "pipeline", "summary"},
     {"cli"},
     {"__main__"},
 )

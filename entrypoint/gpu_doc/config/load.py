@@ -24,6 +24,17 @@ def find(start: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def at(folder: Path) -> Path | None:
+    """The configuration that lies in a folder itself; a link that leads nowhere is one too."""
+    return next((folder / place for place in PLACES if os.path.lexists(folder / place)), None)
+
+
+def above(start: Path) -> Path | None:
+    """The nearest configuration in a folder above `start`, whether or not commands there would use it."""
+    candidates = (folder / place for folder in start.absolute().parents for place in PLACES)
+    return next((path for path in candidates if path.is_file()), None)
+
+
 def load(path: Path) -> Config:
     """Read, merge and check the configuration.
 
@@ -64,7 +75,7 @@ def _refusal(name: str, problems: Problems) -> ConfigError:
     count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
     return ConfigError(
         f"{count} in {name}",
-        where=f"{name}:{ordered[0].line}",
-        remedy="Correct the lines below; docs/reference.md lists every key.",
+        where=f"{name}:{ordered[0].line}" if len(ordered) == 1 else name,
+        remedy="Correct what is listed above; docs/reference.md lists every key.",
         details="\n".join(f"{name}:{line}:{column}: {text}" for line, column, text in ordered),
     )

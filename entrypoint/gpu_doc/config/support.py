@@ -31,10 +31,20 @@ def not_yet(config: Config, executor: Literal["auto", "local", "docker"], publis
     details = "\n".join([f"{name}:{line}: {text}" for line, text in written] + asked)
     what = "this version of gpu-doc cannot do all that is asked for yet"
     if written:
-        raise ConfigError(
-            what, where=f"{name}:{written[0][0]}", remedy="Take these lines out for now.", details=details
-        )
+        where = f"{name}:{written[0][0]}" if len(written) == 1 else name
+        raise ConfigError(what, where=where, remedy=_remedy([text for _, text in written], asked), details=details)
     raise UsageError(what, remedy="Leave this option out for now.", details=details)
+
+
+def _remedy(texts: list[str], asked: list[str]) -> str:
+    """What can be done about what lines of the configuration and options ask for."""
+    images = [text for text in texts if text.startswith("`image`:")]
+    out = "Take these lines out for now" + ", and leave the options out" * bool(asked)
+    if not images:
+        return f"{out}."
+    if len(images) == len(texts) and not asked:
+        return "Add `--executor local` for now, or take these lines out."
+    return f"{out}; `image` may stay with `--executor local`."
 
 
 def unbound_limits(config: Config) -> str | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpu_doc.config.load import PLACES
+from gpu_doc.config.load import PLACES, at
 from gpu_doc.config.schema import schema_text
 from gpu_doc.errors import UsageError
 from gpu_doc.resources import template_path
@@ -33,7 +33,8 @@ def init(folder: Path) -> Initialised:
     start, only those files are written that it names, since others would lie about unused.
     Raises UsageError where something cannot be written.
     """
-    own = next((place for place in PLACES if os.path.lexists(folder / place)), None)
+    found = at(folder)
+    own = found.relative_to(folder).as_posix() if found else None
     named = _text(folder / own) if own else None
     written: list[str] = []
     kept = [own] if own else []

@@ -1,0 +1,161 @@
+"""What the command line takes: commands, options, their help, and what is said about mistyped ones."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from gpu_doc import __version__
+
+DESCRIPTION = """\
+Makes technical documents live and checkable: runs the notebooks and scripts behind a Markdown report, photographs
+chosen output cells, writes numbers and pictures into the report, and keeps evidence of where each came from.
+"""
+
+EPILOG = """\
+examples:
+  gpu-doc init                      write a working gpu-doc.yml with an example, then: gpu-doc run
+  gpu-doc plan                      what would run, and why; changes nothing
+  gpu-doc run                       refresh every report that is not fresh
+  gpu-doc run docs/finetune.md      refresh one report
+  gpu-doc check                     exit 1 if a report is stale or was edited by hand (for CI and pre-commit)
+  gpu-doc doctor                    what this machine has and lacks, with a remedy for each
+
+exit codes:
+  0 done   1 a finding (stale or edited, under check)   2 configuration or usage   3 some run failed
+  4 writing failed   5 the machine lacks something   70 a defect of gpu-doc   130 interrupted
+
+The configuration is gpu-doc.yml or .github/gpu-doc.yml, looked for here and upwards to the repository's root.
+Without git it is looked for here only.
+"""
+
+INIT_EPILOG = """\
+examples:
+  gpu-doc init            a configuration, a notebook and a template that work; then: gpu-doc run
+
+What is there stays as it is. Beneath a project that commands here would serve, nothing is written.
+"""
+
+RUN_EPILOG = """\
+examples:
+  gpu-doc run                             every report that is not fresh
+  gpu-doc run docs/finetune.md --force    one report, its runs executed again even if fresh
+  gpu-doc run --jobs 1                    one run at a time, for runs that need all of the machine
+
+What fails leaves its own report as it was; the other reports are refreshed.
+"""
+
+PLAN_EPILOG = """\
+examples:
+  gpu-doc plan            a table: fresh, or stale and why
+  gpu-doc plan --json     the same for programs; standard output is only the JSON
+
+Exit code 0 even when something is stale; `gpu-doc check` is the one that fails.
+"""
+
+CHECK_EPILOG = """\
+examples:
+  gpu-doc check                     every report; exit code 1 names what is stale or was edited by hand
+  gpu-doc check docs/finetune.md    one report
+
+For CI and pre-commit. `gpu-doc plan` says the same and why, with exit code 0.
+"""
+
+DOCTOR_EPILOG = """\
+examples:
+  gpu-doc doctor          Chromium, kernels, git, GPUs, disk space; exit code 5 if something needed is missing
+
+In a project its own needs are looked at too.
+"""
+
+_RAW = argparse.RawDescriptionHelpFormatter
+_WRONG_CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read a command line. Ends the process with 0 after help or the version, with 2 where it cannot be understood."""
+    whole, commands = parsers()
+    args, unknown = whole.parse_known_args(argv)
+    chosen = commands.get(args.command, whole)
+    if unknown:
+        chosen.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown[0], chosen, args.command)}")
+    if args.command is None:
+        whole.exit(2, whole.format_help())
+    return args
+
+
+def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Give the parser of the whole command line, and that of each command by its name."""
+    whole = _Parser(prog="gpu-doc", description=DESCRIPTION, epilog=EPILOG, formatter_class=_RAW)
+    whole.add_argument("--version", action="version", version=f"gpu-doc {__version__}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+
+    def add(name: str, text: str, epilog: str) -> argparse.ArgumentParser:
+        sentence = f"{text[0].upper()}{text[1:]}."
+        return commands.add_parser(name, help=text, description=sentence, epilog=epilog, formatter_class=_RAW)
+
+    add("init", "write a working gpu-doc.yml with an example; never overwrites", INIT_EPILOG)
+
+    plan = add("plan", "what would run, and why", PLAN_EPILOG)
+    _reports(plan)
+    plan.add_argument("--json", action="store_true", help="print JSON on standard output")
+    _common(plan)
+
+    run = add("run", "the main job: refresh reports", RUN_EPILOG)
+    _reports(run)
+    run.add_argument("--force", action="store_true", help="execute runs again though they are fresh")
+    run.add_argument("--jobs", type=_positive, metavar="N", help="runs at a time (default: number of cores)")
+    run.add_argument("--executor", choices=("auto", "local", "docker"), default="auto", help="where kernels live")
+    run.add_argument("--pull", choices=("missing", "always", "never"), help="when images are pulled; no effect locally")
+    modes = ("config", "pull-request", "commit", "auto", "check", "none")
+    run.add_argument("--publish", choices=modes, default="none", help="none (default): write files, touch no git")
+    _common(run)
+
+    check = add("check", "exit 1 if a report is stale or was edited by hand; runs nothing", CHECK_EPILOG)
+    _reports(check)
+    _common(check)
+
+    add("doctor", "what this machine has and lacks, each finding with its remedy", DOCTOR_EPILOG)
+    return whole, commands.choices
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest of the words that it would have taken."""
+
+    def error(self, message: str) -> NoReturn:
+        if wrong := _WRONG_CHOICE.search(message):
+            message += _did_you_mean(wrong["given"], re.findall(r"[\w-]+", wrong["known"]))
+        super().error(message)
+
+
+def _meant(word: str, parser: argparse.ArgumentParser, command: str | None) -> str:
+    """What an argument that nobody knows may have meant, to go on with after the message."""
+    known = re.findall(r"--[\w-]+", parser.format_usage())
+    option = word.partition("=")[0]
+    return f"; write it after `{command}`" if option in known else _did_you_mean(option, known)
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches  # only what is wrong needs it
+
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def _reports(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reports", nargs="*", metavar="REPORT", help="only these reports, by their path")
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration, instead of looking for it")
+    parser.add_argument("--state-dir", type=Path, metavar="DIR", help="where state lies (default: .gpu-doc)")
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from 1 on")
+    return number
