@@ -74,7 +74,7 @@ def refused(room: Darkroom, one: Exhibit) -> CaptureError:
 def opened(photograph: Photograph) -> Image.Image:
     picture = Image.open(io.BytesIO(photograph.png))
     picture.load()
-    return picture
+    return picture.convert("RGB")
 
 
 def margins(photograph: Photograph, background: str, scale: int = 2) -> tuple[float, ...]:
@@ -136,7 +136,7 @@ def test_an_image_is_shown_at_its_size_and_keeps_its_own_border(darkroom: Darkro
     for shot in (plain, dense):
         assert (shot.width, shot.height) == (400 + 2 * MARGIN, 300 + 2 * MARGIN)
         assert opened(shot).size == (shot.width * scale, shot.height * scale)
-        assert opened(shot).mode == "RGB"
+        assert Image.open(io.BytesIO(shot.png)).mode in ("RGB", "P"), "opaque, with a palette where that is smaller"
 
 
 def test_the_file_says_its_density_for_print(darkroom: Darkroom) -> None:

@@ -94,8 +94,20 @@ def encoded(picture: Image, box: Box, *, background: str, scale: int) -> Photogr
     width, height = picture.width // scale, picture.height // scale
     buffer = io.BytesIO()
     dots = 96 * scale  # an inch has 96 CSS pixels: pandoc, LaTeX and Word show the picture as large as it was laid out
-    picture.save(buffer, "PNG", compress_level=_COMPRESSION, dpi=(dots, dots))
+    # compress_type 0 is zlib's default strategy; Pillow's own choice makes text and charts larger.
+    _smallest(picture).save(buffer, "PNG", compress_level=_COMPRESSION, compress_type=0, dpi=(dots, dots))
     return Photograph(png=buffer.getvalue(), width=width, height=height)
+
+
+def _smallest(picture: Image) -> Image:
+    """The same picture with a palette, where it has few enough colours: text and charts get a third smaller."""
+    from PIL import Image, ImageChops
+
+    if picture.getcolors(256) is None:
+        return picture
+    paletted = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
+    same = ImageChops.difference(paletted.convert("RGB"), picture).getbbox() is None
+    return paletted if same else picture
 
 
 def _seen(picture: Image, box: Box, background: str, scale: int) -> tuple[int, int, int, int]:

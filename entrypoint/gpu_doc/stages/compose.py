@@ -22,7 +22,7 @@ from gpu_doc.stages.capture import Darkroom, decoded_equal
 from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.stages.plan import ReportPlan, RunPlan, Usable
 from gpu_doc.stages.precheck import needed_runs
-from gpu_doc.stages.publish import Draft
+from gpu_doc.stages.publish import Content, Draft
 from gpu_doc.stages.report import Rendered
 from gpu_doc.stages.state import State
 
@@ -98,7 +98,14 @@ class Composer:
         missing = [address for address in needed_runs(call, self._report) if not self._result(address)]
         if missing:
             raise NeedsRuns(missing)
-        return self._answers.answer(call)
+        answer = self._answers.answer(call)
+        return replace(answer, assets=tuple(self._settled(asset) for asset in answer.assets))
+
+    def _settled(self, asset: Asset) -> Asset:
+        """An asset whose picture is there already, without what it shows: that can be large, and reports long."""
+        origin = _origin(asset)
+        there = asset.exhibit and (self._shop.state.has_picture(origin) or self._stays(asset))
+        return Asset(name=asset.name, digest=origin) if there else asset
 
     def _unchanged(self, address: str) -> bool:
         """Whether evidence speaks of just this run, and it was not executed again now."""
@@ -132,42 +139,44 @@ class Composer:
         content = publish.read(self._shop.root / self._report.assets / name) if kept else None
         return content if content is not None and kept and kept.sha256 == evidence.digest(content) else None
 
-    def _contents(self, assets: list[Asset]) -> tuple[dict[str, bytes], dict[str, KeptFile]]:
-        """Every file's bytes, and what evidence says of it."""
+    def _contents(self, assets: list[Asset]) -> tuple[dict[str, Content], dict[str, KeptFile]]:
+        """Every file's content, and what evidence says of it."""
         self._photographs([asset for asset in assets if asset.exhibit and not self._stays(asset)], strict=True)
-        contents, kept = {}, {}
+        contents: dict[str, Content] = {}
+        kept = {}
         for asset in sorted(assets, key=lambda asset: asset.name):
             content, made_from = self._content(asset)
             contents[asset.name] = content
-            kept[asset.name] = KeptFile(sha256=evidence.digest(content), made_from=made_from)
+            kept[asset.name] = KeptFile(sha256=evidence.digest(publish.content_of(content)), made_from=made_from)
         return contents, kept
 
-    def _content(self, asset: Asset) -> tuple[bytes, str]:
-        published = self._published(asset.name)
-        if published is not None and self._stays(asset):
-            return published, _origin(asset)
-        if asset.exhibit:
-            content = self._shop.state.picture(_origin(asset))
-            if content is None:
-                raise CaptureError("a picture is gone from state", where=asset.exhibit.name, remedy="Run again.")
-            if published is not None and decoded_equal(published, content):
-                return published, self._known.files[asset.name].made_from
-            return content, _origin(asset)
+    def _content(self, asset: Asset) -> tuple[Content, str]:
+        """A file's content, and the digest of what it is made from. Raises CaptureError where it is gone."""
+        origin = _origin(asset)
+        published = self._shop.root / self._report.assets / asset.name
+        if self._stays(asset):
+            return published, origin
         if asset.content is not None:
-            return asset.content, asset.digest
-        if asset.source is None:
-            raise CaptureError("a file of the report was changed meanwhile", where=asset.name, remedy="Run again.")
-        content = publish.read(asset.source)
-        if content is None:
-            raise CaptureError("a file that a run left is gone from state", where=str(asset.source), remedy=_FORCE)
-        return content, asset.digest
+            return asset.content, origin
+        if asset.source:
+            if not asset.source.is_file():
+                what = "a file that a run left is gone from state"
+                raise CaptureError(what, where=str(asset.source), remedy=_FORCE)
+            return asset.source, origin
+        picture = self._shop.state.picture(origin)
+        if picture is None:
+            raise CaptureError("a picture of the report is gone from state", where=asset.name, remedy="Run again.")
+        before = self._published(asset.name)
+        if before is not None and decoded_equal(before, picture):
+            return published, self._known.files[asset.name].made_from
+        return self._shop.state.picture_path(origin), origin
 
     def _photographs(self, assets: list[Asset], *, strict: bool = False) -> None:
         """Put the pictures of exhibits into state. `strict`: raise the first failure."""
         missing = {
             _origin(asset): asset.exhibit
             for asset in assets
-            if asset.exhibit and self._shop.state.picture(_origin(asset)) is None
+            if asset.exhibit and not self._shop.state.has_picture(_origin(asset))
         }
         if not missing:
             return

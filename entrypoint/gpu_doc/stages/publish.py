@@ -24,12 +24,16 @@ class ChangedMeanwhileError(Exception):
     """The report is no longer what the draft was made from: somebody saved it meanwhile. Nothing was written."""
 
 
+Content = bytes | Path
+"""What a file should hold, or a file that holds it: a long report's pictures need not all be in memory at once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """What a report's files should be. Paths are relative to root; files that already are so are not touched."""
 
     path: str
-    files: Mapping[str, bytes]
+    files: Mapping[str, Content]
     """Content by path, in the order of the renames: pictures, report, evidence."""
     before: bytes | None
     """The report as it was when the draft was made; None where there was none."""
@@ -42,7 +46,7 @@ def write(draft: Draft, root: Path) -> tuple[str, ...]:
 
     Raises PublishError where a path cannot be written to, MachineError, and ChangedMeanwhileError.
     """
-    changed = {path: content for path, content in draft.files.items() if read(root / path) != content}
+    changed = {path: content for path, content in draft.files.items() if read(root / path) != content_of(content)}
     targets = {path: _target(root / path, root) for path in (*changed, *draft.obsolete)}
     with _temporaries(changed, targets, root) as temporaries, _undisturbed():
         if read(root / draft.path) != draft.before:
@@ -53,6 +57,16 @@ def write(draft: Draft, root: Path) -> tuple[str, ...]:
         for path in gone:
             (root / path).unlink(missing_ok=True)
     return (*changed, *gone)
+
+
+def content_of(content: Content) -> bytes:
+    """The bytes of a draft's file. Raises PublishError where they are gone meanwhile."""
+    if isinstance(content, bytes):
+        return content
+    found = read(content)
+    if found is None:
+        raise PublishError("a file is gone that was there a moment ago", where=str(content), remedy="Run again.")
+    return found
 
 
 def read(path: Path) -> bytes | None:
@@ -84,7 +98,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def _temporaries(contents: Mapping[str, bytes], targets: Mapping[str, Path], root: Path) -> Iterator[dict[str, Path]]:
+def _temporaries(contents: Mapping[str, Content], targets: Mapping[str, Path], root: Path) -> Iterator[dict[str, Path]]:
     """All contents on the disk, each beside its target and with its mode; what is not renamed is removed again."""
     temporaries: dict[str, Path] = {}
     folders: list[Path] = []
@@ -94,7 +108,7 @@ def _temporaries(contents: Mapping[str, bytes], targets: Mapping[str, Path], roo
             folders += _make_folder(target.parent)
             _sweep(target)
             temporaries[path] = target.with_name(f".{target.name}.{os.getpid()}.gpu-doc")
-            _write(temporaries[path], content, like=target)
+            _write(temporaries[path], content_of(content), like=target)
         yield temporaries
     except OSError as error:
         raise disk_error(error, root) from error

@@ -210,7 +210,7 @@ class Refresh:
         if self._is_edited(plan, draft) and draft.before is not None:
             kept = self._state.keep_edited(plan.report.path, draft.before)
             line = plan.edits[0].line if plan.edits else None
-            line = line or first_difference(draft.before, draft.files[plan.report.path])
+            line = line or first_difference(draft.before, publish.content_of(draft.files[draft.path]))
             what = (
                 "was edited by hand"
                 if plan.evidence
@@ -224,7 +224,9 @@ class Refresh:
             name = path.removeprefix(f"{plan.report.assets}/")
             known = plan.evidence.files.get(name) if plan.evidence else None
             content = publish.read(self._config.root / path) if known else None
-            if content not in (None, new) and known and evidence.digest(content) != known.sha256:
+            if content is None or known is None or evidence.digest(content) == known.sha256:
+                continue
+            if content != publish.content_of(new):
                 kept = self._state.keep_edited(path, content)
                 self._console.warn(f"{path} was changed by hand; it is made again. Your version is kept in {kept}.")
 
@@ -232,7 +234,7 @@ class Refresh:
         """Whether the report holds what neither we wrote, as far as evidence tells, nor the draft holds."""
         if not plan.report.template:
             return bool(plan.edits)
-        if draft.before is None or draft.before == draft.files[draft.path]:
+        if draft.before is None or draft.before == publish.content_of(draft.files[draft.path]):
             return False
         return plan.evidence is None or evidence.digest(draft.before) != plan.evidence.text
 

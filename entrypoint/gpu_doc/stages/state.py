@@ -91,15 +91,23 @@ class State:
     def picture(self, digest: str) -> bytes | None:
         """The picture of an exhibit, by its digest."""
         try:
-            return self._picture_path(digest).read_bytes()
+            return self.picture_path(digest).read_bytes()
         except OSError:
             return None
+
+    def has_picture(self, digest: str) -> bool:
+        """Whether there is a picture of an exhibit."""
+        return self.picture_path(digest).is_file()
+
+    def picture_path(self, digest: str) -> Path:
+        """Where the picture of an exhibit lies, if there is one."""
+        return self.folder / "pictures" / f"{digest}.png"
 
     def keep_picture(self, digest: str, png: bytes) -> None:
         """Keep the picture of an exhibit."""
         with self._disk():
             self._create()
-            path = self._picture_path(digest)
+            path = self.picture_path(digest)
             path.parent.mkdir(exist_ok=True)
             temporary = path.with_suffix(f".{os.getpid()}")
             temporary.write_bytes(png)
@@ -153,9 +161,6 @@ class State:
             os.utime(result.folder)
         except OSError:
             return  # a state that can only be read serves as well
-
-    def _picture_path(self, digest: str) -> Path:
-        return self.folder / "pictures" / f"{digest}.png"
 
     def _create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
