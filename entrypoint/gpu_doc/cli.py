@@ -133,7 +133,7 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
     if args.json:
         console.say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
     else:
-        summary.plan(plan, console)
+        summary.plan(plan, pipeline.foreseen(chosen, plan), console, root=chosen.root)
     return Exit.DONE
 
 
@@ -158,6 +158,8 @@ def _check(args: argparse.Namespace, console: Console) -> Exit:
     edited = [report for report in plan.reports if report.edits]
     lines = pipeline.edited_lines(chosen, doors, edited) if edited else {}
     summary.check(plan, lines, console)
+    for path, problems in pipeline.foreseen(chosen, plan).items():
+        summary.would_fail(f"{path}: ", problems, console, root=chosen.root)
     return Exit.DONE if plan.fresh else Exit.FINDING
 
 

@@ -47,6 +47,18 @@ def plan(config: Config, doors: Doors, *, force: bool = False) -> Plan:
     return _planner(config, doors).plan(config, force=force)
 
 
+def foreseen(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]]:
+    """Why a refresh of the stale reports would fail, as far as that can be known without running: by report's path."""
+    stale = [report for report in planned.reports if not report.fresh]
+    if not stale:
+        return {}
+    from gpu_doc.outside.template import TemplateWorker
+    from gpu_doc.stages.foresight import foresee
+
+    with TemplateWorker() as templates:
+        return {report.report.path: foresee(report, config.root, templates).problems for report in stale}
+
+
 def refresh(config: Config, doors: Doors, *, force: bool, jobs: int) -> Outcome:
     """Bring the reports of a configuration up to date; what fails leaves its own reports as they were."""
     todo = plan(config, doors, force=force)

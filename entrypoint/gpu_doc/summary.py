@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gpu_doc.console import Console
+from gpu_doc.errors import GpuDocError
 from gpu_doc.model import Config
 from gpu_doc.pipeline import Outcome
 from gpu_doc.stages.plan import Plan
 
 
-def plan(planned: Plan, console: Console) -> None:
-    """What would run and why, report by report."""
+def plan(planned: Plan, foreseen: Mapping[str, Sequence[GpuDocError]], console: Console, *, root: Path) -> None:
+    """What would run and why, and what would fail, report by report."""
     width = max([len(run.run.address) for report in planned.reports for run in report.runs], default=0)
     for report in planned.reports:
         console.verdict(f"{report.report.path}: ", "fresh" if report.fresh else "stale", good=report.fresh)
@@ -24,8 +25,17 @@ def plan(planned: Plan, console: Console) -> None:
             console.verdict(f"  {run.run.address:<{width}}  ", verdict + why, good=run.fresh)
         for item in report.unchecked:
             console.say(f"  not checked here: {item}")
+        would_fail("  ", foreseen.get(report.report.path, ()), console, root=root)
     if not planned.reports:
         console.say("No reports are configured.")
+
+
+def would_fail(start: str, problems: Sequence[GpuDocError], console: Console, *, root: Path) -> None:
+    """What is known to fail before anything runs."""
+    for problem in problems:
+        where = problem.where.removeprefix(f"{root}/")
+        said = " ".join(filter(None, [f"{where}: {problem.what}." if where else f"{problem.what}.", problem.remedy]))
+        console.verdict(start, f"would fail: {said}", good=False)
 
 
 def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> None:

@@ -286,3 +286,12 @@ def test_a_notebook_broken_for_several_runs_is_told_once(project: Project) -> No
     assert done.stderr.count("not valid JSON") == 1
     assert done.stderr.count("docs/report.md stays as it was") == 1
     assert str(project.root) not in done.stderr
+
+
+def test_plan_and_check_foresee_what_would_fail(two: Project) -> None:
+    two.edit("templates/report.md.j2", "train/curve", "train/curv")
+    for command, status in (("plan", 0), ("check", 1)):
+        [line] = [line for line in two.gpu_doc(command, code=status).stdout.splitlines() if "would fail" in line]
+        assert "templates/report.md.j2:5" in line
+        assert "no cell tagged `curv` in notebooks/train.ipynb" in line
+        assert "Did you mean `curve`?" in line
