@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gpu_doc.errors import NotebookFileError, ReportError
-from gpu_doc.stages.notebook import executed_cells, find_cell, kernel_name, notebook_language, source_cells
+from gpu_doc.stages.notebook import executed_cells, find_cell, kernel_name, source_cells
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
@@ -42,7 +42,6 @@ def test_code_cells_are_counted_and_named(tmp_path: Path) -> None:
     assert plot.source == "#| label: 'fig-loss'\nplot()"
     assert (plot.name, first.name, plot.language) == ("loss-curve", "#1", "r")
     assert kernel_name(path) == "ir"
-    assert notebook_language(path) == "r"
 
 
 @pytest.mark.parametrize("name", ["#2", "loss-curve", "fig-loss", "c3"])

@@ -93,11 +93,6 @@ def kernel_name(path: Path) -> str:
     return str(_metadata(read(path), "kernelspec").get("name") or "")
 
 
-def notebook_language(path: Path) -> str:
-    """The language of a notebook's code, in lower case; `python` if it doesn't say. Raises NotebookFileError."""
-    return _language(read(path))
-
-
 Cell = TypeVar("Cell", bound=SourceCell)
 
 
