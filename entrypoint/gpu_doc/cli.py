@@ -22,7 +22,7 @@ from gpu_doc.model import Config
 from gpu_doc.outside import git
 from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.pipeline import Doors
-from gpu_doc.stages.fingerprint import Surroundings
+from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.state import State, default_folder
 
 

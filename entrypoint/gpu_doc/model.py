@@ -167,7 +167,7 @@ class Result:
     fingerprint: str
     folder: Path
     record: Mapping[str, Json]
-    """`started` (ISO 8601, UTC), `seconds`, `commit` (or None), `machine` (see stages/fingerprint.py)."""
+    """`started` (ISO 8601, UTC), `seconds`, `commit` (or None), `machine` (see stages/planning/fingerprint.py)."""
 
     @property
     def executed(self) -> Path:

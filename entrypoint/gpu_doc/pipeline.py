@@ -10,8 +10,8 @@ from pathlib import Path
 from gpu_doc.console import Console
 from gpu_doc.errors import Exit, GpuDocError, UsageError, worst
 from gpu_doc.model import Call, Config, Report
-from gpu_doc.stages.fingerprint import Surroundings
-from gpu_doc.stages.plan import Plan, Planner, ReportPlan
+from gpu_doc.stages.planning.fingerprint import Surroundings
+from gpu_doc.stages.planning.plan import Plan, Planner, ReportPlan
 from gpu_doc.stages.state import State
 
 
@@ -53,7 +53,7 @@ def foreseen(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]
     if not stale:
         return {}
     from gpu_doc.outside.template import TemplateWorker
-    from gpu_doc.stages.foresight import foresee
+    from gpu_doc.stages.reporting.foresight import foresee
 
     with TemplateWorker() as templates:
         return {report.report.path: foresee(report, config.root, templates).problems for report in stale}
@@ -122,14 +122,14 @@ def _planner(config: Config, doors: Doors) -> Planner:
 
 def _rehearsed(report: Report, root: Path) -> Sequence[Call]:
     from gpu_doc.outside.template import TemplateWorker
-    from gpu_doc.stages.report import rehearse
+    from gpu_doc.stages.reporting.report import rehearse
 
     with TemplateWorker() as templates:
         return [call for call, _ in rehearse(report, root, templates).calls]
 
 
 def _needed_runs(call: Call, report: Report) -> Sequence[str]:
-    from gpu_doc.stages.precheck import needed_runs
+    from gpu_doc.stages.reporting.precheck import needed_runs
 
     return needed_runs(call, report)
 

@@ -9,7 +9,7 @@ from gpu_doc.console import Console
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model import Config
 from gpu_doc.pipeline import Outcome
-from gpu_doc.stages.plan import Plan
+from gpu_doc.stages.planning.plan import Plan
 
 
 def plan(planned: Plan, foreseen: Mapping[str, Sequence[GpuDocError]], console: Console, *, root: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu_doc.model import Run
-from gpu_doc.stages.execute import Finished, Job, execute, kernel_environment
+from gpu_doc.stages.executing.execute import Finished, Job, execute, kernel_environment
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 

@@ -19,7 +19,7 @@ import pytest
 from gpu_doc.errors import CaptureError, MachineError
 from gpu_doc.model import Exhibit, Photograph
 from gpu_doc.outside.browser import find_chromium
-from gpu_doc.stages.capture import Darkroom
+from gpu_doc.stages.capturing.capture import Darkroom
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -129,7 +129,7 @@ def test_no_browser_outlives_us_when_we_are_killed(scratch: Path) -> None:
     program = """if True:
         import os, signal, tempfile
         from gpu_doc.outside.browser import find_chromium
-        from gpu_doc.stages.capture import Darkroom
+        from gpu_doc.stages.capturing.capture import Darkroom
         tempfile.tempdir = os.environ["SCRATCH"]
         with Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ) as room:
             room.warm_up()

@@ -16,7 +16,7 @@ from gpu_doc.errors import CaptureError
 from gpu_doc.model import Exhibit, Photograph, Span
 from gpu_doc.outside.browser import find_chromium
 from gpu_doc.outside.png import MARGIN
-from gpu_doc.stages.capture import Darkroom, decoded_equal
+from gpu_doc.stages.capturing.capture import Darkroom, decoded_equal
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -13,8 +13,8 @@ from tests.integration.running import Runner
 
 from gpu_doc.errors import RunError
 from gpu_doc.model import Limits
-from gpu_doc.stages.execute import Finished
-from gpu_doc.stages.terminal import plain_text, read_screen
+from gpu_doc.stages.answering.terminal import plain_text, read_screen
+from gpu_doc.stages.executing.execute import Finished
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.integration.running import Runner, executed, text
 
 from gpu_doc.outside import kernel, process
 from gpu_doc.outside.temporary import private_folder
-from gpu_doc.stages.execute import execute
+from gpu_doc.stages.executing.execute import execute
 
 
 @pytest.fixture

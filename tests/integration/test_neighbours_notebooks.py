@@ -18,7 +18,7 @@ from tests.integration.running import Heard
 
 from gpu_doc.errors import GpuDocError, RunError
 from gpu_doc.model import Limits, Run
-from gpu_doc.stages.execute import Finished, Job, execute, kernel_environment
+from gpu_doc.stages.executing.execute import Finished, Job, execute, kernel_environment
 
 pytestmark = pytest.mark.needs("packages")
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Call, Capture, Report, Result, Run
-from gpu_doc.stages import markdown
-from gpu_doc.stages.answers import Answers, check, needed_runs
-from gpu_doc.stages.exhibits import slug
-from gpu_doc.stages.plaintext import as_seen, line_slice
-from gpu_doc.stages.values import NoValue, parse_value
+from gpu_doc.stages.answering import markdown
+from gpu_doc.stages.answering.answers import Answers, check, needed_runs
+from gpu_doc.stages.answering.exhibits import slug
+from gpu_doc.stages.answering.plaintext import as_seen, line_slice
+from gpu_doc.stages.answering.values import NoValue, parse_value
 
 PNG = b"\x89PNG\r\n\x1a\n not really"
 PNG_OUTPUT: dict[str, Any] = {

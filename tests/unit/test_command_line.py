@@ -14,7 +14,7 @@ from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, UsageError
 from gpu_doc.model import Config, Report
 from gpu_doc.outside import template
-from gpu_doc.stages import calls
+from gpu_doc.stages.reporting import calls
 
 COMMANDS = ("init", "plan", "run", "check", "doctor")
 

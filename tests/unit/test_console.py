@@ -140,7 +140,7 @@ def test_a_log_has_plain_lines_and_signs_of_life(monkeypatch: pytest.MonkeyPatch
 def test_a_terminal_has_a_line_for_each_run_that_ends_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("LINES", "24")
-    from gpu_doc.stages.terminal import plain_text, read_screen
+    from gpu_doc.stages.answering.terminal import plain_text, read_screen
 
     console, _, err = make(interactive=True, colour=True)
     with console.progress() as progress:

@@ -10,7 +10,7 @@ import pytest
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Limits, Run
 from gpu_doc.outside.kernel import Facts
-from gpu_doc.stages import failure
+from gpu_doc.stages.executing import failure
 
 NOTEBOOK = Run(report="r.md", name="a", address="a", line=1, notebook="n.ipynb", limits=Limits(time=7200))
 COMMAND = Run(report="r.md", name="a", address="a", line=1, command=("train", "--fast"))

@@ -9,7 +9,7 @@ import pytest
 
 from gpu_doc import arguments, config
 from gpu_doc.errors import GpuDocError
-from gpu_doc.stages import calls, inplace
+from gpu_doc.stages.reporting import calls, inplace
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text("utf-8")

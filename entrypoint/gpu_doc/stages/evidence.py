@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from gpu_doc.model import Call, Capture, Json, Report, Run
-from gpu_doc.stages.fingerprint import Fingerprint, lfs_oid
+from gpu_doc.stages.planning.fingerprint import Fingerprint, lfs_oid
 
 FORMAT = 1
 NAME = "evidence.json"

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from gpu_doc.errors import NotebookFileError, ReportError
 from gpu_doc.model import Json
-from gpu_doc.stages.address import listed, nearest
+from gpu_doc.stages.reporting.address import listed, nearest
 
 _OPTION = re.compile(r"(?:#|//|--|%)\|\s*(?P<key>[\w-]+)\s*:\s*(?P<value>.*?)\s*")
 _CONFLICT = re.compile(rb"^(?:<<<<<<< |>>>>>>> )", re.MULTILINE)

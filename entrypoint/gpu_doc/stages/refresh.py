@@ -15,15 +15,16 @@ from gpu_doc.errors import GpuDocError, MachineError, PublishError, RunError
 from gpu_doc.model import Answer, Call, Config, Json, Result, Run
 from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
-from gpu_doc.stages import evidence, execute, publish
-from gpu_doc.stages.capture import Darkroom
-from gpu_doc.stages.compose import Composer, NeedsRuns, Workshop
-from gpu_doc.stages.fingerprint import Surroundings, cell_hash
-from gpu_doc.stages.foresight import foresee
+from gpu_doc.stages import evidence, publish
+from gpu_doc.stages.capturing.capture import Darkroom
+from gpu_doc.stages.executing import execute
 from gpu_doc.stages.notebook import executed_cells
-from gpu_doc.stages.plan import Planner, ReportPlan, RunPlan, Usable
+from gpu_doc.stages.planning.fingerprint import Surroundings, cell_hash
+from gpu_doc.stages.planning.plan import Planner, ReportPlan, RunPlan, Usable
 from gpu_doc.stages.publish import Draft
-from gpu_doc.stages.report import render
+from gpu_doc.stages.reporting.compose import Composer, NeedsRuns, Workshop
+from gpu_doc.stages.reporting.foresight import foresee
+from gpu_doc.stages.reporting.report import render
 from gpu_doc.stages.state import State
 
 _TRIES = 3

@@ -15,10 +15,10 @@ from typing import Literal
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Asset, Capture, Exhibit, Json, Report
-from gpu_doc.stages import markdown
-from gpu_doc.stages.address import Address, listed
-from gpu_doc.stages.calls import Arguments
+from gpu_doc.stages.answering import markdown
 from gpu_doc.stages.notebook import joined
+from gpu_doc.stages.reporting.address import Address, listed
+from gpu_doc.stages.reporting.calls import Arguments
 
 Theme = Literal["light", "dark"]
 

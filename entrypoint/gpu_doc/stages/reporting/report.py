@@ -11,9 +11,9 @@ from pathlib import Path
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Call, Json, Report
 from gpu_doc.outside.template import Place, Source, TemplateWorker
-from gpu_doc.stages import inplace
-from gpu_doc.stages.precheck import located
-from gpu_doc.stages.prose import front_matter_end
+from gpu_doc.stages.reporting import inplace
+from gpu_doc.stages.reporting.precheck import located
+from gpu_doc.stages.reporting.prose import front_matter_end
 
 __all__ = ["Rehearsal", "Rendered", "rehearse", "render"]
 

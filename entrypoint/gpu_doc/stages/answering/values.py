@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Json
-from gpu_doc.stages.address import listed
 from gpu_doc.stages.notebook import joined
+from gpu_doc.stages.reporting.address import listed
 
 Output = Mapping[str, Json]
 

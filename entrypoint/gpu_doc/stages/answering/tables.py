@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import ReportError
-from gpu_doc.stages import markdown
+from gpu_doc.stages.answering import markdown
 
 if TYPE_CHECKING:
     from bs4 import Tag

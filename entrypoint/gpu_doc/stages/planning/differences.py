@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gpu_doc.model import Json
-from gpu_doc.stages.fingerprint import Fingerprint, short_hash
+from gpu_doc.stages.planning.fingerprint import Fingerprint, short_hash
 
 _LONGEST = 60
 

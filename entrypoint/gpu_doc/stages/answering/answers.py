@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Exhibit, Json, Report, Result
-from gpu_doc.stages import comparison, exhibits, markdown, plaintext, tables, values
-from gpu_doc.stages.address import Address, find_run, find_runs, parse
-from gpu_doc.stages.calls import Arguments, bind
+from gpu_doc.stages.answering import comparison, exhibits, markdown, plaintext, tables, values
 from gpu_doc.stages.notebook import ExecutedCell, executed_cells, find_cell, joined, missing_cell, source_cells
-from gpu_doc.stages.precheck import check, needed_runs
+from gpu_doc.stages.reporting.address import Address, find_run, find_runs, parse
+from gpu_doc.stages.reporting.calls import Arguments, bind
+from gpu_doc.stages.reporting.precheck import check, needed_runs
 
 __all__ = ["Answers", "check", "needed_runs"]
 
@@ -147,7 +147,7 @@ class Answers:
         return _pictured(self._framing.picture("shot", arguments, pictured, alt), result)
 
     def _terminal(self, arguments: Arguments) -> Answer:
-        from gpu_doc.stages.terminal import plain_text, read_screen
+        from gpu_doc.stages.answering.terminal import plain_text, read_screen
 
         address = parse(arguments.address)
         result = self._result(address)
@@ -199,7 +199,7 @@ class Answers:
             content = self._file(address, result).read_bytes().decode("utf-8-sig", "replace")
             return plaintext.as_seen(content).rstrip("\n").split("\n")
         if address.cell is None:
-            from gpu_doc.stages.terminal import plain_text, read_screen
+            from gpu_doc.stages.answering.terminal import plain_text, read_screen
 
             return plain_text(read_screen(result.log.read_bytes()))
         return plaintext.output_text(self._outputs(address, result, arguments)).split("\n")

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from gpu_doc.model import Span, TerminalLine
-from gpu_doc.stages.terminal_colours import PAGE, Theme, background, foreground, mixed
+from gpu_doc.stages.answering.terminal_colours import PAGE, Theme, background, foreground, mixed
 
 ROWS = 50
 """The height of the terminal that commands run in: programs may go up so far, and not further."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Call, Json
-from gpu_doc.stages.address import listed, nearest
-from gpu_doc.stages.plaintext import check_pattern, line_slice
+from gpu_doc.stages.answering.plaintext import check_pattern, line_slice
+from gpu_doc.stages.reporting.address import listed, nearest
 
 _LATER = frozenset({"annotate", "focus", "resources", "launch_command"})
 _WIDTHS = range(16, 4097)

@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Call, Report, Run
-from gpu_doc.stages.address import Address, covered, find_run, find_runs, listed, nearest, parse
-from gpu_doc.stages.calls import Arguments, bind
-from gpu_doc.stages.exhibits import IMAGE_SUFFIXES
+from gpu_doc.stages.answering.exhibits import IMAGE_SUFFIXES
 from gpu_doc.stages.notebook import SourceCell, find_cell, missing_cell, source_cells
+from gpu_doc.stages.reporting.address import Address, covered, find_run, find_runs, listed, nearest, parse
+from gpu_doc.stages.reporting.calls import Arguments, bind
 
 _TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt"})
 _WHOLE_RUN = frozenset({"environment", "terminal"})

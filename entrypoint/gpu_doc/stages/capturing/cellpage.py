@@ -14,9 +14,9 @@ from typing import Any
 
 from gpu_doc.model import Exhibit, Json
 from gpu_doc.resources import template_path
-from gpu_doc.stages.folding import fold
-from gpu_doc.stages.legible import legible
-from gpu_doc.stages.richest import richest
+from gpu_doc.stages.capturing.folding import fold
+from gpu_doc.stages.capturing.legible import legible
+from gpu_doc.stages.capturing.richest import richest
 
 BACKGROUND = {"light": "#ffffff", "dark": "#0d1117"}
 """Of the page, by theme; templates/page.css says the same."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from gpu_doc.errors import ConfigError, GpuDocError
 from gpu_doc.model import Call, Run
 from gpu_doc.outside.template import TemplateWorker
-from gpu_doc.stages.imports import parse
 from gpu_doc.stages.notebook import SourceCell, kernel_name, source_cells
-from gpu_doc.stages.plan import ReportPlan
-from gpu_doc.stages.precheck import check
-from gpu_doc.stages.report import rehearse
+from gpu_doc.stages.planning.imports import parse
+from gpu_doc.stages.planning.plan import ReportPlan
+from gpu_doc.stages.reporting.precheck import check
+from gpu_doc.stages.reporting.report import rehearse
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Run
-from gpu_doc.stages import failure
+from gpu_doc.stages.executing import failure
 
 if TYPE_CHECKING:
     from gpu_doc.console import Progress
@@ -282,7 +282,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _screen(log: Path) -> list[str]:
     """Return what the terminal showed at the end of a log."""
-    from gpu_doc.stages.terminal import plain_text, read_screen
+    from gpu_doc.stages.answering.terminal import plain_text, read_screen
 
     with suppress(OSError), log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 50_000))

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from gpu_doc.errors import GpuDocError, ReportError
 from gpu_doc.model import Call, Capture, Config, Json, Report, Run
-from gpu_doc.stages import differences, evidence, fingerprint, inplace
+from gpu_doc.stages import evidence
 from gpu_doc.stages.evidence import Evidence, KeptAnswer
-from gpu_doc.stages.fingerprint import Fingerprint, Surroundings
 from gpu_doc.stages.notebook import source_cells
+from gpu_doc.stages.planning import differences, fingerprint
+from gpu_doc.stages.planning.fingerprint import Fingerprint, Surroundings
+from gpu_doc.stages.reporting import inplace
 from gpu_doc.stages.state import State
 
 _PICTURES = frozenset({"shot", "terminal"})

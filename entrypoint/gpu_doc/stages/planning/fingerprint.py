@@ -19,9 +19,9 @@ from pathlib import Path
 from gpu_doc.errors import ConfigError
 from gpu_doc.model import DataSource, Json, Run
 from gpu_doc.outside.environment import PythonEnvironment
-from gpu_doc.stages import imports
-from gpu_doc.stages.imports import is_file
 from gpu_doc.stages.notebook import SourceCell, kernel_name, source_cells
+from gpu_doc.stages.planning import imports
+from gpu_doc.stages.planning.imports import is_file
 
 # Tags that change what papermill and nbclient do with a cell; any other tag only names it.
 _TAGS_THAT_MATTER = frozenset({"parameters", "injected-parameters", "raises-exception", "skip-execution"})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from gpu_doc.errors import ReportError
-from gpu_doc.stages.prose import comments
+from gpu_doc.stages.reporting.prose import comments
 
 _MARKER = re.compile(r"<!--\s*gpu-doc\s*:")
 _NEWLINE = re.compile(r"\r\n|\r|\n")

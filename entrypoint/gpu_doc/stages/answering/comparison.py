@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from gpu_doc.model import Json, Result, Run
-from gpu_doc.stages import markdown
+from gpu_doc.stages.answering import markdown
 
 Best = Literal["max", "min"]
 

@@ -22,7 +22,7 @@ from gpu_doc.outside.png import Cutter, StripError, decoded_equal, encoded
 if TYPE_CHECKING:
     from gpu_doc.outside.browser import Browser
     from gpu_doc.outside.strip import Band, Box
-    from gpu_doc.stages.cellpage import CellPages
+    from gpu_doc.stages.capturing.cellpage import CellPages
 
 __all__ = ["Darkroom", "decoded_equal"]
 
@@ -158,7 +158,7 @@ class Darkroom:
 
 
 def _make_pages() -> CellPages:
-    from gpu_doc.stages.cellpage import CellPages
+    from gpu_doc.stages.capturing.cellpage import CellPages
 
     return CellPages()
 
@@ -181,13 +181,13 @@ def _pages(sections: Sequence[_Section]) -> Iterator[_Page]:
 
 def _page_width(page: _Page) -> int:
     """Room for two of the widest side by side, where there are two: less height for the same pictures."""
-    from gpu_doc.stages.cellpage import PADDING
+    from gpu_doc.stages.capturing.cellpage import PADDING
 
     return max(exhibit.width + 2 * PADDING for _, exhibit, _ in page) * min(2, len(page))
 
 
 def _cut(cutter: Cutter, boxes: Sequence[Box], exhibits: Sequence[Exhibit], band: Band) -> _Cut:
-    from gpu_doc.stages.cellpage import BACKGROUND
+    from gpu_doc.stages.capturing.cellpage import BACKGROUND
 
     shots: _Cut = {}
     for number, picture in cutter.cut(band):
@@ -209,7 +209,7 @@ def _too_high(box: Box) -> str:
 
 
 def _check_something_to_see(exhibit: Exhibit) -> None:
-    from gpu_doc.stages.cellpage import joined
+    from gpu_doc.stages.capturing.cellpage import joined
 
     source = exhibit.kind == "cell" and bool(exhibit.source.strip())
     screen = any(span.text.strip() or span.background for line in exhibit.lines for span in line)

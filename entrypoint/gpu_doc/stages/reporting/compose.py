@@ -16,14 +16,15 @@ from gpu_doc.errors import CaptureError, ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.resources import template_path
-from gpu_doc.stages import evidence, inplace, publish, report
-from gpu_doc.stages.answers import Answers
-from gpu_doc.stages.capture import Darkroom, decoded_equal
+from gpu_doc.stages import evidence, publish
+from gpu_doc.stages.answering.answers import Answers
+from gpu_doc.stages.capturing.capture import Darkroom, decoded_equal
 from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
-from gpu_doc.stages.plan import ReportPlan, RunPlan, Usable
-from gpu_doc.stages.precheck import needed_runs
+from gpu_doc.stages.planning.plan import ReportPlan, RunPlan, Usable
 from gpu_doc.stages.publish import Content, Draft
-from gpu_doc.stages.report import Rendered
+from gpu_doc.stages.reporting import inplace, report
+from gpu_doc.stages.reporting.precheck import needed_runs
+from gpu_doc.stages.reporting.report import Rendered
 from gpu_doc.stages.state import State
 
 _FORCE = "Run again with --force."

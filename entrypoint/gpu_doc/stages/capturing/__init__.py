@@ -1,0 +1,1 @@
+"""Exhibits to pages, pages to pictures."""

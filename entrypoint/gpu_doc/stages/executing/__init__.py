@@ -1,0 +1,1 @@
+"""Runs at work, and why one failed."""

@@ -1,0 +1,1 @@
+"""From a template, or blocks in a text, to a report."""
