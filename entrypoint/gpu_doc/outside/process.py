@@ -119,6 +119,52 @@ class Child:
             self._process.wait(2)
 
 
+# POSIX sh. The third descriptor keeps our input, since what runs in the background gets /dev/null for its own.
+_WHILE_INPUT_LASTS = """
+exec 3<&0
+"$@" </dev/null 3<&- & program=$!
+{ read -r _ <&3; kill "$program"; } 2>/dev/null & watch=$!
+wait "$program"; status=$?
+kill "$watch" 2>/dev/null
+exit "$status"
+"""
+
+
+class Companion:
+    """A program that works beside us, such as ssh; it ends with us, however we end."""
+
+    def __init__(self, argv: Sequence[str], *, log: Path) -> None:
+        """`log` gets all that it writes. Raises OSError: there is no shell, or the log can't be written."""
+        with log.open("wb") as words:
+            self._process = subprocess.Popen(
+                ["sh", "-c", _WHILE_INPUT_LASTS, "sh", *argv],
+                stdin=subprocess.PIPE,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,
+            )
+        self._log = log
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._process.poll() is not None
+
+    def words(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text("utf-8", "replace").strip()
+
+    def close(self) -> None:
+        """End it; wait up to 2 seconds before it is killed."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            kill_tree(self._process.pid)
+            self._process.wait()
+
+
 def resident_memory(pid: int) -> int:
     """Return the resident memory of a process in bytes, 0 where it is gone."""
     with suppress(OSError, ValueError, IndexError):

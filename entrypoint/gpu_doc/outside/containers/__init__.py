@@ -1,0 +1,1 @@
+"""Containers: the engine, its images, and what we start there."""

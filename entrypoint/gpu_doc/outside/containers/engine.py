@@ -1,0 +1,175 @@
+"""The door to the container engine: the only module that imports its SDK.
+
+`connect` finds and reaches it; `reconnect` does so again from a child process. What the SDK raises anywhere becomes
+one of our errors inside `sentences`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# None of them ships types.
+import docker  # type: ignore[import-untyped]
+import urllib3  # type: ignore[import-untyped]
+from docker.errors import APIError, DockerException  # type: ignore[import-untyped]
+
+from gpu_doc.outside.containers import address, failures
+from gpu_doc.outside.containers.failures import EngineError
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.containers.tunnel import Tunnel
+
+LEAST_API = (1, 41)
+"""Docker 20.10: the oldest that we test with. Podman 4 speaks it too."""
+
+_TO_CONNECT = 15
+_TO_ANSWER = 600
+"""Seconds that one call may take: committing or removing gigabytes says nothing until it is done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFacts:
+    """What an engine says of itself; memory in bytes."""
+
+    id: str
+    version: str
+    api_version: str
+    cpus: int
+    memory: int
+    rootless: bool
+    """Root in a container is the engine's own user outside."""
+    remapped: bool
+    """User ids in containers are other ones outside (userns-remap)."""
+    nvidia: bool
+    """The NVIDIA runtime is set up, or its hook is here; only a start tells whether a GPU is there."""
+    cdi: bool
+    """It takes CDI devices, and knows NVIDIA's where it says which it knows (Docker 28.3)."""
+    selinux: bool
+    operating_system: str
+
+
+class Engine:
+    """A connection to an engine. Not for several threads at once where a call streams; `reconnect` gives another."""
+
+    def __init__(self, client: Any, place: Mapping[str, str], *, remote: bool, tunnel: Tunnel | None = None) -> None:
+        self.client = client
+        """A docker.DockerClient."""
+        self.address = dict(place)
+        """What `reconnect` takes; JSON can hold it."""
+        self.remote = remote
+        """It was reached over ssh or TCP: it sees none of our paths."""
+        self._tunnel = tunnel
+
+    @cached_property
+    def facts(self) -> EngineFacts:
+        """What it says of itself. Raises EngineError."""
+        with sentences():
+            info = self.client.info()
+        security = " ".join(info.get("SecurityOptions") or ())
+        return EngineFacts(
+            id=info.get("ID", ""),
+            version=info.get("ServerVersion", ""),
+            api_version=self.client.api.api_version,
+            cpus=info.get("NCPU", 0),
+            memory=info.get("MemTotal", 0),
+            rootless="name=rootless" in security,
+            remapped="name=userns" in security,
+            nvidia="nvidia" in (info.get("Runtimes") or {}) or (not self.remote and _nvidia_hook()),
+            cdi=_knows_cdi(info),
+            selinux="name=selinux" in security,
+            operating_system=info.get("OperatingSystem", ""),
+        )
+
+    def close(self) -> None:
+        """Close the connection, and the tunnel below it."""
+        self.client.close()
+        if self._tunnel:
+            self._tunnel.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def connect(docker_host: str | None, environ: Mapping[str, str], runtime: Path) -> Engine:
+    """Connect to the engine that `docker_host` (of gpu-doc.yml), the environment or the current context names.
+
+    `runtime` is a private folder with a short path, for the tunnel's socket; one connection for each folder.
+
+    Raises EngineError: there is none, we may not use it, or it is too old.
+    """
+    place = address.find(docker_host, environ)
+    if not place.host.startswith("ssh://"):
+        try:
+            client = _client(place.variables)
+        except (DockerException, ValueError, OSError) as error:
+            raise failures.unreachable(place.host, place.source, str(error)) from error
+        return Engine(client, place.variables, remote=place.socket is None)
+    from gpu_doc.outside.containers.tunnel import Tunnel
+
+    tunnel = Tunnel(place.host, runtime)
+    variables = {"DOCKER_HOST": f"unix://{tunnel.socket}"}
+    try:
+        return Engine(_client(variables), variables, remote=True, tunnel=tunnel)
+    except BaseException as error:
+        tunnel.close()
+        if isinstance(error, (DockerException, OSError)):
+            raise tunnel.failure(str(error)) from error
+        raise
+
+
+def reconnect(place: Mapping[str, str], *, remote: bool = False) -> Engine:
+    """Connect to an engine by another's `address`, from a child process say. Raises EngineError."""
+    try:
+        return Engine(_client(place), place, remote=remote or not place["DOCKER_HOST"].startswith("unix://"))
+    except (DockerException, ValueError, OSError) as error:
+        raise failures.unreachable(place["DOCKER_HOST"], "", str(error)) from error
+
+
+@contextmanager
+def sentences(where: str = "") -> Iterator[None]:
+    """Turn what the SDK raises inside into an EngineError that says it in words. `where`: an image, a run."""
+    try:
+        yield
+    except APIError as error:
+        raise failures.refusal(str(error.explanation or error), where=where) from error
+    # requests' errors are OSErrors; what breaks while an answer is streamed comes from urllib3.
+    except (DockerException, OSError, urllib3.exceptions.HTTPError) as error:
+        raise failures.gone(str(error), where=where) from error
+
+
+def _client(variables: Mapping[str, str]) -> Any:
+    client = docker.from_env(environment=dict(variables), timeout=_TO_CONNECT, use_context=False)
+    client.api.timeout = _TO_ANSWER
+    spoken = client.api.api_version
+    if tuple(int(part) for part in spoken.split(".")) < LEAST_API:
+        client.close()
+        least = ".".join(map(str, LEAST_API))
+        raise EngineError(
+            f"the container engine is too old: it speaks version {spoken} of the API, we need {least}",
+            cause="engine",
+            remedy="Update Docker to 20.10 or newer (Podman: 4.0).",
+        )
+    return client
+
+
+def _nvidia_hook() -> bool:
+    places = ":".join(("/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin"))
+    hook = "nvidia-container-runtime-hook"
+    return bool(shutil.which(hook) or shutil.which(hook, path=places))
+
+
+def _knows_cdi(info: Mapping[str, Any]) -> bool:
+    # https://docs.docker.com/reference/api/engine/ - GET /info: CDISpecDirs since 1.44, DiscoveredDevices since 1.50
+    known = info.get("DiscoveredDevices")
+    if known is None:
+        return bool(info.get("CDISpecDirs"))
+    return any(device.get("ID", "").startswith("nvidia.com/gpu") for device in known)

@@ -1,0 +1,145 @@
+"""What an engine's failures mean: its own words sorted by cause, with what to do. Texts in, errors out; no SDK."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from gpu_doc.errors import MachineError
+
+Cause = Literal["engine", "image", "refused", "network", "disk", "gpu", "settings"]
+"""engine: it is not there or went away; image: there is none such; refused: a registry wants another login;
+network: what may pass, and `retries` tries again; disk: full on the engine's side; settings: it won't have what we ask.
+"""
+
+
+class EngineError(MachineError):
+    """The engine could not do what it was asked to."""
+
+    def __init__(self, what: str, *, cause: Cause, where: str = "", remedy: str = "", details: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy, details=details)
+        self.cause: Cause = cause
+
+
+_REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
+    (
+        r"could not select device driver|unresolvable CDI devices|failed to inject CDI|unknown or invalid runtime name",
+        "gpu",
+        "the engine can't give GPUs to containers",
+        (
+            "Install the NVIDIA Container Toolkit where the engine runs, then:"
+            " nvidia-ctk runtime configure --runtime=docker && systemctl restart docker"
+        ),
+    ),
+    (
+        r"no space left on device|disk quota exceeded",
+        "disk",
+        "the engine's disk is full",
+        "Make room where it keeps images: `docker system df` shows what takes it, `docker system prune` frees some.",
+    ),
+    (
+        r"toomanyrequests|too many requests|pull rate limit",
+        "refused",
+        "the registry refuses more pulls for now (too many requests)",
+        "Log in, which raises the limit (docker login), pull through a mirror, or keep the image here (pull: missing).",
+    ),
+    (
+        r"x509:|certificate",
+        "refused",
+        "the engine does not trust the registry's certificate",
+        "Put its authority's certificate into /etc/docker/certs.d/REGISTRY/ca.crt where the engine runs.",
+    ),
+    (
+        r"HTTP response to HTTPS client",
+        "refused",
+        "the registry speaks no HTTPS",
+        'Add it to "insecure-registries" in /etc/docker/daemon.json where the engine runs.',
+    ),
+    (
+        r"access denied|unauthorized|authentication required|no basic auth|forbidden|denied:|incorrect username",
+        "refused",
+        "the registry refuses to give the image, or has none of this name",
+        "If the name is right, log in on this runner, as the user that gpu-doc runs as: docker login REGISTRY",
+    ),
+    (
+        r"no matching manifest for|does not match the specified platform",
+        "image",
+        "the image was not built for the engine's kind of processor",
+        "Name one that is; `docker manifest inspect` lists for which ones it was built.",
+    ),
+    (
+        (
+            r"no such image|manifest unknown|manifest for .+ not found|name unknown|repository does not exist"
+            r"|failed to resolve reference .+ not found"
+        ),
+        "image",
+        "there is no such image",
+        "Look at its name and tag; `docker pull` tries the same by hand.",
+    ),
+    (
+        (
+            r"timeout|no such host|name resolution|connection refused|connection reset|unreachable|\bEOF\b|bad gateway"
+            r"|service unavailable|gateway time-out|server misbehaving|proxyconnect"
+        ),
+        "network",
+        "the engine can't reach the registry",
+        "Look at the network where the engine runs, and at its proxy.",
+    ),
+)
+
+
+def refusal(words: str, *, where: str = "") -> EngineError:
+    """Return the error for what an engine answered. `words` are its own, and stand in the details."""
+    for pattern, cause, what, remedy in _REFUSALS:
+        if re.search(pattern, words, re.IGNORECASE):
+            return EngineError(what, cause=cause, where=where, remedy=remedy, details=words)
+    return EngineError(f"the engine refused: {words}", cause="settings", where=where)
+
+
+def gone(words: str, *, where: str = "") -> EngineError:
+    """Return the error of an engine that stopped to answer in the middle."""
+    late = re.search(r"timed? ?out", words, re.IGNORECASE)
+    return EngineError(
+        "the engine gave no answer in time" if late else "the engine went away: it was stopped, or restarted",
+        cause="engine",
+        where=where,
+        remedy="`docker info` says whether it is back; its own words: journalctl -u docker",
+        details=words,
+    )
+
+
+def unreachable(host: str, source: str, words: str) -> EngineError:
+    """Return the error of an engine that can't be connected to. `source` names who gave the address, if anybody."""
+    given = f" (from {source})" if source else ""
+    for pattern, what, remedy in _UNREACHABLE:
+        if re.search(pattern, words):
+            return EngineError(f"{what}: {host}{given}", cause="engine", remedy=remedy, details=words)
+    return EngineError(f"no container engine answers at {host}{given}", cause="engine", remedy=_START, details=words)
+
+
+_OTHER = "name another: docker-host in gpu-doc.yml, or DOCKER_HOST."
+
+_START = f"Start it (systemctl start docker, or Docker Desktop), or {_OTHER}"
+
+_UNREACHABLE = (
+    (
+        r"Permission denied|PermissionError",
+        "the container engine's socket is not ours to use",
+        "Add this user to the group docker (sudo usermod -aG docker $USER), log in anew, and restart a runner's service.",
+    ),
+    (
+        r"No such file or directory|FileNotFoundError",
+        "no container engine is here",
+        f"Install Docker (https://docs.docker.com/engine/install/) and start it, or {_OTHER}",
+    ),
+    (
+        r"certificate|CERTIFICATE|SSL|TLS|HTTP request to an HTTPS server",
+        "the container engine and we don't trust each other (TLS)",
+        "Set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with its ca.pem, cert.pem and key.pem.",
+    ),
+    (
+        r"Invalid bind|[Nn]ame resolution|Name or service not known|nodename nor|Invalid URL|Failed to parse|Port ",
+        "no container engine can be at this address",
+        "Write it as unix:///path/of/socket, tcp://host:port or ssh://user@host.",
+    ),
+)
