@@ -125,7 +125,7 @@ _UNREACHABLE = (
     (
         r"Permission denied|PermissionError",
         "the container engine's socket is not ours to use",
-        "Add this user to the group docker (sudo usermod -aG docker $USER), log in anew, and restart a runner's service.",
+        "Add this user to the group docker (usermod -aG docker USER) and log in anew; restart a runner's service.",
     ),
     (
         r"No such file or directory|FileNotFoundError",
