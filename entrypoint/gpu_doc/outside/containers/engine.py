@@ -14,8 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# None of them ships types.
+# The SDK and urllib3 ship no types.
 import docker  # type: ignore[import-untyped]
+import requests
 import urllib3  # type: ignore[import-untyped]
 from docker.errors import APIError, DockerException  # type: ignore[import-untyped]
 
@@ -141,9 +142,14 @@ def sentences(where: str = "") -> Iterator[None]:
         yield
     except APIError as error:
         raise failures.refusal(str(error.explanation or error), where=where) from error
-    # requests' errors are OSErrors; what breaks while an answer is streamed comes from urllib3.
-    except (DockerException, OSError, urllib3.exceptions.HTTPError) as error:
+    except DockerException as error:
+        raise failures.refusal(str(error), where=where) from error
+    except _BROKEN as error:
         raise failures.gone(str(error), where=where) from error
+
+
+# What breaks while an answer is streamed comes from urllib3, or from the socket itself.
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
 
 
 def _client(variables: Mapping[str, str]) -> Any:

@@ -7,9 +7,10 @@ from typing import Literal
 
 from gpu_doc.errors import MachineError
 
-Cause = Literal["engine", "image", "refused", "network", "disk", "gpu", "settings"]
-"""engine: it is not there or went away; image: there is none such; refused: a registry wants another login;
-network: what may pass, and `retries` tries again; disk: full on the engine's side; settings: it won't have what we ask.
+Cause = Literal["engine", "image", "refused", "network", "disk", "gpu", "program", "vanished", "settings"]
+"""engine: it is not there or went away; image: there is none such; refused: a registry won't give it; network: what may
+pass, and `retries` tries again; disk: full on the engine's side; program: the image lacks what was to start; vanished:
+a container or volume that is no more; settings: it won't have what we ask.
 """
 
 
@@ -22,6 +23,18 @@ class EngineError(MachineError):
 
 
 _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
+    (
+        r"no such (container|volume)|removal of container .+ is already in progress",
+        "vanished",
+        "it is not there any more",
+        "",
+    ),
+    (
+        r"containerd\.sock|transport is closing|shutting down",
+        "engine",
+        "the engine is being stopped, or its containerd is down",
+        "`docker info` says whether it is back; its own words: journalctl -u docker -u containerd",
+    ),
     (
         r"could not select device driver|unresolvable CDI devices|failed to inject CDI|unknown or invalid runtime name",
         "gpu",
@@ -44,10 +57,16 @@ _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
         "Log in, which raises the limit (docker login), pull through a mirror, or keep the image here (pull: missing).",
     ),
     (
-        r"x509:|certificate",
+        r"x509:|tls: .*certificate",
         "refused",
         "the engine does not trust the registry's certificate",
         "Put its authority's certificate into /etc/docker/certs.d/REGISTRY/ca.crt where the engine runs.",
+    ),
+    (
+        r"Credentials store error",
+        "refused",
+        "the program that keeps docker's logins failed",
+        "Look at credsStore and credHelpers in ~/.docker/config.json; try the same by hand with `docker pull`.",
     ),
     (
         r"HTTP response to HTTPS client",
@@ -64,7 +83,7 @@ _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
     (
         r"no matching manifest for|does not match the specified platform",
         "image",
-        "the image was not built for the engine's kind of processor",
+        "the image is not for the engine's kind of processor",
         "Name one that is; `docker manifest inspect` lists for which ones it was built.",
     ),
     (
@@ -78,12 +97,24 @@ _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
     ),
     (
         (
-            r"timeout|no such host|name resolution|connection refused|connection reset|unreachable|\bEOF\b|bad gateway"
-            r"|service unavailable|gateway time-out|server misbehaving|proxyconnect"
+            r"(https?://|(dial|read) tcp|lookup ).*(timeout|no such host|name resolution|refused|reset by peer"
+            r"|unreachable|EOF|misbehaving|proxyconnect|canceled)|unexpected EOF|unexpected (HTTP )?status.* 5\d\d"
         ),
         "network",
         "the engine can't reach the registry",
         "Look at the network where the engine runs, and at its proxy.",
+    ),
+    (
+        r"invalid reference format|invalid repository name",
+        "image",
+        "no image can have this name",
+        "Write it as [REGISTRY/]NAME[:TAG], in small letters.",
+    ),
+    (
+        r"executable file not found|exec format error|no such file or directory: unknown",
+        "program",
+        "the image lacks the program that was to start, or it is for another kind of processor",
+        "",
     ),
 )
 
