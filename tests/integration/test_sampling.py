@@ -1,0 +1,109 @@
+"""What a run takes, measured on real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gpu_doc.outside.inside.sampling import Sampler
+
+CORES = os.cpu_count() or 1
+
+
+class Program:
+    """Python code in a process of its own, and samples of it and of all that descends from it."""
+
+    def __init__(self, code: str) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.sampler = Sampler(self._pids)
+
+    def _pids(self) -> list[int]:
+        me = psutil.Process(self.process.pid)
+        return [me.pid, *(child.pid for child in me.children(recursive=True))]
+
+    def measured(self, seconds: float = 0) -> dict[str, object]:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.sampler.start()
+        self.process.stdout.readline()
+        time.sleep(seconds)
+        self.sampler.stop()
+        self.process.communicate(timeout=20)
+        return self.sampler.result()
+
+
+def test_processor_time_of_children_that_have_ended_counts() -> None:
+    busy = "import time\nwhile time.process_time() < 0.4: pass"
+    found = Program(
+        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {busy!r}])\nprint(1, flush=True); input()"
+    )
+    result = found.measured()
+    assert 0.4 <= float(str(result["cpu_seconds"])) < 2.5
+    json.dumps(result)
+
+
+def test_memory_that_workers_share_counts_once() -> None:
+    """What DataLoader's workers inherit from a process with a large data set is there once."""
+    code = """
+import os
+data = bytearray(b'x') * 200_000_000
+for _ in range(4):
+    if not os.fork():
+        sum(data[::4096]); input()
+print(1, flush=True); input()
+"""
+    peaks = Program(code).measured(1.2)["peaks"]
+    assert isinstance(peaks, dict)
+    assert 200e6 < peaks["memory"] < 320e6, "the sum of all would be a gigabyte"
+    assert peaks["cpu"] <= CORES
+
+
+def test_what_is_held_for_a_moment_only_is_seen() -> None:
+    code = "import time\ntime.sleep(0.6); data = bytearray(b'x') * 300_000_000; del data\nprint(1, flush=True); input()"
+    result = Program(code).measured()
+    assert isinstance(result["peaks"], dict)
+    assert result["peaks"]["memory"] > 300e6
+
+
+def test_a_short_run_has_samples() -> None:
+    result = Program("print(1, flush=True); input()").measured()
+    assert isinstance(result["samples"], list)
+    first, *_, last = result["samples"]
+    assert first[0] < last[0]
+    assert first[3:] == last[3:] == [None, None] or Path("/dev/nvidiactl").exists()
+
+
+def test_processes_that_are_gone_leave_what_was_seen() -> None:
+    program = Program("print(1, flush=True)")
+    program.process.wait(20)
+    with pytest.raises(psutil.NoSuchProcess):
+        program._pids()
+    sampler = Sampler(lambda: [program.process.pid])
+    sampler.start()
+    sampler.stop()
+    assert sampler.result()["samples"] == []
+    program.process.communicate()
+
+
+def test_where_a_look_is_dear_there_are_few() -> None:
+    looks = []
+
+    def dear() -> list[int]:
+        began = time.thread_time()
+        while time.thread_time() - began < 0.02:
+            pass
+        looks.append(1)
+        return [os.getpid()]
+
+    sampler = Sampler(dear, interval=0.05)
+    sampler.start()
+    time.sleep(1)
+    sampler.stop()
+    assert len(looks) == 2, "20 ms are half a hundredth of 4 seconds"
