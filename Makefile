@@ -21,15 +21,16 @@ demo: ## set up, then refresh demo/, a copy of examples/quickstart: no Docker, n
 demo-clean: ## remove demo/, your edits to it included
 	rm -rf demo
 
-test: lint ## set up, then run linters and all tests, with real kernels and a real Chromium
+test: lint ## set up, then run linters and all tests, with real kernels, a real Chromium and a real Docker engine
+	@scripts/set-up test chromium docker
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 stress: ## the long soaks: hundreds of kernel starts, kills, races
-	@scripts/set-up test chromium
+	@scripts/set-up test chromium docker
 	@.venv/bin/python -m pytest -m stress --timeout 3600 $(ARGS)
 
-bench: ## measure against papermill, jupyter-cache, Playwright and shot-scraper; prints a Markdown table
-	@scripts/set-up test chromium
+bench: ## measure against papermill, jupyter-cache, Playwright, shot-scraper and docker run; prints a Markdown table
+	@scripts/set-up test chromium docker
 	@scripts/set-up bench
 	@.venv/bin/python -m benchmarks $(ARGS)
 

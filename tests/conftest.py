@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache
 
 import pytest
@@ -48,12 +49,33 @@ def _lacks_packages() -> str:
     return "" if asked.returncode == 0 else "no package index can be reached"
 
 
+def _lacks_docker() -> str:
+    import docker  # type: ignore[import-untyped]  # ships no types; imported only where a test asks for it
+
+    try:
+        with closing(docker.from_env(timeout=10)) as client:
+            client.ping()
+    except docker.errors.DockerException as error:
+        return f"no Docker engine answers: {error}"
+    return "" if shutil.which("mmdebstrap") else "no images can be made: apt-get install mmdebstrap"
+
+
+def _lacks_sshd() -> str:
+    if not shutil.which("ssh"):
+        return "apt-get install openssh-client"
+    return "" if shutil.which("sshd") else "apt-get install openssh-server"
+
+
 COMPONENTS: dict[str, Callable[[], str]] = {
     "chromium": _lacks_chromium,
     "cjk-fonts": _lacks_cjk_fonts,
+    "docker": _lacks_docker,
     "git": lambda: "" if shutil.which("git") else "git is not installed",
     "make": lambda: "" if shutil.which("make") else "make is not installed",
     "packages": _lacks_packages,
+    "registry": lambda: "" if shutil.which("docker-registry") else "apt-get install docker-registry",
+    "root": lambda: "" if os.geteuid() == 0 else "what it does needs root",
+    "ssh": _lacks_sshd,
     "uv": _lacks_uv,
 }
 """Each gives what is missing in words, or nothing."""
