@@ -236,10 +236,10 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def output(argv: Sequence[str], *, limit: float) -> str:
+def output(argv: Sequence[str], *, limit: float, environment: Mapping[str, str] | None = None) -> str:
     """What a short program writes to its standard output. Raises OSError if it fails or takes over `limit` seconds."""
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, check=False, env=environment)
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"{argv[0]} gave no answer in {limit:g} seconds") from error
     if done.returncode:

@@ -1,0 +1,1 @@
+"""What runs with the Python of the user's image or environment: standard library only, Python 3.8 or newer."""
