@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from gpu_doc.outside.containers.glance import Glance
+
+A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
+
+
+@dataclass
+class Engine:
+    """Answers GET /images/NAME/json on a socket, and remembers who asked."""
+
+    path: Path
+    images: dict[str, dict[str, object]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def serve(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                name = unquote(connection.recv(4096).split(b" ")[1].decode()).removeprefix("/images/")
+                name = name.removesuffix("/json")
+                self.asked.append(name)
+                found = self.images.get(name)
+                status = b"200 OK" if found else b"404 Not Found"
+                connection.sendall(b"HTTP/1.0 " + status + b"\r\n\r\n" + json.dumps(found).encode())
+
+    def look(self, reference: str, *, pull: str = "missing", known: str | None = None) -> str | None:
+        return Glance({}).digest(reference, docker_host=f"unix://{self.path}", pull=pull, known=known)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    here = Engine(tmp_path / "engine")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(here.path))
+        listener.listen()
+        thread = threading.Thread(target=here.serve, args=(listener,))
+        thread.start()
+        yield here
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_without_evidence_it_is_what_the_reference_means_here(engine: Engine) -> None:
+    engine.images["x:1"] = {"Id": A, "RepoDigests": [f"x@{B}"]}
+    assert engine.look("x:1") == f"x@{B}"
+    assert engine.look("y:1") is None
+
+
+@pytest.mark.parametrize("pull", ["missing", "never"])
+def test_a_run_stays_on_the_digest_in_evidence_while_it_is_here(engine: Engine, pull: str) -> None:
+    engine.images |= {"x:1": {"Id": A}, B: {"Id": B}}
+    assert engine.look("x:1", pull=pull, known=B) == B
+
+
+def test_a_digest_of_a_registry_can_be_pulled_unless_that_is_forbidden(engine: Engine) -> None:
+    engine.images["x:1"] = {"Id": A, "RepoDigests": [f"x@{B}"]}
+    assert engine.look("x:1", known=f"x@{C}") == f"x@{C}"
+    assert engine.look("x:1", known=f"x@{C}", pull="never") == f"x@{B}"
+    assert engine.look("x:1", known=f"other@{C}") == f"x@{B}"
+
+
+def test_an_image_id_that_is_gone_gives_way_to_what_the_reference_means_now(engine: Engine) -> None:
+    assert engine.look("x:1", known=B) is None
+    engine.images["x:1"] = {"Id": A}
+    assert engine.look("x:1", known=B) == A
+
+
+def test_pulling_always_looks_at_the_reference(engine: Engine) -> None:
+    engine.images |= {"x:1": {"Id": A}, B: {"Id": B}}
+    assert engine.look("x:1", pull="always", known=B) == A
+
+
+def test_a_tag_that_moved_is_seen_without_asking_again(engine: Engine) -> None:
+    engine.images |= {"x:1": {"Id": A}, B: {"Id": B}}
+    glance, host = Glance({"DOCKER_HOST": f"unix://{engine.path}"}), None
+    assert glance.digest("x:1", docker_host=host, pull="missing", known=B) == B
+    assert glance.moved("x:1", docker_host=host, known=B)
+    assert not glance.moved("x:1", docker_host=host, known=A)
+    assert not glance.moved("gone", docker_host=host, known=A)
+    assert engine.asked == [B, "x:1", "gone"]
+
+
+@pytest.mark.parametrize(
+    "host", ["tcp://127.0.0.1:1", "ssh://nowhere.invalid", "unix:///nowhere/engine.sock", "nonsense"]
+)
+def test_an_engine_that_is_not_on_this_machine_is_not_seen(host: str) -> None:
+    assert Glance({}).digest("x:1", docker_host=host, pull="missing", known=f"x@{A}") is None
+
+
+def test_something_else_on_the_socket_is_no_engine(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "engine"))
+        listener.listen()
+
+        def answer() -> None:
+            with listener.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert Glance({}).digest("x", docker_host=f"unix://{tmp_path}/engine", pull="missing", known=None) is None
+        thread.join()
