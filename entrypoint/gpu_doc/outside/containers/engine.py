@@ -7,8 +7,9 @@ one of our errors inside `sentences`.
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 LEAST_API = (1, 41)
 """Docker 20.10: the oldest that we test with. Podman 4 speaks it too."""
+_LEAST = ".".join(map(str, LEAST_API))
 
 _TO_CONNECT = 15
 _TO_ANSWER = 600
@@ -108,30 +110,35 @@ def connect(docker_host: str | None, environ: Mapping[str, str], runtime: Path) 
     Raises EngineError: there is none, we may not use it, or it is too old.
     """
     place = address.find(docker_host, environ)
-    if not place.host.startswith("ssh://"):
-        try:
-            client = _client(place.variables)
-        except (DockerException, ValueError, OSError) as error:
-            raise failures.unreachable(place.host, place.source, str(error)) from error
-        return Engine(client, place.variables, remote=place.socket is None)
+    if place.host.startswith("ssh://"):
+        return _through_ssh(place.host, runtime)
+    try:
+        client = _client(place.variables)
+    except _NOT_CONNECTED as error:
+        raise failures.unreachable(place.host, place.source, str(error)) from error
+    return Engine(client, place.variables, remote=place.socket is None)
+
+
+def _through_ssh(host: str, runtime: Path) -> Engine:
     from gpu_doc.outside.containers.tunnel import Tunnel
 
-    tunnel = Tunnel(place.host, runtime)
-    variables = {"DOCKER_HOST": f"unix://{tunnel.socket}"}
-    try:
-        return Engine(_client(variables), variables, remote=True, tunnel=tunnel)
-    except BaseException as error:
-        tunnel.close()
-        if isinstance(error, (DockerException, OSError)):
+    tunnel = Tunnel(host, runtime)
+    with ExitStack() as stack:
+        stack.callback(tunnel.close)
+        variables = {"DOCKER_HOST": f"unix://{tunnel.socket}"}
+        try:
+            client = _client(variables)
+        except _NOT_CONNECTED as error:
             raise tunnel.failure(str(error)) from error
-        raise
+        stack.pop_all()
+    return Engine(client, variables, remote=True, tunnel=tunnel)
 
 
 def reconnect(place: Mapping[str, str], *, remote: bool = False) -> Engine:
     """Connect to an engine by another's `address`, from a child process say. Raises EngineError."""
     try:
         return Engine(_client(place), place, remote=remote or not place["DOCKER_HOST"].startswith("unix://"))
-    except (DockerException, ValueError, OSError) as error:
+    except _NOT_CONNECTED as error:
         raise failures.unreachable(place["DOCKER_HOST"], "", str(error)) from error
 
 
@@ -148,23 +155,36 @@ def sentences(where: str = "") -> Iterator[None]:
         raise failures.gone(str(error), where=where) from error
 
 
+# An answer that is none of an engine's is a KeyError or ValueError; requests' errors are OSErrors.
+_NOT_CONNECTED = (DockerException, KeyError, ValueError, OSError)
+
 # What breaks while an answer is streamed comes from urllib3, or from the socket itself.
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
 
 
 def _client(variables: Mapping[str, str]) -> Any:
-    client = docker.from_env(environment=dict(variables), timeout=_TO_CONNECT, use_context=False)
-    client.api.timeout = _TO_ANSWER
-    spoken = client.api.api_version
+    spoken = _spoken_version(variables)
     if tuple(int(part) for part in spoken.split(".")) < LEAST_API:
-        client.close()
-        least = ".".join(map(str, LEAST_API))
         raise EngineError(
-            f"the container engine is too old: it speaks version {spoken} of the API, we need {least}",
+            f"the container engine is too old: it speaks version {spoken} of the API, we need {_LEAST}",
             cause="engine",
             remedy="Update Docker to 20.10 or newer (Podman: 4.0).",
         )
-    return client
+    return docker.from_env(environment=dict(variables), version=spoken, timeout=_TO_ANSWER, use_context=False)
+
+
+def _spoken_version(variables: Mapping[str, str]) -> str:
+    """Return the version of the API that the engine speaks. Raises what the SDK and sockets raise."""
+    socket_path = variables["DOCKER_HOST"].removeprefix("unix://")
+    if socket_path.startswith("/"):
+        # The SDK leaves a socket open that can't be connected.
+        with socket.socket(socket.AF_UNIX) as knock:
+            knock.connect(socket_path)
+    client = docker.from_env(environment=dict(variables), version=_LEAST, timeout=_TO_CONNECT, use_context=False)
+    try:
+        return str(client.version(api_version=False)["ApiVersion"])
+    finally:
+        client.close()
 
 
 def _nvidia_hook() -> bool:

@@ -145,7 +145,7 @@ def unreachable(host: str, source: str, words: str) -> EngineError:
     for pattern, what, remedy in _UNREACHABLE:
         if re.search(pattern, words):
             return EngineError(f"{what}: {host}{given}", cause="engine", remedy=remedy, details=words)
-    return EngineError(f"no container engine answers at {host}{given}", cause="engine", remedy=_START, details=words)
+    return EngineError(f"no container engine answers: {host}{given}", cause="engine", remedy=_START, details=words)
 
 
 _OTHER = "name another: docker-host in gpu-doc.yml, or DOCKER_HOST."

@@ -60,7 +60,7 @@ class Tunnel:
             time.sleep(0.02)
 
     def failure(self, words: str) -> EngineError:
-        """Return why no engine answers through it. `words` are the client's own."""
+        """Return why no engine answers through it, while it is open. `words` are the client's own."""
         said = self._ssh.words()
         if self._ssh.ended:
             return _failure(self.destination, said)
