@@ -1,35 +1,14 @@
-"""The door to what a machine has: GPUs, a Docker engine, fonts, git; asked through the programs that know."""
+"""The door to what a machine has: a Docker engine, fonts, git; asked through the programs that know."""
 
 from __future__ import annotations
 
 import json
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gpu_doc.errors import MachineError
 from gpu_doc.outside import process
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gpu:
-    """One GPU as its driver names it; memory in bytes."""
-
-    name: str
-    memory: int
-    driver: str
-
-
-def gpus() -> list[Gpu]:
-    """The NVIDIA GPUs of this machine; none where nvidia-smi is not there, or finds no driver."""
-    listing = said("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
-    rows = [[field.strip() for field in line.split(",")] for line in (listing or "").splitlines()]
-    return [  # nvidia-smi counts in MiB; some devices share the host's memory and give "[N/A]"
-        Gpu(name=row[0], memory=int(row[1]) << 20 if row[1].isdigit() else 0, driver=row[2])
-        for row in rows
-        if len(row) == 3
-    ]
 
 
 def engine_version(path: Path) -> str | None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Literal
 
 from gpu_doc.errors import MachineError
-from gpu_doc.model import Config, GpuRequirement, Run
+from gpu_doc.model import Config, Run
 from gpu_doc.outside import environment, machine
-from gpu_doc.outside.machine import Gpu
+from gpu_doc.outside.gpus.inventory import inventory
+from gpu_doc.stages.executing import devices
 from gpu_doc.stages.state import default_folder
 
 ROOMY = 2 << 30
@@ -47,7 +48,7 @@ def examine(config: Config | None, environ: Mapping[str, str], cwd: Path) -> lis
         *_kernels(runs, environ),
         _chromium(environ, needed=config is not None and _takes_pictures(config)),
         _fonts(),
-        _gpu([run.requires for run in runs if run.requires]),
+        _gpu(runs, environ),
         _docker(environ),
         *_images(runs),
         *_disk(default_folder(root, environ)),
@@ -179,31 +180,18 @@ def _fonts() -> Finding:
 # --- GPU and Docker --------------------------------------------------------------------------------------------------
 
 
-def _gpu(required: list[GpuRequirement]) -> Finding:
-    gpus = machine.gpus()
-    for requirement in required:
-        if len([gpu for gpu in gpus if _fits(gpu, requirement)]) < requirement.count:
-            return _missing(
-                "GPU",
-                f"a run requires {_described(requirement)}; here: {_named(gpus)}",
-                "Run on a machine that has it (`nvidia-smi` shows what the driver sees), or lower `requires`.",
-            )
-    if gpus:
-        return _ok("GPU", f"{_named(gpus)}, driver {gpus[0].driver}")
-    return _ok("GPU", "none that nvidia-smi sees; no run requires one")
-
-
-def _fits(gpu: Gpu, requirement: GpuRequirement) -> bool:
-    return (requirement.model or "").lower() in gpu.name.lower() and gpu.memory >= (requirement.memory or 0)
-
-
-def _described(requirement: GpuRequirement) -> str:
-    memory = f", each with {requirement.memory / (1 << 30):.3g} GiB" if requirement.memory else ""
-    return f"{requirement.count} GPU(s){memory}{f', {requirement.model}' if requirement.model else ''}"
-
-
-def _named(gpus: list[Gpu]) -> str:
-    return ", ".join(f"{gpu.name} ({gpu.memory / (1 << 30):.0f} GiB)" for gpu in gpus) or "none"
+def _gpu(runs: list[Run], environ: Mapping[str, str]) -> Finding:
+    found = inventory(environ)
+    for run in runs:
+        try:
+            devices.choose(run, found)
+        except MachineError as error:
+            return _missing("GPU", f"{run.report}: {run.address}: {error.what}", error.remedy)
+    if found.problem:
+        return _warning("GPU", found.problem, "`nvidia-smi` must show every GPU: install its driver, or load it.")
+    if found.gpus:
+        return _ok("GPU", f"{', '.join(map(str, found.gpus))}, driver {found.driver or 'unknown'}")
+    return _ok("GPU", "none; no run asks for one")
 
 
 def _docker(environ: Mapping[str, str]) -> Finding:
