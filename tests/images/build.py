@@ -111,7 +111,7 @@ def _build_on(client: docker.DockerClient, base: str, recipe: Path, context: Pat
     if (recipe / "requirements.txt").exists():
         _fetch_wheels(recipe / "requirements.txt", context / "wheels")
     try:
-        client.images.build(path=str(context), tag=tag, rm=True, forcerm=True)
+        client.images.build(path=str(context), tag=tag, network_mode="none", rm=True, forcerm=True)
     except BuildError as error:
         log = "".join(line.get("stream", "") for line in error.build_log)
         raise CannotBuildError(f"{recipe.name} cannot be built: {error}\n{log}") from error
