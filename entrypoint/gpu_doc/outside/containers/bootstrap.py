@@ -6,11 +6,14 @@ team's package index goes into a volume, which a commit leaves out: an index's a
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
 import re
 import shlex
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +26,7 @@ from gpu_doc.outside.containers import images
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.images import Image
+from gpu_doc.outside.temporary import PREFIX
 
 LINE = "RUN python3 -m pip install ipykernel"
 """What does the same in a Dockerfile."""
@@ -82,11 +86,33 @@ def bootstrapped(
     tag = f"gpu-doc/kernel:{sha256(f'{image.id}{_SCRIPT}'.encode()).hexdigest()[:16]}"
     built = images.find(engine, tag)
     if built is None:
-        progress(f"installing ipykernel into a copy of {image.reference}, once")
-        _build(engine, image, tag, environ, labels)
-        built = images.find(engine, tag)
-    assert built, f"{tag} was removed right after it was built"
+        with _alone(tag):
+            built = images.find(engine, tag) or _built(engine, image, tag, environ, labels, progress)
     return replace(image, id=built.id)
+
+
+@contextmanager
+def _alone(tag: str) -> Iterator[None]:
+    """Of this user's processes on this machine one builds, and the others wait for it."""
+    name = f"{PREFIX}{os.getuid()}-{tag.rpartition(':')[2]}.lock"
+    with (Path(tempfile.gettempdir()) / name).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _built(
+    engine: Engine,
+    image: Image,
+    tag: str,
+    environ: Mapping[str, str],
+    labels: Mapping[str, str],
+    progress: Callable[[str], None],
+) -> Image:
+    progress(f"installing ipykernel into a copy of {image.reference}, once")
+    _build(engine, image, tag, environ, labels)
+    built = images.find(engine, tag)
+    assert built, f"{tag} was removed right after it was built"
+    return built
 
 
 def _build(engine: Engine, image: Image, tag: str, environ: Mapping[str, str], labels: Mapping[str, str]) -> None:
@@ -99,11 +125,9 @@ def _build(engine: Engine, image: Image, tag: str, environ: Mapping[str, str], l
         status, words = _ended(engine, container, image)
         if status:
             raise _failure(image, status, words)
-        # Another process may have built it meanwhile; then ours would only take room.
-        if images.find(engine, tag) is None:
-            name, _, version = tag.partition(":")
-            with sentences(image.reference):
-                engine.client.api.commit(container, name, version, changes=list(_changes(base, labels)))
+        name, _, version = tag.partition(":")
+        with sentences(image.reference):
+            engine.client.api.commit(container, name, version, changes=list(_changes(base, labels)))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -124,7 +125,12 @@ def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> No
     begin = time.monotonic()
     due = begin + _FIRST
     with sentences(reference):
-        for event in engine.client.api.pull(reference, stream=True, decode=True):
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # of a credential helper that is not there; it is an error next
+            events = engine.client.api.pull(reference, stream=True, decode=True)
+        for event in events:
             if "error" in event:
                 raise refusal(str(event["error"]), where=reference)
             meter.take(event)
