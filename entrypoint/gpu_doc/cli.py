@@ -18,7 +18,7 @@ from gpu_doc import config, pipeline, summary
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
-from gpu_doc.model import Config
+from gpu_doc.model import Config, Run
 from gpu_doc.outside import git
 from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.pipeline import Doors
@@ -140,7 +140,8 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
 def _run(args: argparse.Namespace, console: Console) -> Exit:
     whole = _config(args)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
-    config.not_yet(chosen, args.executor, None if args.publish == "none" else args.publish)
+    config.not_yet(chosen, None if args.publish == "none" else args.publish)
+    chosen = pipeline.with_executor(chosen, args.executor, args.pull)
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
     doors = _doors(args, whole, console)
@@ -212,6 +213,7 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
         environment=active_environment(os.environ),
         gpu=has_gpu(),
         tracked=lambda path: git.tracked_files(whole.root, path),
+        image_digest=_image_digest,
     )
     return Doors(
         console=console,
@@ -221,4 +223,11 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
         chromium=chromium,
         # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
         commit=lambda: git.clean_commit(whole.root, own_files=pipeline.own_files(whole)),
+        work_tree=lambda: git.work_tree(whole.root),
     )
+
+
+def _image_digest(run: Run, known: str | None) -> str | None:
+    from gpu_doc.outside.containers.glance import Glance  # only runs in containers need it
+
+    return Glance(os.environ).digest(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)

@@ -111,6 +111,8 @@ class MachineError(GpuDocError):
 
     exit_code = Exit.MACHINE_LACKS
     topic = "what-the-machine-needs"
+    cause: str = ""
+    """Of an engine's failures, which kind it is (see outside/containers/failures.py)."""
 
 
 def worst(codes: list[Exit]) -> Exit:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from gpu_doc.console import Console
 from gpu_doc.errors import Exit, GpuDocError, UsageError, worst
-from gpu_doc.model import Call, Config, Report
+from gpu_doc.model import Call, Config, Report, Result, Run
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.planning.plan import Plan, Planner, ReportPlan
 from gpu_doc.stages.state import State
+
+if TYPE_CHECKING:
+    from gpu_doc.stages.executing.docker import Docker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +31,8 @@ class Doors:
     chromium: Callable[[], Path]
     commit: Callable[[], str | None]
     """The commit that the checkout is, but for what we write there ourselves; None where there is no such."""
+    work_tree: Callable[[], Path | None]
+    """The repository that the configuration lies in, if it lies in one."""
 
 
 @dataclass(kw_only=True)
@@ -34,6 +41,8 @@ class Outcome:
 
     written: dict[str, tuple[str, ...]] = field(default_factory=dict)
     executed: int = 0
+    results: list[Result] = field(default_factory=list)
+    """Of the runs that ended well."""
     errors: list[GpuDocError] = field(default_factory=list)
 
     @property
@@ -61,19 +70,75 @@ def foreseen(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]
 
 def refresh(config: Config, doors: Doors, *, force: bool, jobs: int) -> Outcome:
     """Bring the reports of a configuration up to date; what fails leaves its own reports as they were."""
-    todo = plan(config, doors, force=force)
-    if todo.fresh:
+    # A tag that moved is only seen by pulling it.
+    pulls = any(run.image and run.pull == "always" for report in config.reports for run in report.runs)
+    if not pulls and plan(config, doors, force=force).fresh:
         return Outcome()
     from gpu_doc.stages.refresh import Refresh
 
-    with doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")):
-        todo = plan(config, doors, force=force)
-        with Refresh(config, doors.state, doors.surroundings, doors.console, doors.commit()) as work:
-            work.open_doors(doors.environ, doors.chromium)
-            work.run([report for report in todo.reports if not report.fresh], jobs=jobs)
-            outcome = Outcome(written=work.written, executed=work.executed, errors=work.errors)
+    with (
+        doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")),
+        ExitStack() as stack,
+    ):
+        docker = _containers(config, doors, stack)
+        if docker:
+            doors = _with_images(config, doors, docker, force=force)
+        todo = [report for report in plan(config, doors, force=force).reports if not report.fresh]
+        if not todo:
+            return Outcome()
+        work = stack.enter_context(
+            Refresh(config, doors.state, doors.surroundings, doors.console, doors.commit(), docker)
+        )
+        work.open_doors(doors.environ, doors.chromium)
+        work.run(todo, jobs=jobs)
         doors.state.prune()
-    return outcome
+    return Outcome(written=work.written, executed=work.executed, results=work.results, errors=work.errors)
+
+
+def _containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None:
+    """What runs in containers share; None where no run has an image."""
+    if not any(run.image for report in config.reports for run in report.runs):
+        return None
+    from gpu_doc.outside.temporary import private_folder
+    from gpu_doc.stages.executing.docker import Docker
+
+    checkout = doors.work_tree() or config.root
+    runtime = stack.enter_context(private_folder(room=len("/e0/engine.sock")))
+    docker = Docker(environ=doors.environ, root=config.root, checkout=checkout, config=config.path, runtime=runtime)
+    return stack.enter_context(docker)
+
+
+def _with_images(config: Config, doors: Doors, docker: Docker, *, force: bool) -> Doors:
+    """Have the images of all that may be executed, and take their digests for what is planned from here on."""
+    runs = [(run, report.evidence) for report in plan(config, doors, force=force).reports for run in report.runs]
+    wanted = [
+        (each.run, known.runs[each.run.address].image_digest(each.run.image))
+        if known and each.run.address in known.runs
+        else (each.run, None)
+        for each, known in runs
+        if each.run.image and (not each.fresh or each.run.pull == "always")
+    ]
+    docker.prepare(wanted, doors.console.note)
+    before = doors.surroundings.image_digest
+    surroundings = replace(doors.surroundings, image_digest=lambda run, known: docker.digest(run) or before(run, known))
+    return replace(doors, surroundings=surroundings)
+
+
+def with_executor(config: Config, executor: Literal["auto", "local", "docker"], pull: str | None) -> Config:
+    """The configuration with what the command line says about where runs happen, and when images are pulled.
+
+    Raises UsageError: a run has no image and shall be in a container.
+    """
+
+    def changed(run: Run) -> Run:
+        if executor == "docker" and not run.image:
+            remedy = f"Give it an `image`, or leave it to `--executor auto`: line {run.line} of {config.path.name}."
+            raise UsageError(f"the run {run.address} has no image to run in", where=run.report, remedy=remedy)
+        run = replace(run, image=None) if executor == "local" else run
+        return replace(run, pull=pull) if pull else run  # type: ignore[arg-type]  # one of the parser's choices
+
+    reports = (replace(report, runs=tuple(map(changed, report.runs))) for report in config.reports)
+    return replace(config, reports=tuple(reports))
 
 
 def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:

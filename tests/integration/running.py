@@ -7,13 +7,15 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gpu_doc.model import Run
+from gpu_doc.outside.temporary import private_folder
+from gpu_doc.stages.executing.docker import Docker, Place
 from gpu_doc.stages.executing.execute import Finished, Job, execute, kernel_environment
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -45,6 +47,9 @@ class Runner:
     """A root with the fixtures it was asked for, and what became of each."""
 
     folder: Path
+    docker: Docker | None = None
+    """Runs happen in containers of `image`."""
+    image: str | None = None
     heard: Heard = field(default_factory=Heard)
     environment: Mapping[str, str] = field(
         default_factory=lambda: {**kernel_environment(os.environ, []), "TEST_RUN": secrets.token_hex(8)}
@@ -53,6 +58,15 @@ class Runner:
     @property
     def root(self) -> Path:
         return self.folder / "root"
+
+    @property
+    def python(self) -> str:
+        """A Python that commands may name."""
+        return "python3" if self.docker else sys.executable
+
+    def inside(self, path: Path) -> str:
+        """Where a path of the root stands for the run."""
+        return str(Path("/workspace") / path.relative_to(self.root)) if self.docker else str(path)
 
     def job(self, name: str, *, address: str = "", python: str = sys.executable, **keys: Any) -> Job:
         """A job for `run-NAME`, with further keys of its Run; or for a command, where keys have one."""
@@ -66,14 +80,24 @@ class Runner:
         self.root.mkdir(parents=True, exist_ok=True)
         folder = self.folder / "jobs" / address
         folder.mkdir(parents=True)
+        keys = {"image": self.image, **keys}
+        run = Run(report="docs/report.md", name=address, address=address, line=1, **keys)
         return Job(
-            run=Run(report="docs/report.md", name=address, address=address, line=1, **keys),
+            run=run,
             fingerprint="the same for all",
             folder=folder,
             root=self.root,
             python=Path(python),
             environment=self.environment,
+            place=self._place(run) if self.docker else None,
         )
+
+    def _place(self, run: Run) -> Place:
+        assert self.docker
+        self.docker.prepare([(run, None)], self.heard.message)
+        if problem := self.docker.problem(run):
+            raise problem
+        return self.docker.place(run, f"the same for all {run.address}", self.heard.message)
 
     def run(self, jobs: Sequence[Job], parallel: int = 2) -> dict[str, Finished]:
         return {f.job.run.address: f for f in execute(jobs, parallel=parallel, progress=self.heard)}
@@ -91,6 +115,20 @@ class Runner:
 
     def one(self, name: str, **keys: Any) -> Finished:
         return self.run([self.job(name, **keys)])[keys.get("address", name)]
+
+
+@contextmanager
+def in_containers(folder: Path, image: str) -> Iterator[Runner]:
+    """A runner whose runs happen in containers."""
+    root = folder / "root"
+    root.mkdir(exist_ok=True)
+    mark = root / "gpu-doc.yml"
+    mark.write_text(f"# {secrets.token_hex(8)}\n")
+    with (
+        private_folder(room=20) as runtime,
+        Docker(environ=os.environ, root=root, checkout=root, config=mark, runtime=runtime) as docker,
+    ):
+        yield Runner(folder, docker=docker, image=image)
 
 
 def executed(finished: Finished) -> Any:

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from tests.integration.running import Runner
@@ -15,11 +14,6 @@ from gpu_doc.errors import RunError
 from gpu_doc.model import Limits
 from gpu_doc.stages.answering.terminal import plain_text, read_screen
 from gpu_doc.stages.executing.execute import Finished
-
-
-@pytest.fixture
-def runner(tmp_path: Path) -> Runner:
-    return Runner(tmp_path)
 
 
 def screen(finished: Finished) -> list[str]:
@@ -32,15 +26,15 @@ import json, os, sys
 print(json.dumps([os.get_terminal_size().columns, sys.stdout.isatty(), sys.stderr.isatty(), os.getcwd(),
                   os.environ["TERM"], os.environ["COLUMNS"], open("/dev/tty").isatty(), sys.stdin.read()]), end="")
 """
-    finished = runner.one("size", command=(sys.executable, "-c", script))
+    finished = runner.one("size", command=(runner.python, "-c", script))
     assert finished.error is None
     shown = json.loads("".join(screen(finished)))
-    assert shown == [100, True, True, str(runner.root), "xterm-256color", "100", True, ""]
+    assert shown == [100, True, True, runner.inside(runner.root), "xterm-256color", "100", True, ""]
 
 
-def test_a_progress_bar_is_one_line(runner: Runner) -> None:
+def test_a_progress_bar_is_one_line(local: Runner) -> None:
     script = "from tqdm import tqdm\nfor _ in tqdm(range(50), desc='training', mininterval=0): pass"
-    finished = runner.one("bar", command=(sys.executable, "-c", script))
+    finished = local.one("bar", command=(sys.executable, "-c", script))
     (line,) = screen(finished)
     assert line.startswith("training: 100%|██████████")
     assert len(line) <= 100

@@ -10,6 +10,7 @@ import pytest
 from gpu_doc.config import above, find, load, not_yet, unbound_limits
 from gpu_doc.errors import ConfigError, GpuDocError, UsageError
 from gpu_doc.model import Capture, Config, DataSource, GpuRequirement, Limits, Publish, Retries, Run
+from gpu_doc.pipeline import with_executor
 
 CONTRACT = Path(__file__).parent / "contract.gpu-doc.yml"
 
@@ -356,9 +357,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 # --- what comes later ------------------------------------------------------------------------------------------------
 
 
-def later(config: Config, executor: Any = "auto", publish: str | None = None) -> list[str]:
+def later(config: Config, publish: str | None = None) -> list[str]:
     with pytest.raises(GpuDocError) as caught:
-        not_yet(config, executor, publish)
+        not_yet(config, publish)
     assert caught.value.exit_code == 2
     return caught.value.details.splitlines()
 
@@ -380,23 +381,20 @@ publish: {mode: commit}
 """
     config = read(root, text)
     assert [line.partition(": ")[0] for line in later(config)] == [
-        *("gpu-doc.yml:3", "gpu-doc.yml:7", "gpu-doc.yml:8", "gpu-doc.yml:10", "gpu-doc.yml:11", "gpu-doc.yml:12"),
+        *("gpu-doc.yml:3", "gpu-doc.yml:8", "gpu-doc.yml:12"),
     ]
-    assert "gpu-doc.yml:11" not in "".join(later(config, "local"))
     assert later(config, publish="config")[-1].startswith("--publish commit: ")
 
 
 def test_what_is_written_without_effect_is_no_use(root: Path) -> None:
     text = one_report("a: {command: [x]}", "defaults: {secrets: [], detach: false, retries: {times: 1, on: [network]}}")
-    not_yet(read(root, text + "publish: {mode: auto}"), "auto", None)
-    not_yet(read(root, text + "publish: {mode: none}"), "local", "config")
+    not_yet(read(root, text + "publish: {mode: auto}"), None)
+    not_yet(read(root, text + "publish: {mode: none}"), "config")
 
 
 def test_options_that_are_not_there_yet(root: Path) -> None:
     config = read(root, one_report("a: {command: [x]}"))
-    with pytest.raises(UsageError):
-        not_yet(config, "docker", "none")
-    assert later(config, "docker")[0].startswith("--executor docker: Docker runs come in a later version")
+    not_yet(config, "none")
     assert later(config, publish="config")[0].startswith("--publish pull-request: ")
 
 
@@ -416,20 +414,17 @@ def test_problems_stand_above_what_to_do_and_none_of_several_is_singled_out(root
     assert two.value.remedy.startswith("Correct what is listed above")
 
 
-@pytest.mark.parametrize(
-    ("runs", "where", "remedy"),
-    [
-        ("a: {command: [x], image: i}", "gpu-doc.yml:5", "Add `--executor local` for now, or take these lines out."),
-        ("a: {command: [x], detach: true}", "gpu-doc.yml:5", "Take these lines out for now."),
-        (
-            "a: {command: [x], detach: true, image: i}",
-            "gpu-doc.yml",
-            "Take these lines out for now; `image` may stay with `--executor local`.",
-        ),
-    ],
-)
-def test_what_to_do_about_what_comes_later_fits_it(root: Path, runs: str, where: str, remedy: str) -> None:
+def test_what_to_do_about_what_comes_later_fits_it(root: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        not_yet(read(root, one_report(runs)), "auto", None)
-    assert caught.value.where == where
-    assert caught.value.remedy == remedy
+        not_yet(read(root, one_report("a: {command: [x], secrets: [TOKEN]}")), "commit")
+    assert caught.value.where == "gpu-doc.yml:5"
+    assert caught.value.remedy == "Take these lines out for now, and leave the options out."
+
+
+def test_the_command_line_decides_where_runs_happen(root: Path) -> None:
+    config = read(root, one_report("a: {command: [x], image: i}\n      b: {command: [x]}"))
+    local = with_executor(config, "local", "always")
+    assert [(run.image, run.pull) for run in local.reports[0].runs] == [(None, "always")] * 2
+    assert with_executor(config, "auto", None) == config
+    with pytest.raises(UsageError, match="the run b has no image to run in"):
+        with_executor(config, "docker", None)

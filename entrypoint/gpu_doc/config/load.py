@@ -77,5 +77,10 @@ def _refusal(name: str, problems: Problems) -> ConfigError:
         f"{count} in {name}",
         where=f"{name}:{ordered[0].line}" if len(ordered) == 1 else name,
         remedy="Correct what is listed above; docs/reference.md lists every key.",
-        details="\n".join(f"{name}:{line}:{column}: {text}" for line, column, text in ordered),
+        details="\n".join(f"{name}:{line}:{column}: {_printable(text)}" for line, column, text in ordered),
     )
+
+
+def _printable(text: str) -> str:
+    """A problem on one line, whatever the names in it are made of."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

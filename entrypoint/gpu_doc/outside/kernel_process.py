@@ -1,4 +1,4 @@
-"""One kernel process: which program it is, its start in a private folder, its end with all that it started."""
+"""One kernel: what all have in common, and the local process, from its start in a private folder to its end."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ class FailureError(Exception):
         self.facts = {"outcome": outcome, **facts}
 
 
+def kernel_name(job: Mapping[str, Any], source: Any) -> str:
+    """Return the name of the kernel that a run asks for: its own, else the notebook's; empty is any Python."""
+    name: str = job["kernel"] or source.get("metadata", {}).get("kernelspec", {}).get("name") or ""
+    return name
+
+
 def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
     """Return the kernel that a run asks for: its own name, else the notebook's, else Python.
 
@@ -47,7 +53,7 @@ def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
     """
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 
-    name = job["kernel"] or source.get("metadata", {}).get("kernelspec", {}).get("name") or ""
+    name = kernel_name(job, source)
     if name in PYTHON_KERNELS:
         argv = [job["python"], "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, name="python3", display_name="Python 3", language="python")
@@ -67,68 +73,79 @@ def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
 
 
 class Kernel:
-    """One kernel process, with a private folder for its sockets and its connection file."""
+    """A kernel, and our client of it, with a private folder for its sockets and its connection file."""
 
-    def __init__(self, job: dict[str, Any], spec: KernelSpec, folder: Path) -> None:
-        self._job = job
-        self._spec = spec
-        self._folder = folder
-        self._log = Path(job["folder"]) / "kernel.log"
-        self._drain: threading.Thread | None = None
+    spec: KernelSpec
+    """What it is; known once it has been started."""
+
+    def __init__(self, job: dict[str, Any], folder: Path) -> None:
+        self.job = job
+        self.folder = folder
+        self.log_path = Path(job["folder"]) / "kernel.log"
         self.pid = 0
+        """Of a local process; 0 in a container."""
         self.manager: Any = None
         self.client: Any = None
         self.language_info: dict[str, Any] = {}
 
     async def start(self) -> None:
-        """Start the process; `ready` waits until it answers.
+        """Start it; `ready` waits until it answers.
 
-        Raises FailureError: its program can't be started.
+        Raises FailureError: it can't be started.
         """
-        from jupyter_client import AsyncKernelManager  # type: ignore[attr-defined]  # exported without saying so
+        raise NotImplementedError
 
-        self._folder.mkdir(mode=0o700)
-        manager = AsyncKernelManager(
-            kernel_name=self._spec.name,
-            transport="ipc",
-            connection_file=str(self._folder / "k.json"),
-            ip=str(self._folder / "k"),
-            context=_sockets(),
-        )
-        manager._kernel_spec = self._spec  # noqa: SLF001 - there is no public way to hand in a specification
-        self.manager = manager
-        reader, writer = os.pipe()
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        self._drain = threading.Thread(target=_keep_log, args=(reader, self._log), daemon=True)
-        self._drain.start()
-        try:
-            await manager.start_kernel(
-                env=self._environment(),
-                cwd=self._job["cwd"],
-                stdin=nothing,
-                stdout=writer,
-                stderr=writer,
-                extra_arguments=["--HistoryManager.hist_file=:memory:"] * (self._spec.language == "python"),
-                preexec_fn=die_with_parent,
-            )
-        except OSError as error:
-            raise FailureError("no start", argv=self._spec.argv, status=None, log=str(error)) from error
-        finally:
-            os.close(writer)
-            os.close(nothing)
-        self.pid = self.manager.provisioner.process.pid
+    @property
+    def status(self) -> int | None:
+        """The exit status, negative for a signal; None while it runs."""
+        raise NotImplementedError
 
-    def _environment(self) -> dict[str, str]:
-        """Return the run's environment, and what keeps Jupyter's own files out of the person's folders."""
-        environment = {
-            **self._job["environment"],
-            MARKER: self._job["marker"],
-            "JUPYTER_RUNTIME_DIR": str(self._folder),
-        }
-        own = environment.get("IPYTHONDIR") or str(Path(environment.get("HOME", "/nowhere")) / ".ipython")
-        if not Path(own).is_dir():
-            environment["IPYTHONDIR"] = str(self._folder / "ipython")
-        return environment
+    def death(self) -> dict[str, Any]:
+        """Say how it died: `status`, the end of its `log`, and whether it had run `out_of_memory`, if that is known."""
+        return {"status": self.status, "log": self.log(), "out_of_memory": False}
+
+    def log(self) -> str:
+        """Give the end of what the process wrote to its own standard output and error."""
+        with suppress(OSError):
+            return self.log_path.read_bytes()[-4000:].decode("utf-8", "replace")
+        return ""
+
+    async def kill(self) -> None:
+        """Kill it at once, with all that it started."""
+        raise NotImplementedError
+
+    async def settle(self) -> None:
+        """Take over what the run left, before its end is told.
+
+        Raises FailureError: something that it should have left is missing.
+        """
+        if self.job["produces"]:
+            # A file may be complete only when the kernel has ended: buffers are flushed then.
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End it and all that it started; politely first, so that its exit handlers run. Once is enough."""
+        await self.end_politely()
+        await self.kill()
+        with suppress(Exception):
+            await self.manager.cleanup_resources()
+        if self.client:
+            self.client.stop_channels()
+            self.client = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def end_politely(self) -> None:
+        """Ask it to end, and wait a while until it has."""
+        if not self.client or self.has_ended():
+            return
+        await self._ask_to_end()
+        end = time.monotonic() + SHUTDOWN_LIMIT
+        while not self.has_ended() and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+
+    def has_ended(self) -> bool:
+        """Say whether it runs no more."""
+        return self.status is not None
 
     async def ready(self) -> None:
         """Wait until the kernel answers on both channels.
@@ -155,21 +172,7 @@ class Kernel:
         raise self._no_start()
 
     def _no_start(self) -> FailureError:
-        return FailureError("no start", argv=self._spec.argv, status=self.status, log=self.log())
-
-    @property
-    def status(self) -> int | None:
-        """The exit status, negative for a signal; None while it runs."""
-        process = self.manager.provisioner.process
-        return None if process is None else process.poll()
-
-    def log(self) -> str:
-        """The end of what the process wrote to its own standard output and error."""
-        if self._drain:
-            self._drain.join(0.3)
-        with suppress(OSError):
-            return self._log.read_bytes()[-4000:].decode("utf-8", "replace")
-        return ""
+        return FailureError("no start", argv=self.spec.argv, status=self.status, log=self.log())
 
     async def interrupt(self) -> None:
         """Interrupt the running cell, by signal or message as the kernel wants it."""
@@ -183,30 +186,97 @@ class Kernel:
         through a thread that has ended (iostream.py, `flush_timeout`). IPython's `exit` takes the same way without it.
         """
         with suppress(Exception):
-            if "ipykernel_launcher" in self._spec.argv:
+            if "ipykernel_launcher" in self.spec.argv:
                 self.client.execute("get_ipython().ask_exit()", silent=True, store_history=False)
             else:
                 await self.manager.request_shutdown()
 
-    async def stop(self) -> None:
-        """End the kernel and all that it started; politely first, so that its exit handlers run."""
-        process = self.manager.provisioner.process if self.manager and self.manager.provisioner else None
-        if process and process.poll() is None and self.client:
-            await self._ask_to_end()
-            end = time.monotonic() + SHUTDOWN_LIMIT
-            while process.poll() is None and time.monotonic() < end:
-                await asyncio.sleep(0.02)
-        await asyncio.to_thread(sweep, self._job["marker"])
-        with suppress(Exception):
-            await self.manager.cleanup_resources()
-            if process:
+
+class LocalKernel(Kernel):
+    """A kernel process on this machine."""
+
+    def __init__(self, job: dict[str, Any], spec: KernelSpec, folder: Path) -> None:
+        super().__init__(job, folder)
+        self.spec = spec
+        self._drain: threading.Thread | None = None
+
+    async def start(self) -> None:
+        """Start the process; `ready` waits until it answers.
+
+        Raises FailureError: its program can't be started.
+        """
+        from jupyter_client import AsyncKernelManager  # type: ignore[attr-defined]  # exported without saying so
+
+        self.folder.mkdir(mode=0o700)
+        manager = AsyncKernelManager(
+            kernel_name=self.spec.name,
+            transport="ipc",
+            connection_file=str(self.folder / "k.json"),
+            ip=str(self.folder / "k"),
+            context=sockets(),
+        )
+        manager._kernel_spec = self.spec  # noqa: SLF001 - there is no public way to hand in a specification
+        self.manager = manager
+        reader, writer = os.pipe()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        self._drain = threading.Thread(target=_keep_log, args=(reader, self.log_path), daemon=True)
+        self._drain.start()
+        try:
+            await manager.start_kernel(
+                env=self._environment(),
+                cwd=self.job["cwd"],
+                stdin=nothing,
+                stdout=writer,
+                stderr=writer,
+                extra_arguments=["--HistoryManager.hist_file=:memory:"] * (self.spec.language == "python"),
+                preexec_fn=die_with_parent,
+            )
+        except OSError as error:
+            raise FailureError("no start", argv=self.spec.argv, status=None, log=str(error)) from error
+        finally:
+            os.close(writer)
+            os.close(nothing)
+        self.pid = self.manager.provisioner.process.pid
+
+    def _environment(self) -> dict[str, str]:
+        """Return the run's environment, and what keeps Jupyter's own files out of the person's folders."""
+        environment = {
+            **self.job["environment"],
+            MARKER: self.job["marker"],
+            "JUPYTER_RUNTIME_DIR": str(self.folder),
+        }
+        own = environment.get("IPYTHONDIR") or str(Path(environment.get("HOME", "/nowhere")) / ".ipython")
+        if not Path(own).is_dir():
+            environment["IPYTHONDIR"] = str(self.folder / "ipython")
+        return environment
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, negative for a signal; None while it runs."""
+        process = self._process
+        return None if process is None else process.poll()
+
+    @property
+    def _process(self) -> Any:
+        provisioner = self.manager and self.manager.provisioner
+        return provisioner.process if provisioner else None
+
+    def log(self) -> str:
+        """Give the end of what the process wrote to its own standard output and error."""
+        if self._drain:
+            self._drain.join(0.3)  # what came last is on its way
+        return super().log()
+
+    async def kill(self) -> None:
+        """Kill it at once, with all that it started."""
+        process = self._process
+        await asyncio.to_thread(sweep, self.job["marker"])
+        if process:
+            with suppress(Exception):
                 process.wait(1)
-            if self.client:
-                self.client.stop_channels()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _sockets() -> Any:
+def sockets() -> Any:
     """Return this process's ZeroMQ context, made for kernels that are about to start and may talk a lot."""
     import zmq
     import zmq.asyncio

@@ -2,7 +2,8 @@
 
 A process of its own (see process.py), so that papermill is imported once for many notebooks, its memory goes back
 when the worker ends, and a limit can be enforced from outside whatever a kernel does. Messages in: `run`, `interrupt`,
-`end`. Events out: `kernel` (pid), `cells` (count), `cell` (number, name), `message` (text), `done` (outcome and facts).
+`kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name), `message` (text),
+`done` (outcome and facts).
 """
 
 from __future__ import annotations
@@ -19,15 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.outside.kernel_output import Outputs, size_of
-from gpu_doc.outside.kernel_process import FailureError, Kernel, choose_kernel
+from gpu_doc.outside.kernel_process import FailureError, Kernel, LocalKernel, choose_kernel, kernel_name
 from gpu_doc.outside.link import Link
 from gpu_doc.outside.notebook_source import INJECTED, cell_name, cell_numbers, read_source, write_atomically
 from gpu_doc.outside.process import remove_folder, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from jupyter_client.kernelspec import KernelSpec
+    from collections.abc import Callable, Coroutine
 
 
 def main() -> None:
@@ -68,12 +67,10 @@ class Worker:
         os._exit(0)
 
     def _take(self, message: dict[str, Any]) -> None:
-        if message["do"] != "interrupt":
+        if message["do"] in ("run", "end"):
             self._jobs.put_nowait(message)
         elif self._kernel:
-            task = asyncio.ensure_future(self._kernel.interrupt())
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._later(self._kernel.interrupt() if message["do"] == "interrupt" else self._kernel.kill())
 
     async def _outcome(self, job: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -97,29 +94,37 @@ class Worker:
         os.environ.clear()
         os.environ.update(job["environment"])
         source = read_source(Path(job["notebook"]), job["name"])
-        spec = choose_kernel(job, source)
         self._count += 1
-        kernel = self._kernel = Kernel(job, spec, Path(job["runtime"]) / f"k{os.getpid()}-{self._count}")
+        kernel = self._kernel = self._make(job, source, Path(job["runtime"]) / f"k{os.getpid()}-{self._count}")
         try:
             await kernel.start()
             self._link.send("kernel", pid=kernel.pid)
             # papermill is imported (0.4 s, once) while the kernel starts.
-            await Execution(job, source, spec, kernel, self._link).run()
+            await Execution(job, source, kernel, self._link).run()
+            await kernel.settle()
         finally:
             self._kernel = None
-            task = asyncio.ensure_future(kernel.stop())
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
-            if job["wait"]:
-                await asyncio.wait([task])
+            self._later(kernel.stop())
+
+    def _make(self, job: dict[str, Any], source: Any, folder: Path) -> Kernel:
+        if not job["container"]:
+            return LocalKernel(job, choose_kernel(job, source), folder)
+        from gpu_doc.outside.containers.kernel import ContainerKernel  # its SDK takes 0.15 s to import
+
+        return ContainerKernel(job, kernel_name(job, source), folder, self._link)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
 
 class Execution:
     """One notebook, parameterised and executed as papermill's `execute_notebook` does it, step by step."""
 
-    def __init__(self, job: dict[str, Any], source: Any, spec: KernelSpec, kernel: Kernel, link: Link) -> None:
+    def __init__(self, job: dict[str, Any], source: Any, kernel: Kernel, link: Link) -> None:
         self._job = job
-        self._spec = spec
+        self._spec = kernel.spec
         self._kernel = kernel
         self._link = link
         self._path = Path(job["folder"]) / "executed.ipynb"
@@ -145,7 +150,7 @@ class Execution:
             await client.run_cells()
             self._notebook.metadata["language_info"] = self._kernel.language_info
         except DeadKernelError:
-            raise FailureError("died", status=self._status(), log=self._kernel.log(), **self._place()) from None
+            raise FailureError("died", **self._kernel.death(), **self._place()) from None
         except CellTimeoutError as error:
             raise FailureError("refused", what=str(error), **self._place()) from error
         finally:
@@ -227,9 +232,6 @@ class Execution:
     def _entered(self, index: int) -> None:
         self._current = index
         self._link.send("cell", **self._place())
-
-    def _status(self) -> int | None:
-        return self._kernel.status
 
     def _say(self, text: str) -> None:
         self._link.send("message", text=text)

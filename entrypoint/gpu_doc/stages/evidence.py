@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from gpu_doc.model import Call, Capture, Json, Report, Run
-from gpu_doc.stages.planning.fingerprint import Fingerprint, lfs_oid
+from gpu_doc.stages.planning.fingerprint import Fingerprint, lfs_oid, short_hash
 
 FORMAT = 1
 NAME = "evidence.json"
@@ -34,6 +34,11 @@ class RunEvidence:
     def fingerprint(self) -> Fingerprint:
         """The fingerprint as it was then."""
         return Fingerprint(self.source, self.machine)
+
+    def image_digest(self, reference: str | None) -> str | None:
+        """The digest that an image had then; None where it was another image, or none."""
+        digest = self.machine.get("image-digest") if self.source.get("image") == reference else None
+        return digest if isinstance(digest, str) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,17 +196,32 @@ def path_of(report: Report, root: Path) -> Path:
     return root / report.assets / NAME
 
 
-def settings_of(report: Report, capture: Capture) -> dict[str, Json]:
-    """What of the configuration shows in a rendered report without being part of a run."""
-    return {
+def settings_of(report: Report, capture: Capture, answers: Mapping[str, KeptAnswer]) -> dict[str, Json]:
+    """What of the configuration shows in a rendered report, with these answers, without being part of a run."""
+    settings: dict[str, Json] = {
         "capture": {"width": capture.width, "scale": capture.scale, "theme": capture.theme},
         "runs": {run.address: shown for run in report.runs if (shown := _shown(run))},
     }
+    calls = {key: json.loads(key)[0] for key in answers}
+    launched = {address for key, kept in answers.items() if calls[key] == "launch_command" for address in kept.runs}
+    launches = {run.address: _launched(run) for run in report.runs if run.address in launched}
+    return settings | ({"launches": launches} if launches else {})
 
 
 def _shown(run: Run) -> dict[str, Json]:
     shown = {"image": run.image, "setup": run.setup, "data": [source.path for source in run.data]}
     return {key: value for key, value in shown.items() if value}
+
+
+def _launched(run: Run) -> str:
+    """A short hash of the settings that launch_command() shows, beside those that a fingerprint holds."""
+    limits = run.limits
+    return short_hash(
+        [
+            [limits.memory, limits.cpus, limits.shm, limits.processes, run.network, run.user, run.bootstrap],
+            [run.gpus, run.gpu_driver, run.env, run.secrets, dict(run.caches)],
+        ]
+    )
 
 
 def calls_of(evidence: Evidence) -> list[Call]:

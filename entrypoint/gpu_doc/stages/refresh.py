@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from gpu_doc import __version__
 from gpu_doc.console import Console
@@ -26,6 +27,9 @@ from gpu_doc.stages.reporting.compose import Composer, NeedsRuns, Workshop
 from gpu_doc.stages.reporting.foresight import foresee
 from gpu_doc.stages.reporting.report import render
 from gpu_doc.stages.state import State
+
+if TYPE_CHECKING:
+    from gpu_doc.stages.executing.docker import Docker
 
 _TRIES = 3
 """How often a report is rendered that a person saves at the same time."""
@@ -53,16 +57,24 @@ class Refresh:
     """Executes the stale runs of reports, and composes and writes each report when its last run has ended."""
 
     def __init__(
-        self, config: Config, state: State, surroundings: Surroundings, console: Console, commit: str | None
+        self,
+        config: Config,
+        state: State,
+        surroundings: Surroundings,
+        console: Console,
+        commit: str | None,
+        docker: Docker | None,
     ) -> None:
         self._config = config
         self._state = state
         self._surroundings = surroundings
         self._console = console
         self._commit = commit
+        self._docker = docker
         self._stack = ExitStack()
         self.written: dict[str, tuple[str, ...]] = {}
         self.executed = 0
+        self.results: list[Result] = []
         self.errors: list[GpuDocError] = []
 
     def __enter__(self) -> Refresh:
@@ -94,8 +106,16 @@ class Refresh:
         work.composer = self._composer(work)
         foreseen = foresee(work.plan, self._config.root, self._templates)
         work.calls = foreseen.calls
-        if foreseen.problems:
-            self._fail(work, *foreseen.problems)
+        problems = [*foreseen.problems, *self._without_image(work)]
+        if problems:
+            self._fail(work, *problems)
+
+    def _without_image(self, work: _Work) -> list[GpuDocError]:
+        """Why runs that wait can't have their images."""
+        if not self._docker:
+            return []
+        runs = [plan.run for plan in work.plan.runs if plan.run.address in work.waiting and plan.run.image]
+        return [problem for run in runs if (problem := self._docker.problem(run))]
 
     def _composer(self, work: _Work) -> Composer:
         shop = Workshop(
@@ -116,7 +136,7 @@ class Refresh:
         if not runs:
             return
         jobs = [self._job(plan) for plan in runs.values()]
-        if any(call.function in ("shot", "terminal") for work in works for call in work.calls):
+        if any(call.function in ("resources", "shot", "terminal") for work in works for call in work.calls):
             self._darkroom.warm_up(self._config.capture.scale)
         with self._console.progress() as progress:
             for finished in execute.execute(jobs, parallel=min(parallel, len(jobs)), progress=progress):
@@ -134,8 +154,12 @@ class Refresh:
     def _job(self, plan: RunPlan) -> execute.Job:
         run = plan.run
         assert plan.fingerprint is not None
+        place = None
+        if run.image and self._docker:
+            place = self._docker.place(run, plan.fingerprint.text, self._console.note)
         return execute.Job(
             run=run,
+            place=place,
             fingerprint=plan.fingerprint.text,
             folder=self._state.scratch_folder(),
             root=self._config.root,
@@ -158,6 +182,7 @@ class Refresh:
             return
         record = self._record(finished, waiting[0][1])
         result = self._state.keep(job.run, job.fingerprint, job.folder, record)
+        self.results.append(result)
         for work, plan in waiting:
             work.executed[plan.run.address] = replace(result, run=plan.run)
             work.waiting.discard(plan.run.address)
@@ -257,6 +282,10 @@ class Refresh:
         if "python" in packages:
             machine["packages"] = {**packages, "python": self._surroundings.environment.version}
         machine["system"] = f"{platform.system()} {platform.machine()}"
+        if plan.run.image:
+            machine["image"] = plan.run.image
+        if finished.probe:
+            machine["probe"] = dict(finished.probe)
         return {
             "started": finished.started,
             "seconds": round(finished.seconds, 2),

@@ -146,3 +146,22 @@ def _removed(engine: Engine, what: Literal["container", "volume"], name: str, le
             left.append(f"{error.where}: {error}")
         return False
     return True
+
+
+def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = ()) -> None:
+    """Remove what we ourselves made, by our lock, and the detached commands of these runs, which others may have begun.
+
+    Raises EngineError: the engine went away.
+    """
+    ours = [f"{PREFIX}lock={lock}"]
+    adopted = [f"{PREFIX}fingerprint={fingerprint}" for fingerprint in fingerprints]
+    left: list[str] = []
+    for label in (*ours, *adopted):
+        with sentences():
+            containers = engine.client.api.containers(all=True, filters={"label": [label]})
+        for each in containers:
+            _removed(engine, "container", each["Id"], left)
+    with sentences():
+        volumes = engine.client.api.volumes(filters={"label": ours})["Volumes"] or []
+    for each in volumes:
+        _removed(engine, "volume", each["Name"], left)

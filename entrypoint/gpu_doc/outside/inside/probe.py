@@ -12,12 +12,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict  # noqa: UP035 - Python 3.8 reads this file
+from typing import TYPE_CHECKING, Any, Dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-Facts = Dict[str, Any]  # noqa: UP006 - as above
+Facts = Dict[str, Any]
 
 _FRAMEWORKS = re.compile(
     r"accelerate|cupy(-cuda\w+)?|datasets|diffusers|flax|ipykernel|jax|jaxlib|keras|lightgbm|lightning|matplotlib|numba"

@@ -58,12 +58,14 @@ class Sampler:
     def start(self) -> None:
         """Begin, with a first look at once."""
         self._began = time.monotonic()
+        self._look(None)
         self._thread.start()
 
     def stop(self) -> None:
-        """Look a last time, and end."""
+        """Look a last time, and end; nothing where it has not begun."""
         self._stopped.set()
-        self._thread.join(10)
+        if self._thread.ident:
+            self._thread.join(10)
 
     def result(self) -> dict[str, Any]:
         """What is known so far, as JSON: at any time, from any thread.
@@ -76,30 +78,27 @@ class Sampler:
             return {
                 "interval": self._series.interval,
                 "samples": [[round(sample[0], 3), *map(_rounded, sample[1:])] for sample in self._series.samples],
-                "peaks": dict(zip(("cpu", "memory", "gpu_memory", "gpu"), map(_rounded, self._peaks))),  # noqa: B905 - Python 3.8 knows no `strict`
+                "peaks": dict(zip(("cpu", "memory", "gpu_memory", "gpu"), map(_rounded, self._peaks))),
                 "cpu_seconds": round(self._processes.cpu_seconds, 2),
             }
 
     def _watch(self) -> None:
-        gpus = _Gpus(self._environ)
-        while True:
-            last = self._stopped.is_set()
-            cost = self._look(gpus)
-            if last:
-                return
+        gpus, cost, last = _Gpus(self._environ), 0.0, False
+        while not last:
             # Closer together at first, so that a short run shows something.
             pause = min(self._interval, max(SHORTEST, time.monotonic() - self._began))
-            self._stopped.wait(max(pause, cost / SHARE))
+            last = self._stopped.wait(max(pause, cost / SHARE))
+            cost = self._look(gpus)
 
-    def _look(self, gpus: _Gpus) -> float:
+    def _look(self, gpus: _Gpus | None) -> float:
         """Take one look; gives the seconds of CPU that it took, exact memory apart."""
         began = time.thread_time()
         found = self._processes.look(self._pids(), time.monotonic())
         if found is not None:
-            values = [*found, *gpus.look()]
+            values = [*found, *(gpus.look() if gpus else (None, None))]
             with self._lock:
                 self._series.add([time.monotonic() - self._began, *values])
-                self._peaks = [_most(*pair) for pair in zip(self._peaks, values)]  # noqa: B905 - as above
+                self._peaks = [_most(*pair) for pair in zip(self._peaks, values)]
         return time.thread_time() - began - self._processes.exactly
 
 

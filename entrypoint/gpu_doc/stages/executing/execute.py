@@ -12,24 +12,20 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import GpuDocError, MachineError, RunError
-from gpu_doc.model import Run
+from gpu_doc.model import Json, Run
+from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.stages.executing import failure
 
 if TYPE_CHECKING:
     from gpu_doc.console import Progress
     from gpu_doc.outside.kernel import Slot
-
-COLUMNS, ROWS = 100, 50
-"""The terminal of commands. The contract promises its width."""
-
-LONGEST_LOG = 1_000_000_000
-"""Bytes kept of what a command writes to its terminal."""
+    from gpu_doc.stages.executing.docker import Place
 
 _WITHHELD = re.compile(r"(GITHUB|ACTIONS|RUNNER|INPUT)_.*|GH_TOKEN|.*_(TOKEN|SECRET|PASSWORD|KEY)", re.DOTALL)
 
@@ -47,7 +43,9 @@ class Job:
     python: Path
     """The interpreter of kernels named python3, python, or not at all."""
     environment: Mapping[str, str]
-    """All that the kernel or command gets; see `kernel_environment`."""
+    """All that a local kernel or command gets; see `kernel_environment`."""
+    place: Place | None = None
+    """The container that it runs in; None is this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +57,8 @@ class Finished:
     started: str
     """ISO 8601, UTC."""
     error: GpuDocError | None
+    probe: Mapping[str, Json] = field(default_factory=dict)
+    """What its Python found around it; see outside/inside/probe.py."""
 
 
 def kernel_environment(environ: Mapping[str, str], allowed: Iterable[str]) -> dict[str, str]:
@@ -168,6 +168,7 @@ class _Attempts:
         self._slot = slot
         self._progress = progress
         self._cells = 0
+        self._probe: Mapping[str, Json] = {}
 
     def run(self, token: str, stop: threading.Event) -> Finished:
         retries = self._job.run.retries
@@ -183,13 +184,14 @@ class _Attempts:
                 break
             self._progress.message(f"{self._name}: trying again, for want of network ({error})")
             _empty(self._job.folder)
-        return Finished(job=self._job, seconds=seconds, started=started.isoformat(timespec="seconds"), error=error)
+        begun = started.isoformat(timespec="seconds")
+        return Finished(job=self._job, seconds=seconds, started=begun, error=error, probe=self._probe)
 
     def _once(self, marker: str) -> GpuDocError | None:
         began = time.time()
         try:
             error = self._notebook(marker) if self._job.run.notebook else self._command(marker)
-            if error is None:
+            if error is None and not self._job.place:
                 self._collect(began)
         except GpuDocError as problem:
             error = problem
@@ -215,8 +217,8 @@ class _Attempts:
             "folder": str(job.folder),
             "output": run.limits.output,
             "marker": marker,
-            # A file may be complete only when the kernel has ended: buffers are flushed then.
-            "wait": bool(run.produces),
+            "produces": list(run.produces),
+            "container": job.place.order() if job.place else None,
         }
         facts = self._slot.run_notebook(message, run.limits, self._hear)
         return failure.of_notebook(run, facts, str(job.python))
@@ -226,8 +228,15 @@ class _Attempts:
             self._cells = event["count"]
         elif event["event"] == "cell":
             self._progress.cell(self._name, event["number"] or 0, self._cells, event["cell"])
+        elif event["event"] == "probe":
+            self._probe = event["facts"]
+        elif event["event"] == "old":
+            self._tell_old(event["pattern"])
         elif event["event"] == "message":
             self._progress.message(f"{self._name}: {event['text']}")
+
+    def _tell_old(self, pattern: str) -> None:
+        self._progress.message(f"{self._name}: `{pattern}` is older than this run, which did not write it")
 
     def _command(self, marker: str) -> GpuDocError | None:
         from gpu_doc.outside.process import MARKER
@@ -245,8 +254,10 @@ class _Attempts:
             "columns": COLUMNS,
             "rows": ROWS,
             "marker": marker,
+            "container": job.place.order() if job.place else None,
+            "folder": str(job.folder),
         }
-        facts = self._slot.run_command(message, run.limits)
+        facts = self._slot.run_command(message, run.limits, self._hear)
         return failure.of_command(run, facts, _screen(log))
 
     def _folder(self) -> Path:
@@ -267,7 +278,7 @@ class _Attempts:
                     remedy=f"Looked in {'the root' if str(where) == '.' else f'{where}/ and the root'}.",
                 )
             if all(path.stat().st_mtime < began - 2 for path in found):
-                self._progress.message(f"{self._name}: `{pattern}` is older than this run, which did not write it")
+                self._tell_old(pattern)
             for path in found:
                 _copy(path, self._job.folder / "produced" / path.relative_to(base))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_doc.console import plain, readable_time
 from gpu_doc.errors import GpuDocError, MachineError, NotebookFileError, RunError
 from gpu_doc.model import Run
+from gpu_doc.outside.kernel_output import readable_size
 
 if TYPE_CHECKING:
     from gpu_doc.outside.kernel import Facts
@@ -61,6 +62,10 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
             return NotebookFileError(done["what"], where=done["where"], remedy=done["remedy"])
         case "disk":
             return disk_full(done["path"])
+    return of_container(run, done) or _defect(run, done)
+
+
+def _defect(run: Run, done: dict[str, Any]) -> GpuDocError:
     return GpuDocError(f"the process that runs notebooks failed on {run.notebook}", details=done.get("traceback", ""))
 
 
@@ -75,10 +80,12 @@ def _place(run: Run, cell: dict[str, Any]) -> str:
 def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:
     first = plain(str(done["evalue"])).strip().partition("\n")[0]
     what = f"{done['ename']}: {first}" if first else str(done["ename"])
-    remedy = ""
+    details = _around(done)
+    remedy = _hint(run, f"{what}\n{details}")
     if done["ename"] == "ModuleNotFoundError":
-        remedy = f"Install it where the kernel runs ({python}), or name another kernel."
-    return RunError(what, where=_place(run, done), details=_around(done), remedy=remedy)
+        where = f"in the image {run.image}" if run.image else f"where the kernel runs ({python})"
+        remedy = f"Install it {where}, or name another kernel."
+    return RunError(what, where=_place(run, done), details=details, remedy=remedy)
 
 
 def _around(done: dict[str, Any]) -> str:
@@ -116,6 +123,11 @@ def _overrun(run: Run, facts: Facts) -> RunError:
 
 def _died(run: Run, facts: Facts) -> RunError:
     status = facts.done["status"]
+    if facts.done.get("out_of_memory"):
+        what = "the kernel died: it needed more memory than it may use"
+        return RunError(
+            what, where=_place(run, facts.done), details=_tail(facts.done["log"]), remedy=_memory_remedy(run)
+        )
     held = f"The kernel held {facts.memory / 1e9:.1f} GB when last looked at." if facts.memory else ""
     if status == -signal.SIGKILL:
         if facts.memory_ran_out:
@@ -179,7 +191,9 @@ def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | N
     if facts.overrun:
         return _overrun(run, facts)
     if done["event"] == "done":
-        return _status(run, done["status"], screen)
+        return _status(run, done, screen) or _missing(run, done.get("missing"))
+    if done["event"] in ("failed", "refused") and (error := of_container(run, done)):
+        return error
     if done["event"] == "failed":
         full = done["errno"] in (errno.ENOSPC, errno.EDQUOT)
         return disk_full("terminal.log") if full else MachineError(done["message"], where=_program(run))
@@ -192,12 +206,28 @@ def _program(run: Run) -> str:
     return shlex.join(run.command or ())
 
 
-def _status(run: Run, status: int, screen: Sequence[str]) -> RunError | None:
+def _status(run: Run, done: dict[str, Any], screen: Sequence[str]) -> RunError | None:
+    status = done["status"]
     if status == 0:
         return None
-    how = f"was ended by {_signal(-status)}" if status < 0 else f"ended with status {status}"
     details = "\n".join([line.rstrip() for line in screen][-LONGEST // 2 :])
-    return RunError(f"the command {how}", where=_program(run), details=details)
+    if status is None:
+        return RunError(
+            f"stopped after {readable_time(run.limits.time or 0)} (limits.time)",
+            where=_program(run),
+            details=details,
+            remedy="Raise limits.time if it needs the time.",
+        )
+    if done.get("out_of_memory"):
+        return RunError(
+            "the command died: it needed more memory than it may use",
+            where=_program(run),
+            details=details,
+            remedy=_memory_remedy(run),
+        )
+    how = f"was ended by {_signal(-status)}" if status < 0 else f"ended with status {status}"
+    remedy = _hint(run, details)
+    return RunError(f"the command {how}", where=_program(run), details=details, remedy=remedy)
 
 
 def _refused(run: Run, done: dict[str, Any]) -> RunError:
@@ -212,3 +242,80 @@ def _refused(run: Run, done: dict[str, Any]) -> RunError:
     }
     what, remedy = reasons.get(done["errno"], (f"`{name}` can't be started: {done['message']}", ""))
     return RunError(what, where=_program(run), remedy=remedy)
+
+
+# --- containers ------------------------------------------------------------------------------------------------------
+
+_NO_ROOM_IN_SHM = re.compile(
+    r"insufficient shared memory|unable to (write to file|allocate shared memory).*</|/dev/shm"
+)
+_GPU_MEMORY = re.compile(r"CUDA out of memory|OutOfMemoryError: CUDA|CUDA_ERROR_OUT_OF_MEMORY|RESOURCE_EXHAUSTED")
+_NO_SPACE = re.compile(r"No space left on device")
+
+
+def of_container(run: Run, done: dict[str, Any]) -> GpuDocError | None:
+    """Return why a run in a container could not be, None where it is none of the causes that only containers have."""
+    where = str(run.notebook or _program(run))
+    match done.get("outcome"):
+        case "engine":
+            error = MachineError(
+                done["what"], where=done["where"] or where, remedy=done["remedy"], details=done["details"]
+            )
+            error.cause = done["cause"]
+            return error
+        case "no python":
+            what = f"the image {done['image']} has no Python that its user can start"
+            remedy = f"Runs need one. {_ROOT_ONLY}" if run.user == "runner" else "Runs need one."
+            return MachineError(what, where=where, remedy=remedy)
+        case "no ipykernel":
+            return _no_ipykernel(run, done)
+        case "no file":
+            return _missing(run, [done["pattern"]])
+    return None
+
+
+_ROOT_ONLY = (
+    "If the image was made for root, as with Conda in root's home, set `user: image`, "
+    "or install it where every user can reach it."
+)
+
+
+def _no_ipykernel(run: Run, done: dict[str, Any]) -> MachineError:
+    what = f"the image {done['image']} has no ipykernel in its Python ({done['python']}, {done['version']})"
+    if done["closed"]:
+        what += f"; {', '.join(done['closed'])} on its PATH is closed to the run's user"
+        return MachineError(what, where=str(run.notebook), remedy=_ROOT_ONLY)
+    remedy = (
+        "Add to its Dockerfile: RUN python3 -m pip install ipykernel - or set `bootstrap: true`, which does it here."
+    )
+    return MachineError(what, where=str(run.notebook), remedy=remedy)
+
+
+def _missing(run: Run, patterns: Sequence[str] | None) -> RunError | None:
+    if not patterns:
+        return None
+    return RunError(
+        f"`{patterns[0]}` is in `produces`, but the run left no such file",
+        where=run.notebook or _program(run),
+        remedy="Looked where the run happened, and in the root.",
+    )
+
+
+def _memory_remedy(run: Run) -> str:
+    if run.image and run.limits.memory:
+        return f"Raise limits.memory ({readable_size(run.limits.memory)}), or try smaller data or batches."
+    return "Try smaller data or batches, fewer runs at once (--jobs), or a larger machine."
+
+
+def _hint(run: Run, text: str) -> str:
+    """What can be done about failures whose cause only their text tells."""
+    if _GPU_MEMORY.search(text):
+        return "The GPU's memory ran out: try smaller batches, or a GPU with more (requires.gpu.memory)."
+    if _NO_ROOM_IN_SHM.search(text):
+        size = readable_size(run.limits.shm)
+        return f"Shared memory (/dev/shm, {size}) is full: raise limits.shm, or use fewer loader workers."
+    if _NO_SPACE.search(text):
+        return "A disk is full: make room where the run writes, in a container where the engine keeps volumes."
+    if run.image and run.network == "none" and _NETWORK.search(text):
+        return "Runs have no network unless the configuration gives it: `network: bridge`."
+    return ""

@@ -148,10 +148,16 @@ def _file_reasons(before: Mapping[str, str], now: Mapping[str, str]) -> list[str
 
 def _machine_reasons(before: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:
     reasons = _mapping_reasons("", before.get("packages") or {}, now["packages"] or {})
-    for part, name in (("device", "device"), ("image-digest", "image digest")):
-        if before.get(part) != now[part]:
-            reasons.append(f"{name} {_show(before.get(part))} → {_show(now[part])}")
+    if before.get("device") != now["device"]:
+        reasons.append(f"device {_show(before.get('device'))} → {_show(now['device'])}")
+    if before.get("image-digest") != now["image-digest"]:
+        reasons.append(f"image digest changed ({_short(before.get('image-digest'))} → {_short(now['image-digest'])})")
     return reasons
+
+
+def _short(digest: str | None) -> str:
+    """The beginning of a digest, without its repository: enough to tell two apart."""
+    return digest.rpartition("@")[2].removeprefix("sha256:")[:12] if digest else "none"
 
 
 def _keys(before: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:

@@ -37,6 +37,8 @@ class Surroundings:
     gpu: bool
     tracked: Callable[[str], frozenset[str] | None]
     """The files at or below a path that git carries to other checkouts, relative to root; None where git is silent."""
+    image_digest: Callable[[Run, str | None], str | None]
+    """The digest of the image that a run would take, given the one in evidence; None where it can't be seen."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +60,33 @@ def short_hash(value: Json) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def of(run: Run, *, root: Path, surroundings: Surroundings) -> Fingerprint:
-    """The fingerprint of a run on this machine."""
+def of(run: Run, *, root: Path, surroundings: Surroundings, image_digest: str | None = None) -> Fingerprint:
+    """The fingerprint of a run on this machine. `image_digest` is the one in evidence, which the run stays on."""
     code, found = _notebook_code(run, root) if run.notebook else _command_code(run, root)
     inside, outside = _data(run.data, root, surroundings.tracked)
     files = _files(run.depends_on, root)
     source: dict[str, Json] = {
         **code,
-        "image": "local",
+        "image": run.image or "local",
         "parameters": dict(run.parameters),
         "modules": dict(sorted(found.modules.items())),
         "files": files,
         "data": inside,
         "produces": sorted(run.produces),
     }
-    environment = surroundings.environment
-    python = ".".join(environment.version.split(".")[:2])  # a bug-fix release of Python makes no GPU hour worth it
-    packages = {"python": python, **environment.versions(found.packages)}
-    if source.get("kernel", "python3") != "python3":
-        packages = {}  # another language's packages are not looked into
     device = "gpu" if surroundings.gpu and run.gpus != "none" else "cpu"
-    machine = {"device": device, "image-digest": None, "packages": packages, "data": outside}
+    digest = surroundings.image_digest(run, image_digest) if run.image else None
+    packages = {} if run.image else _packages(source.get("kernel", "python3"), surroundings.environment, found)
+    machine = {"device": device, "image-digest": digest, "packages": packages, "data": outside}
     return Fingerprint({k: v for k, v in source.items() if v not in ({}, [])}, machine)
+
+
+def _packages(kernel: str, environment: PythonEnvironment, found: imports.Found) -> dict[str, str | None]:
+    """Versions of what is imported; an image's digest stands for all that is in it."""
+    if kernel != "python3":
+        return {}  # another language's packages are not looked into
+    python = ".".join(environment.version.split(".")[:2])  # a bug-fix release of Python makes no GPU hour worth it
+    return {"python": python, **environment.versions(found.packages)}
 
 
 def _notebook_code(run: Run, root: Path) -> tuple[dict[str, Json], imports.Found]:

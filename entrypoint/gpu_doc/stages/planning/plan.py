@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gpu_doc.stages.planning.fingerprint import Fingerprint, Surroundings
 from gpu_doc.stages.reporting import inplace
 from gpu_doc.stages.state import State
 
-_PICTURES = frozenset({"shot", "terminal"})
+_PICTURES = frozenset({"resources", "shot", "terminal"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +140,12 @@ class Planner:
         return ReportPlan(report=report, runs=tuple(runs), reasons=tuple(reasons), edits=tuple(edits), evidence=known)
 
     def _run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
+        before = known.runs.get(run.address) if known else None
+        digest = before.image_digest(run.image) if before else None
         try:
-            here = fingerprint.of(run, root=self.root, surroundings=self.surroundings)
+            here = fingerprint.of(run, root=self.root, surroundings=self.surroundings, image_digest=digest)
         except GpuDocError as error:
             return RunPlan(run=run, fingerprint=None, reasons=(str(error),), problem=error)
-        before = known.runs.get(run.address) if known else None
         verdict = differences.Verdict(("never run, as far as evidence and state tell",), (), here)
         if before:
             verdict = differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n))
@@ -176,12 +177,13 @@ class Planner:
         return reasons + more, edits
 
     def _settings_reasons(self, report: Report, known: Evidence) -> list[str]:
-        settings = evidence.settings_of(report, self.capture)
+        settings = evidence.settings_of(report, self.capture, known.answers)
         reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
-        before, now = known.settings.get("runs") or {}, settings["runs"]
         known_runs = [run.address for run in report.runs if run.address in known.runs]
-        changed = [address for address in known_runs if before.get(address) != now.get(address)]
-        return reasons + [f"what environment() says of run {address} changed" for address in changed]
+        for part, function in (("runs", "environment"), ("launches", "launch_command")):
+            changed = [address for address in known_runs if not _same_settings(known.settings, settings, part, address)]
+            reasons += [f"what {function}() says of run {address} changed" for address in changed]
+        return reasons
 
     def _generated_text(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
         if report.template:
@@ -277,11 +279,9 @@ class Usable:
     """The answers of evidence that still hold: their files are intact, the settings that they show are the same."""
 
     def __init__(self, report: Report, known: Evidence, capture: Capture, root: Path) -> None:
-        settings = evidence.settings_of(report, capture)
         self._known = known
-        self._same_capture = known.settings.get("capture") == settings["capture"]
-        before, now = known.settings.get("runs") or {}, settings["runs"]
-        self._same_runs = {run.address for run in report.runs if before.get(run.address) == now.get(run.address)}
+        self._settings = evidence.settings_of(report, capture, known.answers)
+        self._same_capture = known.settings.get("capture") == self._settings["capture"]
         self._broken = set(evidence.missing_files(known, report, root))
 
     def answer(self, call: Call) -> KeptAnswer | None:
@@ -291,6 +291,12 @@ class Usable:
             return None
         if call.function in _PICTURES and not self._same_capture:
             return None
-        if call.function == "environment" and not self._same_runs.issuperset(kept.runs):
+        part = {"environment": "runs", "launch_command": "launches"}.get(call.function)
+        if part and not all(_same_settings(self._known.settings, self._settings, part, run) for run in kept.runs):
             return None
         return kept
+
+
+def _same_settings(before: Mapping[str, Json], now: Mapping[str, Json], part: str, address: str) -> bool:
+    """Whether two results of `evidence.settings_of` say the same of a run."""
+    return bool((before.get(part) or {}).get(address) == (now.get(part) or {}).get(address))

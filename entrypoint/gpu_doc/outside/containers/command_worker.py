@@ -1,0 +1,136 @@
+"""Drives one command in a container, in a process of its own; a detached one goes on without it.
+
+Message in: `{container, log, folder}`, then perhaps `{do: kill}`. Events out: `probe` (facts), `started`, then `done`
+(status, negative for a signal; out_of_memory; missing), `refused` (errno, message), or `engine` (what, remedy, ...).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gpu_doc.errors import GpuDocError
+from gpu_doc.outside.containers import engine, recipe
+from gpu_doc.outside.containers.container import Container, NoPythonError
+from gpu_doc.outside.inside import frames
+from gpu_doc.outside.link import Link
+
+Event = dict[str, Any]
+
+
+def main() -> None:
+    """Serve the one message, and end."""
+    link = Link()
+    messages = os.fdopen(link.messages, "rb")
+    line = messages.readline()
+    if line:
+        _Drive(link, json.loads(line)).serve(messages)
+
+
+class _Drive:
+    def __init__(self, link: Link, message: dict[str, Any]) -> None:
+        self._link = link
+        self._order = message["container"]
+        self._log = Path(message["log"])
+        self._folder = Path(message["folder"])
+        self._container: Container | None = None
+
+    def serve(self, messages: Any) -> None:
+        threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+        try:
+            with engine.reconnect(self._order["engine"]) as connection, Container(connection, self._order) as container:
+                self._container = container
+                done = self._run(container)
+        except NoPythonError:
+            done = {"event": "refused", "outcome": "no python", "image": self._order["reference"]}
+        except GpuDocError as error:
+            words = {"what": error.what, "where": error.where, "remedy": error.remedy, "details": error.details}
+            done = {"event": "failed", "outcome": "engine", **words, "cause": getattr(error, "cause", "")}
+        except OSError as error:
+            done = {"event": "failed", "errno": error.errno, "message": str(error)}
+        self._link.send(done.pop("event"), **done)
+
+    def _listen(self, messages: Any) -> None:
+        for line in messages:
+            if json.loads(line)["do"] == "kill" and self._container:
+                self._container.kill()
+        # Our parent is gone. With us the line to the agent ends, which ends it, unless it is a detached command's.
+        os._exit(0)
+
+    def _run(self, container: Container) -> Event:
+        job = self._order["job"]
+        if not job["detach"]:
+            stream = container.start(job, self._complain)
+            assert stream
+            with closing(stream):
+                done = self._hear(stream.frames()) or container_end(container)
+        else:
+            if not container.adopt():
+                container.start(job, self._complain)
+            self._link.send("started", pid=0)
+            done = self._detached(container)
+        resources = done.pop("resources", None)
+        if resources is not None:
+            (self._folder / "resources.json").write_text(json.dumps(resources), "utf-8")
+        for pattern in done.get("old", ()):
+            self._link.send("old", pattern=pattern)
+        if done.get("files"):
+            container.take_out(f"{recipe.HOME}/produced", self._folder / "produced")
+        return done
+
+    def _detached(self, container: Container) -> Event:
+        """Follow a command that does not need us: what counts is what lies in its container when it has ended."""
+        self._hear(container.follow())
+        ended = container_end(container)
+        outcome = self._folder / "outcome"
+        container.take_out(f"{recipe.HOME}/outcome", outcome)
+        try:
+            if (outcome / "terminal.log").exists():
+                (outcome / "terminal.log").replace(self._log)
+            if (outcome / "done.json").exists():
+                done: Event = json.loads((outcome / "done.json").read_bytes())
+                return done
+            return ended
+        finally:
+            shutil.rmtree(outcome, ignore_errors=True)
+
+    def _hear(self, stream: Iterator[tuple[int, int, bytes]]) -> Event | None:
+        """Keep the terminal as it comes, and pass on what is told, until the command has ended."""
+        done: Event | None = None
+        with self._log.open("wb", buffering=0) as log:
+            for kind, _, payload in stream:
+                if kind == frames.TERMINAL:
+                    log.write(payload)
+                    continue
+                event = json.loads(payload)
+                if event["event"] in ("done", "refused"):
+                    done = event
+                elif event["event"] in ("probe", "started"):
+                    self._tell(event)
+        return done
+
+    def _tell(self, event: Event) -> None:
+        name = event.pop("event")
+        self._link.send(name, **({"pid": 0} if name == "started" else event))
+
+    def _complain(self, text: bytes) -> None:
+        """What the agent itself has to say: only a defect makes it speak."""
+        with (self._folder / "kernel.log").open("ab") as log:
+            log.write(text)
+
+
+def container_end(container: Container) -> Event:
+    """How a container ended whose agent told nothing any more."""
+    ended = container.ended()
+    status = 128 - ended.status if ended.status > 128 else ended.status
+    return {"event": "done", "status": status, "out_of_memory": ended.out_of_memory, "missing": []}
+
+
+if __name__ == "__main__":
+    main()

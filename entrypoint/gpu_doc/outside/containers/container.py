@@ -1,0 +1,195 @@
+"""One run's container, from its making to its removal. Lives in the child process that drives the run."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from gpu_doc.errors import GpuDocError
+from gpu_doc.outside.containers import recipe, workspace
+from gpu_doc.outside.containers.engine import Engine, sentences
+from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.containers.relay import Attached
+from gpu_doc.outside.containers.sweep import PREFIX
+
+_NO_PROGRAM = re.compile(r'exec: \\?"python3?\\?": |exec: python3?: |no such file or directory|permission denied')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a container ended, as the engine tells it."""
+
+    status: int
+    out_of_memory: bool
+    error: str
+
+
+class NoPythonError(GpuDocError):
+    """The image has no Python that the run's user can start."""
+
+
+class Container:
+    """A run's container. `order` holds what makes it (see `stages/executing/docker.py`), as JSON carries it."""
+
+    def __init__(self, engine: Engine, order: Mapping[str, Any]) -> None:
+        self._engine = engine
+        self._api = engine.client.api
+        self._order = order
+        self._volumes: list[str] = []
+        self.id = ""
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+    def start(self, job: Mapping[str, Any], complaints: Callable[[bytes], None]) -> Attached | None:
+        """Make and start it, with the first name of Python that the image knows; gives its stream unless detached.
+
+        Raises EngineError, or NoPythonError.
+        """
+        for python in recipe.PYTHONS:
+            try:
+                with sentences(where=self._order["reference"]):
+                    self._make(python, json.dumps(dict(job)))
+                    attached = None if job["detach"] else Attached(self._attach(), complaints)
+                    self._api.start(self.id)
+            except EngineError as error:
+                self.remove()
+                if not _NO_PROGRAM.search(error.details or error.what):
+                    raise
+            else:
+                return attached
+        raise NoPythonError("no Python")
+
+    def adopt(self) -> bool:
+        """Take over a detached container that runs the same, or has ended meanwhile, if there is one."""
+        labels = self._order["create"]["Labels"]
+        wanted = [f"{PREFIX}{name}={labels[PREFIX + name]}" for name in ("owner", "fingerprint", "kind")]
+        with sentences():
+            found = self._api.containers(all=True, filters={"label": wanted})
+        started = [each for each in found if each["State"] in ("running", "exited")]
+        if started:
+            self.id = started[0]["Id"]
+        return bool(started)
+
+    def follow(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield the frames that show a detached command from its beginning; none if it has ended already."""
+        with suppress(EngineError), sentences():
+            python = self._api.inspect_container(self.id)["Config"]["Entrypoint"]
+            command = self._api.exec_create(self.id, [*python, "follow"], stdin=False)["Id"]
+            stream = self._api.exec_start(command, socket=True)
+            with closing(Attached(stream, lambda _: None)) as attached:
+                yield from attached.frames()
+
+    def ended(self) -> Ended:
+        """Wait until it has ended; say how."""
+        with sentences():
+            self._api.wait(self.id, timeout=60)
+            state = self._api.inspect_container(self.id)["State"]
+        return Ended(status=state["ExitCode"], out_of_memory=state["OOMKilled"], error=state.get("Error", ""))
+
+    def take_out(self, path: str, into: Path) -> None:
+        """Copy a folder of the container, running or not, into one of ours. Raises EngineError, OSError."""
+        with sentences():
+            chunks, _ = self._api.get_archive(self.id, path)
+            with io.BufferedReader(_Chunks(chunks)) as stream:
+                workspace.unpack(stream, into)
+
+    def kill(self) -> None:
+        """Kill it; one that has ended stays as it is."""
+        with suppress(EngineError), sentences():
+            self._api.kill(self.id)
+
+    def remove(self) -> None:
+        """Remove it, and all volumes that came with it; what can't be removed is swept at the next start."""
+        with suppress(EngineError), sentences():
+            if self.id:
+                self._api.remove_container(self.id, v=True, force=True)
+        for name in self._volumes:
+            with suppress(EngineError), sentences():
+                self._api.remove_volume(name, force=True)
+        self.id, self._volumes = "", []
+
+    def _make(self, python: str, job: str) -> None:
+        config = recipe.with_python(self._order["create"], python)
+        labels = config["Labels"]
+        lower = self._order["overlay"]
+        if lower:
+            config = recipe.with_mount(
+                config, recipe.overlay(lower, self._volume(labels), self._volume(labels), labels)
+            )
+        else:
+            config = recipe.with_mount(config, recipe.anonymous(recipe.WORKSPACE, labels))
+        self.id = self._api.create_container_from_config(config)["Id"]
+        known = self._text("/etc/passwd")
+        user = self._order["user"] or recipe.ids(known, self._order["image-user"])
+        texts = {f"{recipe.HOME}/job.json": job}
+        if self._order["user"]:
+            entries = recipe.passwd(known, self._text("/etc/group"), tuple(user))
+            texts |= dict(zip(("/etc/passwd", "/etc/group"), entries, strict=True))
+        parcel = workspace.Parcel(
+            user=tuple(user),
+            texts=texts,
+            checkout=None if lower else Path(self._order["checkout"]),
+            left_out=frozenset(self._order["left-out"]),
+            copies=tuple((Path(source), target) for source, target in self._order["copies"]),
+            own_folders=tuple(self._order["own-folders"]),
+        )
+        with workspace.packed(parcel) as stream:
+            self._api.put_archive(self.id, "/", stream)
+
+    def _volume(self, labels: Mapping[str, str]) -> str:
+        """Make a volume, whose folder on the engine's machine an overlay may write to; gives that folder."""
+        volume = self._api.create_volume(labels=dict(labels))
+        self._volumes.append(volume["Name"])
+        folder: str = volume["Mountpoint"]
+        return folder
+
+    def _text(self, path: str) -> str:
+        """Give a small text file of the container, empty where it has none."""
+        try:
+            with sentences():
+                chunks, _ = self._api.get_archive(self.id, path)
+        except EngineError as error:
+            if error.cause == "engine":
+                raise
+            return ""
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            file = archive.extractfile(archive.getmembers()[0])
+            return file.read().decode("utf-8", "replace") if file else ""
+
+    def _attach(self) -> Any:
+        return self._api.attach_socket(self.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+
+
+class _Chunks(io.RawIOBase):
+    """An iterator of bytes as a file."""
+
+    def __init__(self, chunks: Any) -> None:
+        self._chunks = iter(chunks)
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            try:
+                self._left = next(self._chunks)
+            except StopIteration:
+                return 0
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size

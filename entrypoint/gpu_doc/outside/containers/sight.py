@@ -1,0 +1,90 @@
+"""What an engine sees of this machine: whether our paths mean the same there, and whether it can overlay them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.model import Json
+from gpu_doc.outside.containers import recipe
+from gpu_doc.outside.containers.engine import Engine, sentences
+from gpu_doc.outside.containers.failures import EngineError
+
+_LOOK = "/gpu-doc-look"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What was found out."""
+
+    sees_paths: bool
+    """A bind mount shows our files. Not so where the engine runs on another machine, in a virtual one, or beside us."""
+    overlays: bool
+    """The checkout can be laid under a copy-on-write view, in which this user may write."""
+
+
+BLIND = Sight(sees_paths=False, overlays=False)
+
+
+def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, labels: Mapping[str, str]) -> Sight:
+    """Find out with containers that are made, looked into, and never started.
+
+    `ours` is a file of the checkout, by which it is recognised; `uid` the user who would write.
+    """
+    if engine.remote:
+        return BLIND
+    view = {"Type": "bind", "Source": str(checkout), "Target": _LOOK, "ReadOnly": True}
+    shown = _shown(engine, image, [view], labels, f"{_LOOK}/{ours.relative_to(checkout)}")
+    if shown != ours.read_bytes():
+        return BLIND
+    # Who is root may overlay everything, but the run's own user couldn't overwrite root's files then.
+    maps = not (engine.facts.remapped or engine.facts.rootless) and uid == checkout.stat().st_uid != 0
+    return Sight(sees_paths=True, overlays=maps and _overlays(engine, image, checkout, ours, labels))
+
+
+def _overlays(engine: Engine, image: str, checkout: Path, ours: Path, labels: Mapping[str, str]) -> bool:
+    names: list[str] = []
+    try:
+        folders = []
+        for _ in range(2):
+            with sentences():
+                volume = engine.client.api.create_volume(labels=dict(labels))
+            names.append(volume["Name"])
+            folders.append(volume["Mountpoint"])
+        mount = recipe.overlay(str(checkout), folders[0], folders[1], labels)
+        path = f"{recipe.WORKSPACE}/{ours.relative_to(checkout)}"
+        return _shown(engine, image, [mount], labels, path) == ours.read_bytes()
+    finally:
+        for name in names:
+            with suppress(EngineError), sentences():
+                engine.client.api.remove_volume(name, force=True)
+
+
+def _shown(
+    engine: Engine, image: str, mounts: list[dict[str, Json]], labels: Mapping[str, str], path: str
+) -> bytes | None:
+    """Give a file as a container with these mounts would see it; None where it wouldn't."""
+    api = engine.client.api
+    config = {"Image": image, "Entrypoint": ["-"], "Labels": dict(labels), "HostConfig": {"Mounts": mounts}}
+    try:
+        with sentences():
+            container = api.create_container_from_config(config)["Id"]
+    except EngineError as error:
+        if error.cause == "engine":
+            raise
+        return None  # "bind source path does not exist"
+    try:
+        with sentences():
+            chunks, _ = api.get_archive(container, path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                file = archive.extractfile(archive.getmembers()[0])
+                return file.read() if file else None
+    except (EngineError, tarfile.TarError):
+        return None
+    finally:
+        with suppress(EngineError), sentences():
+            api.remove_container(container, v=True, force=True)

@@ -1,0 +1,157 @@
+"""What goes into a container before it starts: the agent, the user's entry, where need be a copy of the checkout."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from gpu_doc.errors import MachineError
+from gpu_doc.outside.containers.recipe import HOME, WORKSPACE
+
+_INSIDE = Path(__file__).resolve().parents[1] / "inside"
+_OURS = frozenset({".git", ".gpu-doc", "__pycache__", "node_modules"})
+"""Never copied: git's own files, where a token may lie; our state; what is of no use in another environment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """What is put into a container."""
+
+    user: tuple[int, int]
+    """Whom the files belong to in there."""
+    texts: Mapping[str, str]
+    """Small files by their absolute path."""
+    checkout: Path | None = None
+    """What to copy to the workspace; None where it is seen there."""
+    left_out: frozenset[str] = frozenset()
+    """Paths, relative to the checkout, that are mounted rather than copied."""
+    copies: tuple[tuple[Path, str], ...] = ()
+    """Further files and folders, and where they go; only to be read."""
+    own_folders: tuple[str, ...] = ()
+    """Folders that are there already, and become the user's."""
+
+
+@contextmanager
+def packed(parcel: Parcel) -> Iterator[IO[bytes]]:
+    """A parcel as a tar stream, which is made while it is read: it may be larger than memory and disk.
+
+    Raises MachineError: a file can't be read.
+    """
+    reader, writer = os.pipe()
+    failed: list[OSError] = []
+
+    def write() -> None:
+        try:
+            with os.fdopen(writer, "wb") as sink, tarfile.open(fileobj=sink, mode="w|") as archive:
+                _Packer(archive, parcel).pack()
+        except BrokenPipeError:
+            return  # who reads had enough, and knows why
+        except OSError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    with os.fdopen(reader, "rb") as stream:
+        yield stream
+    thread.join()
+    if failed:
+        what = f"the checkout can't be copied: {failed[0].strerror}"
+        raise MachineError(what, where=str(failed[0].filename or ""), remedy="Make it readable for this user.")
+
+
+class _Packer:
+    def __init__(self, archive: tarfile.TarFile, parcel: Parcel) -> None:
+        self._archive = archive
+        self._parcel = parcel
+
+    def pack(self) -> None:
+        for name in ("home", "runtime", "produced", "outcome"):
+            self._folder(f"{HOME}/{name}", 0o700)
+        for package in ("", "outside/", "outside/inside/"):
+            self._text(f"{HOME}/gpu_doc/{package}__init__.py", "")
+        for path in sorted(_INSIDE.glob("*.py")):
+            self._text(f"{HOME}/gpu_doc/outside/inside/{path.name}", path.read_text("utf-8"))
+        for target, text in self._parcel.texts.items():
+            self._text(target, text)
+        for folder in (WORKSPACE, *self._parcel.own_folders):
+            self._folder(folder, 0o755)
+        if self._parcel.checkout:
+            self._tree(self._parcel.checkout, WORKSPACE, own=True)
+        for source, target in self._parcel.copies:
+            self._tree(source, target, own=False)
+
+    def _folder(self, path: str, mode: int) -> None:
+        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry.type, entry.mode = tarfile.DIRTYPE, mode
+        entry.uid, entry.gid = self._parcel.user
+        self._archive.addfile(entry)
+
+    def _text(self, path: str, text: str) -> None:
+        content = text.encode()
+        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry.size, entry.mode = len(content), 0o644
+        self._archive.addfile(entry, io.BytesIO(content))
+
+    def _tree(self, source: Path, target: str, *, own: bool) -> None:
+        """Add a folder, or a file. What vanishes meanwhile is left out."""
+        if not source.is_dir():
+            self._entry(source, target, own=own)
+            return
+        for folder, folders, names in os.walk(source):
+            place = Path(folder).relative_to(source)
+            folders[:] = [name for name in folders if not own or self._wanted(Path(folder, name), place / name)]
+            for name in (*folders, *names):
+                if name not in _OURS or not own:
+                    self._entry(Path(folder, name), f"{target}/{place / name}", own=own)
+
+    def _wanted(self, path: Path, place: Path) -> bool:
+        # A virtual environment names its interpreter by the path on this machine.
+        return not (path.name in _OURS or str(place) in self._parcel.left_out or (path / "pyvenv.cfg").exists())
+
+    def _entry(self, path: Path, target: str, *, own: bool) -> None:
+        with suppress(FileNotFoundError):
+            if path.is_socket():
+                return
+            entry = self._archive.gettarinfo(str(path), target.lstrip("/"))
+            entry.uid, entry.gid = self._parcel.user if own else (0, 0)
+            entry.uname = entry.gname = ""
+            if not own:
+                entry.mode = entry.mode & ~0o222 | 0o444 | (0o111 if entry.isdir() else 0)
+            if entry.isreg():
+                with path.open("rb") as file:
+                    self._archive.addfile(entry, file)
+            elif entry.isdir() or entry.issym() or entry.islnk():
+                self._archive.addfile(entry)
+
+
+def unpack(stream: IO[bytes], into: Path) -> None:
+    """Write what a container hands out below a folder: files and folders only, and none outside of it.
+
+    Raises OSError: it can't be written.
+    """
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for entry in archive:
+            inner = Path(*Path(entry.name).parts[1:])  # the first part is the folder that was asked for
+            target = into / inner
+            if not (entry.isdir() or entry.isreg()) or not _inside(target, into):
+                continue
+            if entry.isdir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = archive.extractfile(entry)
+            assert content
+            with content, target.open("wb") as file:
+                while chunk := content.read(1 << 20):
+                    file.write(chunk)
+
+
+def _inside(target: Path, folder: Path) -> bool:
+    return ".." not in target.relative_to(folder).parts if target.is_relative_to(folder) else False

@@ -1,0 +1,128 @@
+"""The main process of a run's container: starts the kernel or the command, and ends all of it when we are gone.
+
+Runs in the Python of the user's image, where this folder lies below /gpu-doc: nothing but the standard library of
+Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard input and output:
+
+    we send      OPEN, DATA, CLOSE (a kernel's sockets); EVENT signal (number), finish
+    it sends     OPEN, DATA, CLOSE, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name, ...),
+                 died (status, out_of_memory), started, done (status, ...), produced (files, missing, old, resources)
+
+The end of standard input means that nobody is there any more. A detached command goes on then, to its end or deadline;
+its terminal and its end go to files, which `follow` shows as they grow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict
+
+from gpu_doc.outside.inside import frames, probe, sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOME = Path("/gpu-doc")
+RUNTIME = HOME / "runtime"
+PRODUCED = HOME / "produced"
+OUTCOME = HOME / "outcome"
+
+Json = Dict[str, Any]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what job.json says; with the argument `follow`, show what a detached command does."""
+    from gpu_doc.outside.inside import commands, kernels
+
+    out = frames.Writer(_write_all)
+    if list(arguments) == ["follow"]:
+        commands.follow(out)
+        return
+    job = json.loads((HOME / "job.json").read_text("utf-8"))
+    agent = commands.Command(job, out) if job.get("command") else kernels.Kernel(job, out)
+    if not job["detach"]:
+        threading.Thread(target=_serve, args=(agent,), daemon=True).start()
+    agent.run()
+    os._exit(0)  # with us ends the container, and every process in it
+
+
+def _write_all(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def _serve(agent: Agent) -> None:
+    """Take what is sent, until nobody is there any more."""
+    for kind, channel, payload in frames.frames(lambda size: os.read(0, size)):
+        agent.take(kind, channel, payload)
+    os._exit(1)
+
+
+class Agent:
+    """What kernels and commands have in common."""
+
+    def __init__(self, job: Json, out: frames.Writer) -> None:
+        self.job = job
+        self.out = out
+        self._sampler = sampling.Sampler(sampling.all_pids)
+        self._began = time.time()
+
+    def run(self) -> None:
+        """Run to the end."""
+        raise NotImplementedError
+
+    def take(self, kind: int, channel: int, payload: bytes) -> None:
+        """Do what a frame asks for."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Say what is here, and begin to measure."""
+        self.out.event("probe", facts=probe.probe())
+        self._sampler.start()
+
+    def left(self) -> Json:
+        """What the run leaves: what it took, and the files of `produces`, which are put together in one place."""
+        self._sampler.stop()
+        files: list[str] = []
+        missing: list[str] = []
+        old: list[str] = []
+        for pattern in self.job["produces"]:
+            found = _stage(pattern, self.job["places"])
+            files += map(str, found)
+            missing += [pattern] * (not found)
+            old += [pattern] * (bool(found) and all(each.stat().st_mtime < self._began - 2 for each in found))
+        return {"files": files, "missing": missing, "old": old, "resources": self._sampler.result()}
+
+
+def _stage(pattern: str, places: Sequence[str]) -> list[Path]:
+    """Copy what a pattern finds, in the first place where it finds something, below PRODUCED; gives the copies."""
+    for place in map(Path, places):
+        found = sorted(path for path in place.glob(pattern) if path.is_file())
+        targets = [PRODUCED / path.relative_to(place) for path in found]
+        for path, target in zip(found, targets):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, target)
+        if found:
+            return targets
+    return []
+
+
+def out_of_memory_kills() -> int:
+    """How many of the container's processes the system has killed for want of memory; 0 where it doesn't say."""
+    # https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events), and for v1 cgroup-v1/memory.html
+    for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with suppress(OSError, ValueError):
+            counts = dict(line.split() for line in Path(place).read_text().splitlines())
+            return int(counts.get("oom_kill", "0"))
+    return 0
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,79 @@
+"""A command in a container: in a pseudo-terminal, to its end, whoever watches."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from gpu_doc.outside.inside import frames
+from gpu_doc.outside.inside.agent import OUTCOME, Agent, Json, out_of_memory_kills
+from gpu_doc.outside.inside.pseudo_terminal import Bounded, Copying, start
+
+TERMINAL_LOG = OUTCOME / "terminal.log"
+DONE = OUTCOME / "done.json"
+
+
+class Command(Agent):
+    """A command in a pseudo-terminal."""
+
+    def __init__(self, job: Json, out: frames.Writer) -> None:
+        super().__init__(job, out)
+        self._pid = 0
+
+    def run(self) -> None:
+        """Run the command to its end, or to the deadline of a detached one."""
+        self.begin()
+        began = time.monotonic()
+        try:
+            self._pid, terminal = start({**self.job, "argv": self.job["command"], "environment": dict(os.environ)})
+        except OSError as error:
+            done: Json = {"event": "refused", "errno": error.errno, "message": str(error)}
+        else:
+            self.out.event("started")
+            limit = self.job["time"] if self.job["detach"] and self.job["time"] else float("inf")
+            copying = Copying(self._pid, terminal, Bounded(self._log, self.job["limit"]))
+            status = copying.run(leave=lambda _: time.monotonic() - began > limit)
+            done = {"event": "done", "status": status}
+        done = {**done, "seconds": time.monotonic() - began, "out_of_memory": out_of_memory_kills() > 0, **self.left()}
+        if self.job["detach"]:
+            _write_atomically(DONE, json.dumps(done))
+        else:
+            self.out.send(frames.EVENT, json.dumps(done).encode())
+
+    def take(self, kind: int, channel: int, payload: bytes) -> None:
+        """Send the signal that an event names; nothing else concerns a command."""
+        del channel
+        event = json.loads(payload) if kind == frames.EVENT else {}
+        if event.get("event") == "signal" and self._pid:
+            with suppress(ProcessLookupError):
+                os.killpg(self._pid, event["number"])
+
+    def _log(self, data: bytes) -> None:
+        if self.job["detach"]:
+            with TERMINAL_LOG.open("ab") as log:
+                log.write(data)
+        else:
+            self.out.send(frames.TERMINAL, data)
+
+
+def follow(out: frames.Writer) -> None:
+    """Send a detached command's terminal from its beginning, as it grows, and its end."""
+    TERMINAL_LOG.touch()
+    with TERMINAL_LOG.open("rb") as log:
+        while True:
+            over = DONE.exists()  # asked before reading: what is written last is read then
+            while chunk := log.read(frames.LARGEST):
+                out.send(frames.TERMINAL, chunk)
+            if over:
+                out.send(frames.EVENT, DONE.read_bytes())
+                return
+            time.sleep(0.1)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(path)

@@ -1,0 +1,68 @@
+"""Frames on a stream of bytes: how the agent in a container and we talk over the container's standard input and output.
+
+A frame is a kind (1 byte), a channel (4 bytes), a length (4 bytes, all big-endian), and so many bytes. Kept to what
+Python 3.8 has in its standard library: the agent uses this file inside the user's image.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+from typing import Any, Callable, Iterator
+
+EVENT = 1
+"""A JSON object: `event` says what happened, or what to do."""
+OPEN = 2
+"""Connect a new channel to the kernel's socket whose number is the payload."""
+DATA = 3
+"""Bytes of a channel."""
+CLOSE = 4
+"""A channel has ended."""
+LOG = 5
+"""What the kernel process wrote to its own standard output and error."""
+TERMINAL = 6
+"""What a command wrote to its terminal."""
+
+LARGEST = 1 << 16
+"""Bytes that a sender puts into one frame."""
+
+_HEADER = struct.Struct(">BII")
+
+
+class Writer:
+    """Sends frames, from any thread; `write` takes all the bytes it is given, or raises OSError."""
+
+    def __init__(self, write: Callable[[bytes], Any]) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+
+    def send(self, kind: int, payload: bytes = b"", channel: int = 0) -> None:
+        """Send one frame."""
+        with self._lock:
+            self._write(_HEADER.pack(kind, channel, len(payload)) + payload)
+
+    def event(self, event: str, **facts: Any) -> None:
+        """Send an event."""
+        self.send(EVENT, json.dumps(dict(facts, event=event)).encode())
+
+
+def frames(read: Callable[[int], bytes]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (kind, channel, payload) until the stream ends; `read` gives up to so many bytes, none at the end."""
+    while (header := _exactly(read, _HEADER.size)) is not None:
+        kind, channel, size = _HEADER.unpack(header)
+        payload = _exactly(read, size)
+        if payload is None:
+            return
+        yield kind, channel, payload
+
+
+def _exactly(read: Callable[[int], bytes], size: int) -> bytes | None:
+    """Return so many bytes, None where the stream ends before."""
+    data = b""
+    while len(data) < size:
+        chunk = read(size - len(data))
+        if not chunk:
+            return None
+        data += chunk
+    return data

@@ -1,0 +1,289 @@
+"""Containers for a refresh: engines, images, what each run's container is made of. Runs themselves are execute.py's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import GpuDocError, MachineError
+from gpu_doc.model import Json, Run
+from gpu_doc.outside.containers import recipe
+from gpu_doc.outside.containers.recipe import WORKSPACE, Mount
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.containers.engine import Engine
+    from gpu_doc.outside.containers.images import Image
+    from gpu_doc.outside.containers.sight import Sight
+    from gpu_doc.outside.containers.sweep import Owner
+
+UNPRIVILEGED = 1000
+"""User and group of runs where the runner is root. Nothing of theirs lands on this machine but through us."""
+
+_DEEPEST_REPOSITORY = 3
+"""How many folders deep repositories within the checkout are looked for, to mask what git keeps there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a run of an image finds itself; `order` gives the words for the engine."""
+
+    run: Run
+    fingerprint: str
+    image: Image
+    runs_in: Image
+    """The image, or the one derived from it that has ipykernel."""
+    address: Mapping[str, str]
+    """Of the engine."""
+    sight: Sight
+    selinux: bool
+    root: Path
+    checkout: Path
+    """The repository, or the root where there is none."""
+    user: tuple[int, int] | None
+    environment: Mapping[str, str]
+    who: Owner
+    lock: Path
+
+    def order(self, devices: Sequence[str] = (), requests: Sequence[Mapping[str, Json]] = ()) -> dict[str, Json]:
+        """Return all that the process needs that drives the run, as JSON holds it.
+
+        `devices` are the GPUs leased, `requests` what asks the engine for them.
+        Raises MachineError: declared data is not here.
+        """
+        places = [self.inside(self.folder), self.inside(self.root)]
+        data = [(path, self.inside(path)) for path in self._data()]
+        seen = self.sight.sees_paths
+        mounts = [Mount(source=str(path.resolve()), target=target) for path, target in data] if seen else []
+        if seen:
+            mounts += [Mount(source=path, target=path, writable=True) for path in self.run.caches.values()]
+        labels = self._labels(devices)
+        setting = recipe.Setting(
+            image=self.runs_in.id,
+            user=self.user,
+            mounts=tuple(mounts),
+            volumes={} if seen else {path: _cache_volume(path) for path in self.run.caches.values()},
+            masked=tuple(self._masked()) if self.sight.overlays else (),
+            devices=tuple(requests),
+            environment=self.environment,
+            labels=labels,
+            unlabelled=self.selinux and (bool(mounts) or self.sight.overlays),
+        )
+        inside = [path.relative_to(self.checkout) for path, _ in data if path.is_relative_to(self.checkout)]
+        outside = [(str(path), target) for path, target in data if not path.is_relative_to(self.checkout)]
+        return {
+            "engine": dict(self.address),
+            "reference": self.image.reference,
+            "create": recipe.payload(self.run, setting, places[0]),
+            "overlay": str(self.checkout) if self.sight.overlays else None,
+            "user": list(self.user) if self.user else None,
+            "image-user": self.image.user,
+            "checkout": str(self.checkout),
+            "left-out": [path.as_posix() for path in inside] if seen else [],
+            "copies": [] if seen else outside,
+            "own-folders": [] if seen else list(self.run.caches.values()),
+            "job": recipe.agent_job(self.run, places),
+        }
+
+    @property
+    def folder(self) -> Path:
+        """Where the run happens, on our side."""
+        run = self.run
+        return (self.root / run.notebook).parent if run.notebook and run.cwd == "notebook" else self.root
+
+    def inside(self, path: Path) -> str:
+        """Return where a path of ours stands in the container: what lies outside the checkout, at the same place."""
+        if path.is_relative_to(self.checkout):
+            return str(Path(WORKSPACE) / path.relative_to(self.checkout))
+        return str(path)
+
+    def _data(self) -> list[Path]:
+        paths = [Path(os.path.normpath(self.root / source.path)) for source in self.run.data]
+        for path in paths:
+            if not path.exists():
+                raise MachineError(
+                    f"`data: {path}` is not here", where=self.run.address, remedy="Bring it here, or correct the path."
+                )
+        return paths
+
+    def _masked(self) -> Iterable[tuple[str, bool]]:
+        """What must not be seen: git's own folders, where a checkout may have left a token, and our state."""
+        for folder, folders, names in os.walk(self.checkout):
+            place = Path(folder).relative_to(self.checkout)
+            yield from ((self.inside(Path(folder, name)), name in folders) for name in _hidden(folders, names))
+            deep = len(place.parts) >= _DEEPEST_REPOSITORY
+            folders[:] = [] if deep else [name for name in folders if name not in (".git", ".gpu-doc", "node_modules")]
+
+    def _labels(self, devices: Sequence[str]) -> dict[str, str]:
+        from gpu_doc.outside.containers import sweep
+
+        until = None
+        if self.run.detach:
+            limit = self.run.limits.time
+            until = _iso(datetime.now(timezone.utc) + timedelta(seconds=limit)) if limit else "never"
+        run, fingerprint = self.run.address, self.fingerprint
+        return sweep.labels(self.who, self.lock, "run", run=run, fingerprint=fingerprint, gpus=devices, detached=until)
+
+
+def _hidden(folders: Iterable[str], names: Iterable[str]) -> list[str]:
+    return [name for name in (*folders, *names) if name in (".git", ".gpu-doc")]
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _cache_volume(path: str) -> str:
+    """The volume that stands for a cache where the engine can't see ours; it outlives runs, as a cache should."""
+    return f"gpu-doc-cache-{sha256(path.encode()).hexdigest()[:16]}"
+
+
+class Docker:
+    """What the runs of a refresh share: connections, images, what was found out about engines."""
+
+    def __init__(self, *, environ: Mapping[str, str], root: Path, checkout: Path, config: Path, runtime: Path) -> None:
+        """`config` is the configuration file, by which engines are shown to see our paths; `runtime` is ours alone."""
+        from gpu_doc.outside.containers import sweep
+
+        self._environ = environ
+        self._root = root
+        self._checkout = checkout
+        self._config = config
+        self._runtime = runtime
+        self._who = sweep.owner()
+        self._stack = ExitStack()
+        self._engines: dict[str | None, Engine] = {}
+        self._images: dict[tuple[str | None, str], Image] = {}
+        self._derived: dict[str, Image] = {}
+        self._sights: dict[str | None, Sight] = {}
+        self._problems: dict[tuple[str | None, str], GpuDocError] = {}
+        self._detached: list[str] = []
+
+    def __enter__(self) -> Docker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def prepare(self, runs: Iterable[tuple[Run, str | None]], progress: Callable[[str], None]) -> None:
+        """Have the image of each run, with the digest in evidence that it should stay on. See `problem`."""
+        for run, known in runs:
+            key = _key(run)
+            if key in self._images or key in self._problems:
+                continue
+            try:
+                self._images[key] = self._ensure(run, known, progress)
+            except GpuDocError as error:
+                error.where = error.where or str(run.image)
+                self._problems[key] = error
+
+    def problem(self, run: Run) -> GpuDocError | None:
+        """Why a run can't have its image, if it can't."""
+        return self._problems.get(_key(run))
+
+    def digest(self, run: Run) -> str | None:
+        """The digest of a run's image, None where `prepare` was not asked for it."""
+        image = self._images.get(_key(run))
+        return image.digest if image else None
+
+    def place(self, run: Run, fingerprint: str, note: Callable[[str], None]) -> Place:
+        """Return where a run of a prepared image finds itself. Raises GpuDocError."""
+        engine, image = self._engine(run.docker_host), self._images[_key(run)]
+        limits, sentences = recipe.capped(run.limits, cpus=engine.facts.cpus, memory=engine.facts.memory)
+        for sentence in sentences:
+            note(f"{run.address}: {sentence}")
+        if run.detach:
+            self._detached.append(fingerprint)
+        user = None if run.user == "image" else _user()
+        sight = self._sight(run.docker_host, image)
+        self._make_caches(run, sight, user, note)
+        return Place(
+            run=replace(run, limits=limits),
+            fingerprint=fingerprint,
+            image=image,
+            runs_in=self._derived.get(image.id, image) if run.bootstrap else image,
+            address=engine.address,
+            sight=sight,
+            selinux=engine.facts.selinux,
+            root=self._root,
+            checkout=self._checkout,
+            user=user,
+            environment={name: self._environ[name] for name in run.env if name in self._environ},
+            who=self._who,
+            lock=self._runtime / "lock",
+        )
+
+    def engine(self, run: Run) -> Engine:
+        """The engine of a run. Raises EngineError."""
+        return self._engine(run.docker_host)
+
+    def close(self) -> None:
+        """Remove what is left of our containers, and close all connections."""
+        from gpu_doc.outside.containers import sweep
+
+        for engine in self._engines.values():
+            with suppress(GpuDocError):
+                sweep.remove_own(engine, self._runtime / "lock", self._detached)
+        self._stack.close()
+
+    def _engine(self, host: str | None) -> Engine:
+        if host not in self._engines:
+            from gpu_doc.outside.containers import sweep
+            from gpu_doc.outside.containers.engine import connect
+
+            folder = self._runtime / f"e{len(self._engines)}"
+            folder.mkdir(exist_ok=True)
+            self._engines[host] = self._stack.enter_context(connect(host, self._environ, folder))
+            sweep.sweep(self._engines[host], who=self._who)
+        return self._engines[host]
+
+    def _ensure(self, run: Run, known: str | None, progress: Callable[[str], None]) -> Image:
+        from gpu_doc.outside.containers.images import ensure
+
+        assert run.image
+        engine = self._engine(run.docker_host)
+        image = ensure(engine, run.image, pull=run.pull, known=known, progress=progress)
+        if run.bootstrap and run.notebook and image.id not in self._derived:
+            from gpu_doc.outside.containers import sweep
+            from gpu_doc.outside.containers.bootstrap import bootstrapped
+
+            labels = sweep.labels(self._who, self._runtime / "lock", "build")
+            self._derived[image.id] = bootstrapped(
+                engine, image, environ=self._environ, labels=labels, progress=progress
+            )
+        return image
+
+    def _sight(self, host: str | None, image: Image) -> Sight:
+        if host not in self._sights:
+            from gpu_doc.outside.containers import sweep
+            from gpu_doc.outside.containers.sight import look
+
+            labels = sweep.labels(self._who, self._runtime / "lock", "probe")
+            self._sights[host] = look(
+                self._engine(host), image.id, self._checkout, ours=self._config, uid=os.getuid(), labels=labels
+            )
+        return self._sights[host]
+
+    def _make_caches(self, run: Run, sight: Sight, user: tuple[int, int] | None, note: Callable[[str], None]) -> None:
+        """See to it that the run's user can write to its caches."""
+        for path in map(Path, run.caches.values()) if sight.sees_paths else ():
+            if not path.exists():
+                path.mkdir(parents=True)
+                if user and os.getuid() == 0:
+                    os.chown(path, *user)
+            elif user and os.getuid() == 0 and path.stat().st_uid != user[0]:
+                note(f"{run.address}: the cache {path} may not be writable in the container: chown {user[0]} {path}")
+
+
+def _key(run: Run) -> tuple[str | None, str]:
+    return run.docker_host, str(run.image)
+
+
+def _user() -> tuple[int, int]:
+    """The user and group of runs: the runner's own, and an unprivileged one where that is root."""
+    return (os.getuid(), os.getgid()) if os.getuid() else (UNPRIVILEGED, UNPRIVILEGED)
