@@ -300,7 +300,7 @@ def test_each_refusal_of_ssh_has_its_sentence(remote: Remote, runtime: Path, set
     error = refuse("ssh://gpu-box" if setting.startswith("Port") else remote.host, runtime)
     assert words in error.what
     assert error.details
-    assert not _tunnels(runtime)
+    _wait(lambda: not _tunnels(runtime))
 
 
 def test_a_machine_without_ssh(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:

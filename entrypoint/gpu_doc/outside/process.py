@@ -133,7 +133,7 @@ exit "$status"
 class Companion:
     """A program that works beside us, such as ssh; it ends with us, however we end."""
 
-    def __init__(self, argv: Sequence[str], *, log: Path) -> None:
+    def __init__(self, argv: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
         """`log` gets all that it writes. Raises OSError: there is no shell, or the log can't be written."""
         with log.open("wb") as words:
             self._process = subprocess.Popen(
@@ -141,6 +141,7 @@ class Companion:
                 stdin=subprocess.PIPE,
                 stdout=words,
                 stderr=words,
+                env=dict(environment),
                 start_new_session=True,
             )
         self._log = log

@@ -111,7 +111,7 @@ def connect(docker_host: str | None, environ: Mapping[str, str], runtime: Path) 
     """
     place = address.find(docker_host, environ)
     if place.host.startswith("ssh://"):
-        return _through_ssh(place.host, runtime)
+        return _through_ssh(place.host, environ, runtime)
     try:
         client = _client(place.variables)
     except _NOT_CONNECTED as error:
@@ -119,10 +119,10 @@ def connect(docker_host: str | None, environ: Mapping[str, str], runtime: Path) 
     return Engine(client, place.variables, remote=place.socket is None)
 
 
-def _through_ssh(host: str, runtime: Path) -> Engine:
+def _through_ssh(host: str, environ: Mapping[str, str], runtime: Path) -> Engine:
     from gpu_doc.outside.containers.tunnel import Tunnel
 
-    tunnel = Tunnel(host, runtime)
+    tunnel = Tunnel(host, environ, runtime)
     with ExitStack() as stack:
         stack.callback(tunnel.close)
         variables = {"DOCKER_HOST": f"unix://{tunnel.socket}"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ _OPTIONS = {
 class Tunnel:
     """An ssh connection that shows a remote engine's socket as `socket` on this machine."""
 
-    def __init__(self, address: str, runtime: Path) -> None:
+    def __init__(self, address: str, environ: Mapping[str, str], runtime: Path) -> None:
         """Connect, and wait until it stands. `address`: `ssh://[user@]host[:port][/path/of/the/socket]`.
 
         Raises EngineError: ssh can't.
@@ -42,8 +43,9 @@ class Tunnel:
         self.socket = runtime / "engine"
         options = [word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")]
         forward = ["-L", f"{self.socket}:{self.remote_socket}"]
+        argv = ["ssh", "-NT", *options, *forward, "--", self.destination]
         try:
-            self._ssh = Companion(["ssh", "-NT", *options, *forward, "--", self.destination], log=runtime / "ssh.log")
+            self._ssh = Companion(argv, environment=environ, log=runtime / "ssh.log")
         except OSError as error:
             raise _failure(self.destination, str(error)) from error
         try:
