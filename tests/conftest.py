@@ -10,7 +10,7 @@ import pytest
 
 from tests.components import require
 
-pytest_plugins = ["tests.integration.engines"]
+pytest_plugins = ["tests.integration.engines", "tests.integration.registries", "tests.integration.users"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

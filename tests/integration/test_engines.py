@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
 from tests.integration.engines import Engine, Remote, image
+from tests.integration.registries import PASSWORD, USER, Registry, started
+from tests.integration.users import PlainUser
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -101,3 +104,53 @@ def test_an_engine_is_reached_over_ssh(ssh_engine: Remote) -> None:
     found = subprocess.run(argv, env=dict(ssh_engine.environment), capture_output=True, text=True, check=True).stdout
     with closing(ssh_engine.engine.client()) as client:
         assert found.strip() == client.info()["ID"]
+
+
+def test_a_registry_gives_what_was_pushed(here: Any, registry: Registry) -> None:
+    pushed = registry.push("nopython", "team/small", "1")
+    with pytest.raises(docker.errors.ImageNotFound):
+        here.images.get(f"{registry.address}/team/small:1")
+    pulled = here.images.pull(f"{registry.address}/team/small", "1")
+    assert pulled.attrs["RepoDigests"] == [pushed]
+
+
+def test_a_registry_asks_for_a_login(here: Any, private_registry: Registry, tmp_path: Path) -> None:
+    pushed = private_registry.push("nopython", "team/small")
+    with pytest.raises(docker.errors.APIError, match="no basic auth credentials"):
+        here.images.pull(pushed)
+    here.images.pull(pushed, auth_config={"username": USER, "password": PASSWORD})
+
+    login = private_registry.write_login(tmp_path)
+    subprocess.run(["docker", f"--config={login}", "pull", "--quiet", pushed], check=True)
+
+
+def test_a_registry_leaves_nothing_in_the_engine(here: Any, tmp_path: Path) -> None:
+    with started(tmp_path, private=False) as gone:
+        here.images.pull(gone.push("nopython", "team/small"))
+    left = [name for found in here.images.list() for name in [*found.tags, *found.attrs["RepoDigests"]]]
+    assert [name for name in left if name.startswith(gone.address)] == []
+
+
+def test_a_plain_user_is_not_root_and_may_use_the_engine(plain_user: PlainUser) -> None:
+    asked = plain_user.call("docker", "version", "--format", "{{.Server.Version}}")
+    assert asked.returncode == 0, asked.stderr
+    program = (
+        "import getpass, os, sys, pathlib; print(os.getuid(), getpass.getuser(), pathlib.Path.home(), sys.base_prefix)"
+    )
+    expected = f"{plain_user.uid} {plain_user.name} {plain_user.home} {sys.base_prefix}\n"
+    assert plain_user.call(sys.executable, "-c", program).stdout == expected
+    assert plain_user.call("touch", plain_user.folder / "own").returncode == 0
+    assert (plain_user.folder / "own").stat().st_uid == plain_user.uid != 0
+
+
+@pytest.mark.needs("root")
+def test_a_plain_user_cannot_write_where_root_writes(plain_user: PlainUser, tmp_path: Path) -> None:
+    for folder in (tmp_path, Path(__file__).parent, Path(sys.prefix)):
+        refused = plain_user.call("touch", folder / "file")
+        assert "Permission denied" in refused.stderr
+
+
+def test_a_plain_user_runs_the_program(plain_user: PlainUser) -> None:
+    done = plain_user.call(sys.executable, "-m", "gpu_doc", "check")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 2, done.stderr  # there is no gpu-doc.yml
