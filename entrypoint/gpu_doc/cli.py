@@ -145,8 +145,7 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
     doors = _doors(args, whole, console)
-    jobs = args.jobs or len(os.sched_getaffinity(0))
-    outcome = pipeline.refresh(chosen, doors, force=args.force, jobs=jobs)
+    outcome = pipeline.refresh(chosen, doors, force=args.force, jobs=args.jobs)
     summary.outcome(outcome, chosen, console, here=Path.cwd())
     return outcome.exit_code
 

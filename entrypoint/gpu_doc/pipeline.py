@@ -68,7 +68,7 @@ def foreseen(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]
         return {report.report.path: foresee(report, config.root, templates).problems for report in stale}
 
 
-def refresh(config: Config, doors: Doors, *, force: bool, jobs: int) -> Outcome:
+def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> Outcome:
     """Bring the reports of a configuration up to date; what fails leaves its own reports as they were."""
     # A tag that moved is only seen by pulling it.
     pulls = any(run.image and run.pull == "always" for report in config.reports for run in report.runs)

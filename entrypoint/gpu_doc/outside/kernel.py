@@ -6,6 +6,7 @@ the parent that counts: it asks first (an interrupt), then kills the kernel with
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from contextlib import suppress
@@ -13,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from gpu_doc.outside.inside.sampling import Sampler
 from gpu_doc.outside.process import (
     Child,
     ChildEndedError,
     kill_tree,
+    marked,
     out_of_memory_kills,
     resident_memory,
     sweep,
@@ -61,11 +64,12 @@ class StoppedError(Exception):
 
 
 class Guard:
-    """Watches one run: its limits, and the memory of its main process."""
+    """Watches one run: its limits, the memory of its main process, and what all of it takes."""
 
-    def __init__(self, limits: Limits, marker: str, child: Child) -> None:
+    def __init__(self, limits: Limits, job: Mapping[str, Any], child: Child) -> None:
+        """`job` is the message to the child: its `marker`, `environment` and `folder` are ours to use too."""
         self._limits = limits
-        self._marker = marker
+        self._marker = job["marker"]
         self._child = child
         self._pid = 0
         now = time.monotonic()
@@ -75,6 +79,9 @@ class Guard:
         self._next = float("inf")
         self._steps: list[Callable[[], None]] = []
         self._kills = out_of_memory_kills()
+        pids = frozenset((child.pid,))
+        self._sampler = Sampler(lambda: marked(self._marker), ours=pids, environ=job["environment"])
+        self._taken = Path(job["folder"]) / "resources.json"
         self.facts = Facts({})
 
     def wait(self) -> float:
@@ -85,6 +92,8 @@ class Guard:
         """Take note of an event."""
         if event["event"] in ("kernel", "started"):
             self._pid = event["pid"]
+            if self._pid:  # what is in a container is measured there
+                self._sampler.start()
         elif event["event"] == "cell":
             now = self._cell_start = time.monotonic()
             self.facts.cell = event if not self.facts.overrun else self.facts.cell
@@ -112,7 +121,14 @@ class Guard:
         """Return what is known, after the child's last event."""
         self.facts.done = done
         self.facts.memory_ran_out = out_of_memory_kills() > self._kills
+        if self._pid:
+            self._sampler.stop()
+            self._taken.write_text(json.dumps(self._sampler.result()), "utf-8")
         return self.facts
+
+    def close(self) -> None:
+        """Stop measuring."""
+        self._sampler.stop()
 
     def _interrupt(self) -> None:
         self._child.send({"do": "interrupt"})
@@ -120,7 +136,9 @@ class Guard:
     def _kill(self) -> None:
         if self._pid:
             kill_tree(self._pid)
-        sweep(self._marker)
+            sweep(self._marker)
+        else:
+            self._child.send({"do": "kill"})  # a container
 
 
 class Slot:
@@ -136,7 +154,7 @@ class Slot:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run_notebook(self, job: Mapping[str, Any], limits: Limits, hear: Callable[[Event], None]) -> Facts:
+    def run_notebook(self, job: Mapping[str, Any], limits: Limits, hear: Callable[[Event], Event | None]) -> Facts:
         """Run a notebook; `job` is the message to the worker, less what this module adds.
 
         Raises StoppedError: `kill` was called.
@@ -144,7 +162,7 @@ class Slot:
         worker = self._worker or self._start("kernel_worker", job["environment"])
         self._worker = worker
         worker.send({**job, "do": "run", "runtime": str(self._runtime)})
-        facts = self._watch(worker, Guard(limits, job["marker"], worker), hear)
+        facts = self._watch(worker, Guard(limits, job, worker), hear)
         self._served += 1
         if facts.done["event"] == "ended":
             self._forget()
@@ -155,14 +173,15 @@ class Slot:
             self._forget()
         return facts
 
-    def run_command(self, job: Mapping[str, Any], limits: Limits) -> Facts:
+    def run_command(self, job: Mapping[str, Any], limits: Limits, hear: Callable[[Event], Event | None]) -> Facts:
         """Run a command; `job` is the message to its child.
 
         Raises StoppedError: `kill` was called.
         """
-        child = self._start("command_worker", job["environment"])
+        module = "containers.command_worker" if job["container"] else "command_worker"
+        child = self._start(module, job["environment"])
         child.send(job)
-        facts = self._watch(child, Guard(limits, job["marker"], child), lambda _: None)
+        facts = self._watch(child, Guard(limits, job, child), hear)
         self._end(child, GRACE)
         sweep(job["marker"])
         return facts
@@ -211,7 +230,13 @@ class Slot:
             self._children.append(child)
             return child
 
-    def _watch(self, child: Child, guard: Guard, hear: Callable[[Event], None]) -> Facts:
+    def _watch(self, child: Child, guard: Guard, hear: Callable[[Event], Event | None]) -> Facts:
+        try:
+            return self._facts(child, guard, hear)
+        finally:
+            guard.close()
+
+    def _facts(self, child: Child, guard: Guard, hear: Callable[[Event], Event | None]) -> Facts:
         while True:
             try:
                 event = child.receive(guard.wait())
@@ -225,4 +250,5 @@ class Slot:
                 return guard.end(event)
             else:
                 guard.hear(event)
-                hear(event)
+                if answer := hear(event):
+                    child.send(answer)

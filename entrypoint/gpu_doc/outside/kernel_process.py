@@ -114,6 +114,9 @@ class Kernel:
         """Kill it at once, with all that it started."""
         raise NotImplementedError
 
+    def let_go(self) -> None:
+        """Let the run begin, where it waits for that."""
+
     async def settle(self) -> None:
         """Take over what the run left, before its end is told.
 

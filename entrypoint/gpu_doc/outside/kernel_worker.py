@@ -1,9 +1,9 @@
 """Runs notebooks with papermill, one after the other, each in a kernel of its own: the only door to papermill.
 
 A process of its own (see process.py), so that papermill is imported once for many notebooks, its memory goes back
-when the worker ends, and a limit can be enforced from outside whatever a kernel does. Messages in: `run`, `interrupt`,
-`kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name), `message` (text),
-`done` (outcome and facts).
+when the worker ends, and a limit can be enforced from outside whatever a kernel does. Messages in: `run`, `go`,
+`interrupt`, `kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name), `old`
+(pattern), `message` (text), `done` (outcome and facts).
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class Worker:
     def _take(self, message: dict[str, Any]) -> None:
         if message["do"] in ("run", "end"):
             self._jobs.put_nowait(message)
+        elif self._kernel and message["do"] == "go":
+            self._kernel.let_go()
         elif self._kernel:
             self._later(self._kernel.interrupt() if message["do"] == "interrupt" else self._kernel.kill())
 
@@ -102,6 +104,8 @@ class Worker:
             # papermill is imported (0.4 s, once) while the kernel starts.
             await Execution(job, source, kernel, self._link).run()
             await kernel.settle()
+            if job["leased"]:
+                await kernel.stop()  # the next run on this GPU needs the memory that this one holds
         finally:
             self._kernel = None
             self._later(kernel.stop())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -19,6 +20,7 @@ from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.stages import evidence, publish
 from gpu_doc.stages.capturing.capture import Darkroom
 from gpu_doc.stages.executing import execute
+from gpu_doc.stages.executing.hosts import Hosts
 from gpu_doc.stages.notebook import executed_cells
 from gpu_doc.stages.planning.fingerprint import Surroundings, cell_hash
 from gpu_doc.stages.planning.plan import Planner, ReportPlan, RunPlan, Usable
@@ -83,6 +85,7 @@ class Refresh:
     def open_doors(self, environ: Mapping[str, str], chromium: Callable[[], Path]) -> None:
         """Make browser and template worker ready; neither starts before it is needed."""
         self._environ = with_programs_of(self._surroundings.environment, environ)
+        self._hosts = Hosts(environ, self._docker)
         self._darkroom = self._stack.enter_context(Darkroom(chromium, environ=environ))
         self._templates = self._stack.enter_context(TemplateWorker())
 
@@ -91,8 +94,8 @@ class Refresh:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def run(self, plans: Sequence[ReportPlan], *, jobs: int) -> None:
-        """Do all of it."""
+    def run(self, plans: Sequence[ReportPlan], *, jobs: int | None) -> None:
+        """Do all of it, so many runs at a time; None: as many as the machine has room for."""
         works = [_Work(plan) for plan in plans]
         for work in works:
             self._prepare(work)
@@ -127,7 +130,7 @@ class Refresh:
         )
         return Composer(work.plan, shop, executed=work.executed)
 
-    def _round(self, works: list[_Work], parallel: int) -> None:
+    def _round(self, works: list[_Work], parallel: int | None) -> None:
         """Execute what the reports wait for; each is composed when it waits for nothing more."""
         runs = self._waited_for(works)
         for work in works:
@@ -139,7 +142,13 @@ class Refresh:
         if any(call.function in ("resources", "shot", "terminal") for work in works for call in work.calls):
             self._darkroom.warm_up(self._config.capture.scale)
         with self._console.progress() as progress:
-            for finished in execute.execute(jobs, parallel=min(parallel, len(jobs)), progress=progress):
+            at_once = parallel or self._hosts.jobs([job.run for job in jobs], len(os.sched_getaffinity(0)))
+            for finished in execute.execute(
+                jobs,
+                parallel=min(at_once, len(jobs)),
+                progress=progress,
+                devices=lambda job: self._hosts.devices(job.run),
+            ):
                 self._take(finished, works)
 
     def _waited_for(self, works: list[_Work]) -> dict[str, RunPlan]:

@@ -1,6 +1,7 @@
 """Drives one command in a container, in a process of its own; a detached one goes on without it.
 
-Message in: `{container, log, folder}`, then perhaps `{do: kill}`. Events out: `probe` (facts), `started`, then `done`
+Message in: `{container, log, folder}`, then `{do: go}` once what was found is enough, or `{do: kill}`. Events out:
+`probe` (facts), `started`, `old` (pattern), then `done`
 (status, negative for a signal; out_of_memory; missing), `refused` (errno, message), or `engine` (what, remedy, ...).
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 from gpu_doc.errors import GpuDocError
 from gpu_doc.outside.containers import engine, recipe
 from gpu_doc.outside.containers.container import Container, NoPythonError
+from gpu_doc.outside.containers.relay import Attached
 from gpu_doc.outside.inside import frames
 from gpu_doc.outside.link import Link
 
@@ -40,6 +42,7 @@ class _Drive:
         self._log = Path(message["log"])
         self._folder = Path(message["folder"])
         self._container: Container | None = None
+        self._stream: Attached | None = None
 
     def serve(self, messages: Any) -> None:
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
@@ -58,22 +61,28 @@ class _Drive:
 
     def _listen(self, messages: Any) -> None:
         for line in messages:
-            if json.loads(line)["do"] == "kill" and self._container:
-                self._container.kill()
+            self._obey(json.loads(line)["do"])
         # Our parent is gone. With us the line to the agent ends, which ends it, unless it is a detached command's.
         os._exit(0)
+
+    def _obey(self, what: str) -> None:
+        if what == "kill" and self._container:
+            self._container.kill()
+        elif what == "go" and self._stream:
+            self._stream.event("go")
+        elif what == "go" and self._container:
+            self._container.let_go()
 
     def _run(self, container: Container) -> Event:
         job = self._order["job"]
         if not job["detach"]:
-            stream = container.start(job, self._complain)
+            stream = self._stream = container.start(job, self._complain)
             assert stream
             with closing(stream):
                 done = self._hear(stream.frames()) or container_end(container)
         else:
             if not container.adopt():
                 container.start(job, self._complain)
-            self._link.send("started", pid=0)
             done = self._detached(container)
         resources = done.pop("resources", None)
         if resources is not None:
@@ -86,7 +95,8 @@ class _Drive:
 
     def _detached(self, container: Container) -> Event:
         """Follow a command that does not need us: what counts is what lies in its container when it has ended."""
-        self._hear(container.follow())
+        while container.runs():
+            self._hear(container.follow())
         ended = container_end(container)
         outcome = self._folder / "outcome"
         container.take_out(f"{recipe.HOME}/outcome", outcome)

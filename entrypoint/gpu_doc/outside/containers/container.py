@@ -18,7 +18,8 @@ from gpu_doc.outside.containers import recipe, workspace
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.relay import Attached
-from gpu_doc.outside.containers.sweep import PREFIX
+from gpu_doc.outside.containers.sweep import PREFIX, detached
+from gpu_doc.outside.inside.frames import EVENT
 
 _NO_PROGRAM = re.compile(r'exec: \\?"python3?\\?": |exec: python3?: |no such file or directory|permission denied')
 
@@ -73,16 +74,29 @@ class Container:
                 return attached
         raise NoPythonError("no Python")
 
+    def probed(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Start it, and return what its agent finds; nothing if it ends before. Raises EngineError, NoPythonError."""
+        stream = self.start(job, lambda _: None)
+        assert stream
+        with closing(stream):
+            for kind, _, payload in stream.frames():
+                event = json.loads(payload) if kind == EVENT else {}
+                if event.get("event") == "probe":
+                    facts: dict[str, Any] = event["facts"]
+                    return facts
+        return {}
+
     def adopt(self) -> bool:
         """Take over a detached container that runs the same, or has ended meanwhile, if there is one."""
         labels = self._order["create"]["Labels"]
-        wanted = [f"{PREFIX}{name}={labels[PREFIX + name]}" for name in ("owner", "fingerprint", "kind")]
-        with sentences():
-            found = self._api.containers(all=True, filters={"label": wanted})
-        started = [each for each in found if each["State"] in ("running", "exited")]
-        if started:
-            self.id = started[0]["Id"]
-        return bool(started)
+        found = detached(self._engine, labels[f"{PREFIX}owner"], labels[f"{PREFIX}fingerprint"])
+        self.id = found[0] if found else ""
+        return bool(found)
+
+    def let_go(self) -> None:
+        """Let a detached command begin."""
+        with sentences(), workspace.packed_texts({f"{recipe.HOME}/outcome/go": ""}) as stream:
+            self._api.put_archive(self.id, "/", stream)
 
     def follow(self) -> Iterator[tuple[int, int, bytes]]:
         """Yield the frames that show a detached command from its beginning; none if it has ended already."""
@@ -92,6 +106,11 @@ class Container:
             stream = self._api.exec_start(command, socket=True)
             with closing(Attached(stream, lambda _: None)) as attached:
                 yield from attached.frames()
+
+    def runs(self) -> bool:
+        """Whether it has not ended yet. Raises EngineError."""
+        with sentences():
+            return bool(self._api.inspect_container(self.id)["State"]["Running"])
 
     def ended(self) -> Ended:
         """Wait until it has ended; say how."""

@@ -56,6 +56,7 @@ class ContainerKernel(Kernel):
         self._log_size = 0
         self._events: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reading: asyncio.Future[None] | None = None
+        self._leave = asyncio.Event()
 
     async def start(self) -> None:
         """Start the container; `ready` waits until its kernel answers.
@@ -77,6 +78,7 @@ class ContainerKernel(Kernel):
         self._reading = self._loop.run_in_executor(None, self._read, self._attached, self._relay)
         probe = await self._event("probe", START_LIMIT)
         self._link.send("probe", facts=probe["facts"])
+        await self._leave.wait()  # whether that is enough is not ours to say
         kernel = await self._event("kernel", START_LIMIT)
         mode = kernel["interrupt_mode"]
         self.spec = KernelSpec(
@@ -169,6 +171,10 @@ class ContainerKernel(Kernel):
         status = 128 - ended.status if ended.status > 128 else ended.status
         return {"status": status, "log": self.log() + ended.error, "out_of_memory": ended.out_of_memory}
 
+    def let_go(self) -> None:
+        """Let the run begin."""
+        self._leave.set()
+
     def signal(self, number: int) -> None:
         """Send a signal to the kernel and what it started."""
         if self._attached:
@@ -176,6 +182,7 @@ class ContainerKernel(Kernel):
 
     async def kill(self) -> None:
         """Kill the container."""
+        self._leave.set()
         if self._container:
             await asyncio.to_thread(self._container.kill)
 

@@ -165,3 +165,23 @@ def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = ()) -> 
         volumes = engine.client.api.volumes(filters={"label": ours})["Volumes"] or []
     for each in volumes:
         _removed(engine, "volume", each["Name"], left)
+
+
+def detached(engine: Engine, owner_name: str, fingerprint: str) -> list[str]:
+    """Return the ids of detached commands of an owner that run, or have ended, by their fingerprint.
+
+    Raises EngineError: the engine went away.
+    """
+    wanted = {"owner": owner_name, "fingerprint": fingerprint, "kind": "run"}
+    filters = {"label": [f"{PREFIX}{name}={value}" for name, value in wanted.items()] + [f"{PREFIX}detached"]}
+    with sentences():
+        found = engine.client.api.containers(all=True, filters=filters)
+    return [each["Id"] for each in found if each["State"] in ("running", "exited")]
+
+
+def leased(engine: Engine) -> frozenset[str]:
+    """Return the GPUs that containers hold which run, or are about to. Raises EngineError: the engine went away."""
+    with sentences():
+        found = engine.client.api.containers(all=True, filters={"label": [f"{PREFIX}gpus"]})
+    alive = [each for each in found if each["State"] in ("running", "created")]
+    return frozenset(name for each in alive for name in each["Labels"][f"{PREFIX}gpus"].split(","))

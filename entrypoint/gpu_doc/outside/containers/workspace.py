@@ -66,6 +66,24 @@ def packed(parcel: Parcel) -> Iterator[IO[bytes]]:
         raise MachineError(what, where=str(failed[0].filename or ""), remedy="Make it readable for this user.")
 
 
+def packed_texts(texts: Mapping[str, str]) -> IO[bytes]:
+    """Small files by their absolute path, as a tar stream."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for path, text in texts.items():
+            add_text(archive, path, text)
+    stream.seek(0)
+    return stream
+
+
+def add_text(archive: tarfile.TarFile, path: str, text: str) -> None:
+    """Add a small file that everybody may read."""
+    content = text.encode()
+    entry = tarfile.TarInfo(path.lstrip("/"))
+    entry.size, entry.mode = len(content), 0o644
+    archive.addfile(entry, io.BytesIO(content))
+
+
 class _Packer:
     def __init__(self, archive: tarfile.TarFile, parcel: Parcel) -> None:
         self._archive = archive
@@ -75,11 +93,11 @@ class _Packer:
         for name in ("home", "runtime", "produced", "outcome"):
             self._folder(f"{HOME}/{name}", 0o700)
         for package in ("", "outside/", "outside/inside/"):
-            self._text(f"{HOME}/gpu_doc/{package}__init__.py", "")
+            add_text(self._archive, f"{HOME}/gpu_doc/{package}__init__.py", "")
         for path in sorted(_INSIDE.glob("*.py")):
-            self._text(f"{HOME}/gpu_doc/outside/inside/{path.name}", path.read_text("utf-8"))
+            add_text(self._archive, f"{HOME}/gpu_doc/outside/inside/{path.name}", path.read_text("utf-8"))
         for target, text in self._parcel.texts.items():
-            self._text(target, text)
+            add_text(self._archive, target, text)
         for folder in (WORKSPACE, *self._parcel.own_folders):
             self._folder(folder, 0o755)
         if self._parcel.checkout:
@@ -92,12 +110,6 @@ class _Packer:
         entry.type, entry.mode = tarfile.DIRTYPE, mode
         entry.uid, entry.gid = self._parcel.user
         self._archive.addfile(entry)
-
-    def _text(self, path: str, text: str) -> None:
-        content = text.encode()
-        entry = tarfile.TarInfo(path.lstrip("/"))
-        entry.size, entry.mode = len(content), 0o644
-        self._archive.addfile(entry, io.BytesIO(content))
 
     def _tree(self, source: Path, target: str, *, own: bool) -> None:
         """Add a folder, or a file. What vanishes meanwhile is left out."""

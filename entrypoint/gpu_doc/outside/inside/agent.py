@@ -3,7 +3,7 @@
 Runs in the Python of the user's image, where this folder lies below /gpu-doc: nothing but the standard library of
 Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard input and output:
 
-    we send      OPEN, DATA, CLOSE (a kernel's sockets); EVENT signal (number), finish
+    we send      OPEN, DATA, CLOSE (a kernel's sockets); EVENT go, signal (number), finish
     it sends     OPEN, DATA, CLOSE, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name, ...),
                  died (status, out_of_memory), started, done (status, ...), produced (files, missing, old, resources)
 
@@ -84,7 +84,9 @@ class Agent:
 
     def begin(self) -> None:
         """Say what is here, and begin to measure."""
-        self.out.event("probe", facts=probe.probe())
+        facts = probe.probe()
+        write_atomically(OUTCOME / "probe.json", json.dumps({"event": "probe", "facts": facts}))
+        self.out.event("probe", facts=facts)
         self._sampler.start()
 
     def left(self) -> Json:
@@ -112,6 +114,13 @@ def _stage(pattern: str, places: Sequence[str]) -> list[Path]:
         if found:
             return targets
     return []
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is whole as soon as it is there."""
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(path)
 
 
 def out_of_memory_kills() -> int:

@@ -6,14 +6,15 @@ import json
 import os
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from gpu_doc.outside.inside import frames
-from gpu_doc.outside.inside.agent import OUTCOME, Agent, Json, out_of_memory_kills
+from gpu_doc.outside.inside.agent import OUTCOME, Agent, Json, out_of_memory_kills, write_atomically
 from gpu_doc.outside.inside.pseudo_terminal import Bounded, Copying, start
 
 TERMINAL_LOG = OUTCOME / "terminal.log"
 DONE = OUTCOME / "done.json"
+PROBE = OUTCOME / "probe.json"
+GO = OUTCOME / "go"
 
 
 class Command(Agent):
@@ -26,6 +27,7 @@ class Command(Agent):
     def run(self) -> None:
         """Run the command to its end, or to the deadline of a detached one."""
         self.begin()
+        self._wait_for_leave()
         began = time.monotonic()
         try:
             self._pid, terminal = start({**self.job, "argv": self.job["command"], "environment": dict(os.environ)})
@@ -39,7 +41,7 @@ class Command(Agent):
             done = {"event": "done", "status": status}
         done = {**done, "seconds": time.monotonic() - began, "out_of_memory": out_of_memory_kills() > 0, **self.left()}
         if self.job["detach"]:
-            _write_atomically(DONE, json.dumps(done))
+            write_atomically(DONE, json.dumps(done))
         else:
             self.out.send(frames.EVENT, json.dumps(done).encode())
 
@@ -47,9 +49,16 @@ class Command(Agent):
         """Send the signal that an event names; nothing else concerns a command."""
         del channel
         event = json.loads(payload) if kind == frames.EVENT else {}
-        if event.get("event") == "signal" and self._pid:
+        if event.get("event") == "go":
+            GO.touch()
+        elif event.get("event") == "signal" and self._pid:
             with suppress(ProcessLookupError):
                 os.killpg(self._pid, event["number"])
+
+    def _wait_for_leave(self) -> None:
+        """Wait until what is here is found to be enough; a file says so, since a detached command hears nothing."""
+        while not GO.exists():
+            time.sleep(0.01)
 
     def _log(self, data: bytes) -> None:
         if self.job["detach"]:
@@ -60,7 +69,10 @@ class Command(Agent):
 
 
 def follow(out: frames.Writer) -> None:
-    """Send a detached command's terminal from its beginning, as it grows, and its end."""
+    """Send what a detached command found, its terminal from its beginning, as it grows, and its end."""
+    while not PROBE.exists():
+        time.sleep(0.01)
+    out.send(frames.EVENT, PROBE.read_bytes())
     TERMINAL_LOG.touch()
     with TERMINAL_LOG.open("rb") as log:
         while True:
@@ -71,9 +83,3 @@ def follow(out: frames.Writer) -> None:
                 out.send(frames.EVENT, DONE.read_bytes())
                 return
             time.sleep(0.1)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".new")
-    temporary.write_text(text, "utf-8")
-    temporary.replace(path)

@@ -35,6 +35,11 @@ class Devices:
         self._inventory = inventory
         self._leases = leases
 
+    @property
+    def count(self) -> int:
+        """How many GPUs there are."""
+        return len(self._inventory.gpus)
+
     def impossible(self, run: Run) -> MachineError | None:
         """Why this host can never give a run its GPUs; asked before anything runs."""
         try:

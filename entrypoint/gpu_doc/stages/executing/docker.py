@@ -15,6 +15,7 @@ from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.model import Json, Run
 from gpu_doc.outside.containers import recipe
 from gpu_doc.outside.containers.recipe import WORKSPACE, Mount
+from gpu_doc.outside.gpus.requests import device_requests
 
 if TYPE_CHECKING:
     from gpu_doc.outside.containers.engine import Engine
@@ -42,6 +43,11 @@ class Place:
     """Of the engine."""
     sight: Sight
     selinux: bool
+    nvidia: bool
+    cdi: bool
+    """How the engine can give GPUs to containers."""
+    goes_on: bool
+    """A detached command of this fingerprint is there already: it runs, or has ended meanwhile."""
     root: Path
     checkout: Path
     """The repository, or the root where there is none."""
@@ -50,11 +56,10 @@ class Place:
     who: Owner
     lock: Path
 
-    def order(self, devices: Sequence[str] = (), requests: Sequence[Mapping[str, Json]] = ()) -> dict[str, Json]:
-        """Return all that the process needs that drives the run, as JSON holds it.
+    def order(self, devices: Sequence[str] = ()) -> dict[str, Json]:
+        """Return all that the process needs that drives the run, as JSON holds it. `devices` are the GPUs leased.
 
-        `devices` are the GPUs leased, `requests` what asks the engine for them.
-        Raises MachineError: declared data is not here.
+        Raises MachineError: declared data is not here, or the engine can't give GPUs in the way asked for.
         """
         places = [self.inside(self.folder), self.inside(self.root)]
         data = [(path, self.inside(path)) for path in self._data()]
@@ -69,7 +74,7 @@ class Place:
             mounts=tuple(mounts),
             volumes={} if seen else {path: _cache_volume(path) for path in self.run.caches.values()},
             masked=tuple(self._masked()) if self.sight.overlays else (),
-            devices=tuple(requests),
+            devices=tuple(device_requests(devices, self.run.gpu_driver, nvidia=self.nvidia, cdi=self.cdi)),
             environment=self.environment,
             labels=labels,
             unlabelled=self.selinux and (bool(mounts) or self.sight.overlays),
@@ -193,6 +198,8 @@ class Docker:
 
     def place(self, run: Run, fingerprint: str, note: Callable[[str], None]) -> Place:
         """Return where a run of a prepared image finds itself. Raises GpuDocError."""
+        from gpu_doc.outside.containers import sweep
+
         engine, image = self._engine(run.docker_host), self._images[_key(run)]
         limits, sentences = recipe.capped(run.limits, cpus=engine.facts.cpus, memory=engine.facts.memory)
         for sentence in sentences:
@@ -210,6 +217,9 @@ class Docker:
             address=engine.address,
             sight=sight,
             selinux=engine.facts.selinux,
+            nvidia=engine.facts.nvidia,
+            cdi=engine.facts.cdi,
+            goes_on=run.detach and bool(sweep.detached(engine, self._who.name, fingerprint)),
             root=self._root,
             checkout=self._checkout,
             user=user,
@@ -218,9 +228,34 @@ class Docker:
             lock=self._runtime / "lock",
         )
 
-    def engine(self, run: Run) -> Engine:
-        """The engine of a run. Raises EngineError."""
-        return self._engine(run.docker_host)
+    def busy(self) -> frozenset[str]:
+        """The GPUs that containers on engines of ours hold, those of a gpu-doc that is gone too."""
+        from gpu_doc.outside.containers import sweep
+
+        found: frozenset[str] = frozenset()
+        for engine in self._engines.values():
+            with suppress(GpuDocError):
+                found |= sweep.leased(engine)
+        return found
+
+    def gives_gpus(self, run: Run) -> bool:
+        """Whether a run's engine says that it can give GPUs to containers. Raises EngineError."""
+        facts = self._engine(run.docker_host).facts
+        return facts.nvidia or facts.cdi
+
+    def is_remote(self, run: Run) -> bool:
+        """Whether a run's engine is on another machine. Raises EngineError."""
+        return self._engine(run.docker_host).remote
+
+    def look_for_gpus(self, run: Run) -> Mapping[str, Json]:
+        """What a probe finds in a container that was given all GPUs of the run's engine; nothing if it can't start."""
+        from gpu_doc.outside.containers.container import Container
+
+        asked = replace(run, notebook=None, command=("true",), produces=(), detach=False, gpus="all", data=())
+        place = replace(self.place(asked, "", lambda _: None), run=asked)
+        with suppress(GpuDocError), Container(self._engine(run.docker_host), place.order(("all",))) as container:
+            return container.probed(place.order()["job"])
+        return {}
 
     def close(self) -> None:
         """Remove what is left of our containers, and close all connections."""

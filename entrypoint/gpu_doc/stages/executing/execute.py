@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import queue
 import re
@@ -10,7 +11,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -19,13 +20,22 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Json, Run
+from gpu_doc.outside.inside import probe
 from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
+from gpu_doc.outside.process import output
 from gpu_doc.stages.executing import failure
+from gpu_doc.stages.executing.devices import Devices, busy, check, local_environment
 
 if TYPE_CHECKING:
     from gpu_doc.console import Progress
+    from gpu_doc.outside.gpus.leases import Lease
     from gpu_doc.outside.kernel import Slot
     from gpu_doc.stages.executing.docker import Place
+
+_PROBE = Path(probe.__file__)
+
+_LOOK_AGAIN = 0.2
+"""Seconds between two looks at GPUs that others hold."""
 
 _WITHHELD = re.compile(r"(GITHUB|ACTIONS|RUNNER|INPUT)_.*|GH_TOKEN|.*_(TOKEN|SECRET|PASSWORD|KEY)", re.DOTALL)
 
@@ -67,8 +77,17 @@ def kernel_environment(environ: Mapping[str, str], allowed: Iterable[str]) -> di
     return {name: value for name, value in environ.items() if name in kept or not _WITHHELD.fullmatch(name)}
 
 
-def execute(jobs: Sequence[Job], *, parallel: int, progress: Progress) -> Iterator[Finished]:
+def execute(
+    jobs: Sequence[Job],
+    *,
+    parallel: int,
+    progress: Progress,
+    devices: Callable[[Job], Devices | None] = lambda _: None,
+) -> Iterator[Finished]:
     """Execute jobs, at most `parallel` at a time, and yield each when it has ended.
+
+    `devices` gives the GPUs of the host that a job is executed on, None where it needs none of them: a job begins when
+    it can have those it asks for, and others go ahead meanwhile.
 
     Closing the generator, or an exception while it waits (KeyboardInterrupt), kills everything that was started. When
     it is exhausted, all kernels, children and temporary files are gone.
@@ -85,7 +104,7 @@ def execute(jobs: Sequence[Job], *, parallel: int, progress: Progress) -> Iterat
             runtime = stack.enter_context(private_folder(room=LONGEST_SOCKET_NAME))
         except OSError as error:
             raise MachineError("no temporary folder can be written", remedy=f"Make room there ({error}).") from error
-        crew = _Crew(jobs, min(parallel, len(jobs)), runtime, progress)
+        crew = _Crew(jobs, min(parallel, len(jobs)), runtime, progress, devices)
         stack.callback(crew.kill)
         crew.start()
         for _ in jobs:
@@ -96,15 +115,22 @@ def execute(jobs: Sequence[Job], *, parallel: int, progress: Progress) -> Iterat
 class _Crew:
     """Threads that take one job after the other, each with a slot of its own."""
 
-    def __init__(self, jobs: Sequence[Job], size: int, runtime: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        size: int,
+        runtime: Path,
+        progress: Progress,
+        devices: Callable[[Job], Devices | None],
+    ) -> None:
         from gpu_doc.outside.kernel import Slot
 
         self._token = secrets.token_hex(8)
         self._progress = progress
         self._ended: queue.SimpleQueue[Finished | BaseException] = queue.SimpleQueue()
-        self._todo: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
-        for item in enumerate(jobs):
-            self._todo.put(item)
+        self._todo = list(enumerate(jobs))
+        self._devices = devices
+        self._change = threading.Condition()
         self._stop = threading.Event()
         self._slots = [Slot(runtime, f"slot{n}") for n in range(max(1, size))]
         self._threads = [threading.Thread(target=self._serve, args=(slot,), daemon=True) for slot in self._slots]
@@ -143,32 +169,65 @@ class _Crew:
 
         try:
             while (item := self._take()) is not None:
-                number, job = item
-                attempts = _Attempts(job, self._names[number], slot, self._progress)
-                self._ended.put(attempts.run(f"{self._token}-{number}", self._stop))
+                number, job, lease = item
+                with lease:
+                    attempts = _Attempts(job, self._names[number], slot, self._progress, lease)
+                    self._ended.put(attempts.run(f"{self._token}-{number}", self._stop))
+                with self._change:
+                    self._change.notify_all()
             slot.close()
         except StoppedError:
             pass
         except BaseException as error:  # noqa: BLE001 - a defect in this thread is raised where results are awaited
             self._ended.put(error)
 
-    def _take(self) -> tuple[int, Job] | None:
+    def _take(self) -> tuple[int, Job, Lease] | None:
+        """The next job, with its GPUs; waits where all that is left waits for GPUs."""
+        with self._change:
+            told = False
+            while self._todo and not self._stop.is_set():
+                for number, job in list(self._todo):
+                    if lease := self._lease(number, job):
+                        self._todo.remove((number, job))
+                        return number, job, lease
+                if self._todo and not told:
+                    number, job = self._todo[0]
+                    devices = self._devices(job)
+                    assert devices
+                    self._progress.message(f"{self._names[number]}: {devices.waiting(job.run)}")
+                    told = True
+                # Another process lets go of a GPU without telling us.
+                self._change.wait(_LOOK_AGAIN)
+        return None
+
+    def _lease(self, number: int, job: Job) -> Lease | None:
+        """A job's GPUs; None while others hold them."""
+        from gpu_doc.outside.gpus.leases import Lease
+
         try:
-            return None if self._stop.is_set() else self._todo.get_nowait()
-        except queue.Empty:
+            devices = self._devices(job)
+            if devices is None or (job.place and job.place.goes_on):
+                return Lease()
+            return devices.try_take(job.run)
+        except GpuDocError as error:
+            self._todo.remove((number, job))
+            moment = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            self._ended.put(Finished(job=job, seconds=0.0, started=moment, error=error))
             return None
 
 
 class _Attempts:
     """One job, tried again where its run says so and the cause is one that may pass."""
 
-    def __init__(self, job: Job, name: str, slot: Slot, progress: Progress) -> None:
+    def __init__(self, job: Job, name: str, slot: Slot, progress: Progress, lease: Lease) -> None:
         self._job = job
         self._name = name
         self._slot = slot
         self._progress = progress
         self._cells = 0
         self._probe: Mapping[str, Json] = {}
+        self._lease = lease
+        self._veto: GpuDocError | None = None
 
     def run(self, token: str, stop: threading.Event) -> Finished:
         retries = self._job.run.retries
@@ -190,7 +249,9 @@ class _Attempts:
     def _once(self, marker: str) -> GpuDocError | None:
         began = time.time()
         try:
-            error = self._notebook(marker) if self._job.run.notebook else self._command(marker)
+            self._look_around()
+            error = self._veto or (self._notebook(marker) if self._job.run.notebook else self._command(marker))
+            error = self._veto or error
             if error is None and not self._job.place:
                 self._collect(began)
         except GpuDocError as problem:
@@ -212,28 +273,54 @@ class _Attempts:
             "parameters": dict(run.parameters),
             "kernel": run.kernel,
             "python": str(job.python),
-            "environment": dict(job.environment),
+            "environment": self._environment(),
             "cwd": str(self._folder()),
             "folder": str(job.folder),
             "output": run.limits.output,
             "marker": marker,
             "produces": list(run.produces),
-            "container": job.place.order() if job.place else None,
+            "container": job.place.order(self._lease.devices) if job.place else None,
+            "leased": bool(self._lease.devices),
         }
         facts = self._slot.run_notebook(message, run.limits, self._hear)
         return failure.of_notebook(run, facts, str(job.python))
 
-    def _hear(self, event: dict[str, Any]) -> None:
+    def _environment(self) -> dict[str, str]:
+        """What a local run gets, with its GPUs and no others."""
+        return local_environment(self._job.run, self._lease, self._job.environment)
+
+    def _look_around(self) -> None:
+        """See what a local run finds, where it matters: whether its GPUs are there. A container tells by itself."""
+        job = self._job
+        if job.place or not (self._lease.devices or job.run.requires):
+            return
+        try:
+            answer = output([str(job.python), str(_PROBE)], limit=60, environment=self._environment())
+        except OSError as error:
+            what = f"what is here could not be found out: {error}"
+            raise MachineError(what, where=job.run.address, remedy=f"Try: {job.python} {_PROBE}") from error
+        self._judge(json.loads(answer))
+
+    def _judge(self, facts: Mapping[str, Json]) -> bool:
+        """Say whether what a run found around it will do; if not, that is its error."""
+        self._probe = facts
+        self._veto = check(self._job.run, self._lease.devices, facts)
+        if note := busy(facts):
+            self._progress.message(f"{self._name}: {note}")
+        return self._veto is None
+
+    def _hear(self, event: dict[str, Any]) -> dict[str, Any] | None:
         if event["event"] == "cells":
             self._cells = event["count"]
         elif event["event"] == "cell":
             self._progress.cell(self._name, event["number"] or 0, self._cells, event["cell"])
         elif event["event"] == "probe":
-            self._probe = event["facts"]
+            return {"do": "go" if self._judge(event["facts"]) else "kill"}
         elif event["event"] == "old":
             self._tell_old(event["pattern"])
         elif event["event"] == "message":
             self._progress.message(f"{self._name}: {event['text']}")
+        return None
 
     def _tell_old(self, pattern: str) -> None:
         self._progress.message(f"{self._name}: `{pattern}` is older than this run, which did not write it")
@@ -244,7 +331,7 @@ class _Attempts:
         job, run = self._job, self._job.run
         assert run.command
         log = job.folder / "terminal.log"
-        environment = {**job.environment, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
+        environment = {**self._environment(), "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
         message = {
             "argv": list(run.command),
             "cwd": str(job.root),
@@ -254,7 +341,7 @@ class _Attempts:
             "columns": COLUMNS,
             "rows": ROWS,
             "marker": marker,
-            "container": job.place.order() if job.place else None,
+            "container": job.place.order(self._lease.devices) if job.place else None,
             "folder": str(job.folder),
         }
         facts = self._slot.run_command(message, run.limits, self._hear)
