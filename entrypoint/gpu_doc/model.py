@@ -179,6 +179,11 @@ class Result:
         """Every byte that a command wrote to its terminal."""
         return self.folder / "terminal.log"
 
+    @property
+    def resources(self) -> Path:
+        """What it took, as JSON (see outside/inside/sampling.py); runs of earlier versions left none."""
+        return self.folder / "resources.json"
+
     def produced(self, path: str) -> Path:
         """A file that the run left, by its path in `produces`."""
         return self.folder / "produced" / path

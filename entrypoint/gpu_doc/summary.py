@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gpu_doc.console import Console
+from gpu_doc.console import Console, readable_time
 from gpu_doc.errors import GpuDocError
-from gpu_doc.model import Config
+from gpu_doc.model import Config, Result
 from gpu_doc.pipeline import Outcome
 from gpu_doc.stages.planning.plan import Plan
 
@@ -50,9 +50,21 @@ def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> N
         console.say(f"{path}: {_count(len(changed), 'file')} changed" if changed else f"{path}: nothing changed")
         for name in changed:
             console.say(f"  {name}")
-    console.say(f"{_count(done.executed, 'run')} executed.")
+    console.say(f"{_count(done.executed, 'run')} executed{':' if done.results else '.'}")
+    _took(done.results, console)
     for path in written:
         console.say(f"Report: {_from(here, config.root / path)}")
+
+
+def _took(results: Sequence[Result], console: Console) -> None:
+    """The time of each run, and its peaks."""
+    from gpu_doc.stages.answering import consumption  # nothing to tell where all is fresh
+
+    width = max((len(result.run.address) for result in results), default=0)
+    for result in results:
+        taken = consumption.read(result)
+        said = [readable_time(float(result.record["seconds"])), consumption.summary(taken) if taken else ""]
+        console.say(f"  {result.run.address:<{width}}  {', '.join(filter(None, said))}")
 
 
 def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:

@@ -92,6 +92,19 @@ def test_processes_that_are_gone_leave_what_was_seen() -> None:
     program.process.communicate()
 
 
+def test_what_only_serves_a_run_holds_no_memory_of_it() -> None:
+    """The agent waits for the command: the time of what ended is in its own."""
+    busy = subprocess.Popen([sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"])
+    sampler = Sampler(lambda: [os.getpid(), busy.pid], interval=0.05)
+    sampler.start()
+    before = sampler.result()["cpu_seconds"]
+    busy.wait()
+    sampler.stop()
+    result = sampler.result()
+    assert result["peaks"]["memory"] < 30e6, "an interpreter, and not the tests"
+    assert result["cpu_seconds"] - before > 0.25
+
+
 def test_where_a_look_is_dear_there_are_few() -> None:
     looks = []
 
@@ -102,7 +115,7 @@ def test_where_a_look_is_dear_there_are_few() -> None:
         looks.append(1)
         return [os.getpid()]
 
-    sampler = Sampler(dear, interval=0.05)
+    sampler = Sampler(dear, interval=0.05, ours=frozenset())
     sampler.start()
     time.sleep(1)
     sampler.stop()

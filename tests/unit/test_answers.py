@@ -306,7 +306,7 @@ def test_a_matrix_is_compared(answers: Answers) -> None:
 def test_the_environment_says_what_matters_and_nothing_that_changes(answers: Answers) -> None:
     table = ask(answers, "environment", "baseline").value
     assert "| Packages | Python 3.11.7, torch 2.7.0 |" in table
-    assert "| Device | CPU |" in table
+    assert "| Device | CPU (there was no GPU) |" in table
     assert "| Parameters | lr = `1` |" in table
     assert "2026" not in table
     assert "abc" not in table
@@ -422,8 +422,9 @@ def test_a_regular_expression_that_never_ends_is_stopped() -> None:
         (Call(function="image", args=("log/file:t.csv",)), "no image by its name"),
         (Call(function="compare", args=("sweep[*]",)), "not said which values"),
         (Call(function="compare", args=("sweep",), kwargs={"values": ["a"]}), "not a whole matrix"),
-        (Call(function="resources", args=("baseline",)), "later version"),
-        (Call(function="launch_command", args=("baseline",)), "later version"),
+        (Call(function="resources", args=("baseline/loss-curve",)), "takes a run"),
+        (Call(function="launch_command", args=("baseline",)), "has no image"),
+        (Call(function="launch_command", args=("sweep",)), "is a matrix of 2 runs"),
         (Call(function="value", args=(3,)), "takes one address"),
     ],
 )
@@ -443,6 +444,7 @@ def test_calls_are_judged_before_anything_runs(root: Path, call: Call, what: str
         Call(function="text", args=("log",)),
         Call(function="terminal", args=("log",), kwargs={"caption": "x"}),
         Call(function="environment", args=("log",)),
+        Call(function="resources", args=("sweep[lr=0.1]",), kwargs={"theme": "both", "caption": "x"}),
         Call(function="table", args=("log/file:t.csv",)),
         Call(function="compare", args=("sweep[*]",), kwargs={"values": ["a"], "best": {"a": "min"}}),
     ],

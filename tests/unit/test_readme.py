@@ -13,7 +13,7 @@ from gpu_doc.stages.reporting import calls, inplace
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text("utf-8")
-LATER = {"resources", "launch_command", "focus", "annotate"}
+LATER = {"focus", "annotate"}
 
 
 def test_the_table_of_functions_is_that_of_the_code() -> None:

@@ -35,8 +35,6 @@ FUNCTIONS = (
     "launch_command",
 )
 """What templates may call (contract, section 5)."""
-LATER = frozenset({"resources", "launch_command"})
-"""Those of them that exist as a name only, and are not offered."""
 FILTERS = ("percent", "round", "default", "join", "length", "upper", "lower", "replace", "trim", "indent")
 """Names for near misses: ours and the most used of Jinja2's."""
 TIMER_GRACE = 2.0
@@ -210,7 +208,7 @@ def near_miss(message: str) -> str:
     """What to do about a name that a template cannot use, as a sentence; empty where the message is another one."""
     names: tuple[str, ...]
     if found := re.search(r"'(\w+)' is undefined", message):
-        known, names = "Known are", (*(name for name in FUNCTIONS if name not in LATER), "report")
+        known, names = "Known are", (*FUNCTIONS, "report")
     elif found := re.search(r"No filter named '(\w+)'", message):
         known, names = "Among the filters are", FILTERS
     else:

@@ -37,28 +37,36 @@ def all_pids() -> list[int]:
 class Sampler:
     """Samples processes from `start` to `stop`.
 
-    `pids` gives them anew for each look. `environ` says which GPUs they may use; it is this process's own where it is
-    not given. Looks become rarer than `interval` seconds where they would take too much.
+    `pids` gives them anew for each look. Those in `ours` only serve the run: their memory does not count, their time
+    does, since that of the children they waited for is in it; without it they are this process and a container's init.
+    `environ` says which GPUs may be used; it is this process's own where it is not given. Looks become rarer than
+    `interval` seconds where they would take too much.
     """
 
     def __init__(
-        self, pids: Callable[[], Iterable[int]], interval: float = 1.0, *, environ: Mapping[str, str] | None = None
+        self,
+        pids: Callable[[], Iterable[int]],
+        interval: float = 1.0,
+        *,
+        ours: frozenset[int] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._pids = pids
         self._interval = interval
         self._environ = environ
-        self._processes = _Processes()
+        self._processes = _Processes(frozenset((1, os.getpid())) if ours is None else ours)
         self._series = _Series(interval)
         self._peaks: list[Any] = [0.0, 0, None, None]
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._began = 0.0
+        self._cost = 0.0
 
     def start(self) -> None:
         """Begin, with a first look at once."""
         self._began = time.monotonic()
-        self._look(None)
+        self._cost = self._look(None)
         self._thread.start()
 
     def stop(self) -> None:
@@ -83,21 +91,21 @@ class Sampler:
             }
 
     def _watch(self) -> None:
-        gpus, cost, last = _Gpus(self._environ), 0.0, False
+        gpus, last = _Gpus(self._environ), False
         while not last:
             # Closer together at first, so that a short run shows something.
             pause = min(self._interval, max(SHORTEST, time.monotonic() - self._began))
-            last = self._stopped.wait(max(pause, cost / SHARE))
-            cost = self._look(gpus)
+            last = self._stopped.wait(max(pause, self._cost / SHARE))
+            self._cost = self._look(gpus)
 
     def _look(self, gpus: _Gpus | None) -> float:
         """Take one look; gives the seconds of CPU that it took, exact memory apart."""
-        began = time.thread_time()
-        found = self._processes.look(self._pids(), time.monotonic())
+        began, now = time.thread_time(), time.monotonic()
+        found = self._processes.look(self._pids(), now)
         if found is not None:
             values = [*found, *(gpus.look() if gpus else (None, None))]
             with self._lock:
-                self._series.add([time.monotonic() - self._began, *values])
+                self._series.add([now - self._began, *values])
                 self._peaks = [_most(*pair) for pair in zip(self._peaks, values)]
         return time.thread_time() - began - self._processes.exactly
 
@@ -105,7 +113,8 @@ class Sampler:
 class _Processes:
     """CPU time and memory of processes that come and go."""
 
-    def __init__(self) -> None:
+    def __init__(self, ours: frozenset[int]) -> None:
+        self._ours = ours
         self.cpu_seconds = 0.0
         self.exactly = 0.0
         """Seconds of CPU that the last look took for exact memory."""
@@ -123,12 +132,13 @@ class _Processes:
         for pid in pids:
             with suppress(OSError, ValueError, IndexError):  # it has ended
                 total += _cpu_seconds(pid)
-                resident[pid] = _resident(pid)
-        if not resident:
-            return None
+                if pid not in self._ours:
+                    resident[pid] = _resident(pid)
         # A process counts its ended children too. Where one leaves for good with its time, the sum falls.
         self.cpu_seconds += max(0.0, total - self._total)
         self._total = total
+        if not resident:
+            return None
         return self._cores(now), self._memory(resident, now)
 
     def _cores(self, now: float) -> float:

@@ -11,7 +11,17 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Exhibit, Json, Report, Result
-from gpu_doc.stages.answering import comparison, exhibits, markdown, plaintext, tables, values
+from gpu_doc.stages.answering import (
+    comparison,
+    consumption,
+    exhibits,
+    launch,
+    markdown,
+    plaintext,
+    surroundings,
+    tables,
+    values,
+)
 from gpu_doc.stages.notebook import ExecutedCell, executed_cells, find_cell, joined, missing_cell, source_cells
 from gpu_doc.stages.reporting.address import Address, find_run, find_runs, parse
 from gpu_doc.stages.reporting.calls import Arguments, bind
@@ -47,6 +57,8 @@ class Answers:
             "terminal": self._terminal,
             "compare": self._compare,
             "environment": self._environment,
+            "resources": self._resources,
+            "launch_command": self._launch_command,
         }
 
     def answer(self, call: Call) -> Answer:
@@ -250,7 +262,41 @@ class Answers:
 
     def _environment(self, arguments: Arguments) -> Answer:
         result = self._result(parse(arguments.address))
-        return Answer(value=comparison.environment(result), runs=(result.run.address,))
+        return Answer(value=surroundings.environment(result), runs=(result.run.address,))
+
+    def _resources(self, arguments: Arguments) -> Answer:
+        from gpu_doc.stages.answering.consumption_chart import chart
+
+        address = parse(arguments.address)
+        result = self._result(address)
+        taken = consumption.read(result)
+        if taken is None:
+            what = f"what run {address.run} took was not measured: it was made by an earlier version"
+            raise ReportError(what, remedy="Run again with --force.")
+        if not taken.samples:
+            return Answer(value=consumption.sentence(taken), runs=(result.run.address,))
+        width = arguments.get("width") or self._framing.capture.width
+        pictured = [
+            Exhibit(
+                kind="output",
+                outputs=(exhibits.svg_output(chart(taken, width=width, theme=theme)),),
+                width=width,
+                scale=self._framing.capture.scale,
+                theme=theme,
+                name=arguments.address,
+            )
+            for theme in self._framing.theme(arguments)
+        ]
+        measured = "CPU, memory and GPU" if "gpu_memory" in taken.peaks else "CPU and memory"
+        alt = f"{measured} of run {address.run} over time"
+        picture = self._framing.picture("resources", arguments, pictured, alt)
+        text = f"{picture.markdown}\n\n{consumption.sentence(taken)}"
+        return Answer(value=text, runs=(result.run.address,), assets=picture.assets)
+
+    def _launch_command(self, arguments: Arguments) -> Answer:
+        result = self._result(parse(arguments.address))
+        text = launch.command(result, self._root)
+        return Answer(value=markdown.fenced(text, "sh"), runs=(result.run.address,))
 
 
 def _pictured(picture: exhibits.Picture, result: Result) -> Answer:

@@ -1,14 +1,13 @@
-"""Tables about runs: a matrix side by side, and where a run's results come from."""
+"""A matrix side by side: a table of the values that its runs gave."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Literal
 
-from gpu_doc.model import Json, Result, Run
+from gpu_doc.model import Json, Run
 from gpu_doc.stages.answering import markdown
 
 Best = Literal["max", "min"]
@@ -106,69 +105,3 @@ def short_numbers(values: Sequence[Json]) -> list[str]:
     if not alike or digits > _MOST_DIGITS:
         return texts
     return [aligned.get(place, text) for place, text in enumerate(texts)]
-
-
-# --- environment -----------------------------------------------------------------------------------------------------
-
-
-def environment(result: Result) -> str:
-    """A Markdown table of what a run was made with; nothing in it differs when it is only run again."""
-    run = result.run
-    machine = result.record.get("machine") or {}
-    what = f"`{run.notebook}`" if run.notebook else _code(" ".join(run.command or ()))
-    rows = [
-        ("Notebook" if run.notebook else "Command", what),
-        (
-            "Parameters",
-            ", ".join(f"{markdown.escape(key)} = {_code(_parameter(v))}" for key, v in run.parameters.items()),
-        ),
-        ("Image", _image(run, machine)),
-        ("Device", markdown.escape(_device(machine))),
-        ("System", markdown.escape(str(machine.get("system") or ""))),
-        ("Packages", markdown.escape(_packages(machine))),
-        ("Data", _data(run, machine)),
-        ("Setup", markdown.escape(run.setup or "")),
-    ]
-    return markdown.table(["Run", _code(run.address)], [row for row in rows if row[1]])
-
-
-def _code(text: str) -> str:
-    """A text as code inside a table."""
-    text = markdown.one_line(text).replace("|", "\\|")
-    ticks = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    return f"{ticks} {text} {ticks}" if "`" in text else f"`{text}`"
-
-
-def _parameter(value: Json) -> str:
-    return value if isinstance(value, str) else repr(value)
-
-
-def _image(run: Run, machine: Mapping[str, Json]) -> str:
-    if not run.image:
-        return "`local`"
-    digest = str(machine.get("image-digest") or "").rpartition("sha256:")[2][:12]
-    return f"{_code(run.image)}, digest {_code(digest)}" if digest else _code(run.image)
-
-
-def _device(machine: Mapping[str, Json]) -> str:
-    device = str(machine.get("device") or "")
-    return device.upper() if device in ("cpu", "gpu") else device
-
-
-def _packages(machine: Mapping[str, Json]) -> str:
-    packages = {name: version for name, version in (machine.get("packages") or {}).items() if version}
-    python = packages.pop("python", None)
-    own = [f"Python {python}"] if python else []
-    return ", ".join([*own, *(f"{name} {version}" for name, version in sorted(packages.items()))])
-
-
-def _data(run: Run, machine: Mapping[str, Json]) -> str:
-    """Each source of data with its version, or the head of its hash; of an absolute path only the name."""
-    known = machine.get("data") or {}
-    parts = []
-    for source in run.data:
-        shown = PurePosixPath(source.path).name if source.path.startswith(("/", "~")) else source.path
-        digest = known.get(source.path)
-        version = f"version {source.version}" if source.version else f"SHA-256 {str(digest)[:12]}" if digest else ""
-        parts.append(f"{_code(shown)}{' (' + markdown.escape(version) + ')' if version else ''}")
-    return ", ".join(parts)

@@ -95,6 +95,11 @@ class Framing:
         return Picture(markdown.captioned(shown, arguments.get("caption") or ""), (asset,))
 
 
+def svg_output(drawing: str) -> Mapping[str, Json]:
+    """A drawing of ours as the output of a cell."""
+    return {"output_type": "display_data", "data": {"image/svg+xml": drawing}, "metadata": {}}
+
+
 def sentence(address: Address, *, show: str = "output", output: int | None = None) -> str:
     """An alternative text, where the template gives none."""
     if address.file is not None:

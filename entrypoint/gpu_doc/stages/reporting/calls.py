@@ -10,7 +10,7 @@ from gpu_doc.model import Call, Json
 from gpu_doc.stages.answering.plaintext import check_pattern, line_slice
 from gpu_doc.stages.reporting.address import listed, nearest
 
-_LATER = frozenset({"annotate", "focus", "resources", "launch_command"})
+_LATER = frozenset({"annotate", "focus"})
 _WIDTHS = range(16, 4097)
 
 
@@ -87,7 +87,7 @@ _SIGNATURES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "terminal": ("run", (*_PICTURE, "lines", "match", "annotate")),
     "compare": ("address", ("values", "best")),
     "environment": ("run", ()),
-    "resources": ("run", ()),
+    "resources": ("run", _PICTURE),
     "launch_command": ("run", ()),
 }
 

@@ -6,6 +6,7 @@ made from the same digest stays, and one made from another digest with the same 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,6 +29,8 @@ from gpu_doc.stages.reporting.report import Rendered
 from gpu_doc.stages.state import State
 
 _FORCE = "Run again with --force."
+_NO_RESULTS = frozenset({"environment", "launch_command", "resources"})
+"""The functions that tell of a run without telling what came out of it."""
 
 
 class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an error
@@ -62,6 +65,10 @@ class Composer:
         self._known = plan.evidence or Evidence()
         self._usable = Usable(plan.report, self._known, shop.capture, shop.root)
         self._answers = Answers(plan.report, shop.capture, self._results, root=shop.root)
+        self._as_published: set[str] = set()
+        """Addresses of new runs of which the report tells what was published of the one before."""
+        self._renewed: set[str] = set()
+        """Those of them whose results turned out to be others."""
 
     def foresee(self, calls: Sequence[Call]) -> None:
         """Take the pictures of calls whose runs have all ended. What fails here is told when the report is composed."""
@@ -76,11 +83,10 @@ class Composer:
     def compose(self) -> Draft:
         """The report's files. Raises ReportError, CaptureError, NeedsRuns."""
         before = publish.read(self._shop.root / self._report.path)
-        rendered = report.render(self._report, self._shop.root, self._shop.templates, self._answer)
-        # Half of a surrogate pair, as a notebook may print it, cannot be written.
-        rendered = replace(rendered, text=rendered.text.encode("utf-8", "replace").decode())
-        assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
-        contents, kept = self._contents(list(assets.values()))
+        rendered, contents, kept = self._rendered()
+        if renewed := {run for run in self._as_published if self._is_renewed(run, rendered, kept)}:
+            self._renewed |= renewed
+            rendered, contents, kept = self._rendered()
         text = rendered.text.encode("utf-8")
         whole = self._evidence(rendered, kept)
         place = self._report.assets
@@ -91,16 +97,48 @@ class Composer:
         obsolete = tuple(f"{place}/{name}" for name in gone)
         return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete)
 
+    def _rendered(self) -> tuple[Rendered, dict[str, Content], dict[str, KeptFile]]:
+        """The text, every file's content, and what evidence says of the files."""
+        rendered = report.render(self._report, self._shop.root, self._shop.templates, self._answer)
+        # Half of a surrogate pair, as a notebook may print it, cannot be written.
+        rendered = replace(rendered, text=rendered.text.encode("utf-8", "replace").decode())
+        assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
+        return rendered, *self._contents(list(assets.values()))
+
     def _answer(self, call: Call) -> Answer:
         kept = self._usable.answer(call)
-        if kept is not None and all(self._unchanged(address) for address in kept.runs):
+        if kept is not None and (all(map(self._unchanged, kept.runs)) or self._stays_as_published(call, kept)):
             assets = tuple(Asset(name=name, digest=self._known.files[name].made_from) for name in kept.assets)
             return Answer(value=kept.value, runs=kept.runs, assets=assets)
-        missing = [address for address in needed_runs(call, self._report) if not self._result(address)]
+        missing = [address for address in needed_runs(call, self._report) if not self._has(call, address)]
         if missing:
             raise NeedsRuns(missing)
         answer = self._answers.answer(call)
         return replace(answer, assets=tuple(self._settled(asset) for asset in answer.assets))
+
+    def _stays_as_published(self, call: Call, kept: KeptAnswer) -> bool:
+        """Whether a call tells how a run went, and may tell it of the run that made what is published.
+
+        Times and peaks are never compared. Whether the results are the same shows only when all is rendered.
+        """
+        told = call.function == "resources" or (
+            call.function == "environment" and all(map(self._same_fingerprint, kept.runs))
+        )
+        if not told or self._renewed.intersection(kept.runs):
+            return False
+        self._as_published.update(kept.runs)
+        return True
+
+    def _is_renewed(self, address: str, rendered: Rendered, files: Mapping[str, KeptFile]) -> bool:
+        """Whether a run gave other results than the published ones; so too where nothing tells."""
+        answers = _kept_answers(rendered)
+        results = [
+            key
+            for key, before in self._known.answers.items()
+            if address in before.runs and key in answers and json.loads(key)[0] not in _NO_RESULTS
+        ]
+        known = bool(results) or self._same_fingerprint(address)
+        return not (known and self._same_results(address, answers, files))
 
     def _settled(self, asset: Asset) -> Asset:
         """An asset whose picture is there already, without what it shows: that can be large, and reports long."""
@@ -110,10 +148,19 @@ class Composer:
 
     def _unchanged(self, address: str) -> bool:
         """Whether evidence speaks of just this run, and it was not executed again now."""
+        return address not in self._executed and self._same_fingerprint(address)
+
+    def _same_fingerprint(self, address: str) -> bool:
         plan, before = self._runs.get(address), self._known.runs.get(address)
-        if plan is None or plan.fingerprint is None or before is None or address in self._executed:
+        if plan is None or plan.fingerprint is None or before is None:
             return False
         return before.fingerprint.text == plan.fingerprint.text
+
+    def _has(self, call: Call, address: str) -> bool:
+        """Whether there is a result that can answer a call; earlier versions did not measure what a run took."""
+        result = self._result(address)
+        measured = call.function != "resources" or address in self._executed
+        return result is not None and (measured or result.resources.is_file())
 
     def _result(self, address: str) -> Result | None:
         if address not in self._results:
@@ -190,10 +237,7 @@ class Composer:
     # --- evidence -----------------------------------------------------------------------------------------------------
 
     def _evidence(self, rendered: Rendered, files: Mapping[str, KeptFile]) -> Evidence:
-        answers = {
-            key: KeptAnswer(value=answer.value, runs=answer.runs, assets=tuple(asset.name for asset in answer.assets))
-            for key, answer in rendered.answers.items()
-        }
+        answers = _kept_answers(rendered)
         runs = {plan.run.address: self._run_evidence(plan, answers, files) for plan in self._plan.runs}
         text: str | tuple[tuple[str, str], ...] = sha256(rendered.text.encode("utf-8")).hexdigest()
         if not self._report.template:
@@ -201,7 +245,7 @@ class Composer:
             text = tuple((expression, digest) for _, expression, digest in blocks)
         return Evidence(
             sources=rendered.sources if self._report.template else {},
-            settings=evidence.settings_of(self._report, self._shop.capture),
+            settings=evidence.settings_of(self._report, self._shop.capture, answers),
             runs=runs,
             answers=answers,
             text=text,
@@ -229,6 +273,13 @@ class Composer:
             for key, before in self._known.answers.items()
             if address in before.runs and key in answers
         )
+
+
+def _kept_answers(rendered: Rendered) -> dict[str, KeptAnswer]:
+    return {
+        key: KeptAnswer(value=answer.value, runs=answer.runs, assets=tuple(asset.name for asset in answer.assets))
+        for key, answer in rendered.answers.items()
+    }
 
 
 def _origin(asset: Asset) -> str:

@@ -13,7 +13,7 @@ from gpu_doc.stages.reporting.address import Address, covered, find_run, find_ru
 from gpu_doc.stages.reporting.calls import Arguments, bind
 
 _TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt"})
-_WHOLE_RUN = frozenset({"environment", "terminal"})
+_WHOLE_RUN = frozenset({"environment", "launch_command", "resources", "terminal"})
 
 
 def needed_runs(call: Call, report: Report) -> tuple[str, ...]:
@@ -82,6 +82,11 @@ def _check_whole_run(function: str, address: Address, run: Run) -> None:
     if function == "terminal" and not run.command:
         raise ReportError(
             f"run {run.address} is a notebook, and has no terminal", remedy="shot() or text() show what a cell wrote."
+        )
+    if function == "launch_command" and not run.image:
+        raise ReportError(
+            f"run {run.address} has no image: it runs with the local Python, which no `docker run` reproduces",
+            remedy="Give it an `image`, or leave launch_command() out.",
         )
 
 

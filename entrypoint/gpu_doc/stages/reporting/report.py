@@ -20,8 +20,8 @@ __all__ = ["Rehearsal", "Rendered", "rehearse", "render"]
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGEST = 5_000_000
 """Bytes of a template, or of Markdown with blocks."""
-_GIVE_BLOCKS = frozenset({"text", "code", "table", "compare", "environment"})
-"""The functions that give fenced code or a table: several lines that mean nothing inside another line."""
+_GIVE_BLOCKS = frozenset({"text", "code", "table", "compare", "environment", "resources", "launch_command"})
+"""The functions that give fenced code, a table or paragraphs: several lines that mean nothing inside another line."""
 
 
 @dataclass(frozen=True)
