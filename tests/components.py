@@ -88,6 +88,7 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "packages": _lacks_packages,
     "registry": lambda: "" if shutil.which("docker-registry") else "apt-get install docker-registry",
     "root": lambda: "" if os.geteuid() == 0 else "what it does needs root",
+    "rootless": lambda: "" if shutil.which("rootlesskit") else "apt-get install rootlesskit",
     "ssh": _lacks_sshd,
     "uv": _lacks_uv,
 }

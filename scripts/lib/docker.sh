@@ -17,7 +17,8 @@ install_docker() {
     command -v dockerd >/dev/null || engine_answers || apt_install docker.io iptables ||
         say "docker.io could not be installed"
     missing=
-    for pair in mmdebstrap:mmdebstrap docker-registry:docker-registry openssh-server:sshd openssh-client:ssh; do
+    for pair in mmdebstrap:mmdebstrap docker-registry:docker-registry rootlesskit:rootlesskit \
+        openssh-server:sshd openssh-client:ssh; do
         command -v "${pair#*:}" >/dev/null || missing="$missing ${pair%:*}"
     done
     [ -z "$missing" ] || install_without_starting $missing || say "could not be installed:$missing"

@@ -27,8 +27,16 @@ from tests.images import build
 START = Path(__file__).with_name("second_engine.sh")
 PATIENCE = 60
 """Seconds until an engine or a server answers on a busy machine."""
-SHARED_BY = {"remapped_engine": "remapped", "gpu_engine": "gpu", "far_engine": "far", "ssh_engine": "far"}
+SHARED_BY = {
+    "far_engine": "far",
+    "gpu_engine": "gpu",
+    "remapped_engine": "remapped",
+    "rootless_engine": "rootless",
+    "ssh_engine": "far",
+}
 """Fixtures that are started once in a process, and the group of tests that shares one."""
+UID = 54321
+"""A user of no usual machine: tests that need one who is not root take it."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
@@ -112,19 +120,30 @@ def running(argv: Sequence[str | Path], log: Path, **options: Any) -> Iterator[s
 
 
 @contextmanager
-def engine(*options: str, hidden: Sequence[Path] = (), variables: Mapping[str, str] | None = None) -> Iterator[Engine]:
+def engine(
+    *options: str, hidden: Sequence[Path] = (), owner: int = 0, variables: Mapping[str, str] | None = None
+) -> Iterator[Engine]:
     """A second engine, with further options of dockerd and variables of its environment.
 
-    `hidden`: folders that it sees empty.
+    `hidden`: folders that it sees empty. `owner`: the user that it runs as.
     """
     require("docker", "root")
     # A daemon that remaps users insists that they can reach its folder.
     folder = Path(tempfile.mkdtemp(prefix="gpu-doc-test-engine-", dir="/var/tmp"))
     folder.chmod(0o711)
-    argv: list[str | Path] = ["unshare", "--mount", "--net", START, folder, ":".join(map(str, hidden)), *options]
+    argv: list[str | Path] = [
+        "unshare",
+        "--mount",
+        "--net",
+        START,
+        folder,
+        ":".join(map(str, hidden)),
+        str(owner),
+        *options,
+    ]
     log = folder / "log"
     try:
-        with running(argv, log, env={**os.environ, **(variables or {})}) as process:
+        with running([*argv, *options], log, env={**os.environ, **(variables or {})}) as process:
             found = Engine(folder, process.pid)
             wait_until(lambda: _answers(found), "dockerd", process, log)
             yield found
@@ -148,6 +167,14 @@ def _answers(found: Engine) -> bool:
 def remapped_engine() -> Iterator[Engine]:
     """Root in its containers is nobody in particular outside (userns-remap)."""
     with engine("--userns-remap", "default") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def rootless_engine() -> Iterator[Engine]:
+    """It runs as the user UID: root in its containers is that user outside. It has neither cgroups nor a bridge."""
+    require("rootless")
+    with engine(owner=UID) as found:
         yield found
 
 

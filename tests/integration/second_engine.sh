@@ -1,13 +1,15 @@
 #!/bin/sh
-# Usage: second_engine.sh FOLDER HIDDEN DOCKERD-ARGUMENT...
+# Usage: second_engine.sh FOLDER HIDDEN OWNER DOCKERD-ARGUMENT...
 #
 # A Docker engine that shares nothing with the one of this machine: in mount and network namespaces of its own, so that
 # its /run (with containerd's sockets), its bridge and its rules are its own, and its mounts go with it. HIDDEN: folders,
-# separated by colons, that it sees empty, as another machine would. FOLDER must not lie in one of them.
+# separated by colons, that it sees empty, as another machine would. FOLDER must not lie in one of them. OWNER: the
+# number of the user that it runs as; not 0 is rootless.
 set -eu
 folder=$1
 hidden=$2
-shift 2
+owner=$3
+shift 3
 
 mount -t tmpfs tmpfs /run
 mkdir -m 755 /run/sshd # where an sshd, started in the same namespace, puts itself
@@ -17,5 +19,17 @@ unset IFS
 mkdir "$folder/data"
 mount -t tmpfs -o mode=711 tmpfs "$folder/data" # in memory: sooner written, and gone with us
 
-exec dockerd -H unix:///run/docker.sock -H "unix://$folder/docker.sock" --pidfile "$folder/pid" \
-    --data-root "$folder/data" --exec-root "$folder/exec" --shutdown-timeout 1 "$@"
+set -- dockerd -H "unix://$folder/docker.sock" --pidfile "$folder/pid" --data-root "$folder/data" \
+    --exec-root "$folder/exec" --shutdown-timeout 1 "$@"
+[ "$owner" != 0 ] || exec "$@" -H unix:///run/docker.sock
+
+# What Docker's own dockerd-rootless.sh does, less the network: only root may make a bridge here.
+printf 'rootless:x:%s:%s::%s:/bin/sh\n' "$owner" "$owner" "$folder" | cat /etc/passwd - >"$folder/passwd"
+echo rootless:200000:65536 >"$folder/subids"
+mount --bind "$folder/passwd" /etc/passwd
+for file in /etc/subuid /etc/subgid; do mount --bind "$folder/subids" $file; done
+chown "$owner:$owner" "$folder" "$folder/data"
+export HOME="$folder" XDG_RUNTIME_DIR="$folder"
+exec setpriv --reuid "$owner" --regid "$owner" --clear-groups --pdeathsig TERM \
+    rootlesskit --net=host --copy-up=/etc --copy-up=/run --propagation=rslave \
+    "$@" --rootless --bridge none --iptables=false

@@ -80,6 +80,14 @@ def test_an_engine_remaps_users(remapped_engine: Engine) -> None:
     assert outside != "0"
 
 
+def test_an_engine_is_rootless(rootless_engine: Engine, plain_user: PlainUser) -> None:
+    with closing(rootless_engine.client()) as client:
+        assert "name=rootless" in client.info()["SecurityOptions"]
+        mount = {str(plain_user.folder): {"bind": "/seen", "mode": "rw"}}
+        run(client, rootless_engine.load("ipykernel"), "touch", "/seen/file", user="0", volumes=mount)
+    assert (plain_user.folder / "file").stat().st_uid == plain_user.uid
+
+
 def test_an_engine_takes_requests_for_gpus(gpu_engine: Engine) -> None:
     request = docker.types.DeviceRequest(device_ids=["0", "1"], capabilities=[["gpu"]])
     with closing(gpu_engine.client()) as client:

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 from tests.components import require
+from tests.integration.engines import UID
 
-UID = 54321
-"""No user of a usual machine; it gets its name in a list of users that only its own processes see."""
 SOCKET = Path("/var/run/docker.sock")
 SWITCH = Path(__file__).with_name("as_user.sh")
 
