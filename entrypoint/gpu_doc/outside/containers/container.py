@@ -144,12 +144,12 @@ class Container:
     def _make(self, python: str, job: str) -> None:
         config = recipe.with_python(self._order["create"], python)
         labels = config["Labels"]
-        lower = self._order["overlay"]
+        lower, checkout = self._order["overlay"], self._order["checkout"]
         if lower:
             config = recipe.with_mount(
                 config, recipe.overlay(lower, self._volume(labels), self._volume(labels), labels)
             )
-        else:
+        elif checkout:
             config = recipe.with_mount(config, recipe.anonymous(recipe.WORKSPACE, labels))
         self.id = self._api.create_container_from_config(config)["Id"]
         known = self._text("/etc/passwd")
@@ -161,10 +161,10 @@ class Container:
         parcel = workspace.Parcel(
             user=tuple(user),
             texts=texts,
-            checkout=None if lower else Path(self._order["checkout"]),
+            checkout=Path(checkout) if checkout and not lower else None,
             left_out=frozenset(self._order["left-out"]),
             copies=tuple((Path(source), target) for source, target in self._order["copies"]),
-            own_folders=tuple(self._order["own-folders"]),
+            own_folders=(*[recipe.WORKSPACE] * bool(checkout), *self._order["own-folders"]),
         )
         with workspace.packed(parcel) as stream:
             self._api.put_archive(self.id, "/", stream)

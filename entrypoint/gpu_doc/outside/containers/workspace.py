@@ -98,7 +98,7 @@ class _Packer:
             add_text(self._archive, f"{HOME}/gpu_doc/outside/inside/{path.name}", path.read_text("utf-8"))
         for target, text in self._parcel.texts.items():
             add_text(self._archive, target, text)
-        for folder in (WORKSPACE, *self._parcel.own_folders):
+        for folder in self._parcel.own_folders:
             self._folder(folder, 0o755)
         if self._parcel.checkout:
             self._tree(self._parcel.checkout, WORKSPACE, own=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gpu_doc.outside.containers.engine import Engine
     from gpu_doc.outside.containers.images import Image
     from gpu_doc.outside.containers.sight import Sight
-    from gpu_doc.outside.containers.sweep import Owner
+    from gpu_doc.outside.containers.sweep import Kind, Owner
 
 UNPRIVILEGED = 1000
 """User and group of runs where the runner is root. Nothing of theirs lands on this machine but through us."""
@@ -64,21 +64,7 @@ class Place:
         places = [self.inside(self.folder), self.inside(self.root)]
         data = [(path, self.inside(path)) for path in self._data()]
         seen = self.sight.sees_paths
-        mounts = [Mount(source=str(path.resolve()), target=target) for path, target in data] if seen else []
-        if seen:
-            mounts += [Mount(source=path, target=path, writable=True) for path in self.run.caches.values()]
-        labels = self._labels(devices)
-        setting = recipe.Setting(
-            image=self.runs_in.id,
-            user=self.user,
-            mounts=tuple(mounts),
-            volumes={} if seen else {path: _cache_volume(path) for path in self.run.caches.values()},
-            masked=tuple(self._masked()) if self.sight.overlays else (),
-            devices=tuple(device_requests(devices, self.run.gpu_driver, nvidia=self.nvidia, cdi=self.cdi)),
-            environment=self.environment,
-            labels=labels,
-            unlabelled=self.selinux and (bool(mounts) or self.sight.overlays),
-        )
+        setting = self.setting(devices)
         inside = [path.relative_to(self.checkout) for path, _ in data if path.is_relative_to(self.checkout)]
         outside = [(str(path), target) for path, target in data if not path.is_relative_to(self.checkout)]
         return {
@@ -94,6 +80,24 @@ class Place:
             "own-folders": [] if seen else list(self.run.caches.values()),
             "job": recipe.agent_job(self.run, places),
         }
+
+    def setting(self, devices: Sequence[str] = (), kind: Kind = "run") -> recipe.Setting:
+        """Return what the run finds around it. Raises MachineError, as `order` does."""
+        seen = self.sight.sees_paths
+        mounts = [Mount(source=str(path.resolve()), target=self.inside(path)) for path in self._data()] if seen else []
+        if seen:
+            mounts += [Mount(source=path, target=path, writable=True) for path in self.run.caches.values()]
+        return recipe.Setting(
+            image=self.runs_in.id,
+            user=self.user,
+            mounts=tuple(mounts),
+            volumes={} if seen else {path: _cache_volume(path) for path in self.run.caches.values()},
+            masked=tuple(self.masked()) if self.sight.overlays else (),
+            devices=tuple(device_requests(devices, self.run.gpu_driver, nvidia=self.nvidia, cdi=self.cdi)),
+            environment=self.environment,
+            labels=self._labels(devices, kind),
+            unlabelled=self.selinux and (bool(mounts) or self.sight.overlays),
+        )
 
     @property
     def folder(self) -> Path:
@@ -116,7 +120,7 @@ class Place:
                 )
         return paths
 
-    def _masked(self) -> Iterable[tuple[str, bool]]:
+    def masked(self) -> Iterable[tuple[str, bool]]:
         """What must not be seen: git's own folders, where a checkout may have left a token, and our state."""
         for folder, folders, names in os.walk(self.checkout):
             place = Path(folder).relative_to(self.checkout)
@@ -124,7 +128,7 @@ class Place:
             deep = len(place.parts) >= _DEEPEST_REPOSITORY
             folders[:] = [] if deep else [name for name in folders if name not in (".git", ".gpu-doc", "node_modules")]
 
-    def _labels(self, devices: Sequence[str]) -> dict[str, str]:
+    def _labels(self, devices: Sequence[str], kind: Kind) -> dict[str, str]:
         from gpu_doc.outside.containers import sweep
 
         until = None
@@ -132,7 +136,7 @@ class Place:
             limit = self.run.limits.time
             until = _iso(datetime.now(timezone.utc) + timedelta(seconds=limit)) if limit else "never"
         run, fingerprint = self.run.address, self.fingerprint
-        return sweep.labels(self.who, self.lock, "run", run=run, fingerprint=fingerprint, gpus=devices, detached=until)
+        return sweep.labels(self.who, self.lock, kind, run=run, fingerprint=fingerprint, gpus=devices, detached=until)
 
 
 def _hidden(folders: Iterable[str], names: Iterable[str]) -> list[str]:
