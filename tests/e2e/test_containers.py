@@ -15,6 +15,7 @@ from typing import Any
 
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
+
 from tests.integration.engines import Engine, Remote, image
 from tests.integration.users import PlainUser
 
@@ -205,6 +206,7 @@ def readable(folder):
                 pass
     return found
 
+PLACES = "/ /etc /usr /usr/local /opt /root /home /var /run /var/lib /sys /proc /dev /boot /srv /mnt /gpu-doc"
 secret = "-".join(["tell", "nobody"])
 status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
 print(json.dumps({
@@ -212,11 +214,10 @@ print(json.dumps({
     "capabilities": [status[f"Cap{kind}"].strip() for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")],
     "no-new-privileges": status["NoNewPrivs"].strip(), "seccomp": status["Seccomp"].strip(),
     "environment": dict(os.environ),
-    "processes": [pathlib.Path("/proc", pid, "cmdline").read_text().split("\\0")[0] for pid in os.listdir("/proc") if pid.isdigit()],
+    "processes": [path.read_text().split("\\0")[0] for path in pathlib.Path("/proc").glob("[0-9]*/cmdline")],
     "network": tried(socket.create_connection, ("127.0.0.1", 22), 1) + tried(socket.getaddrinfo, "example.org", 80),
     "interfaces": [name for _, name in socket.if_nameindex()],
-    "written": {place: written(place) for place in ("/", "/etc", "/usr", "/usr/local", "/opt", "/root", "/home", "/var", "/run",
-                                                    "/var/lib", "/sys", "/proc", "/dev", "/boot", "/srv", "/mnt", "/gpu-doc")},
+    "written": {place: written(place) for place in PLACES.split()},
     "scratch": {place: written(place) for place in ("/workspace", ".", "/tmp", "/var/tmp", os.path.expanduser("~"))},
     "sockets": [path for path in ("/var/run/docker.sock", "/run/docker.sock") if os.path.exists(path)],
     "git": [str(path) for path in pathlib.Path("/workspace").rglob(".git/*")],
