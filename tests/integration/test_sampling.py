@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -103,6 +104,55 @@ def test_what_only_serves_a_run_holds_no_memory_of_it() -> None:
     result = sampler.result()
     assert result["peaks"]["memory"] < 30e6, "an interpreter, and not the tests"
     assert result["cpu_seconds"] - before > 0.25
+
+
+# A driver's library with three GPUs, of which the second can't tell how busy it is.
+LIBRARY = """
+#include <stdio.h>
+#include <string.h>
+int nvmlInit_v2(void) { return 0; }
+int nvmlShutdown(void) { return 0; }
+const char *nvmlErrorString(int code) { return "Not Supported"; }
+int nvmlSystemGetDriverVersion(char *out, unsigned size) { strcpy(out, "570.86.15"); return 0; }
+int nvmlSystemGetCudaDriverVersion_v2(int *out) { *out = 12080; return 0; }
+int nvmlDeviceGetCount_v2(unsigned *out) { *out = 3; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **out) { *out = (void *)(0x700000000000 + index); return 0; }
+int nvmlDeviceGetHandleByUUID(const char *id, void **out) {
+    *out = (void *)(0x700000000000 + id[4] - 'a'); return strlen(id) == 5 ? 0 : 6;
+}
+int nvmlDeviceGetMigMode(void *device, unsigned *current, unsigned *pending) { return 3; }
+int nvmlDeviceGetName(void *device, char *out, unsigned size) { strcpy(out, "NVIDIA A100"); return 0; }
+int nvmlDeviceGetUUID(void *device, char *out, unsigned size) {
+    sprintf(out, "GPU-%c", (char)('a' + (device - (void *)0x700000000000))); return 0;
+}
+int nvmlDeviceGetMemoryInfo(void *device, unsigned long long *out) {
+    out[0] = 40ULL << 30; out[2] = (1 + (device - (void *)0x700000000000)) * 1000; out[1] = out[0] - out[2]; return 0;
+}
+int nvmlDeviceGetUtilizationRates(void *device, unsigned *out) {
+    if (device == (void *)0x700000000001) return 3;
+    out[0] = device == (void *)0x700000000000 ? 90 : 30; out[1] = 5; return 0;
+}
+"""
+MEASURE = "import json, os, sys; from gpu_doc.outside.inside.sampling import Sampler; "
+MEASURE += "s = Sampler(lambda: [os.getppid()]); s.start(); s.stop(); print(json.dumps(s.result()))"
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler is here: apt-get install gcc libc6-dev")
+@pytest.mark.parametrize(
+    ("visible", "memory", "busy"), [(None, 6000, 0.6), ("0", 1000, 0.9), ("GPU-b", 2000, None), ("", None, None)]
+)
+def test_the_gpus_that_a_run_may_use(
+    tmp_path: Path, visible: str | None, memory: int | None, busy: float | None
+) -> None:
+    source = tmp_path / "library.c"
+    source.write_text(LIBRARY)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "libnvidia-ml.so.1", source], check=True)
+    environment = {"LD_LIBRARY_PATH": str(tmp_path)} | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
+    done = subprocess.run([sys.executable, "-c", MEASURE], env=environment, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert result["samples"][0][3:] == [None, None], "the driver is asked when the first look is done"
+    assert result["samples"][-1][3:] == [memory, busy]
+    assert (result["peaks"]["gpu_memory"], result["peaks"]["gpu"]) == (memory, busy)
 
 
 def test_where_a_look_is_dear_there_are_few() -> None:

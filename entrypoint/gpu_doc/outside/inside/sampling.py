@@ -184,7 +184,7 @@ class _Gpus:
         with suppress(OSError):  # no driver
             self._library = ctypes.CDLL("libnvidia-ml.so.1")
             self._library.nvmlInit_v2()
-            self._devices = [device for id_ in ids if (device := self._device(id_))]
+            self._devices = list(filter(None, map(self._device, ids)))
 
     def look(self) -> tuple[int | None, float | None]:
         """Bytes of memory in use on all of them, and how busy they are on the average, 0 to 1; None is not known."""
