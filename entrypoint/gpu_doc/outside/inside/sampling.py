@@ -105,6 +105,8 @@ class Sampler:
         if found is not None:
             values = [*found, *(gpus.look() if gpus else (None, None))]
             with self._lock:
+                if not self._series.samples:  # the run's own processes begin a moment after us
+                    self._began = now
                 self._series.add([now - self._began, *values])
                 self._peaks = [_most(*pair) for pair in zip(self._peaks, values)]
         return time.thread_time() - began - self._processes.exactly
