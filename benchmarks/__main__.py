@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import from_nothing, memory, nothing_changed, pictures
+from benchmarks import containers, from_nothing, memory, nothing_changed, pictures
 from benchmarks.measure import Bench, BrokenComparisonError, Row, say
 from gpu_doc.outside.browser import find_chromium
 
@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "from-nothing": from_nothing.rows,
     "pictures": pictures.rows,
     "memory": memory.rows,
+    "containers": containers.rows,
 }
 
 # Compiled modules are kept for everybody: without them the peers would take three times as long.

@@ -37,6 +37,8 @@ class Contender:
     """Called before each round, outside the time."""
     check: Callable[[str], object] = _accept
     """Given what was printed, after each round; raises BrokenComparisonError."""
+    seconds: Callable[[str], float] | None = None
+    """What of a round counts, found in what was printed; all of it where this is None."""
 
     def round(self) -> float:
         """Seconds of one round."""
@@ -46,7 +48,7 @@ class Contender:
         printed = [self._run(command) for command in self.commands]
         seconds = time.perf_counter() - started
         self.check("".join(printed))
-        return seconds
+        return self.seconds("".join(printed)) if self.seconds else seconds
 
     def _run(self, command: Sequence[str]) -> str:
         done = subprocess.run(
