@@ -21,8 +21,10 @@ demo: ## set up, then refresh demo/, a copy of examples/quickstart: no Docker, n
 demo-clean: ## remove demo/, your edits to it included
 	rm -rf demo
 
-test: lint ## set up, then run linters and all tests, with real kernels, a real Chromium and a real Docker engine
+# Images for tests are built while the linters run; a test that needs one waits for it, and says what is wrong with it.
+test: ## set up, then run linters and all tests, with real kernels, a real Chromium and a real Docker engine
 	@scripts/set-up test chromium docker
+	@.venv/bin/python -m tests.images.build >/dev/null 2>&1 & scripts/lint
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 stress: ## the long soaks: hundreds of kernel starts, kills, races

@@ -21,18 +21,22 @@ install_docker() {
         openssh-server:sshd openssh-client:ssh; do
         command -v "${pair#*:}" >/dev/null || missing="$missing ${pair%:*}"
     done
-    [ -z "$missing" ] || install_without_starting $missing || say "could not be installed:$missing"
+    # In a shell of its own, whose end takes back what it changed.
+    [ -z "$missing" ] || (install_without_starting $missing) || say "could not be installed:$missing"
 }
 
 # Tests start what they need by themselves, on ports of their own; nothing of it shall run on this machine for good.
 install_without_starting() {
-    policy=/usr/sbin/policy-rc.d
+    policy=/usr/sbin/policy-rc.d # Debian's own way: what it refuses, no package starts
     if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy; fi
-    install_status=0
-    apt_install "$@" || install_status=1
-    [ -z "$policy" ] || rm -f $policy
-    systemctl disable --quiet ssh docker-registry 2>/dev/null || true
-    return $install_status
+    trap '[ -z "$policy" ] || rm -f "$policy"' EXIT
+    apt_install "$@" || return 1
+    for package; do
+        case $package in
+        openssh-server) systemctl disable --quiet ssh 2>/dev/null || true ;;
+        docker-registry) systemctl disable --quiet docker-registry 2>/dev/null || true ;;
+        esac
+    done
 }
 
 # In the background, and for good: the next call finds it.
@@ -40,7 +44,12 @@ start_engine() {
     if [ -n "${DOCKER_HOST:-}" ]; then reason="no engine answers at DOCKER_HOST=$DOCKER_HOST." && return 1; fi
     if ! command -v dockerd >/dev/null; then reason="install it (\`sudo apt-get install docker.io\`)." && return 1; fi
     if [ "$(id -u)" != 0 ]; then
-        reason="no engine answers, or you may not use it (\`sudo systemctl start docker\`, \`sudo usermod -aG docker \$USER\`)."
+        reason="no engine answers, or you may not use it: \`sudo systemctl start docker\`, \`sudo usermod -aG docker \$USER\`."
+        return 1
+    fi
+    if [ -d /run/systemd/system ]; then
+        reason="\`systemctl start docker\` fails; \`journalctl -u docker\` says why."
+        systemctl start docker && engine_answers && return 0
         return 1
     fi
     engine_log=${TMPDIR:-/tmp}/gpu-doc-dockerd.log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -219,6 +220,25 @@ def test_a_chromium_that_is_named_is_never_replaced(ready: Path, tmp_path: Path)
 
 
 @pytest.mark.needs("packages")
+def test_a_machine_without_docker_is_set_up_all_the_same(ready: Path, path_without: Path) -> None:
+    done = set_up(ready, "examples", "docker", PATH=str(path_without))
+    assert done.returncode == 0, done.stderr
+    assert "without Docker, and without the tests that need it: install it" in done.stderr
+
+
+@pytest.mark.needs("packages", "docker", "root")
+def test_an_engine_is_started_and_outlives_the_set_up(ready: Path) -> None:
+    other_machine = "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib/docker"
+    set_up = "scripts/set-up examples docker"
+    namespaces = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    script = f"cd {shlex.quote(str(ready))} && {other_machine} && {set_up} && docker version && {set_up}"
+    done = call(ready, *namespaces, "sh", "-c", script)
+    assert done.returncode == 0, done.stderr
+    assert "Server:" in done.stdout
+    assert done.stderr.count("starting dockerd") == 1
+
+
+@pytest.mark.needs("packages")
 def test_a_wheel_carries_what_the_program_reads(ready: Path, tmp_path: Path) -> None:
     built = call(ready, ".venv/bin/hatchling", "build", "--target", "wheel", "--directory", str(tmp_path))
     assert built.returncode == 0, built.stderr
@@ -231,6 +251,7 @@ def test_a_wheel_carries_what_the_program_reads(ready: Path, tmp_path: Path) -> 
 
 @pytest.mark.needs("packages", "cjk-fonts")
 def test_the_demo_runs_everything_once(ready: Path) -> None:
+    before = call(ready, "git", "status", "--porcelain").stdout
     first = call(ready, "make", "demo")
     assert first.returncode == 0, first.stderr
     report = ready / "demo/docs/report.md"
@@ -246,7 +267,7 @@ def test_the_demo_runs_everything_once(ready: Path) -> None:
     assert second.returncode == 0, second.stderr
     assert "fresh" in second.stdout
     assert report.read_text("utf-8") == text
-    assert call(ready, "git", "status", "--porcelain").stdout == ""
+    assert call(ready, "git", "status", "--porcelain").stdout == before
 
 
 def is_blank(picture: Path) -> bool:
