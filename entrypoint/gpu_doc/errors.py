@@ -115,6 +115,12 @@ class MachineError(GpuDocError):
     """Of an engine's failures, which kind it is (see outside/containers/failures.py)."""
 
 
+class ContainerError(MachineError):
+    """The engine or the image can't give a run the container that it needs."""
+
+    topic = "containers"
+
+
 def worst(codes: list[Exit]) -> Exit:
     """Of several exit codes the one that the process ends with."""
     return min(codes, key=PRECEDENCE.index, default=Exit.DONE)

@@ -180,8 +180,8 @@ def test_one_failure_leaves_the_others_alone(runner: Runner) -> None:
 
 
 def test_want_of_network_is_tried_again_and_other_errors_are_not(runner: Runner) -> None:
-    retries = Retries(times=1)
-    runner.run([runner.job("no-network", retries=retries), runner.job("error-in-third-cell", retries=retries)])
+    keys: dict[str, Any] = {"retries": Retries(times=1), "network": "bridge"}
+    runner.run([runner.job("no-network", **keys), runner.job("error-in-third-cell", **keys)])
     starts = [event[1] for event in runner.heard.events if event[0] == "started"]
     assert sorted(starts) == ["error-in-third-cell", "no-network", "no-network"]
 

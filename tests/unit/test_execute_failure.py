@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Limits, Run
 from gpu_doc.outside.kernel import Facts
-from gpu_doc.stages.executing import failure
+from gpu_doc.stages.executing import failure, remedies
 
 NOTEBOOK = Run(report="r.md", name="a", address="a", line=1, notebook="n.ipynb", limits=Limits(time=7200))
 COMMAND = Run(report="r.md", name="a", address="a", line=1, command=("train", "--fast"))
@@ -86,9 +88,81 @@ def test_long_tracebacks_keep_their_ends() -> None:
         ("ConnectionError: no route", True),
         ("URLError: <urlopen error [Errno -3] Temporary failure in name resolution>", True),
         ("gaierror: [Errno -2] Name or service not known", True),
+        ("curl: (6) Could not resolve host: example.com", True),
         ("ValueError: bad shape", False),
         ("TimeoutError: the simulation took too long", False),
     ],
 )
 def test_want_of_network_is_known_by_its_names(what: str, network: bool) -> None:  # noqa: FBT001 - a table's column
-    assert failure.is_network(RunError(what)) is network
+    assert remedies.is_network(NOTEBOOK, RunError(what)) is network
+
+
+def test_where_runs_have_no_network_another_try_does_not_mend_it() -> None:
+    offline = replace(NOTEBOOK, image="pytorch")
+    error = RunError("gaierror: [Errno -2] Name or service not known")
+    assert not remedies.is_network(offline, error)
+    assert remedies.is_network(replace(offline, network="bridge"), error)
+    pull = MachineError("the engine can't reach the registry")
+    pull.cause = "network"
+    assert remedies.is_network(offline, pull)
+
+
+CONTAINER = replace(NOTEBOOK, image="pytorch", limits=Limits(memory=150_000_000, shm=64_000_000, processes=60))
+
+SAID = {
+    "GPU's memory": [
+        "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 14.58 GiB",
+        "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.",
+    ],
+    "(/dev/shm) holds 64 MB": [
+        "RuntimeError: DataLoader worker (pid 42) is killed by signal: Bus error. It is possible that",
+        "RuntimeError: unable to write to file </torch_42_1234_0>: No space left on device (28)",
+        "dd: error writing '/dev/shm/a': No space left on device",
+        "ncclSystemError: Error while creating shared memory segment /dev/shm/nccl-fx3yUb (size 33030528)",
+    ],
+    "engine's disk is full": ["OSError: [Errno 28] No space left on device: 'checkpoint.pt'"],
+    "limits.memory (150 MB)": [
+        "_ArrayMemoryError: Unable to allocate 7.28 TiB for an array with shape (1000000, 1000000)",
+        "RuntimeError: [enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to",
+    ],
+    "limits.processes, 60": [
+        "RuntimeError: can't start new thread",
+        "sh: 0: Cannot fork",
+        "bash: fork: retry: Resource temporarily unavailable",
+        "OpenBLAS blas_thread_init: pthread_create failed for thread 5 of 8: Resource temporarily unavailable",
+    ],
+    "read-only": ["sh: 1: cannot create data/rows.csv: Read-only file system"],
+    "network: bridge": [
+        "curl: (6) Could not resolve host: example.com",
+        "curl: (7) Failed to connect to 10.0.0.1 port 80 after 0 ms: Couldn't connect to server",
+        "Connecting to 10.0.0.1:80... failed: Network is unreachable.",
+        "fatal: unable to access 'https://github.com/x/y/': Could not resolve host: github.com",
+        "requests.exceptions.ConnectionError: Max retries exceeded: [Errno -3] Temporary failure in name resolution",
+        "OSError: We couldn't connect to 'https://huggingface.co' to load the files",
+        "Err:1 http://deb.debian.org/debian bookworm InRelease\n  Temporary failure resolving 'deb.debian.org'",
+    ],
+    "`user: image`": ["PermissionError: [Errno 13] Permission denied: '/root/model'"],
+}
+"""Part of the remedy, and what programs say of the cause."""
+
+
+@pytest.mark.parametrize(("remedy", "text"), [(remedy, text) for remedy, texts in SAID.items() for text in texts])
+def test_what_programs_say_leads_to_a_remedy(remedy: str, text: str) -> None:
+    assert remedy in remedies.of_text(CONTAINER, text, {})
+
+
+@pytest.mark.parametrize("text", ["curl: (7) Failed to connect to localhost port 80: Couldn't connect to server", "no"])
+def test_what_has_other_causes_leads_to_none(text: str) -> None:
+    assert remedies.of_text(CONTAINER, text, {}) == ""
+
+
+def test_limits_that_a_run_met_lead_to_a_remedy() -> None:
+    assert "limits.memory (150 MB)" in remedies.of_text(CONTAINER, "died", {"out_of_memory": True})
+    assert "limits.processes, 60" in remedies.of_text(CONTAINER, "died", {"out_of_processes": True})
+    assert remedies.of_text(CONTAINER, "died", {"out_of_memory": False, "out_of_processes": False}) == ""
+
+
+def test_a_run_on_this_machine_is_not_told_of_containers() -> None:
+    texts = [text for texts in SAID.values() for text in texts]
+    assert not [text for text in texts if re.search("limits|bridge|engine", remedies.of_text(NOTEBOOK, text, {}))]

@@ -120,7 +120,8 @@ class Guard:
     def end(self, done: Event) -> Facts:
         """Return what is known, after the child's last event."""
         self.facts.done = done
-        self.facts.memory_ran_out = out_of_memory_kills() > self._kills
+        # Of a container its own system tells; this machine's count would take others' for it.
+        self.facts.memory_ran_out = bool(self._pid) and out_of_memory_kills() > self._kills
         if self._pid:
             self._sampler.stop()
             self._taken.write_text(json.dumps(self._sampler.result()), "utf-8")

@@ -101,8 +101,12 @@ class Kernel:
         raise NotImplementedError
 
     def death(self) -> dict[str, Any]:
-        """Say how it died: `status`, the end of its `log`, and whether it had run `out_of_memory`, if that is known."""
-        return {"status": self.status, "log": self.log(), "out_of_memory": False}
+        """Say how it died: `status`, the end of its `log`, and `container` where it did not die alone."""
+        return {"status": self.status, "log": self.log()}
+
+    async def shortages(self) -> dict[str, bool]:
+        """Say which limits the run has met so far, by the names of outside/inside/shortages.py, where that is known."""
+        return {}
 
     def log(self) -> str:
         """Give the end of what the process wrote to its own standard output and error."""

@@ -28,6 +28,9 @@ from gpu_doc.outside.process import remove_folder, sweep
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+MOST_PRINTED = 4000
+"""Characters of what a failed cell printed, from the end, that the parent may look for the cause in."""
+
 
 def main() -> None:
     """Serve until the parent says `end` or is gone."""
@@ -102,7 +105,11 @@ class Worker:
             await kernel.start()
             self._link.send("kernel", pid=kernel.pid)
             # papermill is imported (0.4 s, once) while the kernel starts.
-            await Execution(job, source, kernel, self._link).run()
+            try:
+                await Execution(job, source, kernel, self._link).run()
+            except FailureError as failure:
+                failure.facts = {**await kernel.shortages(), **failure.facts}
+                raise
             await kernel.settle()
             if job["leased"]:
                 await kernel.stop()  # the next run on this GPU needs the memory that this one holds
@@ -220,9 +227,11 @@ class Execution:
             raise_for_execution_errors(self._notebook, None)
         except PapermillExecutionError as error:
             self._current = error.cell_index
-            place = self._place(self._notebook.cells[error.cell_index + 2])
+            cell = self._notebook.cells[error.cell_index + 2]
+            place = self._place(cell)
             facts = {"ename": error.ename, "evalue": error.evalue, "traceback": list(error.traceback)}
-            return FailureError("error", **facts, source=error.source, numbers=executed, **place)
+            printed = "".join("".join(o["text"]) for o in cell.outputs if o["output_type"] == "stream")[-MOST_PRINTED:]
+            return FailureError("error", **facts, source=error.source, numbers=executed, printed=printed, **place)
         return None
 
     def _place(self, cell: Any = None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Drives one command in a container, in a process of its own; a detached one goes on without it.
 
 Message in: `{container, log, folder}`, then `{do: go}` once what was found is enough, or `{do: kill}`. Events out:
-`probe` (facts), `started`, `old` (pattern), then `done`
-(status, negative for a signal; out_of_memory; missing), `refused` (errno, message), or `engine` (what, remedy, ...).
+`probe` (facts), `started`, `old` (pattern), then `done` (status, negative for a signal; shortages; missing; `container`
+where that has ended, rather than the command in it), `refused` (errno, message), or `engine` (what, remedy, ...).
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ class _Drive:
         while container.runs():
             self._hear(container.follow())
         ended = container_end(container)
+        if ended["status"] is None:
+            return ended  # it was removed, with all that lay in it
         outcome = self._folder / "outcome"
         container.take_out(f"{recipe.HOME}/outcome", outcome)
         try:
@@ -138,8 +140,7 @@ class _Drive:
 def container_end(container: Container) -> Event:
     """How a container ended whose agent told nothing any more."""
     ended = container.ended()
-    status = 128 - ended.status if ended.status > 128 else ended.status
-    return {"event": "done", "status": status, "out_of_memory": ended.out_of_memory, "missing": []}
+    return {"event": "done", "container": True, "status": ended.status, "out_of_memory": ended.out_of_memory}
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ _NO_PROGRAM = re.compile(r'exec: \\?"python3?\\?": |exec: python3?: |no such fil
 class Ended:
     """How a container ended, as the engine tells it."""
 
-    status: int
+    status: int | None
+    """Negative for a signal; None where somebody has removed it."""
     out_of_memory: bool
     error: str
 
@@ -113,11 +114,18 @@ class Container:
             return bool(self._api.inspect_container(self.id)["State"]["Running"])
 
     def ended(self) -> Ended:
-        """Wait until it has ended; say how."""
-        with sentences():
-            self._api.wait(self.id, timeout=60)
-            state = self._api.inspect_container(self.id)["State"]
-        return Ended(status=state["ExitCode"], out_of_memory=state["OOMKilled"], error=state.get("Error", ""))
+        """Wait until it has ended; say how. Raises EngineError."""
+        try:
+            with sentences():
+                self._api.wait(self.id, timeout=60)
+                state = self._api.inspect_container(self.id)["State"]
+        except EngineError as error:
+            if error.cause != "vanished":
+                raise
+            return Ended(status=None, out_of_memory=False, error="")
+        status = state["ExitCode"]
+        status = 128 - status if status > 128 else status
+        return Ended(status=status, out_of_memory=state["OOMKilled"], error=state.get("Error", ""))
 
     def take_out(self, path: str, into: Path) -> None:
         """Copy a folder of the container, running or not, into one of ours. Raises EngineError, OSError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from gpu_doc.errors import MachineError
+from gpu_doc.errors import ContainerError
 
 Cause = Literal["engine", "image", "refused", "network", "disk", "gpu", "program", "vanished", "settings"]
 """engine: it is not there or went away; image: there is none such; refused: a registry won't give it; network: what may
@@ -14,7 +14,7 @@ a container or volume that is no more; settings: it won't have what we ask.
 """
 
 
-class EngineError(MachineError):
+class EngineError(ContainerError):
     """The engine could not do what it was asked to."""
 
     def __init__(self, what: str, *, cause: Cause, where: str = "", remedy: str = "", details: str = "") -> None:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SETTLE_LIMIT = 600
 """Seconds that putting together and copying out what a run produced may take."""
 
+ANSWER_LIMIT = 2
+"""Seconds that the agent may take to answer a question."""
+
 _engines: dict[str, engine.Engine] = {}
 """Connections by their address: a worker drives one run after the other."""
 
@@ -154,8 +157,7 @@ class ContainerKernel(Kernel):
     def death(self) -> dict[str, Any]:
         """Say how it died."""
         if self._future("died").done():
-            event = self._future("died").result()
-            return {"status": event["status"], "log": self.log(), "out_of_memory": event["out_of_memory"]}
+            return {**_facts(self._future("died")), "log": self.log()}
         return self._end()
 
     def _end(self) -> dict[str, Any]:
@@ -168,8 +170,24 @@ class ContainerKernel(Kernel):
             ended = self._container.ended()
         except GpuDocError as error:
             raise _passed_on(error) from error
-        status = 128 - ended.status if ended.status > 128 else ended.status
-        return {"status": status, "log": self.log() + ended.error, "out_of_memory": ended.out_of_memory}
+        log = self.log() + ended.error
+        return {"container": True, "status": ended.status, "log": log, "out_of_memory": ended.out_of_memory}
+
+    def _no_start(self) -> FailureError:
+        if self._future("died").done():
+            return FailureError("no start", argv=self.spec.argv, **self.death())
+        if self._future("ended").done():
+            return FailureError("died", **self._end(), number=None, cell="")
+        return super()._no_start()
+
+    async def shortages(self) -> dict[str, bool]:
+        """Say which of its limits the container has run into; nothing where it can't be asked any more."""
+        answer = self._future("shortages")
+        if self._attached:
+            self._attached.event("shortages")
+            over = [self._future(each) for each in ("died", "ended")]
+            await asyncio.wait([answer, *over], timeout=ANSWER_LIMIT, return_when=asyncio.FIRST_COMPLETED)
+        return _facts(answer) if answer.done() else {}
 
     def let_go(self) -> None:
         """Let the run begin."""
@@ -267,6 +285,10 @@ class Provisioner(KernelProvisionerBase):
 
     async def cleanup(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 - jupyter_client's signature
         """Leave it: the container is removed by who made it."""
+
+
+def _facts(heard: asyncio.Future[dict[str, Any]]) -> dict[str, Any]:
+    return {key: value for key, value in heard.result().items() if key != "event"}
 
 
 def _passed_on(error: GpuDocError) -> FailureError:

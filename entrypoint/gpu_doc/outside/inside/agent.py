@@ -3,9 +3,10 @@
 Runs in the Python of the user's image, where this folder lies below /gpu-doc: nothing but the standard library of
 Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard input and output:
 
-    we send      OPEN, DATA, CLOSE (a kernel's sockets); EVENT go, signal (number), finish
+    we send      OPEN, DATA, CLOSE (a kernel's sockets); EVENT go, signal (number), shortages, finish
     it sends     OPEN, DATA, CLOSE, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name, ...),
-                 died (status, out_of_memory), started, done (status, ...), produced (files, missing, old, resources)
+                 shortages (...), died (status, ...), started, done (status, ...), produced (files, missing, old,
+                 resources)
 
 The end of standard input means that nobody is there any more. A detached command goes on then, to its end or deadline;
 its terminal and its end go to files, which `follow` shows as they grow.
@@ -19,7 +20,6 @@ import shutil
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict
 
@@ -45,11 +45,18 @@ def main(arguments: Sequence[str]) -> None:
         commands.follow(out)
         return
     job = json.loads((HOME / "job.json").read_text("utf-8"))
+    threading.excepthook = _give_up
     agent = commands.Command(job, out) if job.get("command") else kernels.Kernel(job, out)
     if not job["detach"]:
         threading.Thread(target=_serve, args=(agent,), daemon=True).start()
     agent.run()
     os._exit(0)  # with us ends the container, and every process in it
+
+
+def _give_up(failed: threading.ExceptHookArgs) -> None:
+    """End all where one of our threads can't go on, for want of another one say: nobody would notice, and all wait."""
+    sys.excepthook(failed.exc_type, failed.exc_value, failed.exc_traceback)  # type: ignore[arg-type]  # there is one
+    os._exit(1)
 
 
 def _write_all(data: bytes) -> None:
@@ -121,16 +128,6 @@ def write_atomically(path: Path, text: str) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(text, "utf-8")
     temporary.replace(path)
-
-
-def out_of_memory_kills() -> int:
-    """How many of the container's processes the system has killed for want of memory; 0 where it doesn't say."""
-    # https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events), and for v1 cgroup-v1/memory.html
-    for place in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
-        with suppress(OSError, ValueError):
-            counts = dict(line.split() for line in Path(place).read_text().splitlines())
-            return int(counts.get("oom_kill", "0"))
-    return 0
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import time
 from contextlib import suppress
 
 from gpu_doc.outside.inside import frames
-from gpu_doc.outside.inside.agent import OUTCOME, Agent, Json, out_of_memory_kills, write_atomically
+from gpu_doc.outside.inside.agent import OUTCOME, Agent, Json, write_atomically
 from gpu_doc.outside.inside.pseudo_terminal import Bounded, Copying, start
+from gpu_doc.outside.inside.shortages import shortages
 
 TERMINAL_LOG = OUTCOME / "terminal.log"
 DONE = OUTCOME / "done.json"
@@ -39,7 +40,7 @@ class Command(Agent):
             copying = Copying(self._pid, terminal, Bounded(self._log, self.job["limit"]))
             status = copying.run(leave=lambda _: time.monotonic() - began > limit)
             done = {"event": "done", "status": status}
-        done = {**done, "seconds": time.monotonic() - began, "out_of_memory": out_of_memory_kills() > 0, **self.left()}
+        done = {**done, "seconds": time.monotonic() - began, **shortages(), **self.left()}
         if self.job["detach"]:
             write_atomically(DONE, json.dumps(done))
         else:

@@ -14,7 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpu_doc.outside.inside import frames
-from gpu_doc.outside.inside.agent import RUNTIME, Agent, Json, out_of_memory_kills
+from gpu_doc.outside.inside.agent import RUNTIME, Agent, Json
+from gpu_doc.outside.inside.shortages import shortages
 
 SOCKET = str(RUNTIME / "k")
 """Jupyter's ipc transport puts `-1` to `-5` behind it."""
@@ -61,7 +62,7 @@ class Kernel(Agent):
         log.start()
         status = process.wait()
         log.join(0.3)  # what it started may hold its output open
-        self.out.event("died", status=status, out_of_memory=out_of_memory_kills() > 0)
+        self.out.event("died", status=status, **shortages())
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
         """Do what a frame asks for."""
@@ -77,6 +78,8 @@ class Kernel(Agent):
     def _obey(self, event: Json) -> None:
         if event["event"] == "finish":
             self._finish.set()
+        elif event["event"] == "shortages":
+            self.out.event("shortages", **shortages())
         elif event["event"] == "signal" and self._process and self._process.poll() is None:
             # What the cell started is interrupted with it, as by Ctrl-C in a terminal.
             os.killpg(self._process.pid, event["number"])

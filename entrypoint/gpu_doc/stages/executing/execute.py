@@ -25,6 +25,7 @@ from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.outside.process import output
 from gpu_doc.stages.executing import failure
 from gpu_doc.stages.executing.devices import Devices, busy, check, local_environment
+from gpu_doc.stages.executing.remedies import is_network
 
 if TYPE_CHECKING:
     from gpu_doc.console import Progress
@@ -238,7 +239,7 @@ class _Attempts:
             error = self._once(f"{token}-{attempt}-")
             seconds = time.monotonic() - begin
             self._progress.finished(self._name, seconds, ok=error is None)
-            again = error and attempt < retries.times and "network" in retries.on and failure.is_network(error)
+            again = error and attempt < retries.times and "network" in retries.on and is_network(self._job.run, error)
             if not again or stop.wait(min(30.0, 2.0**attempt)):
                 break
             self._progress.message(f"{self._name}: trying again, for want of network ({error})")

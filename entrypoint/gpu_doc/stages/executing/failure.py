@@ -12,24 +12,13 @@ from typing import TYPE_CHECKING, Any
 from gpu_doc.console import plain, readable_time
 from gpu_doc.errors import GpuDocError, MachineError, NotebookFileError, RunError
 from gpu_doc.model import Run
-from gpu_doc.outside.kernel_output import readable_size
+from gpu_doc.stages.executing import container_failure, remedies
 
 if TYPE_CHECKING:
     from gpu_doc.outside.kernel import Facts
 
 LONGEST = 40
 """Lines of a traceback or a log that a message shows."""
-
-_NETWORK = re.compile(
-    r"\b(Connect(ion)?(Reset|Refused|Aborted)?Error|ConnectTimeout|ReadTimeout|URLError|gaierror|MaxRetryError)\b"
-    r"|Temporary failure in name resolution|Could not resolve host|Connection (refused|reset|timed out)"
-    r"|Network is unreachable"
-)
-
-
-def is_network(error: GpuDocError) -> bool:
-    """Say whether a run failed for want of network: the one cause that another try may mend."""
-    return bool(_NETWORK.search(error.what) or _NETWORK.search(error.details))
 
 
 def disk_full(path: str) -> MachineError:
@@ -62,7 +51,9 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
             return NotebookFileError(done["what"], where=done["where"], remedy=done["remedy"])
         case "disk":
             return disk_full(done["path"])
-    return of_container(run, done) or _defect(run, done)
+        case "no file":
+            return _missing(run, [done["pattern"]])
+    return container_failure.at_start(run, str(run.notebook), done) or _defect(run, done)
 
 
 def _defect(run: Run, done: dict[str, Any]) -> GpuDocError:
@@ -81,7 +72,7 @@ def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:
     first = plain(str(done["evalue"])).strip().partition("\n")[0]
     what = f"{done['ename']}: {first}" if first else str(done["ename"])
     details = _around(done)
-    remedy = _hint(run, f"{what}\n{details}")
+    remedy = remedies.of_text(run, f"{what}\n{details}\n{done.get('printed', '')}", done)
     if done["ename"] == "ModuleNotFoundError":
         where = f"in the image {run.image}" if run.image else f"where the kernel runs ({python})"
         remedy = f"Install it {where}, or name another kernel."
@@ -114,43 +105,43 @@ def _overrun(run: Run, facts: Facts) -> RunError:
     )
     ran = facts.cell.get("seconds")
     inside = f"; the cell had run for {readable_time(ran)}" if ran and facts.cell.get("number") else ""
+    remedy = f"Raise {key} if it needs the time. {remedies.of_text(run, '', facts.done)}"
     return RunError(
         f"stopped after {readable_time(limit or 0)} ({key}){inside}",
         where=_place(run, facts.cell) if run.notebook else _program(run),
-        remedy=f"Raise {key} if it needs the time.",
+        remedy=remedy.strip(),
     )
 
 
 def _died(run: Run, facts: Facts) -> RunError:
-    status = facts.done["status"]
-    if facts.done.get("out_of_memory"):
-        what = "the kernel died: it needed more memory than it may use"
-        return RunError(
-            what, where=_place(run, facts.done), details=_tail(facts.done["log"]), remedy=_memory_remedy(run)
-        )
-    held = f"The kernel held {facts.memory / 1e9:.1f} GB when last looked at." if facts.memory else ""
-    if status == -signal.SIGKILL:
-        if facts.memory_ran_out:
-            what = "the kernel died: the system killed it for want of memory"
-        else:
-            what = "the kernel died: something killed it (SIGKILL), most often the system for want of memory"
-        remedy = f"{held} Try smaller data or batches, fewer runs at once (--jobs), or a larger machine.".strip()
-    elif status is not None and status < 0:
-        what = f"the kernel died: {_signal(-status)}"
-        remedy = f"A native library crashed; `python -X faulthandler` shows where. {held}".strip()
-    else:
+    done = facts.done
+    what, remedy = container_failure.in_the_middle(run, done) if done.get("container") else _kernel_end(run, facts)
+    return RunError(what, where=_place(run, done), details=_tail(done["log"]), remedy=remedy)
+
+
+def _kernel_end(run: Run, facts: Facts) -> tuple[str, str]:
+    """What happened to a kernel, and what to do."""
+    done, status = facts.done, facts.done["status"]
+    if status is None or status >= 0:
         what = f"the kernel ended itself with status {status}"
-        remedy = "Something in this cell called exit() or os._exit(); raise an exception instead."
-    return RunError(what, where=_place(run, facts.done), details=_tail(facts.done["log"]), remedy=remedy)
+        return what, "Something in this cell called exit() or os._exit(); raise an exception instead."
+    if status != -signal.SIGKILL:
+        remedy = f"{remedies.of_signal(run, -status)} {_held(facts)}".strip()
+        return f"the kernel died: {remedies.describe(-status)}", remedy
+    if done.get("out_of_memory"):
+        return "the kernel died: it needed more memory than it may use", remedies.of_memory(run)
+    if "out_of_memory" in done:
+        what = "the kernel died: something in its container killed it (SIGKILL), and not for want of memory"
+        return what, remedies.of_signal(run, signal.SIGKILL)
+    if facts.memory_ran_out:
+        what = "the kernel died: the system killed it for want of memory"
+    else:
+        what = "the kernel died: something killed it (SIGKILL), most often the system for want of memory"
+    return what, f"{_held(facts)} {remedies.of_memory(run)}".strip()
 
 
-def _signal(number: int) -> str:
-    known = {signal.SIGSEGV: "it accessed memory that is not its own", signal.SIGABRT: "it gave up by itself"}
-    try:
-        name = signal.Signals(number)
-    except ValueError:
-        return f"signal {number}"
-    return f"{name.name}, {known[name]}" if name in known else name.name
+def _held(facts: Facts) -> str:
+    return f"The kernel held {facts.memory / 1e9:.1f} GB when last looked at." if facts.memory else ""
 
 
 def _no_start(run: Run, done: dict[str, Any]) -> RunError:
@@ -166,7 +157,7 @@ def _no_start(run: Run, done: dict[str, Any]) -> RunError:
         f"the kernel did not start{status}: {shlex.join(done['argv'])}",
         where=str(run.notebook),
         details=_tail(log),
-        remedy="Start it by hand with the command above to see what it says.",
+        remedy=remedies.of_text(run, log, done) or "Start it by hand with the command above to see what it says.",
     )
 
 
@@ -174,7 +165,7 @@ def _no_kernel(run: Run, done: dict[str, Any]) -> RunError:
     return RunError(
         f"no kernel named `{done['name']}` is installed; installed are: {', '.join(done['installed'])}",
         where=str(run.notebook),
-        remedy="Install it, or name one of those with `kernel:`.",
+        remedy=f"Install it{f' in the image {run.image}' if run.image else ''}, or name one of those with `kernel:`.",
     )
 
 
@@ -192,7 +183,7 @@ def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | N
         return _overrun(run, facts)
     if done["event"] == "done":
         return _status(run, done, screen) or _missing(run, done.get("missing"))
-    if done["event"] in ("failed", "refused") and (error := of_container(run, done)):
+    if error := container_failure.at_start(run, _program(run), done):
         return error
     if done["event"] == "failed":
         full = done["errno"] in (errno.ENOSPC, errno.EDQUOT)
@@ -208,26 +199,30 @@ def _program(run: Run) -> str:
 
 def _status(run: Run, done: dict[str, Any], screen: Sequence[str]) -> RunError | None:
     status = done["status"]
-    if status == 0:
+    if status == 0 and not done.get("container"):
         return None
     details = "\n".join([line.rstrip() for line in screen][-LONGEST // 2 :])
+    whole = done.get("container")
+    what, remedy = container_failure.in_the_middle(run, done) if whole else _command_end(run, done, details)
+    return RunError(what, where=_program(run), details=details, remedy=remedy)
+
+
+def _command_end(run: Run, done: dict[str, Any], said: str) -> tuple[str, str]:
+    """What happened to a command that did not end well, and what to do."""
+    status = done["status"]
     if status is None:
-        return RunError(
-            f"stopped after {readable_time(run.limits.time or 0)} (limits.time)",
-            where=_program(run),
-            details=details,
-            remedy="Raise limits.time if it needs the time.",
-        )
-    if done.get("out_of_memory"):
-        return RunError(
-            "the command died: it needed more memory than it may use",
-            where=_program(run),
-            details=details,
-            remedy=_memory_remedy(run),
-        )
-    how = f"was ended by {_signal(-status)}" if status < 0 else f"ended with status {status}"
-    remedy = _hint(run, details)
-    return RunError(f"the command {how}", where=_program(run), details=details, remedy=remedy)
+        return f"stopped after {readable_time(run.limits.time or 0)} (limits.time)", "Raise limits.time if it needs it."
+    # A shell tells of a program that a signal ended by a status above 128.
+    number = -status if status < 0 else status - 128
+    if number == signal.SIGKILL and done.get("out_of_memory"):
+        return "the command died: it needed more memory than it may use", remedies.of_memory(run)
+    remedy = remedies.of_text(run, said, done)
+    if status < 0:
+        return f"the command was ended by {remedies.describe(number)}", remedy or remedies.of_signal(run, number)
+    if number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGTERM):
+        what = f"the command ended with status {status}: a program that it started was ended by"
+        return f"{what} {remedies.describe(number)}", remedy or remedies.of_signal(run, number)
+    return f"the command ended with status {status}", remedy
 
 
 def _refused(run: Run, done: dict[str, Any]) -> RunError:
@@ -244,53 +239,6 @@ def _refused(run: Run, done: dict[str, Any]) -> RunError:
     return RunError(what, where=_program(run), remedy=remedy)
 
 
-# --- containers ------------------------------------------------------------------------------------------------------
-
-_NO_ROOM_IN_SHM = re.compile(
-    r"insufficient shared memory|unable to (write to file|allocate shared memory).*</|/dev/shm"
-)
-_GPU_MEMORY = re.compile(r"CUDA out of memory|OutOfMemoryError: CUDA|CUDA_ERROR_OUT_OF_MEMORY|RESOURCE_EXHAUSTED")
-_NO_SPACE = re.compile(r"No space left on device")
-
-
-def of_container(run: Run, done: dict[str, Any]) -> GpuDocError | None:
-    """Return why a run in a container could not be, None where it is none of the causes that only containers have."""
-    where = str(run.notebook or _program(run))
-    match done.get("outcome"):
-        case "engine":
-            error = MachineError(
-                done["what"], where=done["where"] or where, remedy=done["remedy"], details=done["details"]
-            )
-            error.cause = done["cause"]
-            return error
-        case "no python":
-            what = f"the image {done['image']} has no Python that its user can start"
-            remedy = f"Runs need one. {_ROOT_ONLY}" if run.user == "runner" else "Runs need one."
-            return MachineError(what, where=where, remedy=remedy)
-        case "no ipykernel":
-            return _no_ipykernel(run, done)
-        case "no file":
-            return _missing(run, [done["pattern"]])
-    return None
-
-
-_ROOT_ONLY = (
-    "If the image was made for root, as with Conda in root's home, set `user: image`, "
-    "or install it where every user can reach it."
-)
-
-
-def _no_ipykernel(run: Run, done: dict[str, Any]) -> MachineError:
-    what = f"the image {done['image']} has no ipykernel in its Python ({done['python']}, {done['version']})"
-    if done["closed"]:
-        what += f"; {', '.join(done['closed'])} on its PATH is closed to the run's user"
-        return MachineError(what, where=str(run.notebook), remedy=_ROOT_ONLY)
-    remedy = (
-        "Add to its Dockerfile: RUN python3 -m pip install ipykernel - or set `bootstrap: true`, which does it here."
-    )
-    return MachineError(what, where=str(run.notebook), remedy=remedy)
-
-
 def _missing(run: Run, patterns: Sequence[str] | None) -> RunError | None:
     if not patterns:
         return None
@@ -299,23 +247,3 @@ def _missing(run: Run, patterns: Sequence[str] | None) -> RunError | None:
         where=run.notebook or _program(run),
         remedy="Looked where the run happened, and in the root.",
     )
-
-
-def _memory_remedy(run: Run) -> str:
-    if run.image and run.limits.memory:
-        return f"Raise limits.memory ({readable_size(run.limits.memory)}), or try smaller data or batches."
-    return "Try smaller data or batches, fewer runs at once (--jobs), or a larger machine."
-
-
-def _hint(run: Run, text: str) -> str:
-    """What can be done about failures whose cause only their text tells."""
-    if _GPU_MEMORY.search(text):
-        return "The GPU's memory ran out: try smaller batches, or a GPU with more (requires.gpu.memory)."
-    if _NO_ROOM_IN_SHM.search(text):
-        size = readable_size(run.limits.shm)
-        return f"Shared memory (/dev/shm, {size}) is full: raise limits.shm, or use fewer loader workers."
-    if _NO_SPACE.search(text):
-        return "A disk is full: make room where the run writes, in a container where the engine keeps volumes."
-    if run.image and run.network == "none" and _NETWORK.search(text):
-        return "Runs have no network unless the configuration gives it: `network: bridge`."
-    return ""
