@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -95,6 +95,23 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> O
     return Outcome(written=work.written, executed=work.executed, results=work.results, errors=work.errors)
 
 
+def lab(config: Config, doors: Doors, notebook: str | None, *, here: Path, port: int) -> None:
+    """JupyterLab in the image of the run that uses the notebook, until it is ended; port 0 is any that is free."""
+    from gpu_doc.outside.containers.lab import reserve
+    from gpu_doc.stages import lab as desk
+
+    run = desk.choose(config, notebook, here=here)
+    user = desk.person(doors.work_tree() or config.root)
+    note = doors.console.note
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(reserve(port)))
+        docker = _containers(config, doors, stack)
+        assert docker
+        place = desk.settle(run, docker, config, user, note)
+        gpus = stack.enter_context(desk.lease(run, docker, doors.environ, note)).devices
+        desk.serve(place, gpus, listener, run.notebook if notebook else None, doors.console)
+
+
 def _containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None:
     """What runs in containers share; None where no run has an image."""
     if not any(run.image for report in config.reports for run in report.runs):
@@ -120,7 +137,9 @@ def _with_images(config: Config, doors: Doors, docker: Docker, *, force: bool) -
     ]
     docker.prepare(wanted, doors.console.note)
     before = doors.surroundings.image_digest
-    surroundings = replace(doors.surroundings, image_digest=lambda run, known: docker.digest(run) or before(run, known))
+    surroundings = replace(
+        doors.surroundings, image_digest=lambda run, known: docker.digest(run, known) or before(run, known)
+    )
     return replace(doors, surroundings=surroundings)
 
 

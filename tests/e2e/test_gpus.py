@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_runs_on_the_cpu_go_beside_those_that_wait(tmp_path: Path, gpu_engine: E
 def test_a_run_that_requires_a_gpu_never_begins_without(tmp_path: Path, gpu_engine: Engine) -> None:
     image = gpu_engine.load("bare")
     project = made(tmp_path, image, ["train"], more=", requires: {gpu: {count: 1, memory: 16g}}")
-    host = {"DOCKER_HOST": gpu_engine.host}
+    host: Any = {"DOCKER_HOST": gpu_engine.host}
     none = project.gpu_doc("run", code=5, **host)
     assert "1 GPU with 16 GiB wanted: there is none" in none.stderr
     # The runner says that there is one, and in the container there is no driver.

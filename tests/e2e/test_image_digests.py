@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
@@ -84,7 +85,7 @@ def test_a_rebuilt_image_is_seen_in_the_plan_once_it_is_here(
 def test_where_no_engine_is_the_digest_is_not_judged(tagged: tuple[Project, str, str]) -> None:
     project, _, _ = tagged
     project.gpu_doc("run")
-    nowhere = {"DOCKER_HOST": f"unix://{project.root}/no.sock"}
+    nowhere: Any = {"DOCKER_HOST": f"unix://{project.root}/no.sock"}
     plan = project.gpu_doc("plan", **nowhere)
     assert "not checked here: image digest" in plan.stdout
     assert project.gpu_doc("check", **nowhere).returncode == 0

@@ -117,8 +117,15 @@ class Refresh:
         """Why runs that wait can't have their images."""
         if not self._docker:
             return []
-        runs = [plan.run for plan in work.plan.runs if plan.run.address in work.waiting and plan.run.image]
-        return [problem for run in runs if (problem := self._docker.problem(run))]
+        plans = [plan for plan in work.plan.runs if plan.run.address in work.waiting and plan.run.image]
+        known = work.plan.evidence.runs if work.plan.evidence else {}
+        before = {
+            each.run.address: known[each.run.address].image_digest(each.run.image)
+            for each in plans
+            if each.run.address in known
+        }
+        found = (self._docker.problem(plan.run, before.get(plan.run.address)) for plan in plans)
+        return [problem for problem in found if problem]
 
     def _composer(self, work: _Work) -> Composer:
         shop = Workshop(
@@ -138,7 +145,9 @@ class Refresh:
                 self._finish(work)
         if not runs:
             return
-        jobs = [self._job(plan) for plan in runs.values()]
+        jobs = [job for plan in runs.values() if (job := self._job(plan, works))]
+        if not jobs:
+            return
         if any(call.function in ("resources", "shot", "terminal") for work in works for call in work.calls):
             self._darkroom.warm_up(self._config.capture.scale)
         with self._console.progress() as progress:
@@ -160,12 +169,23 @@ class Refresh:
             if plan.run.address in work.waiting and plan.fingerprint
         }
 
-    def _job(self, plan: RunPlan) -> execute.Job:
+    def _job(self, plan: RunPlan, works: list[_Work]) -> execute.Job | None:
+        """What is executed; None where it can't be, which fails the reports that wait for it."""
+        try:
+            return self._made(plan)
+        except GpuDocError as error:
+            for work in works:
+                if any(each.fingerprint == plan.fingerprint for each in work.plan.runs):
+                    self._fail(work, error)
+            return None
+
+    def _made(self, plan: RunPlan) -> execute.Job:
         run = plan.run
         assert plan.fingerprint is not None
         place = None
         if run.image and self._docker:
-            place = self._docker.place(run, plan.fingerprint.text, self._console.note)
+            digest = plan.fingerprint.machine.get("image-digest")
+            place = self._docker.place(run, plan.fingerprint.text, self._console.note, digest=digest)
         return execute.Job(
             run=run,
             place=place,

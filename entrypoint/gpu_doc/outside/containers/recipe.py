@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from gpu_doc.model import Json, Limits, Run
 from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
@@ -34,6 +35,8 @@ class Mount:
     source: str
     target: str
     writable: bool = False
+    kind: Literal["bind", "volume"] = "bind"
+    """A volume's `source` is its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +177,7 @@ def overlay(lower: str, upper: str, work: str, labels: Mapping[str, str]) -> dic
 
 
 def _bind(mount: Mount) -> dict[str, Json]:
-    return {"Type": "bind", "Source": mount.source, "Target": mount.target, "ReadOnly": not mount.writable}
+    return {"Type": mount.kind, "Source": mount.source, "Target": mount.target, "ReadOnly": not mount.writable}
 
 
 def agent_job(run: Run, places: Sequence[str]) -> dict[str, Json]:

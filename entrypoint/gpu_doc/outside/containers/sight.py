@@ -43,10 +43,15 @@ def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, la
         return BLIND
     # Who is root may overlay everything, but the run's own user couldn't overwrite root's files then.
     maps = not (engine.facts.remapped or engine.facts.rootless) and uid == checkout.stat().st_uid != 0
-    return Sight(sees_paths=True, overlays=maps and _overlays(engine, image, checkout, ours, labels))
+    path = f"{recipe.WORKSPACE}/{ours.relative_to(checkout)}"
+    return Sight(sees_paths=True, overlays=maps and overlay_shows(engine, image, str(checkout), path, labels))
 
 
-def _overlays(engine: Engine, image: str, checkout: Path, ours: Path, labels: Mapping[str, str]) -> bool:
+def overlay_shows(engine: Engine, image: str, lower: str, path: str, labels: Mapping[str, str]) -> bool:
+    """Whether a container sees a file, by its path in there, through a copy-on-write view of a folder of the engine's.
+
+    Raises EngineError: the engine went away.
+    """
     names: list[str] = []
     try:
         folders = []
@@ -55,9 +60,8 @@ def _overlays(engine: Engine, image: str, checkout: Path, ours: Path, labels: Ma
                 volume = engine.client.api.create_volume(labels=dict(labels))
             names.append(volume["Name"])
             folders.append(volume["Mountpoint"])
-        mount = recipe.overlay(str(checkout), folders[0], folders[1], labels)
-        path = f"{recipe.WORKSPACE}/{ours.relative_to(checkout)}"
-        return _shown(engine, image, [mount], labels, path) == ours.read_bytes()
+        mount = recipe.overlay(lower, folders[0], folders[1], labels)
+        return _shown(engine, image, [mount], labels, path) is not None
     finally:
         for name in names:
             with suppress(EngineError), sentences():

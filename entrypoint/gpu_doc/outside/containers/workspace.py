@@ -8,7 +8,7 @@ import tarfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -26,8 +26,10 @@ class Parcel:
 
     user: tuple[int, int]
     """Whom the files belong to in there."""
-    texts: Mapping[str, str]
+    texts: Mapping[str, str] = field(default_factory=dict)
     """Small files by their absolute path."""
+    agent: bool = True
+    """With our agent, and the folders that a run needs."""
     checkout: Path | None = None
     """What to copy to the workspace; None where it is seen there."""
     left_out: frozenset[str] = frozenset()
@@ -90,12 +92,8 @@ class _Packer:
         self._parcel = parcel
 
     def pack(self) -> None:
-        for name in ("home", "runtime", "produced", "outcome"):
-            self._folder(f"{HOME}/{name}", 0o700)
-        for package in ("", "outside/", "outside/inside/"):
-            add_text(self._archive, f"{HOME}/gpu_doc/{package}__init__.py", "")
-        for path in sorted(_INSIDE.glob("*.py")):
-            add_text(self._archive, f"{HOME}/gpu_doc/outside/inside/{path.name}", path.read_text("utf-8"))
+        if self._parcel.agent:
+            self._agent()
         for target, text in self._parcel.texts.items():
             add_text(self._archive, target, text)
         for folder in self._parcel.own_folders:
@@ -104,6 +102,14 @@ class _Packer:
             self._tree(self._parcel.checkout, WORKSPACE, own=True)
         for source, target in self._parcel.copies:
             self._tree(source, target, own=False)
+
+    def _agent(self) -> None:
+        for name in ("home", "runtime", "produced", "outcome"):
+            self._folder(f"{HOME}/{name}", 0o700)
+        for package in ("", "outside/", "outside/inside/"):
+            add_text(self._archive, f"{HOME}/gpu_doc/{package}__init__.py", "")
+        for path in sorted(_INSIDE.glob("*.py")):
+            add_text(self._archive, f"{HOME}/gpu_doc/outside/inside/{path.name}", path.read_text("utf-8"))
 
     def _folder(self, path: str, mode: int) -> None:
         entry = tarfile.TarInfo(path.lstrip("/"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from gpu_doc.outside.containers.recipe import WORKSPACE, Mount
 from gpu_doc.outside.gpus.requests import device_requests
 
 if TYPE_CHECKING:
+    from gpu_doc.outside.containers.depot import Depot
     from gpu_doc.outside.containers.engine import Engine
     from gpu_doc.outside.containers.images import Image
     from gpu_doc.outside.containers.sight import Sight
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 UNPRIVILEGED = 1000
 """User and group of runs where the runner is root. Nothing of theirs lands on this machine but through us."""
+
+_WORTH_A_WORD = 3.0
+"""Seconds that copying the checkout may take without a word about it."""
 
 _DEEPEST_REPOSITORY = 3
 """How many folders deep repositories within the checkout are looked for, to mask what git keeps there."""
@@ -55,6 +60,12 @@ class Place:
     environment: Mapping[str, str]
     who: Owner
     lock: Path
+    lower: str | None
+    """The folder on the engine's machine over which the workspace is laid; None where it is copied for each run."""
+    data_volumes: Mapping[str, str]
+    """Copies of data, by the path at which they stand, where the engine can't see ours."""
+    left_out: frozenset[str]
+    """Data within the checkout that was not copied with it."""
 
     def order(self, devices: Sequence[str] = ()) -> dict[str, Json]:
         """Return all that the process needs that drives the run, as JSON holds it. `devices` are the GPUs leased.
@@ -62,21 +73,16 @@ class Place:
         Raises MachineError: declared data is not here, or the engine can't give GPUs in the way asked for.
         """
         places = [self.inside(self.folder), self.inside(self.root)]
-        data = [(path, self.inside(path)) for path in self._data()]
         seen = self.sight.sees_paths
-        setting = self.setting(devices)
-        inside = [path.relative_to(self.checkout) for path, _ in data if path.is_relative_to(self.checkout)]
-        outside = [(str(path), target) for path, target in data if not path.is_relative_to(self.checkout)]
         return {
             "engine": dict(self.address),
             "reference": self.image.reference,
-            "create": recipe.payload(self.run, setting, places[0]),
-            "overlay": str(self.checkout) if self.sight.overlays else None,
+            "create": recipe.payload(self.run, self.setting(devices), places[0]),
+            "overlay": self.lower,
             "user": list(self.user) if self.user else None,
             "image-user": self.image.user,
             "checkout": str(self.checkout),
-            "left-out": [path.as_posix() for path in inside] if seen else [],
-            "copies": [] if seen else outside,
+            "left-out": sorted(self.left_out),
             "own-folders": [] if seen else list(self.run.caches.values()),
             "job": recipe.agent_job(self.run, places),
         }
@@ -87,6 +93,7 @@ class Place:
         mounts = [Mount(source=str(path.resolve()), target=self.inside(path)) for path in self._data()] if seen else []
         if seen:
             mounts += [Mount(source=path, target=path, writable=True) for path in self.run.caches.values()]
+        mounts += [Mount(source=name, target=path, kind="volume") for path, name in self.data_volumes.items()]
         return recipe.Setting(
             image=self.runs_in.id,
             user=self.user,
@@ -152,6 +159,10 @@ def _cache_volume(path: str) -> str:
     return f"gpu-doc-cache-{sha256(path.encode()).hexdigest()[:16]}"
 
 
+_Key = tuple[str | None, str, str | None]
+"""Engine, image as written, and the digest in evidence that a run stays on."""
+
+
 class Docker:
     """What the runs of a refresh share: connections, images, what was found out about engines."""
 
@@ -167,10 +178,13 @@ class Docker:
         self._who = sweep.owner()
         self._stack = ExitStack()
         self._engines: dict[str | None, Engine] = {}
-        self._images: dict[tuple[str | None, str], Image] = {}
+        self._images: dict[_Key, Image] = {}
         self._derived: dict[str, Image] = {}
         self._sights: dict[str | None, Sight] = {}
-        self._problems: dict[tuple[str | None, str], GpuDocError] = {}
+        self._depots: dict[str | None, Depot] = {}
+        self._lowers: dict[str | None, str | None] = {}
+        self._problems: dict[_Key, GpuDocError] = {}
+        self._data: list[frozenset[Path]] = []
         self._detached: list[str] = []
 
     def __enter__(self) -> Docker:
@@ -182,7 +196,8 @@ class Docker:
     def prepare(self, runs: Iterable[tuple[Run, str | None]], progress: Callable[[str], None]) -> None:
         """Have the image of each run, with the digest in evidence that it should stay on. See `problem`."""
         for run, known in runs:
-            key = _key(run)
+            key = _key(run, known)
+            self._data.append(frozenset(Path(os.path.normpath(self._root / source.path)) for source in run.data))
             if key in self._images or key in self._problems:
                 continue
             try:
@@ -191,20 +206,20 @@ class Docker:
                 error.where = error.where or str(run.image)
                 self._problems[key] = error
 
-    def problem(self, run: Run) -> GpuDocError | None:
+    def problem(self, run: Run, known: str | None = None) -> GpuDocError | None:
         """Why a run can't have its image, if it can't."""
-        return self._problems.get(_key(run))
+        return self._problems.get(_key(run, known))
 
-    def digest(self, run: Run) -> str | None:
+    def digest(self, run: Run, known: str | None) -> str | None:
         """The digest of a run's image, None where `prepare` was not asked for it."""
-        image = self._images.get(_key(run))
+        image = self._images.get(_key(run, known))
         return image.digest if image else None
 
-    def place(self, run: Run, fingerprint: str, note: Callable[[str], None]) -> Place:
-        """Return where a run of a prepared image finds itself. Raises GpuDocError."""
+    def place(self, run: Run, fingerprint: str, note: Callable[[str], None], *, digest: str | None = None) -> Place:
+        """Return where a run finds itself whose image has this digest. Raises GpuDocError."""
         from gpu_doc.outside.containers import sweep
 
-        engine, image = self._engine(run.docker_host), self._images[_key(run)]
+        engine, image = self._engine(run.docker_host), self._image(run, digest, note)
         limits, sentences = recipe.capped(run.limits, cpus=engine.facts.cpus, memory=engine.facts.memory)
         for sentence in sentences:
             note(f"{run.address}: {sentence}")
@@ -213,6 +228,8 @@ class Docker:
         user = None if run.user == "image" else _user()
         sight = self._sight(run.docker_host, image)
         self._make_caches(run, sight, user, note)
+        depot = self._depot(run.docker_host, image)
+        data = {} if sight.sees_paths else self._copied_data(run, depot)
         return Place(
             run=replace(run, limits=limits),
             fingerprint=fingerprint,
@@ -220,6 +237,9 @@ class Docker:
             runs_in=self._derived.get(image.id, image) if run.bootstrap else image,
             address=engine.address,
             sight=sight,
+            lower=self._lower(run.docker_host, sight, depot, note) if user else None,
+            data_volumes=data,
+            left_out=self._left_out(sight),
             selinux=engine.facts.selinux,
             nvidia=engine.facts.nvidia,
             cdi=engine.facts.cdi,
@@ -265,6 +285,8 @@ class Docker:
         """Remove what is left of our containers, and close all connections."""
         from gpu_doc.outside.containers import sweep
 
+        for depot in self._depots.values():
+            depot.close()
         for engine in self._engines.values():
             with suppress(GpuDocError):
                 sweep.remove_own(engine, self._runtime / "lock", self._detached)
@@ -308,6 +330,51 @@ class Docker:
             )
         return self._sights[host]
 
+    def _image(self, run: Run, digest: str | None, note: Callable[[str], None]) -> Image:
+        """The image of a run by its digest, which is brought here if nobody asked for it before. Raises GpuDocError."""
+        for (host, reference, _), image in self._images.items():
+            if (host, reference) == (run.docker_host, run.image) and digest in (None, image.digest):
+                return image
+        self.prepare([(run, digest)], note)
+        if problem := self.problem(run, digest):
+            raise problem
+        return self._images[_key(run, digest)]
+
+    def _depot(self, host: str | None, image: Image) -> Depot:
+        if host not in self._depots:
+            from gpu_doc.outside.containers import sweep
+            from gpu_doc.outside.containers.depot import Depot
+
+            labels = sweep.labels(self._who, self._runtime / "lock", "run")
+            self._depots[host] = Depot(self._engine(host), image.id, labels)
+        return self._depots[host]
+
+    def _lower(self, host: str | None, sight: Sight, depot: Depot, note: Callable[[str], None]) -> str | None:
+        """What runs see through a copy-on-write view: the checkout, else a copy of it; None where nothing can be."""
+        if sight.overlays:
+            return str(self._checkout)
+        if host not in self._lowers:
+            from gpu_doc.outside.containers.workspace import Parcel
+
+            parcel = Parcel(user=_user(), agent=False, checkout=self._checkout, left_out=self._left_out(sight))
+            begin = time.monotonic()
+            lower = depot.checkout(parcel)
+            if (seconds := time.monotonic() - begin) > _WORTH_A_WORD:
+                note(f"copied the checkout to the engine in {seconds:.0f} s; `gpu-doc doctor` says why")
+            self._lowers[host] = lower if depot.overlays(self._config.relative_to(self._checkout)) else None
+        return self._lowers[host]
+
+    def _left_out(self, sight: Sight) -> frozenset[str]:
+        """Data within the checkout that every run declares: it is mounted, so that it need not be copied."""
+        common = frozenset.intersection(*self._data) if self._data and sight.sees_paths else frozenset[Path]()
+        return frozenset(p.relative_to(self._checkout).as_posix() for p in common if p.is_relative_to(self._checkout))
+
+    def _copied_data(self, run: Run, depot: Depot) -> dict[str, str]:
+        """Volumes with copies of data that lies outside of the checkout, by the path at which they stand."""
+        paths = [Path(os.path.normpath(self._root / source.path)) for source in run.data]
+        outside = [path for path in paths if path.exists() and not path.is_relative_to(self._checkout)]
+        return {str(path): depot.data(path, str(path)) for path in outside}
+
     def _make_caches(self, run: Run, sight: Sight, user: tuple[int, int] | None, note: Callable[[str], None]) -> None:
         """See to it that the run's user can write to its caches."""
         for path in map(Path, run.caches.values()) if sight.sees_paths else ():
@@ -319,8 +386,8 @@ class Docker:
                 note(f"{run.address}: the cache {path} may not be writable in the container: chown {user[0]} {path}")
 
 
-def _key(run: Run) -> tuple[str | None, str]:
-    return run.docker_host, str(run.image)
+def _key(run: Run, known: str | None) -> _Key:
+    return run.docker_host, str(run.image), known
 
 
 def _user() -> tuple[int, int]:

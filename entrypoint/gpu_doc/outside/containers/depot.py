@@ -1,0 +1,74 @@
+"""Copies on an engine that all runs of a refresh share: the checkout, and data, where the engine can't use ours.
+
+Each is a volume, filled once through a container that never starts. Runs see the checkout through a copy-on-write view
+of that volume, as they would see ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from gpu_doc.outside.containers import recipe
+from gpu_doc.outside.containers.engine import Engine, sentences
+from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.containers.sight import overlay_shows
+from gpu_doc.outside.containers.workspace import Parcel, packed
+
+
+class Depot:
+    """What was copied to one engine. `image` is one that is there: which one does not matter."""
+
+    def __init__(self, engine: Engine, image: str, labels: Mapping[str, str]) -> None:
+        self._engine = engine
+        self._image = image
+        self._labels = dict(labels)
+        self._volumes: dict[str, str] = {}
+        self._checkout = ""
+
+    def checkout(self, parcel: Parcel) -> str:
+        """Return the folder on the engine's machine that holds a copy of the checkout.
+
+        Raises EngineError; MachineError: something of it can't be read.
+        """
+        if not self._checkout:
+            self._checkout = self._fill(recipe.WORKSPACE, parcel)
+        return self._checkout
+
+    def overlays(self, probe: Path) -> bool:
+        """Whether the copy of the checkout can be laid under a copy-on-write view, in which `probe` is seen."""
+        mark = recipe.WORKSPACE + "/" + probe.as_posix()
+        return bool(self._checkout) and overlay_shows(self._engine, self._image, self._checkout, mark, self._labels)
+
+    def data(self, path: Path, target: str) -> str:
+        """Return the name of a volume that holds a copy of data, to be mounted at `target`. Raises as `checkout`."""
+        if target not in self._volumes:
+            self._fill(target, Parcel(user=(0, 0), agent=False, copies=((path, target),)))
+        return self._volumes[target]
+
+    def close(self) -> None:
+        """Remove all copies."""
+        for name in self._volumes.values():
+            with suppress(EngineError), sentences():
+                self._engine.client.api.remove_volume(name, force=True)
+        self._volumes.clear()
+        self._checkout = ""
+
+    def _fill(self, target: str, parcel: Parcel) -> str:
+        api = self._engine.client.api
+        with sentences():
+            volume = api.create_volume(labels=self._labels)
+        self._volumes[target] = volume["Name"]
+        mount = {"Type": "volume", "Source": volume["Name"], "Target": target, "VolumeOptions": {"NoCopy": True}}
+        config = {"Image": self._image, "Entrypoint": ["-"], "Labels": self._labels, "HostConfig": {"Mounts": [mount]}}
+        with sentences():
+            container = api.create_container_from_config(config)["Id"]
+        try:
+            with sentences(), packed(parcel) as stream:
+                api.put_archive(container, "/", stream)
+        finally:
+            with suppress(EngineError), sentences():
+                api.remove_container(container, force=True)
+        folder: str = volume["Mountpoint"]
+        return folder
