@@ -162,7 +162,7 @@ def write(history: list[Epoch]) -> None:
         rows.writerows([epoch.epoch, *(f"{number:.4f}" for number in astuple(epoch)[1:])] for epoch in history)
     (folder / "accuracy.txt").write_text(f"{history[-1].accuracy}\n", "utf-8")
     curves = [[getattr(epoch, name) for epoch in history] for name in ("training_loss", "test_loss", "learning_rate")]
-    training_curve(*curves).savefig(folder / "loss.png", dpi=160)
+    training_curve(*curves).savefig(folder / "loss.png", dpi=160, bbox_inches="tight", pad_inches=0.15)
     plt.close("all")
 
 

@@ -12,8 +12,6 @@ BLUE, ORANGE, GREY = "#0b6bcb", "#d9730d", "#5f6b7a"
 plt.rcParams.update(
     {
         "figure.constrained_layout.use": True,
-        "figure.constrained_layout.w_pad": 0.1,
-        "figure.constrained_layout.h_pad": 0.1,
         "font.size": 11,
         "axes.spines.top": False,
         "axes.spines.right": False,
