@@ -171,7 +171,6 @@ class Container:
             texts=texts,
             checkout=Path(checkout) if checkout and not lower else None,
             left_out=frozenset(self._order["left-out"]),
-            copies=tuple((Path(source), target) for source, target in self._order["copies"]),
             own_folders=(*[recipe.WORKSPACE] * bool(checkout), *self._order["own-folders"]),
         )
         with workspace.packed(parcel) as stream:

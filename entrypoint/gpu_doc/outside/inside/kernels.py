@@ -44,7 +44,8 @@ class Kernel(Agent):
         try:
             process = self._start(spec)
         except OSError as error:
-            self.out.event("refused", outcome="no start", argv=spec["argv"], status=None, log=str(error))
+            refusal = {"argv": spec["argv"], "status": None, "log": str(error), **shortages()}
+            self.out.event("refused", outcome="no start", **refusal)
             return
         self.out.event("kernel", **{key: spec[key] for key in ("name", "language", "argv", "interrupt_mode")})
         watch = threading.Thread(target=self._watch, args=(process,), daemon=True)

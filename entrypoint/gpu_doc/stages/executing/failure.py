@@ -115,7 +115,11 @@ def _overrun(run: Run, facts: Facts) -> RunError:
 
 def _died(run: Run, facts: Facts) -> RunError:
     done = facts.done
-    what, remedy = container_failure.in_the_middle(run, done) if done.get("container") else _kernel_end(run, facts)
+    if done.get("container"):
+        what, remedy = container_failure.in_the_middle(run, done)
+        # What its agent says when it can't go on is a traceback of ours.
+        return RunError(what, where=_place(run, done), details=_tail(done["log"]).rpartition("\n")[2], remedy=remedy)
+    what, remedy = _kernel_end(run, facts)
     return RunError(what, where=_place(run, done), details=_tail(done["log"]), remedy=remedy)
 
 
