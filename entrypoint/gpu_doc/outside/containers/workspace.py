@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,10 @@ from gpu_doc.outside.containers.recipe import HOME, WORKSPACE
 _INSIDE = Path(__file__).resolve().parents[1] / "inside"
 _OURS = frozenset({".git", ".gpu-doc", "__pycache__", "node_modules"})
 """Never copied: git's own files, where a token may lie; our state; what is of no use in another environment."""
+
+
+_BLOCK = 1 << 20
+"""Bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +46,10 @@ class Parcel:
 
 
 @contextmanager
-def packed(parcel: Parcel) -> Iterator[IO[bytes]]:
-    """A parcel as a tar stream, which is made while it is read: it may be larger than memory and disk.
+def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
+    """A parcel as the blocks of a tar stream, made while they are taken: it may be larger than memory and disk.
+
+    In large blocks: the HTTP client would read a file in small ones, and be nine times as slow.
 
     Raises MachineError: a file can't be read.
     """
@@ -61,7 +68,7 @@ def packed(parcel: Parcel) -> Iterator[IO[bytes]]:
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
     with os.fdopen(reader, "rb") as stream:
-        yield stream
+        yield iter(lambda: stream.read(_BLOCK), b"")
     thread.join()
     if failed:
         what = f"the checkout can't be copied: {failed[0].strerror}"
@@ -124,14 +131,11 @@ class _Packer:
             return
         for folder, folders, names in os.walk(source):
             place = Path(folder).relative_to(source)
-            folders[:] = [name for name in folders if not own or self._wanted(Path(folder, name), place / name)]
+            left_out = self._parcel.left_out
+            folders[:] = [name for name in folders if not own or _wanted(Path(folder, name), place / name, left_out)]
             for name in (*folders, *names):
                 if name not in _OURS or not own:
                     self._entry(Path(folder, name), f"{target}/{place / name}", own=own)
-
-    def _wanted(self, path: Path, place: Path) -> bool:
-        # A virtual environment names its interpreter by the path on this machine.
-        return not (path.name in _OURS or str(place) in self._parcel.left_out or (path / "pyvenv.cfg").exists())
 
     def _entry(self, path: Path, target: str, *, own: bool) -> None:
         with suppress(FileNotFoundError):
@@ -147,6 +151,35 @@ class _Packer:
                     self._archive.addfile(entry, file)
             elif entry.isdir() or entry.issym() or entry.islnk():
                 self._archive.addfile(entry)
+
+
+def _wanted(folder: Path, place: Path, left_out: frozenset[str]) -> bool:
+    """Say whether a folder of the checkout is copied; `place` is its path in there."""
+    # A virtual environment names its interpreter by the path on this machine.
+    return not (folder.name in _OURS or str(place) in left_out or (folder / "pyvenv.cfg").exists())
+
+
+def size(parcel: Parcel, patience: float) -> tuple[int, bool]:
+    """Return how many bytes the files have that are copied; False with it where `patience`, in seconds, ran out."""
+    end = time.monotonic() + patience
+    total = 0
+    for path in _files(parcel):
+        with suppress(OSError):
+            total += path.lstat().st_size
+        if time.monotonic() > end:
+            return total, False
+    return total, True
+
+
+def _files(parcel: Parcel) -> Iterator[Path]:
+    for source in filter(None, (parcel.checkout, *(path for path, _ in parcel.copies))):
+        if source.is_file():
+            yield source
+        for folder, folders, names in os.walk(source):
+            place = Path(folder).relative_to(source)
+            if source == parcel.checkout:
+                folders[:] = [name for name in folders if _wanted(Path(folder, name), place / name, parcel.left_out)]
+            yield from (Path(folder, name) for name in names)
 
 
 def unpack(stream: IO[bytes], into: Path) -> None:
