@@ -77,6 +77,9 @@ class Run:
     point: Mapping[str, str] = field(default_factory=dict)
     """The matrix point, values as written in the configuration; empty outside matrices."""
     image: str | None = None
+    """What it runs in; None is this machine."""
+    configured_image: str | None = None
+    """The image of the configuration where the command line has it run on this machine: launch_command() names it."""
     pull: Literal["missing", "always", "never"] = "missing"
     bootstrap: bool = False
     kernel: str | None = None

@@ -153,7 +153,7 @@ def with_executor(config: Config, executor: Literal["auto", "local", "docker"], 
         if executor == "docker" and not run.image:
             remedy = f"Give it an `image`, or leave it to `--executor auto`: line {run.line} of {config.path.name}."
             raise UsageError(f"the run {run.address} has no image to run in", where=run.report, remedy=remedy)
-        run = replace(run, image=None) if executor == "local" else run
+        run = replace(run, image=None, configured_image=run.image) if executor == "local" else run
         return replace(run, pull=pull) if pull else run  # type: ignore[arg-type]  # one of the parser's choices
 
     reports = (replace(report, runs=tuple(map(changed, report.runs))) for report in config.reports)

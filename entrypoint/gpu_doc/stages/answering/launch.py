@@ -31,7 +31,7 @@ def command(result: Result, root: Path) -> str:
     image = _image(run, machine)
     start, derived = "", image
     if run.bootstrap and run.notebook:
-        derived = f"{PurePosixPath(str(run.image)).name.partition('@')[0].partition(':')[0]}-with-ipykernel"
+        derived = f"{PurePosixPath(image).name.partition('@')[0].partition(':')[0]}-with-ipykernel"
         start = _build(run, image, derived) + "\n"
     lines = [*_options(run, machine, place), f"--entrypoint '' {shlex.quote(derived)}"]
     if run.command:
@@ -47,7 +47,7 @@ def _continued(lines: Sequence[str]) -> str:
 def _image(run: Run, machine: Mapping[str, Json]) -> str:
     """The image by its digest where a repository knows it."""
     digest = str(machine.get("image-digest") or "")
-    return digest if "@" in digest else str(run.image)
+    return digest if "@" in digest else str(run.image or run.configured_image)
 
 
 def _build(run: Run, image: str, derived: str) -> str:

@@ -83,7 +83,7 @@ def _check_whole_run(function: str, address: Address, run: Run) -> None:
         raise ReportError(
             f"run {run.address} is a notebook, and has no terminal", remedy="shot() or text() show what a cell wrote."
         )
-    if function == "launch_command" and not run.image:
+    if function == "launch_command" and not (run.image or run.configured_image):
         raise ReportError(
             f"run {run.address} has no image: it runs with the local Python, which no `docker run` reproduces",
             remedy="Give it an `image`, or leave launch_command() out.",
