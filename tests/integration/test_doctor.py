@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.outside.chromium import sandbox_closed
-from gpu_doc.stages.doctor import Finding, examine
+from gpu_doc.stages.doctor import examine
+from gpu_doc.stages.examining.finding import Finding
 
 
 def chromium(environ: dict[str, str], cwd: Path) -> Finding:

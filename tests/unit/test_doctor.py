@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gpu_doc.model import Config, GpuRequirement, Report, Run
 from gpu_doc.stages import doctor
-from gpu_doc.stages.doctor import Finding, examine, text
+from gpu_doc.stages.doctor import examine, text
+from gpu_doc.stages.examining.finding import Finding
 
 
 @pytest.fixture
@@ -66,7 +64,7 @@ def test_the_table_wraps_findings_but_not_remedies() -> None:
 
 def test_every_component_is_named(environ: dict[str, str], tmp_path: Path) -> None:
     named = {finding.component for finding in examine(config(tmp_path, image="x"), environ, tmp_path)}
-    assert named == {"kernel", "Chromium", "fonts", "GPU", "Docker", "image", "disk", "git", "token"}
+    assert named == {"kernel", "Chromium", "fonts", "GPU", "Docker", "disk", "git", "token"}
 
 
 def test_every_finding_that_is_not_well_has_a_remedy(environ: dict[str, str], tmp_path: Path) -> None:
@@ -141,29 +139,23 @@ def test_a_gpu_is_missing_where_the_driver_fails(environ: dict[str, str], tmp_pa
     assert "couldn't communicate" in finding.says
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[str]:
-    """What a Docker engine says to `GET /version`."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "docker.sock"))
-        listener.listen()
-
-        def answer() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                assert connection.recv(4096).startswith(b"GET /version HTTP/1.0\r\n")
-                connection.sendall(b'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{"Version": "28.2.2"}\n')
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield f"unix://{tmp_path}/docker.sock"
-        thread.join()
+def test_docker_is_not_needed_where_no_run_has_an_image(environ: dict[str, str], tmp_path: Path) -> None:
+    finding = found("Docker", examine(config(tmp_path), environ, tmp_path))
+    assert finding.state == "ok"
+    assert "not needed, since no run has an image" in finding.says
 
 
-def test_docker_is_asked_for_its_version(environ: dict[str, str], tmp_path: Path, engine: str) -> None:
-    finding = found("Docker", examine(None, {**environ, "DOCKER_HOST": engine}, tmp_path))
-    assert "engine 28.2.2 answers" in finding.says
-    assert "not used yet" in finding.says
+def test_an_engine_that_a_run_needs_must_answer(environ: dict[str, str], tmp_path: Path) -> None:
+    findings = examine(config(tmp_path, image="x"), environ, tmp_path)
+    assert found("Docker", findings).state == "missing"
+    assert "no.sock" in found("Docker", findings).says
+    other = config(tmp_path, image="x", docker_host=f"unix://{tmp_path}/other.sock")
+    assert "other.sock" in found("Docker", examine(other, environ, tmp_path)).says
+
+
+def test_what_runs_in_containers_need_is_not_looked_for_here(environ: dict[str, str], tmp_path: Path) -> None:
+    findings = examine(config(tmp_path, image="x", kernel="ir", requires=GpuRequirement()), environ, tmp_path)
+    assert {each.component for each in findings if each.state == "missing"} == {"Docker"}
 
 
 def test_fonts_that_are_missing_are_named(environ: dict[str, str], tmp_path: Path) -> None:

@@ -1,28 +1,12 @@
-"""The door to what a machine has: a Docker engine, fonts, git; asked through the programs that know."""
+"""The door to what a machine has: fonts, git; asked through the programs that know."""
 
 from __future__ import annotations
 
-import json
-import socket
 from pathlib import Path
 from typing import Literal
 
 from gpu_doc.errors import MachineError
 from gpu_doc.outside import process
-
-
-def engine_version(path: Path) -> str | None:
-    """The version of the Docker engine that listens on a socket; None where none answers."""
-    # https://docs.docker.com/reference/api/engine/ - GET /version; HTTP/1.0: the answer ends with the connection.
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(2)
-            connection.connect(str(path))
-            connection.sendall(b"GET /version HTTP/1.0\r\nHost: docker\r\n\r\n")
-            answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-        return str(json.loads(answer.partition(b"\r\n\r\n")[2])["Version"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def has_fontconfig() -> bool:

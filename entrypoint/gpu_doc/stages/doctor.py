@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from gpu_doc.errors import MachineError
 from gpu_doc.model import Config, Run
-from gpu_doc.outside import environment, machine
+from gpu_doc.outside import environment, git, machine
 from gpu_doc.outside.gpus.inventory import inventory
+from gpu_doc.outside.temporary import private_folder
+from gpu_doc.stages.examining import containers
+from gpu_doc.stages.examining.finding import Finding, failure, free_space, missing, ok, warning
 from gpu_doc.stages.executing import devices
 from gpu_doc.stages.state import default_folder
 
 ROOMY = 2 << 30
 """Bytes on the disk of the state folder below which we warn: an executed notebook with its pictures takes megabytes."""
 
-WIDTH = 110
+WIDTH = 100
 """Columns of the table, where a finding is longer than a line."""
 
 _PICTURES = re.compile(r"\b(shot|terminal|resources)\s*\(")
@@ -30,27 +31,17 @@ _ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")  # the last is actio
 _FONTS = {"zh-cn": "Chinese", "ja": "Japanese", "ko": "Korean", "und-zsye": "emoji"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One component and how it fares; `missing` only where the configuration needs it."""
-
-    component: str
-    state: Literal["ok", "warning", "missing"]
-    says: str
-    remedy: str = ""
-
-
 def examine(config: Config | None, environ: Mapping[str, str], cwd: Path) -> list[Finding]:
     """Look at everything that runs and pictures need. Without a configuration nothing counts as needed."""
     runs = [run for report in config.reports for run in report.runs] if config else []
+    local = [run for run in runs if not run.image]
     root = config.root if config else cwd
     return [
-        *_kernels(runs, environ),
+        *_kernels(local, environ),
         _chromium(environ, needed=config is not None and _takes_pictures(config)),
         _fonts(),
-        _gpu(runs, environ),
-        _docker(environ),
-        *_images(runs),
+        *_gpu(local, environ),
+        *_containers(config, environ),
         *_disk(default_folder(root, environ)),
         _git(root),
         _token(environ, publishes=config is not None and config.publish.mode in ("pull-request", "commit", "auto")),
@@ -58,14 +49,19 @@ def examine(config: Config | None, environ: Mapping[str, str], cwd: Path) -> lis
 
 
 def text(findings: list[Finding]) -> str:
-    """A table: state, component, what was found; remedies below what they mend."""
+    """Return a table: state, component, what was found; remedies below what they mend."""
     column = max((len(finding.component) for finding in findings), default=0)
     lines: list[str] = []
     for finding in findings:
         head = f"{finding.state:<7}  {finding.component:<{column}}  "
         indent = " " * len(head)
         lines += textwrap.wrap(
-            finding.says, WIDTH, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False
+            finding.says,
+            WIDTH,
+            initial_indent=head,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
         )
         if finding.remedy:
             lines.append(f"{indent}→ {finding.remedy}")  # one line, however long: it is there to be copied
@@ -85,14 +81,14 @@ def _default_kernel(environ: Mapping[str, str]) -> Finding:
     active = environment.active_environment(environ)
     version = (active.package_version("ipykernel") or ("", ""))[1]
     if not version:
-        return _missing(
+        return missing(
             "kernel", f"{active.executable} has no ipykernel", f"{active.executable} -m pip install ipykernel"
         )
     says = f"Python {active.version} with ipykernel {version} at {active.executable}"
     passed_over = _passed_over(active, environ)
     if passed_over is None:
-        return _ok("kernel", says)
-    return _warning(
+        return ok("kernel", says)
+    return warning(
         "kernel",
         f"{says}, since the active environment {passed_over} has no ipykernel",
         f"{passed_over}/bin/python -m pip install ipykernel",
@@ -109,8 +105,8 @@ def _passed_over(chosen: environment.PythonEnvironment, environ: Mapping[str, st
 
 def _named_kernel(name: str, installed: Mapping[str, str]) -> Finding:
     if name in installed:
-        return _ok("kernel", f"{name}: {installed[name]}")
-    return _missing(
+        return ok("kernel", f"{name}: {installed[name]}")
+    return missing(
         "kernel",
         f"the configuration names the kernel {name}; installed are {', '.join(sorted(installed)) or 'none'}",
         f"Install {name}, or name an installed one in `kernel:`.",
@@ -150,7 +146,7 @@ def _chromium(environ: Mapping[str, str], *, needed: bool) -> Finding:
     says = f"{version[0] if version else 'of an unknown version'} at {program} starts"
     if sandbox_closed():
         says += f"; with --no-sandbox, since {_why_no_sandbox()}"
-    return _ok("Chromium", says)
+    return ok("Chromium", says)
 
 
 def _why_no_sandbox() -> str:
@@ -160,60 +156,53 @@ def _why_no_sandbox() -> str:
 
 def _fonts() -> Finding:
     if not machine.has_fontconfig():
-        return _warning(
+        return warning(
             "fonts",
             "fontconfig is not installed: what can be pictured is unknown",
             "sudo apt-get install fontconfig fonts-dejavu-core fonts-wqy-zenhei fonts-noto-color-emoji",
         )
     lacking = [tag for tag in _FONTS if not machine.has_font(tag)]
     if not lacking:
-        return _ok("fonts", "Chinese, Japanese, Korean and emoji are covered")
+        return ok("fonts", "Chinese, Japanese, Korean and emoji are covered")
     packages = ["fonts-wqy-zenhei"] if {"zh-cn", "ja", "ko"} & set(lacking) else []
     packages += ["fonts-noto-color-emoji"] if "und-zsye" in lacking else []
-    return _warning(
+    return warning(
         "fonts",
         f"no font for {', '.join(_FONTS[tag] for tag in lacking)}: it is photographed as empty boxes",
         f"sudo apt-get install {' '.join(packages)}",
     )
 
 
-# --- GPU and Docker --------------------------------------------------------------------------------------------------
+# --- GPU and containers ----------------------------------------------------------------------------------------------
 
 
-def _gpu(runs: list[Run], environ: Mapping[str, str]) -> Finding:
+def _gpu(runs: list[Run], environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Judge this machine's GPUs, and whether local runs get those that they ask for."""
     found = inventory(environ)
+    lacking = False
     for run in runs:
         try:
             devices.choose(run, found)
         except MachineError as error:
-            return _missing("GPU", f"{run.report}: {run.address}: {error.what}", error.remedy)
+            lacking = True
+            yield failure("GPU", error, subject=f"{run.report}: {run.address}")
+    if lacking:
+        return
     if found.problem:
-        return _warning("GPU", found.problem, "`nvidia-smi` must show every GPU: install its driver, or load it.")
-    if found.gpus:
-        return _ok("GPU", f"{', '.join(map(str, found.gpus))}, driver {found.driver or 'unknown'}")
-    return _ok("GPU", "none; no run asks for one")
+        yield warning("GPU", found.problem, "`nvidia-smi` must show every GPU: install its driver, or load it.")
+    elif found.gpus:
+        yield ok("GPU", f"{', '.join(map(str, found.gpus))}, driver {found.driver or 'unknown'}")
+    else:
+        yield ok("GPU", "none here; no local run asks for one")
 
 
-def _docker(environ: Mapping[str, str]) -> Finding:
-    later = "not used yet: runs in containers come in a later version"
-    host = environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    if not host.startswith("unix://"):
-        return _ok("Docker", f"DOCKER_HOST is {host}, not tried; {later}")
-    version = machine.engine_version(Path(host.removeprefix("unix://")))
-    found = f"engine {version} answers at {host}" if version else f"no engine answers at {host}"
-    return _ok("Docker", f"{found}; {later}")
-
-
-def _images(runs: list[Run]) -> list[Finding]:
-    images = sorted({run.image for run in runs if run.image})
-    return [
-        _warning(
-            "image",
-            f"{image}: not looked for, since runs in containers come in a later version",
-            "Until then `gpu-doc run --executor local` runs these notebooks in the kernel above.",
-        )
-        for image in images
-    ]
+def _containers(config: Config | None, environ: Mapping[str, str]) -> Iterator[Finding]:
+    with private_folder(room=len("/e0/engine.sock")) as runtime:
+        if config and any(run.image for report in config.reports for run in report.runs):
+            checkout = git.work_tree(config.root) or config.root
+            yield from containers.examine(config, checkout, environ, runtime)
+        else:
+            yield containers.not_needed(environ, runtime)
 
 
 # --- disk, git, token ------------------------------------------------------------------------------------------------
@@ -222,58 +211,35 @@ def _images(runs: list[Run]) -> list[Finding]:
 def _disk(state: Path) -> list[Finding]:
     place = next(folder for folder in (state, *state.parents) if folder.is_dir())
     return [
-        _free(
-            "disk", place, ROOMY, "Free some; deleting the state folder is always safe, the next run only takes longer."
+        free_space(
+            "disk", place, ROOMY, "Free some; deleting the state folder is always safe: the next run is longer."
         ),
-        _free("disk", Path("/dev/shm"), 64 << 20, "In a container: `--shm-size 1g`."),  # noqa: S108 - only looked at
+        free_space("disk", Path("/dev/shm"), 64 << 20, "In a container: `--shm-size 1g`."),  # noqa: S108 - only looked at
     ]
-
-
-def _free(component: str, place: Path, wanted: int, remedy: str) -> Finding:
-    try:
-        free = shutil.disk_usage(place).free
-    except OSError as error:
-        return _warning(component, f"{place}: {error.strerror}")
-    says = f"{free / (1 << 30):.1f} GiB free at {place}"
-    if free < wanted:
-        return _warning(component, says, remedy)
-    return _ok(component, says)
 
 
 def _git(root: Path) -> Finding:
     version = machine.said("git", "--version")
     if version is None:
-        return _warning("git", "not installed: evidence will name no commit", "sudo apt-get install git")
+        return warning("git", "not installed: evidence will name no commit", "sudo apt-get install git")
     kind = machine.git_repository(root)
     if kind is None:
-        return _warning(
+        return warning(
             "git",
             f"{version}, but {root} is in no repository that it can read: evidence will name no commit",
             f"git init, or where the folder has another owner: git config --global --add safe.directory {root}",
         )
-    return _ok("git", f"{version}, in {'a shallow clone' if kind == 'shallow' else 'a repository'}")
+    return ok("git", f"{version}, in {'a shallow clone' if kind == 'shallow' else 'a repository'}")
 
 
 def _token(environ: Mapping[str, str], *, publishes: bool) -> Finding:
     found = next((name for name in ("GITHUB_TOKEN", "GH_TOKEN") if environ.get(name)), None)
     if found:
-        return _ok("token", f"{found} is set; what it may do was not tried")
+        return ok("token", f"{found} is set; what it may do was not tried")
     if publishes and environ.get("GITHUB_ACTIONS") == "true":
-        return _warning(
+        return warning(
             "token",
             "neither GITHUB_TOKEN nor GH_TOKEN is set: nothing can be published",
             "In the workflow: `env: {GITHUB_TOKEN: ${{ github.token }}}`.",
         )
-    return _ok("token", "none is set, and nothing here needs one")
-
-
-def _ok(component: str, says: str) -> Finding:
-    return Finding(component=component, state="ok", says=says)
-
-
-def _warning(component: str, says: str, remedy: str = "") -> Finding:
-    return Finding(component=component, state="warning", says=says, remedy=remedy)
-
-
-def _missing(component: str, says: str, remedy: str) -> Finding:
-    return Finding(component=component, state="missing", says=says, remedy=remedy)
+    return ok("token", "none is set, and nothing here needs one")

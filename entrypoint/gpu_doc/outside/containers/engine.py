@@ -35,6 +35,9 @@ _TO_CONNECT = 15
 _TO_ANSWER = 600
 """Seconds that one call may take: committing or removing gigabytes says nothing until it is done."""
 
+_FLAGS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota", "processes": "PidsLimit"}
+"""What GET /info calls the limits of gpu-doc.yml."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
@@ -55,6 +58,10 @@ class EngineFacts:
     """It takes CDI devices, and knows NVIDIA's where it says which it knows (Docker 28.3)."""
     selinux: bool
     operating_system: str
+    folder: str
+    """Where it keeps images and volumes, on its own machine."""
+    limits: frozenset[str]
+    """Which of `limits` in gpu-doc.yml it can hold: memory, cpus, processes. A rootless one may have no cgroups."""
 
 
 class Engine:
@@ -87,6 +94,8 @@ class Engine:
             cdi=_knows_cdi(info),
             selinux="name=selinux" in security,
             operating_system=info.get("OperatingSystem", ""),
+            folder=info.get("DockerRootDir", ""),
+            limits=frozenset(name for name, flag in _FLAGS.items() if info.get(flag)),
         )
 
     def close(self) -> None:

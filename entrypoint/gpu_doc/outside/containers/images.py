@@ -51,6 +51,13 @@ def ensure(engine: Engine, reference: str, *, pull: str, known: str | None, prog
     )
 
 
+def offered(engine: Engine, reference: str) -> str:
+    """Return the digest that an image has where it would be pulled from, without pulling. Raises EngineError."""
+    with sentences(reference):
+        description = engine.client.api.inspect_distribution(reference)
+    return str(description["Descriptor"]["digest"])
+
+
 def _known(engine: Engine, reference: str, known: str, pull: str, progress: Callable[[str], None]) -> Image | None:
     """Return the image in evidence, pulled by its digest where need be; None where it can't be had any more."""
     held = _described(engine, known, reference, known)

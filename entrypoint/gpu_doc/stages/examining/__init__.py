@@ -1,0 +1,1 @@
+"""What `gpu-doc doctor` looks at."""
