@@ -44,13 +44,16 @@ def test_every_target_of_make_that_is_shown_exists() -> None:
 
 
 def test_the_configuration_that_is_shown_is_accepted(tmp_path: Path) -> None:
-    [shown] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    [reports, defaults] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    [whole] = re.findall(r"```yaml\n(.*?)```", (TOP / "docs/containers.md").read_text("utf-8"), re.DOTALL)
     for name in ("notebooks/finetune.ipynb", "templates/finetune.md.j2"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")
-    (tmp_path / "gpu-doc.yml").write_text(shown)
-    loaded = config.load(tmp_path / "gpu-doc.yml")
-    assert [run.address for run in loaded.reports[0].runs][:2] == ["baseline", "sweep[lr=0.1,seed=1]"]
+    addresses = []
+    for shown in (reports, defaults + reports, whole):
+        (tmp_path / "gpu-doc.yml").write_text(shown)
+        addresses.append([run.address for run in config.load(tmp_path / "gpu-doc.yml").reports[0].runs][:2])
+    assert addresses == [["baseline", "sweep[lr=0.1,seed=1]"]] * 2 + [["baseline", "log"]]
 
 
 def test_links_lead_somewhere() -> None:
