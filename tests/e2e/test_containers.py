@@ -140,6 +140,15 @@ def remapped(tmp_path: Path, remapped_engine: Engine) -> Containers:
     )
 
 
+@pytest.fixture
+def rootless(plain_user: PlainUser, rootless_engine: Engine) -> Containers:
+    """The user's own engine: whom a run is in there is nobody outside."""
+    project, environ = Project(plain_user.folder / "project"), {"DOCKER_HOST": rootless_engine.host}
+    return Containers(
+        project, rootless_engine.client, rootless_engine.load("ipykernel"), user=plain_user, environ=environ
+    )
+
+
 @pytest.fixture(
     params=[
         "copied",
@@ -147,6 +156,7 @@ def remapped(tmp_path: Path, remapped_engine: Engine) -> Containers:
         pytest.param("far", marks=pytest.mark.xdist_group("far engine")),
         pytest.param("remote", marks=pytest.mark.xdist_group("far engine")),
         pytest.param("remapped", marks=pytest.mark.xdist_group("remapped engine")),
+        pytest.param("rootless", marks=pytest.mark.xdist_group("rootless engine")),
     ]
 )
 def containers(request: pytest.FixtureRequest) -> Iterator[Containers]:
