@@ -50,8 +50,9 @@ class _Drive:
             with engine.reconnect(self._order["engine"]) as connection, Container(connection, self._order) as container:
                 self._container = container
                 done = self._run(container)
-        except NoPythonError:
-            done = {"event": "refused", "outcome": "no python", "image": self._order["reference"]}
+        except NoPythonError as error:
+            facts = {"image": self._order["reference"], "said": error.details}
+            done = {"event": "refused", "outcome": "no python", **facts}
         except GpuDocError as error:
             words = {"what": error.what, "where": error.where, "remedy": error.remedy, "details": error.details}
             done = {"event": "failed", "outcome": "engine", **words, "cause": getattr(error, "cause", "")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -21,7 +20,8 @@ from gpu_doc.outside.containers.relay import Attached
 from gpu_doc.outside.containers.sweep import PREFIX, detached
 from gpu_doc.outside.inside.frames import EVENT
 
-_NO_PROGRAM = re.compile(r'exec: \\?"python3?\\?": |exec: python3?: |no such file or directory|permission denied')
+_NOT_STARTED = (126, 127)
+"""What an init process ends with that can't start its program, as shells do: it may not, or there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Ended:
 
 
 class NoPythonError(GpuDocError):
-    """The image has no Python that the run's user can start."""
+    """The image has no Python that the run's user can start; `details` is what was said of each name."""
 
 
 class Container:
@@ -61,19 +61,36 @@ class Container:
 
         Raises EngineError, or NoPythonError.
         """
+        said: list[bytes] = []
         for python in recipe.PYTHONS:
-            try:
-                with sentences(where=self._order["reference"]):
-                    self._make(python, json.dumps(dict(job)))
-                    attached = None if job["detach"] else Attached(self._attach(), complaints)
-                    self._api.start(self.id)
-            except EngineError as error:
-                self.remove()
-                if not _NO_PROGRAM.search(error.details or error.what):
-                    raise
-            else:
-                return attached
-        raise NoPythonError("no Python")
+            attached = self._started(python, job, said)
+            if attached and (attached.speaks() or self.ended().status not in _NOT_STARTED):
+                for text in said:
+                    complaints(text)
+                attached.complaints = complaints
+                if not job["detach"]:
+                    return attached
+                attached.close()
+                return None
+            if attached:
+                attached.close()
+            self.remove()
+        raise NoPythonError("no Python", details=b"".join(said).decode("utf-8", "replace").strip())
+
+    def _started(self, python: str, job: Mapping[str, Any], said: list[bytes]) -> Attached | None:
+        """Make and start it with this name of Python; None where the engine finds that there is no such program."""
+        try:
+            with sentences(where=self._order["reference"]):
+                self._make(python, json.dumps(dict(job)))
+                attached = Attached(self._attach(stdin=not job["detach"]), said.append)
+                self._api.start(self.id)
+        except EngineError as error:
+            self.remove()
+            if error.cause != "program":
+                raise
+            said.append(f"{error.details}\n".encode())
+            return None
+        return attached
 
     def probed(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         """Start it, and return what its agent finds; nothing if it ends before. Raises EngineError, NoPythonError."""
@@ -196,8 +213,8 @@ class Container:
             file = archive.extractfile(archive.getmembers()[0])
             return file.read().decode("utf-8", "replace") if file else ""
 
-    def _attach(self) -> Any:
-        return self._api.attach_socket(self.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+    def _attach(self, *, stdin: bool) -> Any:
+        return self._api.attach_socket(self.id, params={"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1})
 
 
 class _Chunks(io.RawIOBase):

@@ -73,8 +73,8 @@ class ContainerKernel(Kernel):
         write_connection(connection, prefix, self._agent_job["key"])
         try:
             self._attached = await asyncio.to_thread(self._boot)
-        except NoPythonError:
-            raise FailureError("no python", image=self._order["reference"]) from None
+        except NoPythonError as error:
+            raise FailureError("no python", image=self._order["reference"], said=error.details) from None
         except GpuDocError as error:
             raise _passed_on(error) from error
         self._relay = Relay(prefix, len(PORTS), self._attached)

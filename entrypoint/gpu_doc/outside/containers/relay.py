@@ -21,11 +21,11 @@ class Attached:
 
     def __init__(self, stream: Any, complaints: Callable[[bytes], None]) -> None:
         """`stream` is the SDK's; `complaints` gets what comes on standard error: the agent's own last words."""
+        self.complaints = complaints
         # The SDK wraps the connection in a file object that can only be read.
         self._socket: socket.socket = getattr(stream, "_sock", stream)
         self._socket.settimeout(None)
         self._stream = stream
-        self._complaints = complaints
         self._unread = b""
         self.out = frames.Writer(self._socket.sendall)
 
@@ -33,6 +33,12 @@ class Attached:
         """Yield (kind, channel, payload) until the container has ended or the engine is gone."""
         with suppress(OSError):
             yield from frames.frames(self._read)
+
+    def speaks(self) -> bool:
+        """Wait for the agent's first word; False where the container ended without one."""
+        with suppress(OSError):
+            self._unread = self._read(frames.LARGEST) + self._unread
+        return bool(self._unread)
 
     def event(self, event: str, **facts: Any) -> None:
         """Tell the agent something; an agent that is gone shows when frames are read."""
@@ -56,7 +62,7 @@ class Attached:
             if header[0] == 1:
                 self._unread = block
             else:
-                self._complaints(block)
+                self.complaints(block)
         chunk, self._unread = self._unread[:size], self._unread[size:]
         return chunk
 

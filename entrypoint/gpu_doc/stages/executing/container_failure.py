@@ -20,12 +20,20 @@ def at_start(run: Run, where: str, done: Mapping[str, Json]) -> ContainerError |
             error.cause = done["cause"]
             return error
         case "no python":
-            what = f"the image {done['image']} has no Python that its user can start"
-            remedy = f"Runs need one. {remedies.ROOT_ONLY}" if run.user == "runner" else "Runs need one."
-            return ContainerError(what, where=where, remedy=remedy)
+            return _no_python(where, done)
         case "no ipykernel":
             return _no_ipykernel(where, done)
     return None
+
+
+def _no_python(where: str, done: Mapping[str, Json]) -> ContainerError:
+    said = done["said"]
+    if "ermission denied" in said:
+        what = f"the Python of the image {done['image']} is closed to the run's user"
+        return ContainerError(what, where=where, remedy=remedies.ROOT_ONLY, details=said)
+    what = f"the image {done['image']} has no Python that can be started"
+    remedy = "Install python3 in it: what starts kernels and commands in a container needs it."
+    return ContainerError(what, where=where, remedy=remedy, details=said)
 
 
 def _no_ipykernel(where: str, done: Mapping[str, Json]) -> ContainerError:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LONGEST = 40
 """Lines of a traceback or a log that a message shows."""
 
+_LONGEST_LINE = 120
+"""Characters of a command that a message shows."""
+
 
 def disk_full(path: str) -> MachineError:
     """Return the error of a disk that has no room for `path`."""
@@ -198,7 +201,9 @@ def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | N
 
 
 def _program(run: Run) -> str:
-    return shlex.join(run.command or ())
+    """Return a run's command on one line, shortened where a whole script is in it."""
+    line = " ".join(shlex.join(run.command or ()).split())
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
 
 
 def _status(run: Run, done: dict[str, Any], screen: Sequence[str]) -> RunError | None:

@@ -39,6 +39,7 @@ _PROCESSES = re.compile(
     r"can't start new thread|[Cc]annot fork|fork: .*Resource temporarily|pthread_create|Thread creation failed"
 )
 _READ_ONLY = re.compile(r"Read-only file system")
+_MODULE = re.compile(r"ModuleNotFoundError: No module named")
 _CLOSED = re.compile(r"Permission denied: '/root|/root/\S+: Permission denied")
 
 _CRASH = "A native library crashed; `python -X faulthandler` shows where."
@@ -141,6 +142,7 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[Run], str]], ...] = (
     (_DISK, _full_disk),
     (_MEMORY, of_memory),
     (_READ_ONLY, _read_only),
+    (_MODULE, lambda run: f"Install it {f'in the image {run.image}' if run.image else 'where the run finds it'}."),
     (_CLOSED, lambda run: ROOT_ONLY if run.image and run.user == "runner" else ""),
     (re.compile(_OFFLINE), lambda run: _NO_NETWORK if _is_isolated(run) else ""),
 )
