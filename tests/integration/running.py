@@ -69,9 +69,9 @@ class Runner:
         return str(Path("/workspace") / path.relative_to(self.root)) if self.docker else str(path)
 
     def job(self, name: str, *, address: str = "", python: str = sys.executable, **keys: Any) -> Job:
-        """A job for `run-NAME`, with further keys of its Run; or for a command, where keys have one."""
+        """A job for `run-NAME`, with further keys of its Run; or for a command or notebook, where keys have one."""
         address = address or name
-        if "command" not in keys:
+        if not {"command", "notebook"} & keys.keys():
             source = next(NOTEBOOKS.glob(f"run-{name}.*"))
             target = self.root / "notebooks" / source.name
             target.parent.mkdir(parents=True, exist_ok=True)

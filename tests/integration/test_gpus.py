@@ -21,6 +21,7 @@ from typing import Any
 
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
+from tests.integration.engines import Engine
 
 from gpu_doc.errors import MachineError
 from gpu_doc.outside.containers import failures
@@ -31,9 +32,6 @@ from gpu_doc.outside.inside import probe
 
 GPUS = [Gpu(id=f"GPU-{n}", index=str(n), name="Tesla T4", memory=1, free=1) for n in range(2)]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become other users, or start an engine")
-ENGINE = pytest.mark.skipif(
-    shutil.which("dockerd") is None, reason="no engine can be started: apt-get install docker.io"
-)
 COMPILER = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler is here: apt-get install gcc libc6-dev")
 
 
@@ -175,45 +173,10 @@ def compiled(source: str, target: Path, *options: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """An engine of its own that finds NVIDIA's hook, which does nothing: the engine's own part can be seen."""
-    place = tmp_path_factory.mktemp("engine")
-    hook = place / "nvidia-container-runtime-hook"
-    hook.write_text("#!/bin/sh\ncat >/dev/null\n")
-    hook.chmod(0o755)
-    with tempfile.TemporaryDirectory(prefix="gd-") as short:  # its socket's path must be short
-        address = f"unix://{short}/s"
-        argv = [
-            "dockerd",
-            "-H",
-            address,
-            "-p",
-            f"{short}/pid",
-            "--exec-root",
-            f"{short}/x",
-            "--data-root",
-            f"{place}/d",
-        ]
-        argv += ["--bridge=none", "--iptables=false"]
-        environment = {**os.environ, "PATH": f"{place}:{os.environ['PATH']}"}
-        with (
-            (place / "log").open("wb") as log,
-            subprocess.Popen(argv, env=environment, stdout=log, stderr=log) as daemon,
-        ):
-            try:
-                with closing(connected(Path(short, "s"), daemon, place / "log")) as client:
-                    yield client
-            finally:
-                daemon.terminate()
-
-
-def connected(socket: Path, daemon: subprocess.Popen[bytes], log: Path) -> Any:
-    end = time.monotonic() + 60
-    while "API listen on" not in log.read_text():
-        assert daemon.poll() is None, log.read_text()
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.05)
-    return docker.DockerClient(f"unix://{socket}")
+def engine(gpu_engine: Engine) -> Iterator[Any]:
+    """An engine that finds NVIDIA's hook, which does nothing: the engine's own part can be seen."""
+    with closing(gpu_engine.client()) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -229,9 +192,9 @@ def shows(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @AS_ROOT
-@ENGINE
 @COMPILER
 @pytest.mark.needs("docker")
+@pytest.mark.xdist_group("gpu engine")
 def test_leased_devices_reach_the_container(engine: Any, shows: str) -> None:
     asked = device_requests(("GPU-0", "GPU-1"), "auto", nvidia=False, cdi=False)
     given = {"Image": shows, "HostConfig": {"DeviceRequests": asked, "NetworkMode": "none"}}
@@ -243,9 +206,9 @@ def test_leased_devices_reach_the_container(engine: Any, shows: str) -> None:
 
 
 @AS_ROOT
-@ENGINE
 @COMPILER
 @pytest.mark.needs("docker")
+@pytest.mark.xdist_group("gpu engine")
 def test_an_engine_without_a_driver_says_so(engine: Any, shows: str) -> None:
     asked = device_requests(("GPU-0",), "cdi", nvidia=True, cdi=True)  # which this engine only pretends to know
     container = engine.api.create_container_from_config({"Image": shows, "HostConfig": {"DeviceRequests": asked}})

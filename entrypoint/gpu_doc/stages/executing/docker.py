@@ -198,10 +198,12 @@ class Docker:
         for run, known in runs:
             key = _key(run, known)
             self._data.append(frozenset(Path(os.path.normpath(self._root / source.path)) for source in run.data))
-            if key in self._images or key in self._problems:
+            if key in self._problems:
                 continue
             try:
-                self._images[key] = self._ensure(run, known, progress)
+                image = self._images[key] = self._images.get(key) or self._ensure(run, known, progress)
+                if run.bootstrap and run.notebook and image.id not in self._derived:
+                    self._derived[image.id] = self._bootstrapped(run, image, progress)
             except GpuDocError as error:
                 error.where = error.where or str(run.image)
                 self._problems[key] = error
@@ -308,16 +310,15 @@ class Docker:
 
         assert run.image
         engine = self._engine(run.docker_host)
-        image = ensure(engine, run.image, pull=run.pull, known=known, progress=progress)
-        if run.bootstrap and run.notebook and image.id not in self._derived:
-            from gpu_doc.outside.containers import sweep
-            from gpu_doc.outside.containers.bootstrap import bootstrapped
+        return ensure(engine, run.image, pull=run.pull, known=known, progress=progress)
 
-            labels = sweep.labels(self._who, self._runtime / "lock", "build")
-            self._derived[image.id] = bootstrapped(
-                engine, image, environ=self._environ, labels=labels, progress=progress
-            )
-        return image
+    def _bootstrapped(self, run: Run, image: Image, progress: Callable[[str], None]) -> Image:
+        """The image, with ipykernel if it lacks it."""
+        from gpu_doc.outside.containers import sweep
+        from gpu_doc.outside.containers.bootstrap import bootstrapped
+
+        engine, labels = self._engine(run.docker_host), sweep.labels(self._who, self._runtime / "lock", "build")
+        return bootstrapped(engine, image, environ=self._environ, labels=labels, progress=progress)
 
     def _sight(self, host: str | None, image: Image) -> Sight:
         if host not in self._sights:
