@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Limits, Run
 from gpu_doc.outside.kernel import Facts
-from gpu_doc.stages.executing import failure, remedies
+from gpu_doc.stages.executing import failure, remedies, retries
 
 NOTEBOOK = Run(report="r.md", name="a", address="a", line=1, notebook="n.ipynb", limits=Limits(time=7200))
 COMMAND = Run(report="r.md", name="a", address="a", line=1, command=("train", "--fast"))
@@ -94,17 +95,17 @@ def test_long_tracebacks_keep_their_ends() -> None:
     ],
 )
 def test_want_of_network_is_known_by_its_names(what: str, network: bool) -> None:  # noqa: FBT001 - a table's column
-    assert remedies.is_network(NOTEBOOK, RunError(what)) is network
+    assert retries.may_pass(NOTEBOOK, RunError(what)) is network
 
 
 def test_where_runs_have_no_network_another_try_does_not_mend_it() -> None:
     offline = replace(NOTEBOOK, image="pytorch")
     error = RunError("gaierror: [Errno -2] Name or service not known")
-    assert not remedies.is_network(offline, error)
-    assert remedies.is_network(replace(offline, network="bridge"), error)
+    assert not retries.may_pass(offline, error)
+    assert retries.may_pass(replace(offline, network="bridge"), error)
     pull = MachineError("the engine can't reach the registry")
     pull.cause = "network"
-    assert remedies.is_network(offline, pull)
+    assert retries.may_pass(offline, pull)
 
 
 CONTAINER = replace(NOTEBOOK, image="pytorch", limits=Limits(memory=150_000_000, shm=64_000_000, processes=60))
@@ -142,7 +143,7 @@ SAID = {
         "OSError: We couldn't connect to 'https://huggingface.co' to load the files",
         "Err:1 http://deb.debian.org/debian bookworm InRelease\n  Temporary failure resolving 'deb.debian.org'",
     ],
-    "`user: image`": ["PermissionError: [Errno 13] Permission denied: '/root/model'"],
+    "`user: image`": [f"PermissionError: [Errno 13] Permission denied: '{Path('/root', 'model')}'"],
 }
 """Part of the remedy, and what programs say of the cause."""
 

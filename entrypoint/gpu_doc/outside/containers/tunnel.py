@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.containers.failures import Cause, EngineError
 from gpu_doc.outside.process import Companion
 
 PATIENCE = 40.0
@@ -84,9 +84,9 @@ class Tunnel:
 
 
 def _failure(destination: str, words: str) -> EngineError:
-    for pattern, what, remedy in _SENTENCES:
+    for pattern, cause, what, remedy in _SENTENCES:
         if re.search(pattern, words):
-            return EngineError(f"{what}: {destination}", cause="engine", remedy=remedy, details=words)
+            return EngineError(f"{what}: {destination}", cause=cause, remedy=remedy, details=words)
     return EngineError(
         f"ssh can't connect to {destination}",
         cause="engine",
@@ -95,24 +95,28 @@ def _failure(destination: str, words: str) -> EngineError:
     )
 
 
-_SENTENCES = (
+_SENTENCES: tuple[tuple[str, Cause, str, str], ...] = (
     (
         r"Host key verification failed|HOST IDENTIFICATION HAS CHANGED",
+        "engine",
         "ssh doesn't know the engine's machine, or it is another one now",
         "Look at its key, and accept it once by hand with `ssh`, as the user that gpu-doc runs as.",
     ),
     (
         r"Permission denied|Too many authentication failures|no mutual signature",
+        "engine",
         "ssh was not let in",
         "Give the user that gpu-doc runs as a key without passphrase, or an agent; `ssh -o BatchMode=yes` must work.",
     ),
     (
         r"Connection refused|timed out|[Cc]ould not resolve|No route to host|Network is unreachable|Connection reset",
+        "network",
         "ssh can't reach the engine's machine",
         "Look at its name, its port and the network; try the same by hand with `ssh`.",
     ),
     (
         r"ssh: not found|No such file or directory: 'sh'",
+        "engine",
         "a remote engine needs the `ssh` program, which is not here",
         "Install it: apt-get install openssh-client",
     ),

@@ -10,7 +10,7 @@ from gpu_doc.model import Json, Run
 from gpu_doc.stages.executing import remedies
 
 
-def at_start(run: Run, where: str, done: Mapping[str, Json]) -> ContainerError | None:
+def at_start(where: str, done: Mapping[str, Json]) -> ContainerError | None:
     """Return why engine or image could not do what the run needs; None where it is another failure."""
     match done.get("outcome"):
         case "engine":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from gpu_doc.model import Json, Run
 from gpu_doc.outside.containers import recipe
 from gpu_doc.outside.containers.recipe import WORKSPACE, Mount
 from gpu_doc.outside.gpus.requests import device_requests
+from gpu_doc.stages.executing.retries import patiently
 
 if TYPE_CHECKING:
     from gpu_doc.outside.containers.depot import Depot
@@ -201,7 +203,9 @@ class Docker:
             if key in self._problems:
                 continue
             try:
-                image = self._images[key] = self._images.get(key) or self._ensure(run, known, progress)
+                image = self._images[key] = self._images.get(key) or patiently(
+                    run, partial(self._ensure, run, known, progress), progress
+                )
                 if run.bootstrap and run.notebook and image.id not in self._derived:
                     self._derived[image.id] = self._bootstrapped(run, image, progress)
             except GpuDocError as error:

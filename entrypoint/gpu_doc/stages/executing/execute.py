@@ -25,7 +25,7 @@ from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.outside.process import output
 from gpu_doc.stages.executing import failure
 from gpu_doc.stages.executing.devices import Devices, busy, check, local_environment
-from gpu_doc.stages.executing.remedies import is_network
+from gpu_doc.stages.executing.retries import pause, worth_another_try
 
 if TYPE_CHECKING:
     from gpu_doc.console import Progress
@@ -231,16 +231,15 @@ class _Attempts:
         self._veto: GpuDocError | None = None
 
     def run(self, token: str, stop: threading.Event) -> Finished:
-        retries = self._job.run.retries
-        for attempt in range(retries.times + 1):
+        for attempt in range(self._job.run.retries.times + 1):
             started, begin = datetime.now(timezone.utc), time.monotonic()
             self._progress.started(self._name, 0)
             # The marker by which this attempt's processes are found again; none may begin with another (`sweep`).
             error = self._once(f"{token}-{attempt}-")
             seconds = time.monotonic() - begin
             self._progress.finished(self._name, seconds, ok=error is None)
-            again = error and attempt < retries.times and "network" in retries.on and is_network(self._job.run, error)
-            if not again or stop.wait(min(30.0, 2.0**attempt)):
+            again = error and worth_another_try(self._job.run, error, attempt)
+            if not again or stop.wait(pause(attempt)):
                 break
             self._progress.message(f"{self._name}: trying again, for want of network ({error})")
             _empty(self._job.folder)

@@ -56,7 +56,7 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
             return disk_full(done["path"])
         case "no file":
             return _missing(run, [done["pattern"]])
-    return container_failure.at_start(run, str(run.notebook), done) or _defect(run, done)
+    return container_failure.at_start(str(run.notebook), done) or _defect(run, done)
 
 
 def _defect(run: Run, done: dict[str, Any]) -> GpuDocError:
@@ -190,7 +190,7 @@ def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | N
         return _overrun(run, facts)
     if done["event"] == "done":
         return _status(run, done, screen) or _missing(run, done.get("missing"))
-    if error := container_failure.at_start(run, _program(run), done):
+    if error := container_failure.at_start(_program(run), done):
         return error
     if done["event"] == "failed":
         full = done["errno"] in (errno.ENOSPC, errno.EDQUOT)

@@ -6,7 +6,6 @@ import re
 import signal
 from collections.abc import Callable, Mapping
 
-from gpu_doc.errors import GpuDocError
 from gpu_doc.model import Json, Run
 from gpu_doc.outside.kernel_output import readable_size
 
@@ -40,7 +39,7 @@ _PROCESSES = re.compile(
 )
 _READ_ONLY = re.compile(r"Read-only file system")
 _MODULE = re.compile(r"ModuleNotFoundError: No module named")
-_CLOSED = re.compile(r"Permission denied: '/root|/root/\S+: Permission denied")
+_CLOSED = re.compile(r"Permission denied: '/root\b|/root\S*: Permission denied")
 
 _CRASH = "A native library crashed; `python -X faulthandler` shows where."
 _ENDED = "Something ended it on purpose: look for `kill` and `pkill` in what ran."
@@ -66,11 +65,14 @@ ROOT_ONLY = (
 )
 
 
-def is_network(run: Run, error: GpuDocError) -> bool:
-    """Say whether it was for want of network: the one cause that another try may mend, if the run has a network."""
-    if getattr(error, "cause", "") == "network":
-        return True
-    return not _is_isolated(run) and bool(_NETWORK.search(error.what) or _NETWORK.search(error.details))
+def is_network(text: str) -> bool:
+    """Say whether a text tells of a network that is not there, or does not answer."""
+    return bool(_NETWORK.search(text))
+
+
+def is_isolated(run: Run) -> bool:
+    """Say whether a run is kept from every network."""
+    return bool(run.image) and run.network == "none"
 
 
 def describe(number: int) -> str:
@@ -132,10 +134,6 @@ def _read_only(run: Run) -> str:
     return f"What `data` names is read-only in a container. {write}" if run.image else ""
 
 
-def _is_isolated(run: Run) -> bool:
-    return bool(run.image) and run.network == "none"
-
-
 _WORDS: tuple[tuple[re.Pattern[str], Callable[[Run], str]], ...] = (
     (_GPU_MEMORY, lambda _: "The GPU's memory ran out: try smaller batches, or a GPU with more (requires.gpu.memory)."),
     (_SHARED_MEMORY, lambda run: _more_shared_memory(run) if run.image else ""),
@@ -144,6 +142,6 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[Run], str]], ...] = (
     (_READ_ONLY, _read_only),
     (_MODULE, lambda run: f"Install it {f'in the image {run.image}' if run.image else 'where the run finds it'}."),
     (_CLOSED, lambda run: ROOT_ONLY if run.image and run.user == "runner" else ""),
-    (re.compile(_OFFLINE), lambda run: _NO_NETWORK if _is_isolated(run) else ""),
+    (re.compile(_OFFLINE), lambda run: _NO_NETWORK if is_isolated(run) else ""),
 )
 """What programs say of a cause, and what to do in a run where that is the cause. The first one counts."""
