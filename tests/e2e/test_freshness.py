@@ -237,3 +237,17 @@ def test_equal_notebooks_in_two_folders_do_not_share_a_result(empty: Project) ->
     assert "2 runs executed" in empty.gpu_doc("run").stdout
     assert "-->from a<!--" in empty.read("docs/r.md")
     assert "-->from b<!--" in empty.read("docs/r.md")
+
+
+def test_a_value_may_be_a_mapping_of_which_the_template_takes_a_part(refreshed: Project) -> None:
+    refreshed.edit(
+        "notebooks/train.ipynb",
+        '"source": "accuracy"',
+        '"source": "from IPython.display import JSON\\nJSON({\\"best\\": 0.5})"',
+    )
+    refreshed.edit("templates/report.md.j2", 'value("train/accuracy")|', 'value("train/accuracy").best|')
+    refreshed.gpu_doc("run")
+    assert "It reached 50 %." in refreshed.read("docs/report.md")
+    again = refreshed.gpu_doc("run", "--force")
+    assert "no evidence" not in again.stderr
+    assert refreshed.stale_reports() == {}

@@ -121,7 +121,7 @@ def _parse(whole: Json) -> Evidence:
         sources={_inside(path): _text(digest) for path, digest in whole["sources"].items()},
         settings={part: _mapping(setting) for part, setting in whole["settings"].items()},
         runs={address: _run(run) for address, run in whole["runs"].items()},
-        answers={_call_key(key): _answer(kept) for key, kept in whole["answers"].items()},
+        answers={_call_key(key): _answer(json.loads(key)[0], kept) for key, kept in whole["answers"].items()},
         text=text
         if isinstance(text, str)
         else tuple((_text(expression), _text(digest)) for expression, digest in text),
@@ -146,11 +146,10 @@ def _run(run: Json) -> RunEvidence:
     return RunEvidence(source=source, machine=machine, made=_mapping(run["made"]))
 
 
-def _answer(kept: Json) -> KeptAnswer:
+def _answer(function: str, kept: Json) -> KeptAnswer:
     value = kept["value"]
-    _require(value is None or isinstance(value, str | int | float))
-    if isinstance(value, str):
-        value.encode()  # half of a surrogate pair can't be written
+    _require(function == "value" or isinstance(value, str))  # a cell's JSON is a value, and may be a mapping
+    json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair can't be written
     return KeptAnswer(value=value, runs=_texts(kept["runs"]), assets=_texts(kept["assets"]))
 
 
