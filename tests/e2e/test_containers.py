@@ -191,6 +191,42 @@ def test_a_refresh_is_the_same_wherever_the_engine_is(containers: Containers) ->
     assert containers.gpu_doc("check").returncode == 0
 
 
+CACHED = """\
+defaults:
+  image: {image}
+  {more}
+reports:
+  - path: docs/report.md
+    runs:
+      cached-{mark}: {{notebook: notebooks/cached.ipynb, caches: {{HF_HOME: CACHE}}}}
+"""
+
+CACHED_NOTEBOOK = notebook(
+    code(
+        "import os, pathlib\n"
+        "path = pathlib.Path(os.environ['HF_HOME'], 'model')\n"
+        "print('downloaded' if path.exists() else 'not yet', path.write_text('weights'))",
+        "cache",
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "containers",
+    ["copied", pytest.param("rootless", marks=pytest.mark.xdist_group("rootless engine"))],
+    indirect=True,
+)
+def test_a_cache_lasts_from_run_to_run(containers: Containers) -> None:
+    cache = containers.project.root.parent / f"cache-{containers.mark}"
+    shown = '<!-- gpu-doc: text("cached-{mark}/cache") -->\n<!-- gpu-doc: end -->\n'
+    files = {"docs/report.md": shown, "notebooks/cached.ipynb": CACHED_NOTEBOOK}
+    containers.write(CACHED.replace("CACHE", str(cache)), files)
+    containers.gpu_doc("run")
+    assert "not yet" in containers.project.read("docs/report.md")
+    containers.gpu_doc("run", "--force")
+    assert "downloaded" in containers.project.read("docs/report.md")
+
+
 LOOK = """\
 import json, os, pathlib, socket, subprocess, sys
 

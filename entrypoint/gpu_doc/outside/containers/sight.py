@@ -23,11 +23,13 @@ class Sight:
 
     sees_paths: bool
     """A bind mount shows our files. Not so where the engine runs on another machine, in a virtual one, or beside us."""
+    same_ids: bool
+    """Who runs in there may write to folders of ours: user ids are the same. A rootless engine has others."""
     overlays: bool
     """The checkout can be laid under a copy-on-write view, in which this user may write."""
 
 
-BLIND = Sight(sees_paths=False, overlays=False)
+BLIND = Sight(sees_paths=False, same_ids=False, overlays=False)
 
 
 def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, labels: Mapping[str, str]) -> Sight:
@@ -41,10 +43,12 @@ def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, la
     shown = _shown(engine, image, [view], labels, f"{_LOOK}/{ours.relative_to(checkout)}")
     if shown != ours.read_bytes():
         return BLIND
+    same = not (engine.facts.remapped or engine.facts.rootless)
     # Who is root may overlay everything, but the run's own user couldn't overwrite root's files then.
-    maps = not (engine.facts.remapped or engine.facts.rootless) and uid == checkout.stat().st_uid != 0
+    writable = same and uid == checkout.stat().st_uid != 0
     path = f"{recipe.WORKSPACE}/{ours.relative_to(checkout)}"
-    return Sight(sees_paths=True, overlays=maps and overlay_shows(engine, image, str(checkout), path, labels))
+    overlays = writable and overlay_shows(engine, image, str(checkout), path, labels)
+    return Sight(sees_paths=True, same_ids=same, overlays=overlays)
 
 
 def overlay_shows(engine: Engine, image: str, lower: str, path: str, labels: Mapping[str, str]) -> bool:

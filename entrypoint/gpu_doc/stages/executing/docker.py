@@ -75,7 +75,6 @@ class Place:
         Raises MachineError: declared data is not here, or the engine can't give GPUs in the way asked for.
         """
         places = [self.inside(self.folder), self.inside(self.root)]
-        seen = self.sight.sees_paths
         return {
             "engine": dict(self.address),
             "reference": self.image.reference,
@@ -85,22 +84,23 @@ class Place:
             "image-user": self.image.user,
             "checkout": str(self.checkout),
             "left-out": sorted(self.left_out),
-            "own-folders": [] if seen else list(self.run.caches.values()),
+            "own-folders": [] if self.sight.same_ids else list(self.run.caches.values()),
             "job": recipe.agent_job(self.run, places),
         }
 
     def setting(self, devices: Sequence[str] = (), kind: Kind = "run") -> recipe.Setting:
         """Return what the run finds around it. Raises MachineError, as `order` does."""
-        seen = self.sight.sees_paths
-        mounts = [Mount(source=str(path.resolve()), target=self.inside(path)) for path in self._data()] if seen else []
-        if seen:
-            mounts += [Mount(source=path, target=path, writable=True) for path in self.run.caches.values()]
+        data, caches = self._data(), self.run.caches.values()
+        ours = self.sight.same_ids
+        mounts = [Mount(source=str(path.resolve()), target=self.inside(path)) for path in data * self.sight.sees_paths]
+        if ours:
+            mounts += [Mount(source=path, target=path, writable=True) for path in caches]
         mounts += [Mount(source=name, target=path, kind="volume") for path, name in self.data_volumes.items()]
         return recipe.Setting(
             image=self.runs_in.id,
             user=self.user,
             mounts=tuple(mounts),
-            volumes={} if seen else {path: _cache_volume(path) for path in self.run.caches.values()},
+            volumes={} if ours else {path: _cache_volume(path) for path in caches},
             masked=tuple(self.masked()) if self.sight.overlays else (),
             devices=tuple(device_requests(devices, self.run.gpu_driver, nvidia=self.nvidia, cdi=self.cdi)),
             environment=self.environment,
@@ -157,7 +157,7 @@ def _iso(moment: datetime) -> str:
 
 
 def _cache_volume(path: str) -> str:
-    """The volume that stands for a cache where the engine can't see ours; it outlives runs, as a cache should."""
+    """The volume that stands for a cache where runs can't write to ours; it outlives runs, as a cache should."""
     return f"gpu-doc-cache-{sha256(path.encode()).hexdigest()[:16]}"
 
 
@@ -382,7 +382,7 @@ class Docker:
 
     def _make_caches(self, run: Run, sight: Sight, user: tuple[int, int] | None, note: Callable[[str], None]) -> None:
         """See to it that the run's user can write to its caches."""
-        for path in map(Path, run.caches.values()) if sight.sees_paths else ():
+        for path in map(Path, run.caches.values()) if sight.same_ids else ():
             if not path.exists():
                 path.mkdir(parents=True)
                 if user and os.getuid() == 0:
