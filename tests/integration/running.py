@@ -15,8 +15,10 @@ from typing import Any
 
 from gpu_doc.model import Run
 from gpu_doc.outside.temporary import private_folder
-from gpu_doc.stages.executing.docker import Docker, Place
-from gpu_doc.stages.executing.execute import Finished, Job, execute, kernel_environment
+from gpu_doc.stages.executing.docker import Docker
+from gpu_doc.stages.executing.execute import execute
+from gpu_doc.stages.executing.job import Finished, Job, kernel_environment
+from gpu_doc.stages.executing.place import Place
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 

@@ -13,7 +13,7 @@ from tests.integration.running import Runner
 from gpu_doc.errors import RunError
 from gpu_doc.model import Limits
 from gpu_doc.stages.answering.terminal import plain_text, read_screen
-from gpu_doc.stages.executing.execute import Finished
+from gpu_doc.stages.executing.job import Finished
 
 
 def screen(finished: Finished) -> list[str]:

@@ -19,8 +19,9 @@ from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.stages import evidence, publish
 from gpu_doc.stages.capturing.capture import Darkroom
-from gpu_doc.stages.executing import execute
+from gpu_doc.stages.executing.execute import execute
 from gpu_doc.stages.executing.hosts import Hosts
+from gpu_doc.stages.executing.job import Finished, Job, kernel_environment
 from gpu_doc.stages.notebook import executed_cells
 from gpu_doc.stages.planning.fingerprint import Surroundings, cell_hash
 from gpu_doc.stages.planning.plan import Planner, ReportPlan, RunPlan, Usable
@@ -152,7 +153,7 @@ class Refresh:
             self._darkroom.warm_up(self._config.capture.scale)
         with self._console.progress() as progress:
             at_once = parallel or self._hosts.jobs([job.run for job in jobs], len(os.sched_getaffinity(0)))
-            for finished in execute.execute(
+            for finished in execute(
                 jobs,
                 parallel=min(at_once, len(jobs)),
                 progress=progress,
@@ -169,7 +170,7 @@ class Refresh:
             if plan.run.address in work.waiting and plan.fingerprint
         }
 
-    def _job(self, plan: RunPlan, works: list[_Work]) -> execute.Job | None:
+    def _job(self, plan: RunPlan, works: list[_Work]) -> Job | None:
         """What is executed; None where it can't be, which fails the reports that wait for it."""
         try:
             return self._made(plan)
@@ -179,24 +180,24 @@ class Refresh:
                     self._fail(work, error)
             return None
 
-    def _made(self, plan: RunPlan) -> execute.Job:
+    def _made(self, plan: RunPlan) -> Job:
         run = plan.run
         assert plan.fingerprint is not None
         place = None
         if run.image and self._docker:
             digest = plan.fingerprint.machine.get("image-digest")
             place = self._docker.place(run, plan.fingerprint.text, self._console.note, digest=digest)
-        return execute.Job(
+        return Job(
             run=run,
             place=place,
             fingerprint=plan.fingerprint.text,
             folder=self._state.scratch_folder(),
             root=self._config.root,
             python=self._surroundings.environment.executable,
-            environment=execute.kernel_environment(self._environ, [*run.env, *run.secrets]),
+            environment=kernel_environment(self._environ, [*run.env, *run.secrets]),
         )
 
-    def _take(self, finished: execute.Finished, works: list[_Work]) -> None:
+    def _take(self, finished: Finished, works: list[_Work]) -> None:
         job = finished.job
         self.executed += 1
         waiting = [
@@ -217,7 +218,7 @@ class Refresh:
             work.waiting.discard(plan.run.address)
             self._advance(work, plan.run)
 
-    def _failed(self, job: execute.Job, error: GpuDocError, works: list[_Work]) -> None:
+    def _failed(self, job: Job, error: GpuDocError, works: list[_Work]) -> None:
         kept = self._state.keep_failed(job.run.address, job.folder)
         if isinstance(error, RunError):
             left = [kept / name for name in ("executed.ipynb", "terminal.log") if (kept / name).exists()]
@@ -304,7 +305,7 @@ class Refresh:
             self._console.note(f"{work.plan.report.path} stays as it was.")
         work.failed = True
 
-    def _record(self, finished: execute.Finished, plan: RunPlan) -> dict[str, Json]:
+    def _record(self, finished: Finished, plan: RunPlan) -> dict[str, Json]:
         assert plan.fingerprint is not None
         machine = dict(plan.fingerprint.machine)
         packages = machine.get("packages") or {}
@@ -324,7 +325,7 @@ class Refresh:
         }
 
 
-def _changed(job: execute.Job, plan: RunPlan) -> RunError | None:
+def _changed(job: Job, plan: RunPlan) -> RunError | None:
     """Whether what was executed is what was planned: a person may have saved the notebook while the run waited."""
     if not job.run.notebook or plan.fingerprint is None:
         return None

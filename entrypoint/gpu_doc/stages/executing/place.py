@@ -1,0 +1,149 @@
+"""Where a run of an image finds itself, and the words for the engine that make its container."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import MachineError
+from gpu_doc.model import Json, Run
+from gpu_doc.outside.containers import recipe
+from gpu_doc.outside.containers.recipe import WORKSPACE, Mount
+from gpu_doc.outside.gpus.requests import device_requests
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.containers.images import Image
+    from gpu_doc.outside.containers.sight import Sight
+    from gpu_doc.outside.containers.sweep import Kind, Owner
+
+_DEEPEST_REPOSITORY = 3
+"""How many folders deep repositories within the checkout are looked for, to mask what git keeps there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a run of an image finds itself; `order` gives the words for the engine."""
+
+    run: Run
+    fingerprint: str
+    image: Image
+    runs_in: Image
+    """The image, or the one derived from it that has ipykernel."""
+    address: Mapping[str, str]
+    """Of the engine."""
+    sight: Sight
+    selinux: bool
+    nvidia: bool
+    cdi: bool
+    """How the engine can give GPUs to containers."""
+    goes_on: bool
+    """A detached command of this fingerprint is there already: it runs, or has ended meanwhile."""
+    root: Path
+    checkout: Path
+    """The repository, or the root where there is none."""
+    user: tuple[int, int] | None
+    environment: Mapping[str, str]
+    who: Owner
+    lock: Path
+    lower: str | None
+    """The folder on the engine's machine over which the workspace is laid; None where it is copied for each run."""
+    data_volumes: Mapping[str, str]
+    """Copies of data, by the path at which they stand, where the engine can't see ours."""
+    left_out: frozenset[str]
+    """Data within the checkout that was not copied with it."""
+
+    def order(self, devices: Sequence[str] = ()) -> dict[str, Json]:
+        """Return all that the process needs that drives the run, as JSON holds it. `devices` are the GPUs leased.
+
+        Raises MachineError: declared data is not here, or the engine can't give GPUs in the way asked for.
+        """
+        places = [self.inside(self.folder), self.inside(self.root)]
+        return {
+            "engine": dict(self.address),
+            "reference": self.image.reference,
+            "create": recipe.payload(self.run, self.setting(devices), places[0]),
+            "overlay": self.lower,
+            "user": list(self.user) if self.user else None,
+            "image-user": self.image.user,
+            "checkout": str(self.checkout),
+            "left-out": sorted(self.left_out),
+            "own-folders": [] if self.sight.same_ids else list(self.run.caches.values()),
+            "job": recipe.agent_job(self.run, places),
+        }
+
+    def setting(self, devices: Sequence[str] = (), kind: Kind = "run") -> recipe.Setting:
+        """Return what the run finds around it. Raises MachineError, as `order` does."""
+        data, caches = self._data(), self.run.caches.values()
+        ours = self.sight.same_ids
+        mounts = [Mount(source=str(path.resolve()), target=self.inside(path)) for path in data * self.sight.sees_paths]
+        if ours:
+            mounts += [Mount(source=path, target=path, writable=True) for path in caches]
+        mounts += [Mount(source=name, target=path, kind="volume") for path, name in self.data_volumes.items()]
+        return recipe.Setting(
+            image=self.runs_in.id,
+            user=self.user,
+            mounts=tuple(mounts),
+            volumes={} if ours else {path: _cache_volume(path) for path in caches},
+            masked=tuple(self.masked()) if self.sight.overlays else (),
+            devices=tuple(device_requests(devices, self.run.gpu_driver, nvidia=self.nvidia, cdi=self.cdi)),
+            environment=self.environment,
+            labels=self._labels(devices, kind),
+            unlabelled=self.selinux and (bool(mounts) or self.sight.overlays),
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Where the run happens, on our side."""
+        run = self.run
+        return (self.root / run.notebook).parent if run.notebook and run.cwd == "notebook" else self.root
+
+    def inside(self, path: Path) -> str:
+        """Return where a path of ours stands in the container: what lies outside the checkout, at the same place."""
+        if path.is_relative_to(self.checkout):
+            return str(Path(WORKSPACE) / path.relative_to(self.checkout))
+        return str(path)
+
+    def _data(self) -> list[Path]:
+        paths = [Path(os.path.normpath(self.root / source.path)) for source in self.run.data]
+        for path in paths:
+            if not path.exists():
+                raise MachineError(
+                    f"`data: {path}` is not here", where=self.run.address, remedy="Bring it here, or correct the path."
+                )
+        return paths
+
+    def masked(self) -> Iterable[tuple[str, bool]]:
+        """What must not be seen: git's own folders, where a checkout may have left a token, and our state."""
+        for folder, folders, names in os.walk(self.checkout):
+            place = Path(folder).relative_to(self.checkout)
+            yield from ((self.inside(Path(folder, name)), name in folders) for name in _hidden(folders, names))
+            deep = len(place.parts) >= _DEEPEST_REPOSITORY
+            folders[:] = [] if deep else [name for name in folders if name not in (".git", ".gpu-doc", "node_modules")]
+
+    def _labels(self, devices: Sequence[str], kind: Kind) -> dict[str, str]:
+        from gpu_doc.outside.containers import sweep
+
+        until = None
+        if self.run.detach:
+            limit = self.run.limits.time
+            until = _iso(datetime.now(timezone.utc) + timedelta(seconds=limit)) if limit else "never"
+        run, fingerprint = self.run.address, self.fingerprint
+        return sweep.labels(self.who, self.lock, kind, run=run, fingerprint=fingerprint, gpus=devices, detached=until)
+
+
+def _hidden(folders: Iterable[str], names: Iterable[str]) -> list[str]:
+    return [name for name in (*folders, *names) if name in (".git", ".gpu-doc")]
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _cache_volume(path: str) -> str:
+    """The volume that stands for a cache where runs can't write to ours; it outlives runs, as a cache should."""
+    return f"gpu-doc-cache-{sha256(path.encode()).hexdigest()[:16]}"
