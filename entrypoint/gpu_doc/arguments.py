@@ -22,7 +22,9 @@ examples:
   gpu-doc run                       refresh every report that is not fresh
   gpu-doc run docs/finetune.md      refresh one report
   gpu-doc check                     exit 1 if a report is stale or was edited by hand (for CI and pre-commit)
+  gpu-doc lab notebooks/train.ipynb JupyterLab in the image that the notebook runs in
   gpu-doc doctor                    what this machine has and lacks, with a remedy for each
+  gpu-doc clean                     remove what a killed gpu-doc left
 
 exit codes:
   0 done   1 a finding (stale or edited, under check)   2 configuration or usage   3 some run failed
@@ -71,6 +73,27 @@ examples:
 In a project its own needs are looked at too.
 """
 
+LAB_EPILOG = """\
+examples:
+  gpu-doc lab                             in the image of the first run that has one
+  gpu-doc lab notebooks/finetune.ipynb    in the image of the run that uses this notebook, which is opened
+  gpu-doc lab --port 8888                 for a tunnel: ssh -L 8888:127.0.0.1:8888 this-machine
+
+Image, mounts, limits, network and GPUs are the run's. The one difference: what is written there is written to the
+checkout, as you. It listens on 127.0.0.1 only and asks for the token in the address that it prints; the container's own
+network stays as it is. Folders .git are masked as in runs, since a token may lie in them: use git outside.
+Ctrl-C ends it, and removes the container.
+"""
+
+CLEAN_EPILOG = """\
+examples:
+  gpu-doc clean          containers, volumes and temporary files of a gpu-doc that was killed
+  gpu-doc clean --all    detached commands too, with their results, also those that still run
+
+Only what this user's gpu-doc made on this machine, and only if it is gone. It looks on the engine that commands here
+would use, and on those that the configuration names. Results, images and caches stay. A refresh begins with the same.
+"""
+
 _RAW = argparse.RawDescriptionHelpFormatter
 _WRONG_CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)")
 
@@ -107,9 +130,9 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     run = add("run", "the main job: refresh reports", RUN_EPILOG)
     _reports(run)
     run.add_argument("--force", action="store_true", help="execute runs again though they are fresh")
-    run.add_argument("--jobs", type=_positive, metavar="N", help="runs at a time (default: number of cores, or of GPUs)")
+    run.add_argument("--jobs", type=_positive, metavar="N", help="runs at a time (default: number of cores or GPUs)")
     run.add_argument("--executor", choices=("auto", "local", "docker"), default="auto", help="where kernels live")
-    run.add_argument("--pull", choices=("missing", "always", "never"), help="when images are pulled; no effect on local runs")
+    run.add_argument("--pull", choices=("missing", "always", "never"), help="when images are pulled, for containers")
     modes = ("config", "pull-request", "commit", "auto", "check", "none")
     run.add_argument("--publish", choices=modes, default="none", help="none (default): write files, touch no git")
     _common(run)
@@ -118,7 +141,16 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     _reports(check)
     _common(check)
 
+    lab = add("lab", "JupyterLab in the same image, mounts and limits as a run, for authoring", LAB_EPILOG)
+    lab.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="the notebook whose run is meant, by its path")
+    lab.add_argument("--port", type=_positive, metavar="N", default=0, help="on 127.0.0.1 (default: any that is free)")
+    _common(lab)
+
     add("doctor", "what this machine has and lacks, each finding with its remedy", DOCTOR_EPILOG)
+
+    clean = add("clean", "remove containers, volumes and scratch that a killed gpu-doc left", CLEAN_EPILOG)
+    clean.add_argument("--all", action="store_true", help="take detached commands too")
+    _common(clean)
     return whole, commands.choices
 
 

@@ -94,7 +94,15 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
         Path.cwd()
     except FileNotFoundError as error:
         raise UsageError("the working folder has been deleted", remedy="Change to one that exists.") from error
-    commands = {"init": _init, "plan": _plan, "run": _run, "check": _check, "doctor": _doctor}
+    commands = {
+        "init": _init,
+        "plan": _plan,
+        "run": _run,
+        "check": _check,
+        "lab": _lab,
+        "doctor": _doctor,
+        "clean": _clean,
+    }
     return commands[args.command](args, console)
 
 
@@ -163,19 +171,29 @@ def _check(args: argparse.Namespace, console: Console) -> Exit:
     return Exit.DONE if plan.fresh else Exit.FINDING
 
 
+def _lab(args: argparse.Namespace, console: Console) -> Exit:
+    whole = _config(args)
+    pipeline.lab(whole, _doors(args, whole, console), args.notebook, here=Path.cwd(), port=args.port)
+    return Exit.DONE
+
+
 def _doctor(_args: argparse.Namespace, console: Console) -> Exit:
     from gpu_doc.stages import doctor
 
-    path = config.find(Path.cwd())
-    chosen: Config | None = None
-    if path:
-        try:
-            chosen = config.load(path)
-        except ConfigError as error:
-            console.error(error)
+    chosen = _config_if_any(config.find(Path.cwd()), console)
     findings = doctor.examine(chosen, os.environ, Path.cwd())
     console.say(doctor.text(findings))
     return Exit.MACHINE_LACKS if any(finding.state == "missing" for finding in findings) else Exit.DONE
+
+
+def _clean(args: argparse.Namespace, console: Console) -> Exit:
+    from gpu_doc.stages import clean
+
+    chosen = _config_if_any(args.config or config.find(Path.cwd()), console)
+    folder = args.state_dir or (default_folder(chosen.root, os.environ) if chosen else None)
+    for sentence in clean.clean(chosen, os.environ, State(folder) if folder else None, everything=args.all):
+        console.say(sentence)
+    return Exit.DONE
 
 
 # --- doors -----------------------------------------------------------------------------------------------------------
@@ -186,6 +204,15 @@ def _config(args: argparse.Namespace) -> Config:
     if path is None:
         raise _no_config(Path.cwd())
     return config.load(path.absolute())
+
+
+def _config_if_any(path: Path | None, console: Console) -> Config | None:
+    """The configuration, for commands that are of use without one too."""
+    try:
+        return config.load(path.absolute()) if path else None
+    except ConfigError as error:
+        console.error(error)
+        return None
 
 
 def _no_config(here: Path) -> ConfigError:

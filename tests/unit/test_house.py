@@ -39,6 +39,7 @@ DOORS = {
         "outside/chromium.py",
         "outside/matching.py",
         "outside/inside/kernels.py",
+        "outside/inside/lab.py",
         "outside/inside/probe.py",
     },
 }

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import os
+import fcntl
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -19,11 +19,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(temporary, "_places", lambda: [str(tmp_path)])
     return tmp_path
-
-
-def aged(folder: Path) -> None:
-    hour_ago = time.time() - 3600
-    os.utime(folder, (hour_ago, hour_ago))
 
 
 def test_a_folder_goes_with_its_block(place: Path) -> None:
@@ -41,19 +36,30 @@ def test_what_a_killed_process_left_is_swept_and_a_living_ones_is_not(place: Pat
     )
     subprocess.run([sys.executable, "-c", code, str(place)], check=False)
     [left] = place.iterdir()
-    sweep_abandoned()
-    assert left.exists(), "too young: its owner might be about to lock it"
-    aged(left)
     with private_folder() as alive:
-        aged(alive)
-        sweep_abandoned()
+        assert sweep_abandoned() == [left]
         assert alive.exists()
     assert not left.exists()
+
+
+def test_a_folder_that_is_swept_before_it_is_locked_is_made_anew(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: list[Path] = []
+
+    def sweep_and_lock(file: IO[str], operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        swept.extend(sweep_abandoned())
+        lock(file, operation)
+
+    lock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", sweep_and_lock)
+    with private_folder() as folder:
+        assert len(swept) == 1
+        assert list(place.iterdir()) == [folder]
+        assert sweep_abandoned() == []
 
 
 def test_others_folders_are_left_alone(place: Path) -> None:
     foreign = place / "gpu-doc-of-someone"
     foreign.mkdir()
-    aged(foreign)
-    sweep_abandoned()
+    assert sweep_abandoned() == []
     assert foreign.exists()

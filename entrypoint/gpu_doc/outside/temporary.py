@@ -10,17 +10,15 @@ import fcntl
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 PREFIX = "gpu-doc-"
 _NAME = len("/gpu-doc-12345678")
 _SOCKET = 107
 """Bytes that the path of a socket may have on Linux (sun_path)."""
-_YOUNG = 60.0
-"""Seconds in which a new folder is left alone: its owner may not have locked it yet."""
 
 
 @contextmanager
@@ -30,32 +28,40 @@ def private_folder(*, room: int = 0) -> Iterator[Path]:
     Raises OSError where no temporary folder can be written.
     """
     short = [place for place in _places() if len(os.fsencode(place)) + _NAME + room <= _SOCKET]
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=short[0] if room and short else None))
-    try:
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def sweep_abandoned() -> None:
-    """Remove the folders of our user whose owners were killed."""
-    for place in _places():
-        for folder in Path(place).glob(f"{PREFIX}*"):
-            with suppress(OSError):
-                stat = folder.lstat()
-                if stat.st_uid == os.getuid() and time.time() - stat.st_mtime > _YOUNG and _is_abandoned(folder):
-                    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_abandoned(folder: Path) -> bool:
-    with (folder / "lock").open() as lock:  # OSError: not one of these folders
+    folder, lock = _locked(short[0] if room and short else None)
+    with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(place: str | None) -> tuple[Path, IO[str]]:
+    """Make a folder, and lock the file in it that says so."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        lock = (folder / "lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock.fileno()), (folder / "lock").stat()):
+                return folder, lock
+        lock.close()  # a sweep came in between, and took the folder for abandoned
+
+
+def sweep_abandoned() -> list[Path]:
+    """Remove the folders of our user whose owners were killed; gives what was removed."""
+    folders = (folder for place in _places() for folder in Path(place).glob(f"{PREFIX}*"))
+    return [folder for folder in folders if _remove_abandoned(folder)]
+
+
+def _remove_abandoned(folder: Path) -> bool:
+    with suppress(OSError):  # not one of these folders, another user's, or its owner lives
+        if folder.lstat().st_uid == os.getuid():
+            with (folder / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+                return True
+    return False
 
 
 def _places() -> list[str]:

@@ -138,6 +138,7 @@ class State:
             file.truncate(0)
             file.write(f"process {os.getpid()}")
             file.flush()
+            sweep_abandoned()
             self._sweep()
             try:
                 yield
@@ -168,14 +169,23 @@ class State:
         if not ignore.exists():
             ignore.write_text("*\n", "utf-8")
 
-    def _sweep(self) -> None:
-        """What dead processes left: scratch (we hold the lock, so whatever is there is theirs), temporary folders."""
-        sweep_abandoned()
-        for entry in _entries(self.folder / "scratch"):
+    def sweep(self) -> list[Path] | None:
+        """Remove what dead processes left here, and return it; None where a refresh lives."""
+        with suppress(OSError), (self.folder / "lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            return self._sweep()
+        return []
+
+    def _sweep(self) -> list[Path]:
+        """Remove scratch and half a picture: we hold the lock, so whatever is there is of dead processes."""
+        halves = [entry for entry in _entries(self.folder / "pictures") if entry.suffix != ".png"]
+        left = [*_entries(self.folder / "scratch"), *halves]
+        for entry in left:
             _remove(entry)
-        for entry in _entries(self.folder / "pictures"):
-            if entry.suffix != ".png":
-                _remove(entry)
+        return left
 
     def _remove_scratch_of(self, pid: int) -> None:
         for entry in _entries(self.folder / "scratch"):

@@ -179,6 +179,18 @@ def detached(engine: Engine, owner_name: str, fingerprint: str) -> list[str]:
     return [each["Id"] for each in found if each["State"] in ("running", "exited")]
 
 
+def waiting(engine: Engine, who: Owner) -> list[tuple[str, str]]:
+    """Return the detached commands that no gpu-doc follows: their runs, and until when they are spared ("never").
+
+    Raises EngineError: the engine went away.
+    """
+    filters = {"label": [f"{PREFIX}owner={who.name}", f"{PREFIX}detached"]}
+    with sentences():
+        found = [each["Labels"] for each in engine.client.api.containers(all=True, filters=filters)]
+    alone = [marks for marks in found if not _lives(marks, who, everything=False)]
+    return [(marks.get(f"{PREFIX}run", ""), marks[f"{PREFIX}detached"]) for marks in alone]
+
+
 def leased(engine: Engine) -> frozenset[str]:
     """Return the GPUs that containers hold which run, or are about to. Raises EngineError: the engine went away."""
     with sentences():

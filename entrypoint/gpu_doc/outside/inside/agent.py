@@ -1,12 +1,12 @@
-"""The main process of a run's container: starts the kernel or the command, and ends all of it when we are gone.
+"""The main process of a run's container: starts kernel, command or JupyterLab, and ends all of it when we are gone.
 
 Runs in the Python of the user's image, where this folder lies below /gpu-doc: nothing but the standard library of
 Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard input and output:
 
-    we send      OPEN, DATA, CLOSE (a kernel's sockets); EVENT go, signal (number), shortages, finish
-    it sends     OPEN, DATA, CLOSE, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name, ...),
-                 shortages (...), died (status, ...), started, done (status, ...), produced (files, missing, old,
-                 resources)
+    we send      OPEN, DATA, CLOSE (a kernel's sockets), TAKEN; EVENT go, signal (number), shortages, finish
+    it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name,
+                 ...), shortages (...), died (status, ...), started, done (status, ...), produced (files, missing,
+                 old, resources), ready, ended (status)
 
 The end of standard input means that nobody is there any more. A detached command goes on then, to its end or deadline;
 its terminal and its end go to files, which `follow` shows as they grow.
@@ -38,7 +38,7 @@ Json = Dict[str, Any]
 
 def main(arguments: Sequence[str]) -> None:
     """Do what job.json says; with the argument `follow`, show what a detached command does."""
-    from gpu_doc.outside.inside import commands, kernels
+    from gpu_doc.outside.inside import commands
 
     out = frames.Writer(_write_all)
     if list(arguments) == ["follow"]:
@@ -46,11 +46,21 @@ def main(arguments: Sequence[str]) -> None:
         return
     job = json.loads((HOME / "job.json").read_text("utf-8"))
     threading.excepthook = _give_up
-    agent = commands.Command(job, out) if job.get("command") else kernels.Kernel(job, out)
+    agent = _agent(job, out)
     if not job["detach"]:
         threading.Thread(target=_serve, args=(agent,), daemon=True).start()
     agent.run()
     os._exit(0)  # with us ends the container, and every process in it
+
+
+def _agent(job: Json, out: frames.Writer) -> Agent:
+    if job.get("lab"):
+        from gpu_doc.outside.inside.lab import Lab  # imports what a run should not wait for
+
+        return Lab(job, out)
+    from gpu_doc.outside.inside import commands, kernels
+
+    return commands.Command(job, out) if job.get("command") else kernels.Kernel(job, out)
 
 
 def _give_up(failed: threading.ExceptHookArgs) -> None:

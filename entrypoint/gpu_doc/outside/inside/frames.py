@@ -14,15 +14,17 @@ from typing import Any, Callable, Iterator
 EVENT = 1
 """A JSON object: `event` says what happened, or what to do."""
 OPEN = 2
-"""Connect a new channel to the kernel's socket whose number is the payload."""
+"""Connect a new channel; the payload is the number of the kernel's socket, where there are several to connect to."""
 DATA = 3
 """Bytes of a channel."""
 CLOSE = 4
-"""A channel has ended."""
+"""A channel has ended; with a payload, nothing that is sent to it is taken any more either."""
 LOG = 5
 """What the kernel process wrote to its own standard output and error."""
 TERMINAL = 6
 """What a command wrote to its terminal."""
+TAKEN = 7
+"""So many bytes of a channel (decimal digits) have gone where they were sent: as many may follow."""
 
 LARGEST = 1 << 16
 """Bytes that a sender puts into one frame."""

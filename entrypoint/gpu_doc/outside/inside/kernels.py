@@ -174,13 +174,13 @@ def find_kernel(name: str) -> Json:
 def _own_python() -> Json:
     if importlib.util.find_spec("ipykernel") is None:
         version = ".".join(map(str, sys.version_info[:3]))
-        return {"outcome": "no ipykernel", "python": sys.executable, "version": version, "closed": _closed_folders()}
+        return {"outcome": "no ipykernel", "python": sys.executable, "version": version, "closed": closed_folders()}
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     argv += ["--HistoryManager.hist_file=:memory:"]
     return {"name": "python3", "language": "python", "argv": argv, "env": {}, "interrupt_mode": "signal"}
 
 
-def _closed_folders() -> list[str]:
+def closed_folders() -> list[str]:
     """Where programs may lie that this user can't reach, as in an image whose Conda is in root's home."""
     closed = []
     for folder in os.environ.get("PATH", "").split(os.pathsep):
