@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,6 @@ class Runner:
             root=self.root,
             python=Path(python),
             environment=self.environment,
-            place=self._place(run) if self.docker else None,
         )
 
     def _place(self, run: Run) -> Place:
@@ -102,7 +101,9 @@ class Runner:
         return self.docker.place(run, f"the same for all {run.address}", self.heard.message)
 
     def run(self, jobs: Sequence[Job], parallel: int = 2) -> dict[str, Finished]:
-        return {f.job.run.address: f for f in execute(jobs, parallel=parallel, progress=self.heard)}
+        # The checkout may be copied when a place is made, so only now.
+        placed = [replace(job, place=self._place(job.run)) if self.docker else job for job in jobs]
+        return {f.job.run.address: f for f in execute(placed, parallel=parallel, progress=self.heard)}
 
     def left(self) -> list[int]:
         """The processes of our runs that are still there; those of other tests on this machine are not ours."""
