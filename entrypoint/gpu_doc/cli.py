@@ -137,7 +137,9 @@ def _refuse_nested(here: Path, console: Console) -> None:
 def _plan(args: argparse.Namespace, console: Console) -> Exit:
     whole = _config(args)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
-    plan = pipeline.plan(chosen, _doors(args, whole, console))
+    doors = _doors(args, whole, console)
+    plan = pipeline.plan(chosen, doors)
+    pipeline.tell_moved_images(plan, doors)
     if args.json:
         console.say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -249,6 +251,7 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
         chromium=chromium,
         # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
         commit=lambda: git.clean_commit(whole.root, own_files=pipeline.own_files(whole)),
+        image_moved=_image_moved,
         work_tree=lambda: git.work_tree(whole.root),
     )
 
@@ -257,3 +260,9 @@ def _image_digest(run: Run, known: str | None) -> str | None:
     from gpu_doc.outside.containers.glance import Glance  # only runs in containers need it
 
     return Glance(os.environ).digest(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)
+
+
+def _image_moved(run: Run, digest: str) -> bool:
+    from gpu_doc.outside.containers.glance import Glance  # only runs in containers need it
+
+    return Glance(os.environ).moved(str(run.image), docker_host=run.docker_host, known=digest)

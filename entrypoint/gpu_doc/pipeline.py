@@ -31,6 +31,8 @@ class Doors:
     chromium: Callable[[], Path]
     commit: Callable[[], str | None]
     """The commit that the checkout is, but for what we write there ourselves; None where there is no such."""
+    image_moved: Callable[[Run, str], bool]
+    """Whether a run's image, by its name, is another one here by now than the one with this digest."""
     work_tree: Callable[[], Path | None]
     """The repository that the configuration lies in, if it lies in one."""
 
@@ -72,7 +74,9 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> O
     """Bring the reports of a configuration up to date; what fails leaves its own reports as they were."""
     # A tag that moved is only seen by pulling it.
     pulls = any(run.image and run.pull == "always" for report in config.reports for run in report.runs)
-    if not pulls and plan(config, doors, force=force).fresh:
+    planned = plan(config, doors, force=force)
+    tell_moved_images(planned, doors)
+    if not pulls and planned.fresh:
         return Outcome()
     from gpu_doc.stages.refresh import Refresh
 
@@ -93,6 +97,18 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> O
         work.run(todo, jobs=jobs)
         doors.state.prune()
     return Outcome(written=work.written, executed=work.executed, results=work.results, errors=work.errors)
+
+
+def tell_moved_images(planned: Plan, doors: Doors) -> None:
+    """Say where a run stays on its digest though the name means a newer image here: who built it may wonder."""
+    told: set[str] = set()
+    runs = [run for report in planned.reports for run in report.runs]
+    for each in (run for run in runs if run.run.image and run.run.pull != "always"):
+        digest = each.fingerprint.machine.get("image-digest") if each.fingerprint else None
+        image = str(each.run.image)
+        if digest and image not in told and doors.image_moved(each.run, digest):
+            told.add(image)
+            doors.console.note(f"{image} is another image here by now; runs stay on theirs until `--pull always`")
 
 
 def lab(config: Config, doors: Doors, notebook: str | None, *, here: Path, port: int) -> None:

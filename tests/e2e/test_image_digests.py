@@ -82,6 +82,20 @@ def test_a_rebuilt_image_is_seen_in_the_plan_once_it_is_here(
     assert reason == f"image digest changed ({short[0]} → {short[1]})"
 
 
+def test_who_rebuilt_an_image_here_is_told_that_runs_stay_on_theirs(
+    tagged: tuple[Project, str, str], registry: Registry
+) -> None:
+    project, reference, first = tagged
+    project.gpu_doc("run")
+    registry.push("ipykernel", "team/image")
+    with closing(docker.from_env()) as client:
+        client.images.pull(reference)
+    word = f"{reference} is another image here by now; runs stay on theirs until `--pull always`"
+    assert word in project.gpu_doc("run").stderr
+    assert word in project.gpu_doc("plan", "--json").stderr
+    assert digest_in_evidence(project) == first
+
+
 def test_where_no_engine_is_the_digest_is_not_judged(tagged: tuple[Project, str, str]) -> None:
     project, _, _ = tagged
     project.gpu_doc("run")
