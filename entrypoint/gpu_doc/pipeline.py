@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -78,6 +79,7 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> O
     tell_moved_images(planned, doors)
     if not pulls and planned.fresh:
         return Outcome()
+    gc.enable()  # see cli.py; from here on it takes a while
     from gpu_doc.stages.refresh import Refresh
 
     with (
@@ -116,6 +118,7 @@ def lab(config: Config, doors: Doors, notebook: str | None, *, here: Path, port:
     from gpu_doc.outside.containers.lab import reserve
     from gpu_doc.stages import lab as desk
 
+    gc.enable()
     run = desk.choose(config, notebook, here=here)
     user = desk.person(doors.work_tree() or config.root)
     note = doors.console.note
