@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from gpu_doc.outside.inside.frames import EVENT
 
 _NOT_STARTED = (126, 127)
 """What an init process ends with that can't start its program, as shells do: it may not, or there is none."""
+
+_PAUSES = (0.1, 0.3, 1.0)
+"""Seconds between tries to take something out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,10 +150,26 @@ class Container:
 
     def take_out(self, path: str, into: Path) -> None:
         """Copy a folder of the container, running or not, into one of ours. Raises EngineError, OSError."""
+        for pause in _PAUSES:
+            try:
+                self._take_out(path, into)
+            except EngineError as error:
+                if error.cause != "settings":
+                    raise
+                time.sleep(pause)  # Podman refuses, or gives nothing, while a container is ending
+            else:
+                return
+        self._take_out(path, into)
+
+    def _take_out(self, path: str, into: Path) -> None:
         with sentences():
             chunks, _ = self._api.get_archive(self.id, path)
-            with io.BufferedReader(_Chunks(chunks)) as stream:
-                workspace.unpack(stream, into)
+            try:
+                with io.BufferedReader(_Chunks(chunks)) as stream:
+                    workspace.unpack(stream, into)
+            except tarfile.TarError as error:
+                what = f"the engine handed out no whole copy of {path}: {error}"
+                raise EngineError(what, cause="settings", where=self._order["reference"]) from error
 
     def kill(self) -> None:
         """Kill it; one that has ended stays as it is."""
