@@ -86,6 +86,9 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "git": lambda: "" if shutil.which("git") else "git is not installed",
     "make": lambda: "" if shutil.which("make") else "make is not installed",
     "packages": _lacks_packages,
+    "podman": lambda: (
+        "" if shutil.which("podman") and shutil.which("catatonit") else "apt-get install podman catatonit"
+    ),
     "registry": lambda: "" if shutil.which("docker-registry") else "apt-get install docker-registry",
     "root": lambda: "" if os.geteuid() == 0 else "what it does needs root",
     "rootless": lambda: "" if shutil.which("rootlesskit") else "apt-get install rootlesskit",

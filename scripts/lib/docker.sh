@@ -18,7 +18,7 @@ install_docker() {
         say "docker.io could not be installed"
     missing=
     for pair in mmdebstrap:mmdebstrap docker-registry:docker-registry rootlesskit:rootlesskit \
-        openssh-server:sshd openssh-client:ssh; do
+        openssh-server:sshd openssh-client:ssh podman:podman catatonit:catatonit; do
         command -v "${pair#*:}" >/dev/null || missing="$missing ${pair%:*}"
     done
     # In a shell of its own, whose end takes back what it changed.
@@ -35,6 +35,7 @@ install_without_starting() {
         case $package in
         openssh-server) systemctl disable --quiet ssh 2>/dev/null || true ;;
         docker-registry) systemctl disable --quiet docker-registry 2>/dev/null || true ;;
+        podman) systemctl disable --quiet podman.socket podman.service 2>/dev/null || true ;;
         esac
     done
 }

@@ -1,0 +1,78 @@
+"""Podman's service in the place of Docker's engine: the same refreshes, over the same API."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.components import require
+from tests.integration.engines import Engine, running, wait_until
+from tests.integration.users import PlainUser
+
+from .conftest import Project
+from .test_containers import Containers
+
+# They are collected here once more, and get the fixture below.
+from .test_containers import (
+    test_a_refresh_is_the_same_wherever_the_engine_is as test_a_refresh_is_the_same_with_podman,  # noqa: F401
+)
+from .test_containers import (
+    test_from_inside_a_notebook_there_is_nothing_to_see_and_nothing_to_break as test_from_inside_with_podman,  # noqa: F401
+)
+
+pytestmark = [pytest.mark.needs("docker", "podman", "root"), pytest.mark.xdist_group("podman")]
+
+LEAST = 4
+"""The first that speaks Docker's API 1.41."""
+
+SETTINGS = """\
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+"""
+"""Podman raises these limits by itself, which root may not in every virtual machine."""
+
+START = """\
+mount -t tmpfs tmpfs "$0/data"  # in memory: sooner written, and gone with us
+exec podman --root "$0/data/root" --runroot "$0/data/run" --tmpdir "$0/data/tmp" system service --time=0 "$1"
+"""
+
+
+@pytest.fixture(scope="module")
+def podman() -> Iterator[Engine]:
+    """Podman's service, which every user may use."""
+    require("docker", "podman", "root")
+    said = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(re.findall(r"\d+", said)[0]) < LEAST:
+        pytest.skip(f"gpu-doc needs Podman {LEAST}, here is {said.strip()}")
+    folder = Path(tempfile.mkdtemp(prefix="gpu-doc-test-podman-", dir="/var/tmp"))
+    folder.chmod(0o711)
+    (folder / "data").mkdir()
+    (folder / "containers.conf").write_text(SETTINGS)
+    argv: list[str | Path] = ["unshare", "--mount", "sh", "-ec", START, folder, f"unix://{folder}/docker.sock"]
+    settings = {**os.environ, "CONTAINERS_CONF": str(folder / "containers.conf")}
+    try:
+        with running(argv, folder / "log", env=settings) as process:
+            wait_until((folder / "docker.sock").is_socket, "podman", process, folder / "log")
+            (folder / "docker.sock").chmod(0o666)
+            yield Engine(folder, process.pid)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["overlaid"])
+def containers(
+    request: pytest.FixtureRequest, podman: Engine, plain_user: PlainUser, tmp_path: Path
+) -> Iterator[Containers]:
+    environ = {"DOCKER_HOST": podman.host}
+    user = plain_user if request.param == "overlaid" else None
+    project = Project((plain_user.folder if user else tmp_path) / "project")
+    made = Containers(project, podman.client, podman.load("ipykernel"), user=user, environ=environ)
+    yield made
+    assert made.left() == []
