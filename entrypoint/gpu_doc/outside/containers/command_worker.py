@@ -19,6 +19,7 @@ from typing import Any
 from gpu_doc.errors import GpuDocError
 from gpu_doc.outside.containers import engine, recipe
 from gpu_doc.outside.containers.container import Container, NoPythonError
+from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.relay import Attached
 from gpu_doc.outside.inside import frames
 from gpu_doc.outside.link import Link
@@ -99,10 +100,13 @@ class _Drive:
         while container.runs():
             self._hear(container.follow())
         ended = container_end(container)
-        if ended["status"] is None:
-            return ended  # it was removed, with all that lay in it
         outcome = self._folder / "outcome"
-        container.take_out(f"{recipe.HOME}/outcome", outcome)
+        try:
+            container.take_out(f"{recipe.HOME}/outcome", outcome)
+        except EngineError:
+            if ended["status"] is not None and ended["status"] >= 0:
+                raise
+            return ended  # somebody kills and removes it, with all that lay in it
         try:
             if (outcome / "terminal.log").exists():
                 (outcome / "terminal.log").replace(self._log)
