@@ -93,9 +93,10 @@ class _Examination:
         seen = self._look()
         yield self._engine(seen)
         yield from self._limits()
-        if seen and seen.sees_paths:
+        kept = Path(self.engine.facts.folder)
+        if seen and seen.sees_paths and kept.is_dir():
             use, remedy = ", where the engine keeps images", "Free some: `docker system df` shows what takes it."
-            yield free_space("disk", Path(self.engine.facts.folder), ROOMY, remedy, use=use)
+            yield free_space("disk", kept, ROOMY, remedy, use=use)
         for reference in references:
             yield from self._image(reference)
         yield from self._gpus()
@@ -203,8 +204,8 @@ class _Examination:
         """Start an image as a run would, as far as finding its kernel."""
         try:
             said = self._greeting(run, image)
-        except NoPythonError:
-            said = {"event": "refused", "outcome": "no python"}
+        except NoPythonError as error:
+            said = {"event": "refused", "outcome": "no python", "said": error.details}
         except GpuDocError as error:
             return failure("image", error, subject=image.reference)
         if said.get("outcome") != "no python":
