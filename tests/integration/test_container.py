@@ -33,7 +33,14 @@ def said(runner: Runner, script: str, **keys: Any) -> Any:
 def notebook(runner: Runner, name: str, source: str, kernel: str = "python3") -> str:
     path = runner.root / "notebooks" / f"{name}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
-    cell: dict[str, Any] = {"cell_type": "code", "id": "a", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "id": "a",
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
     spec = {"name": kernel, "display_name": kernel}
     whole = {"cells": [cell], "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(whole))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -98,3 +98,11 @@ def _switch(folder: Path) -> list[str | Path]:
     closed = sorted({place for path in needed for place in path.parents if not place.stat().st_mode & 1})
     group = SOCKET.stat().st_gid
     return ["unshare", "--mount", SWITCH, str(UID), str(group), passwd, ":".join(map(str, closed))]
+
+
+def alone(user: PlainUser, name: str) -> PlainUser:
+    """The same on a machine of that name: what a killed gpu-doc of theirs left is swept by nobody else's."""
+    if os.geteuid() != 0:
+        return user
+    rename = ["unshare", "--uts", "sh", "-c", 'echo "$0" > /proc/sys/kernel/hostname && exec "$@"', name]
+    return replace(user, prefix=(*rename, *user.prefix))
