@@ -270,6 +270,23 @@ def test_an_image_without_jupyterlab(plain_user: PlainUser) -> None:
     assert desk.left() == []
 
 
+def test_a_checkout_that_cannot_be_written_to(plain_user: PlainUser) -> None:
+    desk = Desk(plain_user.folder / "project", plain_user, image("ipykernel"))
+    desk.folder.chmod(0o555)
+    done = desk.call("lab")
+    assert done.returncode == 5
+    assert "JupyterLab could not write to the checkout" in done.stderr
+
+
+def test_too_little_memory(desk: Desk) -> None:
+    config = desk.folder / "gpu-doc.yml"
+    config.write_text(config.read_text().replace("memory: 1g", "memory: 40m"))
+    done = desk.call("lab")
+    assert done.returncode == 3
+    assert "JupyterLab died: it needed more memory than it may use" in done.stderr
+    assert desk.left() == []
+
+
 def test_a_port_that_is_taken(desk: Desk) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         done = desk.call("lab", "--port", str(other.getsockname()[1]))

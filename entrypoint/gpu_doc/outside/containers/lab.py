@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 import socket
 import threading
 from collections.abc import Mapping
@@ -75,10 +76,11 @@ class Lab:
     def wait(self) -> Event:
         """Wait until it has `ended` (status, None if the container was removed; out_of_memory). Raises EngineError."""
         event = self._events.get()
-        if event["event"] != "gone":
+        if event["event"] in ("ready", "refused") or event.get("status") not in (None, -signal.SIGKILL):
             return event
+        # Only the engine knows why something in the container was killed.
         ended = self._container.ended()
-        return {"event": "ended", "status": ended.status, "out_of_memory": ended.out_of_memory}
+        return {"event": "ended", "status": event.get("status", ended.status), "out_of_memory": ended.out_of_memory}
 
     def __enter__(self) -> Lab:
         return self
