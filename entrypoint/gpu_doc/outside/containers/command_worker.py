@@ -19,12 +19,19 @@ from typing import Any
 from gpu_doc.errors import GpuDocError
 from gpu_doc.outside.containers import engine, recipe
 from gpu_doc.outside.containers.container import Container, NoPythonError
+from gpu_doc.outside.containers.events import is_event
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.relay import Attached
 from gpu_doc.outside.inside import frames
+from gpu_doc.outside.inside.produced import MOST
+from gpu_doc.outside.inside.pseudo_terminal import LONGEST_LOG, Bounded
+from gpu_doc.outside.kernel_process import LOG_LIMIT
 from gpu_doc.outside.link import Link
 
 Event = dict[str, Any]
+
+_CUT = 100
+"""Bytes for what an agent itself writes where it cuts a terminal."""
 
 
 def main() -> None:
@@ -92,7 +99,7 @@ class _Drive:
         for pattern in done.get("old", ()):
             self._link.send("old", pattern=pattern)
         if done.get("files"):
-            container.take_out(f"{recipe.HOME}/produced", self._folder / "produced")
+            container.take_out(f"{recipe.HOME}/produced", self._folder / "produced", most=MOST)
         return done
 
     def _detached(self, container: Container) -> Event:
@@ -102,7 +109,7 @@ class _Drive:
         ended = container_end(container)
         outcome = self._folder / "outcome"
         try:
-            container.take_out(f"{recipe.HOME}/outcome", outcome)
+            container.take_out(f"{recipe.HOME}/outcome", outcome, most=LONGEST_LOG + frames.MOST)
         except EngineError:
             if ended["status"] is not None and ended["status"] >= 0:
                 raise
@@ -111,8 +118,7 @@ class _Drive:
             if (outcome / "terminal.log").exists():
                 (outcome / "terminal.log").replace(self._log)
             if (outcome / "done.json").exists():
-                done: Event = json.loads((outcome / "done.json").read_bytes())
-                return done
+                return _told(outcome / "done.json", ended)
             return ended
         finally:
             shutil.rmtree(outcome, ignore_errors=True)
@@ -121,9 +127,10 @@ class _Drive:
         """Keep the terminal as it comes, and pass on what is told, until the command has ended."""
         done: Event | None = None
         with self._log.open("wb", buffering=0) as log:
+            terminal = Bounded(log.write, LONGEST_LOG + _CUT)
             for kind, _, payload in stream:
                 if kind == frames.TERMINAL:
-                    log.write(payload)
+                    terminal.write(payload)
                     continue
                 event = json.loads(payload)
                 if event["event"] in ("done", "refused"):
@@ -139,13 +146,24 @@ class _Drive:
     def _complain(self, text: bytes) -> None:
         """What the agent itself has to say: only a defect makes it speak."""
         with (self._folder / "kernel.log").open("ab") as log:
-            log.write(text)
+            log.write(text[: max(0, LOG_LIMIT - log.tell())])
+
+
+def _told(file: Path, otherwise: Event) -> Event:
+    """What a detached command's agent has left, which its run could have overwritten."""
+    with file.open("rb") as left:
+        payload = left.read(frames.MOST)
+    if not is_event(payload):
+        return {**otherwise, "broken": True}
+    told: Event = json.loads(payload)
+    return told if told["event"] in ("done", "refused") else {**otherwise, "broken": True}
 
 
 def container_end(container: Container) -> Event:
     """How a container ended whose agent told nothing any more."""
     ended = container.ended()
-    return {"event": "done", "container": True, "status": ended.status, "out_of_memory": ended.out_of_memory}
+    facts = {"status": ended.status, "out_of_memory": ended.out_of_memory, "broken": ended.broken}
+    return {"event": "done", "container": True, **facts}
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ class Ended:
     """Negative for a signal; None where somebody has removed it."""
     out_of_memory: bool
     error: str
+    broken: bool = False
+    """We ended it: something in it has written to the line between its agent and us."""
 
 
 class NoPythonError(GpuDocError):
@@ -50,6 +52,7 @@ class Container:
         self._api = engine.client.api
         self._order = order
         self._volumes: list[str] = []
+        self._stream: Attached | None = None
         self.id = ""
 
     def __enter__(self) -> Container:
@@ -86,7 +89,7 @@ class Container:
         try:
             with sentences(where=self._order["reference"]):
                 self._make(python, json.dumps(dict(job)))
-                attached = Attached(self._attach(stdin=not job["detach"]), said.append)
+                attached = self._stream = Attached(self._attach(stdin=not job["detach"]), said.append)
                 self._api.start(self.id)
         except EngineError as error:
             self.remove()
@@ -127,15 +130,20 @@ class Container:
             command = self._api.exec_create(self.id, [*python, "follow"], stdin=False)["Id"]
             stream = self._api.exec_start(command, socket=True)
             with closing(Attached(stream, lambda _: None)) as attached:
+                self._stream = attached
                 yield from attached.frames()
 
     def runs(self) -> bool:
-        """Whether it has not ended yet. Raises EngineError."""
+        """Whether it has not ended yet, and can be followed. Raises EngineError."""
+        if self._broken:
+            return False
         with sentences():
             return bool(self._api.inspect_container(self.id)["State"]["Running"])
 
     def ended(self) -> Ended:
         """Wait until it has ended; say how. Raises EngineError."""
+        if self._broken:
+            self.kill()
         try:
             with sentences():
                 self._api.wait(self.id, timeout=60)
@@ -146,27 +154,34 @@ class Container:
             return Ended(status=None, out_of_memory=False, error="")
         status = state["ExitCode"]
         status = 128 - status if status > 128 else status
-        return Ended(status=status, out_of_memory=state["OOMKilled"], error=state.get("Error", ""))
+        return Ended(status=status, out_of_memory=state["OOMKilled"], error=state.get("Error", ""), broken=self._broken)
 
-    def take_out(self, path: str, into: Path) -> None:
-        """Copy a folder of the container, running or not, into one of ours. Raises EngineError, OSError."""
+    @property
+    def _broken(self) -> bool:
+        return bool(self._stream and self._stream.broken)
+
+    def take_out(self, path: str, into: Path, *, most: int) -> None:
+        """Copy a folder of the container, running or not, into one of ours: `most` bytes, whatever lies there.
+
+        Raises EngineError, OSError; RunError: it is more.
+        """
         for pause in _PAUSES:
             try:
-                self._take_out(path, into)
+                self._take_out(path, into, most)
             except EngineError as error:
                 if error.cause != "settings":
                     raise
                 time.sleep(pause)  # Podman refuses, or gives nothing, while a container is ending
             else:
                 return
-        self._take_out(path, into)
+        self._take_out(path, into, most)
 
-    def _take_out(self, path: str, into: Path) -> None:
+    def _take_out(self, path: str, into: Path, most: int) -> None:
         with sentences():
             chunks, _ = self._api.get_archive(self.id, path)
             try:
                 with io.BufferedReader(_Chunks(chunks)) as stream:
-                    workspace.unpack(stream, into)
+                    workspace.unpack(stream, into, most)
             except tarfile.TarError as error:
                 what = f"the engine handed out no whole copy of {path}: {error}"
                 raise EngineError(what, cause="settings", where=self._order["reference"]) from error

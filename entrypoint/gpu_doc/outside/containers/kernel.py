@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import secrets
 import shutil
@@ -21,6 +22,7 @@ from gpu_doc.outside.containers.container import Container, NoPythonError
 from gpu_doc.outside.containers.relay import Attached, Relay, write_connection
 from gpu_doc.outside.inside import frames
 from gpu_doc.outside.inside.kernels import PORTS
+from gpu_doc.outside.inside.produced import MOST
 from gpu_doc.outside.kernel_process import LOG_LIMIT, START_LIMIT, FailureError, Kernel, sockets
 
 if TYPE_CHECKING:
@@ -171,7 +173,8 @@ class ContainerKernel(Kernel):
         except GpuDocError as error:
             raise _passed_on(error) from error
         log = self.log() + ended.error
-        return {"container": True, "status": ended.status, "log": log, "out_of_memory": ended.out_of_memory}
+        facts = {"status": ended.status, "out_of_memory": ended.out_of_memory, "broken": ended.broken}
+        return {"container": True, "log": log, **facts}
 
     def _no_start(self) -> FailureError:
         if self._future("died").done():
@@ -220,11 +223,18 @@ class ContainerKernel(Kernel):
         (folder / "resources.json").write_text(json.dumps(left["resources"]), "utf-8")
         if left["files"]:
             try:
-                await asyncio.to_thread(self._container.take_out, "/gpu-doc/produced", folder / "produced")
+                produced = folder / "produced"
+                await asyncio.to_thread(self._container.take_out, "/gpu-doc/produced", produced, most=MOST)
             except GpuDocError as error:
                 raise _passed_on(error) from error
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise FailureError("not taken", what=f"what the run produced can't be kept: {error}") from error
         for pattern in left["old"]:
             self._link.send("old", pattern=pattern)
+        if left["problem"]:
+            raise FailureError("not taken", what=left["problem"])
         if left["missing"]:
             raise FailureError("no file", pattern=left["missing"][0], places=self._agent_job["places"])
 

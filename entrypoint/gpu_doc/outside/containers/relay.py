@@ -11,9 +11,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from gpu_doc.outside.containers.events import is_event
 from gpu_doc.outside.inside import frames
 
 Event = dict[str, Any]
+
+_DIGITS = 20
+"""Of a number of bytes, more than any has."""
 
 
 class Attached:
@@ -27,12 +31,22 @@ class Attached:
         self._socket.settimeout(None)
         self._stream = stream
         self._unread = b""
+        self.broken = False
+        """Something else in the container has written to the stream: what came after is not the agent's."""
         self.out = frames.Writer(self._socket.sendall)
 
     def frames(self) -> Iterator[tuple[int, int, bytes]]:
         """Yield (kind, channel, payload) until the container has ended or the engine is gone."""
-        with suppress(OSError):
-            yield from frames.frames(self._read)
+        try:
+            for frame in frames.frames(self._read):
+                if not _is_ours(*frame):
+                    self.broken = True
+                    return
+                yield frame
+        except frames.BrokenError:
+            self.broken = True
+        except OSError:
+            return
 
     def speaks(self) -> bool:
         """Wait for the agent's first word; False where the container ended without one."""
@@ -50,6 +64,7 @@ class Attached:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._stream.close()
+        self._socket.close()
 
     def _read(self, size: int) -> bytes:
         """Read standard output, which the engine sends in blocks between those of standard error."""
@@ -76,6 +91,14 @@ class Attached:
         return bytes(data)
 
 
+def _is_ours(kind: int, channel: int, payload: bytes) -> bool:
+    """Say whether an agent could have sent this frame."""
+    del channel
+    if kind == frames.TAKEN:
+        return payload.isdigit() and len(payload) < _DIGITS
+    return kind != frames.EVENT or is_event(payload)
+
+
 class Relay:
     """Unix sockets on our side that lead to a kernel's sockets in its container."""
 
@@ -84,6 +107,7 @@ class Relay:
         self._attached = attached
         self._numbers = count(1)
         self._channels: dict[int, socket.socket] = {}
+        self._carried: set[int] = set()
         self._lock = threading.Lock()
         self._listeners = [self._listen(f"{prefix}-{number}", number) for number in range(1, sockets + 1)]
 
@@ -92,7 +116,8 @@ class Relay:
         connection = self._channels.get(channel)
         if connection is None:
             return
-        if kind == frames.OPEN:
+        if kind == frames.OPEN and channel not in self._carried:
+            self._carried.add(channel)
             threading.Thread(target=self._carry, args=(channel, connection), daemon=True).start()
         elif kind == frames.DATA:
             with suppress(OSError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from gpu_doc.errors import MachineError
+from gpu_doc.errors import MachineError, RunError
 from gpu_doc.outside.containers.recipe import HOME, WORKSPACE
 
 _INSIDE = Path(__file__).resolve().parents[1] / "inside"
@@ -182,11 +182,12 @@ def _files(parcel: Parcel) -> Iterator[Path]:
             yield from (Path(folder, name) for name in names)
 
 
-def unpack(stream: IO[bytes], into: Path) -> None:
+def unpack(stream: IO[bytes], into: Path, most: int) -> None:
     """Write what a container hands out below a folder: files and folders only, and none outside of it.
 
-    Raises OSError: it can't be written.
+    Raises OSError: it can't be written; RunError: its files have more than `most` bytes.
     """
+    total = 0
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for entry in archive:
             inner = Path(*Path(entry.name).parts[1:])  # the first part is the folder that was asked for
@@ -196,6 +197,9 @@ def unpack(stream: IO[bytes], into: Path) -> None:
             if entry.isdir():
                 target.mkdir(parents=True, exist_ok=True)
                 continue
+            total += entry.size
+            if total > most:
+                raise RunError(f"the run left files of more than {most / 1e9:.0f} GB to take out of its container")
             target.parent.mkdir(parents=True, exist_ok=True)
             content = archive.extractfile(entry)
             assert content

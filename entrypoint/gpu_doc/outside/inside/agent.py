@@ -6,7 +6,7 @@ Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard inp
     we send      OPEN, DATA, CLOSE (a kernel's sockets), TAKEN; EVENT go, signal (number), shortages, finish
     it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name,
                  ...), shortages (...), died (status, ...), started, done (status, ...), produced (files, missing,
-                 old, resources), ready, ended (status)
+                 old, problem, resources), ready, ended (status)
 
 The end of standard input means that nobody is there any more. A detached command goes on then, to its end or deadline;
 its terminal and its end go to files, which `follow` shows as they grow.
@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict
 
 from gpu_doc.outside.inside import frames, probe, sampling
+from gpu_doc.outside.inside.produced import Produced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +78,9 @@ def _write_all(data: bytes) -> None:
 
 def _serve(agent: Agent) -> None:
     """Take what is sent, until nobody is there any more."""
-    for kind, channel, payload in frames.frames(lambda size: os.read(0, size)):
-        agent.take(kind, channel, payload)
+    with suppress(frames.BrokenError):  # somebody else reads our input
+        for kind, channel, payload in frames.frames(lambda size: os.read(0, size)):
+            agent.take(kind, channel, payload)
     os._exit(1)
 
 
@@ -109,28 +111,9 @@ class Agent:
     def left(self) -> Json:
         """What the run leaves: what it took, and the files of `produces`, which are put together in one place."""
         self._sampler.stop()
-        files: list[str] = []
-        missing: list[str] = []
-        old: list[str] = []
-        for pattern in self.job["produces"]:
-            found = _stage(pattern, self.job["places"])
-            files += map(str, found)
-            missing += [pattern] * (not found)
-            old += [pattern] * (bool(found) and all(each.stat().st_mtime < self._began - 2 for each in found))
-        return {"files": files, "missing": missing, "old": old, "resources": self._sampler.result()}
-
-
-def _stage(pattern: str, places: Sequence[str]) -> list[Path]:
-    """Copy what a pattern finds, in the first place where it finds something, below PRODUCED; gives the copies."""
-    for place in map(Path, places):
-        found = sorted(path for path in place.glob(pattern) if path.is_file())
-        targets = [PRODUCED / path.relative_to(place) for path in found]
-        for path, target in zip(found, targets):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, target)
-        if found:
-            return targets
-    return []
+        produced = Produced(PRODUCED, self.job["places"], self._began)
+        produced.take(self.job["produces"])
+        return {**produced.facts(), "resources": self._sampler.result()}
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -29,7 +29,14 @@ TAKEN = 7
 LARGEST = 1 << 16
 """Bytes that a sender puts into one frame."""
 
+MOST = 1 << 20
+"""Bytes in any frame. Events are small."""
+
 _HEADER = struct.Struct(">BII")
+
+
+class BrokenError(Exception):
+    """What comes is nothing that a sender of ours sends."""
 
 
 class Writer:
@@ -50,9 +57,14 @@ class Writer:
 
 
 def frames(read: Callable[[int], bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (kind, channel, payload) until the stream ends; `read` gives up to so many bytes, none at the end."""
+    """Yield (kind, channel, payload) until the stream ends; `read` gives up to so many bytes, none at the end.
+
+    Raises BrokenError: something else has written to the stream.
+    """
     while (header := _exactly(read, _HEADER.size)) is not None:
         kind, channel, size = _HEADER.unpack(header)
+        if not EVENT <= kind <= TAKEN or size > MOST:
+            raise BrokenError(f"no frame begins with {header!r}")
         payload = _exactly(read, size)
         if payload is None:
             return

@@ -83,7 +83,8 @@ class Kernel(Agent):
             self.out.event("shortages", **shortages())
         elif event["event"] == "signal" and self._process and self._process.poll() is None:
             # What the cell started is interrupted with it, as by Ctrl-C in a terminal.
-            os.killpg(self._process.pid, event["number"])
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, event["number"])
 
     def _write_connection(self) -> None:
         # https://jupyter-client.readthedocs.io/en/stable/kernels.html#connection-files
@@ -167,7 +168,7 @@ def find_kernel(name: str) -> Json:
         "language": spec["language"],
         "argv": [word.replace("{resource_dir}", str(path_of_it.parent)) for word in argv],
         "env": spec.get("env", {}),
-        "interrupt_mode": spec.get("interrupt_mode", "signal"),
+        "interrupt_mode": "message" if spec.get("interrupt_mode") == "message" else "signal",
     }
 
 

@@ -49,6 +49,9 @@ def _no_ipykernel(where: str, done: Mapping[str, Json]) -> ContainerError:
 def in_the_middle(run: Run, done: Mapping[str, Json]) -> tuple[str, str]:
     """What happened to a container that ended before its agent told how the run did, and what to do."""
     status = done["status"]
+    if done.get("broken"):
+        what = "the run wrote to the line between its container and gpu-doc, which then ended it"
+        return what, "Something in it writes to /proc/1/fd/1, or to another's output: write to its own, /dev/stdout."
     if status is None:
         what = "the container was removed while the run went on"
         return what, "Somebody did it (docker rm), or cleaned the engine up (docker system prune). Run again."

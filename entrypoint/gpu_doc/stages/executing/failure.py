@@ -56,6 +56,8 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
             return disk_full(done["path"])
         case "no file":
             return _missing(run, [done["pattern"]])
+        case "not taken":
+            return _not_taken(run, done["what"])
     return container_failure.at_start(str(run.notebook), done) or _defect(run, done)
 
 
@@ -189,7 +191,9 @@ def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | N
     if facts.overrun:
         return _overrun(run, facts)
     if done["event"] == "done":
-        return _status(run, done, screen) or _missing(run, done.get("missing"))
+        return (
+            _status(run, done, screen) or _not_taken(run, done.get("problem", "")) or _missing(run, done.get("missing"))
+        )
     if error := container_failure.at_start(_program(run), done):
         return error
     if done["event"] == "failed":
@@ -246,6 +250,10 @@ def _refused(run: Run, done: dict[str, Any]) -> RunError:
     }
     what, remedy = reasons.get(done["errno"], (f"`{name}` can't be started: {done['message']}", ""))
     return RunError(what, where=_program(run), remedy=remedy)
+
+
+def _not_taken(run: Run, what: str) -> RunError | None:
+    return RunError(plain(what), where=run.notebook or _program(run)) if what else None
 
 
 def _missing(run: Run, patterns: Sequence[str] | None) -> RunError | None:
