@@ -143,7 +143,9 @@ def refreshing(project: Project, found: Engine) -> Iterator[subprocess.Popen[byt
 
 def _works(found: Engine) -> bool:
     with closing(found.client()) as client:
-        processes = "".join(str(each.top()["Processes"]) for each in client.containers.list(ignore_removed=True))
+        processes = "".join(
+            str(each.top(ps_args="-wweo pid,args")["Processes"]) for each in client.containers.list(ignore_removed=True)
+        )
     return "sleep 60" in processes and "ipykernel" in processes
 
 

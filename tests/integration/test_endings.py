@@ -303,7 +303,9 @@ def meddle(over: threading.Event) -> None:
 def works(container: Any) -> bool:
     """Whether a kernel or the command runs in it."""
     try:
-        return any(word in str(container.top()["Processes"]) for word in ("ipykernel", "sleep 60"))
+        return any(
+            word in str(container.top(ps_args="-wweo pid,args")["Processes"]) for word in ("ipykernel", "sleep 60")
+        )
     except docker.errors.APIError:
         return False  # it is about to start, or to end
 
