@@ -180,7 +180,8 @@ class Container:
         with sentences():
             chunks, _ = self._api.get_archive(self.id, path)
             try:
-                with io.BufferedReader(_Chunks(chunks)) as stream:
+                # Closed at once if we take no more: the engine removes no container that it still hands out of.
+                with closing(chunks), io.BufferedReader(_Chunks(chunks)) as stream:
                     workspace.unpack(stream, into, most)
             except tarfile.TarError as error:
                 what = f"the engine handed out no whole copy of {path}: {error}"
@@ -239,12 +240,16 @@ class Container:
         """Give a small text file of the container, empty where it has none."""
         try:
             with sentences():
-                chunks, _ = self._api.get_archive(self.id, path)
+                chunks, known = self._api.get_archive(self.id, path)
+                if known["linkTarget"]:
+                    chunks.close()
+                    chunks, _ = self._api.get_archive(self.id, known["linkTarget"])
+                packed = b"".join(chunks)
         except EngineError as error:
             if error.cause == "engine":
                 raise
             return ""
-        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             file = archive.extractfile(archive.getmembers()[0])
             return file.read().decode("utf-8", "replace") if file else ""
 

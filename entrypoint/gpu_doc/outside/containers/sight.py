@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -41,7 +42,7 @@ def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, la
         return BLIND
     view = {"Type": "bind", "Source": str(checkout), "Target": _LOOK, "ReadOnly": True}
     shown = _shown(engine, image, [view], labels, f"{_LOOK}/{ours.relative_to(checkout)}")
-    if shown != ours.read_bytes():
+    if shown != _content(ours):
         return BLIND
     same = not (engine.facts.remapped or engine.facts.rootless)
     # Who is root may overlay everything, but the run's own user couldn't overwrite root's files then.
@@ -49,6 +50,10 @@ def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, la
     path = f"{recipe.WORKSPACE}/{ours.relative_to(checkout)}"
     overlays = writable and overlay_shows(engine, image, str(checkout), path, labels)
     return Sight(sees_paths=True, same_ids=same, overlays=overlays)
+
+
+def _content(path: Path) -> bytes:
+    return os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
 
 
 def overlay_shows(engine: Engine, image: str, lower: str, path: str, labels: Mapping[str, str]) -> bool:
@@ -75,7 +80,7 @@ def overlay_shows(engine: Engine, image: str, lower: str, path: str, labels: Map
 def _shown(
     engine: Engine, image: str, mounts: list[dict[str, Json]], labels: Mapping[str, str], path: str
 ) -> bytes | None:
-    """Give a file as a container with these mounts would see it; None where it wouldn't."""
+    """Give a file, or where a link leads, as a container with these mounts would see it; None where it wouldn't."""
     api = engine.client.api
     config = {"Image": image, "Entrypoint": ["-"], "Labels": dict(labels), "HostConfig": {"Mounts": mounts}}
     try:
@@ -89,7 +94,10 @@ def _shown(
         with sentences():
             chunks, _ = api.get_archive(container, path)
             with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-                file = archive.extractfile(archive.getmembers()[0])
+                entry = archive.getmembers()[0]
+                if entry.issym():
+                    return os.fsencode(entry.linkname)
+                file = archive.extractfile(entry)
                 return file.read() if file else None
     except (EngineError, tarfile.TarError):
         return None

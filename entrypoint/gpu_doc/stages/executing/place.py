@@ -60,9 +60,10 @@ class Place:
     def order(self, devices: Sequence[str] = ()) -> dict[str, Json]:
         """Return all that the process needs that drives the run, as JSON holds it. `devices` are the GPUs leased.
 
-        Raises MachineError: declared data is not here, or the engine can't give GPUs in the way asked for.
+        Raises MachineError: declared data is not here, the run's folder lies outside of the checkout, what must not
+        be seen can't be hidden, or the engine can't give GPUs in the way asked for.
         """
-        places = [self.inside(self.folder), self.inside(self.root)]
+        places = [self.inside(self._own_folder()), self.inside(self.root)]
         return {
             "engine": dict(self.address),
             "reference": self.image.reference,
@@ -102,6 +103,15 @@ class Place:
         run = self.run
         return (self.root / run.notebook).parent if run.notebook and run.cwd == "notebook" else self.root
 
+    def _own_folder(self) -> Path:
+        """The folder without links: those with a path of this machine lead nowhere in a container."""
+        real, checkout = self.folder.resolve(), self.checkout.resolve()
+        if not real.is_relative_to(checkout):
+            what = f"the notebook's folder is a link that leads out of the checkout, to {real}"
+            remedy = "A container gets the checkout only: put the folder there, or a copy of it."
+            raise MachineError(what, where=str(self.run.notebook), remedy=remedy)
+        return self.checkout / real.relative_to(checkout)
+
     def inside(self, path: Path) -> str:
         """Return where a path of ours stands in the container: what lies outside the checkout, at the same place."""
         if path.is_relative_to(self.checkout):
@@ -121,7 +131,8 @@ class Place:
         """What must not be seen: git's own folders, where a checkout may have left a token, and our state."""
         for folder, folders, names in os.walk(self.checkout):
             place = Path(folder).relative_to(self.checkout)
-            yield from ((self.inside(Path(folder, name)), name in folders) for name in _hidden(folders, names))
+            for name in _hidden(folders, names):
+                yield _in_words(self.inside(Path(folder, name))), name in folders
             deep = len(place.parts) >= _DEEPEST_REPOSITORY
             folders[:] = [] if deep else [name for name in folders if name not in (".git", ".gpu-doc", "node_modules")]
 
@@ -134,6 +145,16 @@ class Place:
             until = _iso(datetime.now(timezone.utc) + timedelta(seconds=limit)) if limit else "never"
         run, fingerprint = self.run.address, self.fingerprint
         return sweep.labels(self.who, self.lock, kind, run=run, fingerprint=fingerprint, gpus=devices, detached=until)
+
+
+def _in_words(path: str) -> str:
+    """A path as the engine can be told it. Raises MachineError."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        what = f"{path!a} can't be hidden from runs: its name is not in UTF-8"
+        raise MachineError(what, remedy="Rename its folder, or remove it.") from error
+    return path
 
 
 def _hidden(folders: Iterable[str], names: Iterable[str]) -> list[str]:
