@@ -297,15 +297,26 @@ def sockets() -> Any:
 
 
 def _keep_log(source: int, path: Path) -> None:
-    """Copy a kernel's own output into a file that keeps the last part; the file appears with the first byte."""
-    size = 0
+    log = Log(path)
     with os.fdopen(source, "rb", buffering=0) as reader:
         while chunk := reader.read(1 << 16):
-            with suppress(OSError):
-                if size + len(chunk) > LOG_LIMIT:
-                    chunk = path.read_bytes()[-LOG_LIMIT // 2 :] + chunk
-                    path.unlink()
-                    size = 0
-                with path.open("ab") as log:
-                    log.write(chunk)
-                size += len(chunk)
+            log.write(chunk)
+
+
+class Log:
+    """A kernel's own output, in a file that keeps the last part; the file appears with the first byte."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append; what can't be written is lost."""
+        with suppress(OSError):
+            if self._size + len(chunk) > LOG_LIMIT:
+                chunk = (self._path.read_bytes() + chunk)[-LOG_LIMIT // 2 :]
+                self._path.unlink()
+                self._size = 0
+            with self._path.open("ab") as log:
+                log.write(chunk)
+            self._size += len(chunk)

@@ -25,7 +25,7 @@ from gpu_doc.outside.containers.relay import Attached
 from gpu_doc.outside.inside import frames
 from gpu_doc.outside.inside.produced import MOST
 from gpu_doc.outside.inside.pseudo_terminal import LONGEST_LOG, Bounded
-from gpu_doc.outside.kernel_process import LOG_LIMIT
+from gpu_doc.outside.kernel_process import Log
 from gpu_doc.outside.link import Link
 
 Event = dict[str, Any]
@@ -84,14 +84,15 @@ class _Drive:
 
     def _run(self, container: Container) -> Event:
         job = self._order["job"]
+        complain = Log(self._folder / "kernel.log").write  # only a defect makes the agent itself speak
         if not job["detach"]:
-            stream = self._stream = container.start(job, self._complain)
+            stream = self._stream = container.start(job, complain)
             assert stream
             with closing(stream):
                 done = self._hear(stream.frames()) or container_end(container)
         else:
             if not container.adopt():
-                container.start(job, self._complain)
+                container.start(job, complain)
             done = self._detached(container)
         resources = done.pop("resources", None)
         if resources is not None:
@@ -142,11 +143,6 @@ class _Drive:
     def _tell(self, event: Event) -> None:
         name = event.pop("event")
         self._link.send(name, **({"pid": 0} if name == "started" else event))
-
-    def _complain(self, text: bytes) -> None:
-        """What the agent itself has to say: only a defect makes it speak."""
-        with (self._folder / "kernel.log").open("ab") as log:
-            log.write(text[: max(0, LOG_LIMIT - log.tell())])
 
 
 def _told(file: Path, otherwise: Event) -> Event:

@@ -111,6 +111,18 @@ _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
         "Write it as [REGISTRY/]NAME[:TAG], in small letters.",
     ),
     (
+        r"minimum memory limit allowed|container init was OOM-killed",
+        "settings",
+        "limits.memory is less than a container needs",
+        "Raise it: a notebook's kernel alone takes about 100 MB.",
+    ),
+    (
+        r"range of CPUs is from|cpu\.(cfs_quota_us|max)\b.*invalid argument",
+        "settings",
+        "the engine can't hold a container to so few CPUs as limits.cpus says",
+        "Raise it: 0.01 is the least.",
+    ),
+    (
         r"executable file not found|exec format error|no such file or directory: unknown",
         "program",
         "the image lacks the program that was to start, or it is for another kind of processor",

@@ -8,7 +8,6 @@ import json
 import secrets
 import shutil
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from gpu_doc.outside.containers.relay import Attached, Relay, write_connection
 from gpu_doc.outside.inside import frames
 from gpu_doc.outside.inside.kernels import PORTS
 from gpu_doc.outside.inside.produced import MOST
-from gpu_doc.outside.kernel_process import LOG_LIMIT, START_LIMIT, FailureError, Kernel, sockets
+from gpu_doc.outside.kernel_process import START_LIMIT, FailureError, Kernel, Log, sockets
 
 if TYPE_CHECKING:
     from gpu_doc.outside.link import Link
@@ -58,7 +57,7 @@ class ContainerKernel(Kernel):
         self._container: Container | None = None
         self._attached: Attached | None = None
         self._relay: Relay | None = None
-        self._log_size = 0
+        self._log = Log(self.log_path)
         self._events: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reading: asyncio.Future[None] | None = None
         self._leave = asyncio.Event()
@@ -96,13 +95,10 @@ class ContainerKernel(Kernel):
 
     def _boot(self) -> Attached:
         self._container = Container(engine_at(self._order["engine"]), self._order)
-        attached = self._container.start(self._agent_job, self._complain)
+        # What comes on standard error is the agent's own: only a defect makes it speak.
+        attached = self._container.start(self._agent_job, self._log.write)
         assert attached
         return attached
-
-    def _complain(self, text: bytes) -> None:
-        """Keep what the agent itself has to say: only a defect makes it speak."""
-        self._keep_log(text)
 
     # --- what the agent tells, in a thread ---------------------------------------------------------------------------
 
@@ -112,17 +108,10 @@ class ContainerKernel(Kernel):
                 event = json.loads(payload)
                 self._loop.call_soon_threadsafe(self._heard, event["event"], event)
             elif kind == frames.LOG:
-                self._keep_log(payload)
+                self._log.write(payload)
             else:
                 relay.take(kind, channel, payload)
         self._loop.call_soon_threadsafe(self._heard, "ended", {})
-
-    def _keep_log(self, data: bytes) -> None:
-        kept = data[: max(0, LOG_LIMIT - self._log_size)]
-        self._log_size += len(kept)
-        if kept:
-            with suppress(OSError), self.log_path.open("ab") as log:
-                log.write(kept)
 
     def _heard(self, name: str, event: dict[str, Any]) -> None:
         future = self._future(name)
