@@ -92,6 +92,8 @@ class Container:
                 attached = self._stream = Attached(self._attach(stdin=not job["detach"]), said.append)
                 self._api.start(self.id)
         except EngineError as error:
+            if self._stream:
+                self._stream.close()
             self.remove()
             if error.cause != "program":
                 raise
