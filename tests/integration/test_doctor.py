@@ -9,6 +9,7 @@ from typing import Any
 
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
+from tests.e2e.conftest import notebook
 from tests.integration.engines import Engine, image
 from tests.integration.registries import Registry
 
@@ -45,9 +46,13 @@ def test_a_chromium_that_does_not_start_is_no_chromium(tmp_path: Path) -> None:
 
 def found(root: Path, runs: Mapping[str, str], environ: Mapping[str, str] | None = None) -> list[Finding]:
     """What is found of runs, each a line of YAML, in components that concern containers."""
-    lines = "".join(f"      {name}: {{notebook: a.ipynb, {keys}}}\n" for name, keys in runs.items())
+    lines = "".join(
+        f"      {name}: {{{'' if 'notebook' in keys else 'notebook: a.ipynb, '}{keys}}}\n"
+        for name, keys in runs.items()
+    )
     for name in ("a.ipynb", "a.md"):
         (root / name).touch()
+    (root / "bash.ipynb").write_text(notebook(kernel="bash"))
     (root / "gpu-doc.yml").write_text(f"reports:\n  - path: a.md\n    runs:\n{lines}", "utf-8")
     # Without a browser, which takes its time and is not asked for.
     variables = {**os.environ, "GPU_DOC_CHROMIUM": "/none", **(environ or {})}
@@ -73,6 +78,7 @@ def test_images_are_started_as_runs_would_start_them(tmp_path: Path) -> None:
         {
             "well": f"image: '{names['ipykernel']}'",
             "other": f"image: '{names['ipykernel']}', kernel: ir",
+            "own": f"image: '{names['ipykernel']}', notebook: bash.ipynb",
             "bare": f"image: '{names['bare']}'",
             "conda": f"image: '{names['conda-like']}'",
             "conda-root": f"image: '{names['conda-like']}', user: image",
@@ -80,13 +86,14 @@ def test_images_are_started_as_runs_would_start_them(tmp_path: Path) -> None:
         },
     )
     images = [each for each in findings if each.component == "image"]
-    assert [each.state for each in images] == ["ok", "missing", "missing", "missing", "ok", "missing"]
+    assert [each.state for each in images] == ["ok", *["missing"] * 4, "ok", "missing"]
     assert re.search(r"[0-9.]+ MB, sha256:[0-9a-f]{12}; Python 3\.\d+\.\d+ with ipykernel \d", images[0].says)
     assert "no kernel named `ir`" in images[1].says
-    assert "RUN python3 -m pip install ipykernel" in images[2].remedy
-    assert "bootstrap: true" in images[2].remedy
-    assert "user: image" in images[3].remedy
-    assert "no Python" in images[5].says
+    assert "no kernel named `bash`" in images[2].says
+    assert "RUN python3 -m pip install ipykernel" in images[3].remedy
+    assert "bootstrap: true" in images[3].remedy
+    assert "user: image" in images[4].remedy
+    assert "no Python" in images[6].says
     with closing(docker.from_env()) as client:
         assert about(findings, "unix://").says.startswith(f"engine {client.version()['Version']} at unix://")
         assert left(client) == 0
@@ -137,7 +144,7 @@ def test_an_engine_that_sees_nothing_gets_the_data_too(tmp_path: Path, far_engin
     (tmp_path / "data/rows").write_bytes(bytes(7_000_000))
     keys = f"image: '{far_engine.load('ipykernel')}', data: [data]"
     finding = about(found(tmp_path, {"a": keys}, {"DOCKER_HOST": far_engine.host}), "unix://")
-    assert "the checkout and data (about 7 MB) is copied" in finding.says
+    assert "the checkout and data (about 7 MB) are copied" in finding.says
     assert "does not see our files" in finding.says
 
 

@@ -15,7 +15,7 @@ from gpu_doc.model import Config, Run
 from gpu_doc.outside import environment, git, machine
 from gpu_doc.outside.gpus.inventory import inventory
 from gpu_doc.outside.temporary import private_folder
-from gpu_doc.stages.examining import containers
+from gpu_doc.stages.examining import engines
 from gpu_doc.stages.examining.finding import Finding, failure, free_space, missing, ok, warning
 from gpu_doc.stages.executing import devices
 from gpu_doc.stages.state import default_folder
@@ -200,9 +200,9 @@ def _containers(config: Config | None, environ: Mapping[str, str]) -> Iterator[F
     with private_folder(room=len("/e0/engine.sock")) as runtime:
         if config and any(run.image for report in config.reports for run in report.runs):
             checkout = git.work_tree(config.root) or config.root
-            yield from containers.examine(config, checkout, environ, runtime)
+            yield from engines.examine(config, checkout, environ, runtime)
         else:
-            yield containers.not_needed(environ, runtime)
+            yield engines.not_needed(environ, runtime)
 
 
 # --- disk, git, token ------------------------------------------------------------------------------------------------
