@@ -36,6 +36,14 @@ class Depot:
             self._checkout = self._fill(recipe.WORKSPACE, parcel)
         return self._checkout
 
+    @property
+    def held(self) -> dict[str, str]:
+        """The volume that holds the copy of the checkout, by a place at which it may be mounted beside the view.
+
+        A detached command needs it for as long as it lives: the engine removes no volume that a container uses.
+        """
+        return {f"{recipe.HOME}/checkout": self._volumes[recipe.WORKSPACE]} if self._checkout else {}
+
     def overlays(self, probe: Path) -> bool:
         """Whether the copy of the checkout can be laid under a copy-on-write view, in which `probe` is seen."""
         mark = recipe.WORKSPACE + "/" + probe.as_posix()

@@ -167,16 +167,17 @@ def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = ()) -> 
         _removed(engine, "volume", each["Name"], left)
 
 
-def detached(engine: Engine, owner_name: str, fingerprint: str) -> list[str]:
-    """Return the ids of detached commands of an owner that run, or have ended, by their fingerprint.
+def detached(engine: Engine, who: Owner, fingerprint: str) -> list[str]:
+    """Return the ids of detached commands by their fingerprint that run, or have ended, and that nobody follows.
 
     Raises EngineError: the engine went away.
     """
-    wanted = {"owner": owner_name, "fingerprint": fingerprint, "kind": "run"}
+    wanted = {"owner": who.name, "fingerprint": fingerprint, "kind": "run"}
     filters = {"label": [f"{PREFIX}{name}={value}" for name, value in wanted.items()] + [f"{PREFIX}detached"]}
     with sentences():
         found = engine.client.api.containers(all=True, filters=filters)
-    return [each["Id"] for each in found if each["State"] in ("running", "exited")]
+    left = [each for each in found if not _lives(each["Labels"], who, everything=False)]
+    return [each["Id"] for each in left if each["State"] in ("running", "exited")]
 
 
 def waiting(engine: Engine, who: Owner) -> list[tuple[str, str]]:
