@@ -91,7 +91,9 @@ class Containers:
     def left(self) -> list[str]:
         """What is on the engine that this project may have left there."""
         with closing(self.client()) as client:
-            containers = [each.id for each in client.containers.list(all=True) if self._is_ours(each.labels)]
+            containers = [
+                each.id for each in client.containers.list(all=True, ignore_removed=True) if self._is_ours(each.labels)
+            ]
             return containers + [each.id for each in client.volumes.list() if self._is_ours(each.attrs["Labels"] or {})]
 
     def _is_ours(self, labels: Mapping[str, str]) -> bool:

@@ -50,7 +50,7 @@ class Training:
         config = CONFIG.format(image=image("bare"), name=self.name, detach=str(detach).lower())
         report = f'<!-- gpu-doc: text("{self.name}") -->\n<!-- gpu-doc: end -->\n'
         report += f'\n<!-- gpu-doc: table("{self.name}/file:loss.csv") -->\n<!-- gpu-doc: end -->\n'
-        self.project.write({"gpu-doc.yml": config, "train.py": TRAIN, "docs/report.md": report})
+        self.project.write({"gpu-doc.yml": config, "train.py": f"{TRAIN}# {self.name}\n", "docs/report.md": report})
 
     def start(self) -> subprocess.Popen[str]:
         argv = [sys.executable, "-m", "gpu_doc", "run"]
@@ -59,7 +59,9 @@ class Training:
 
     def containers(self) -> list[Any]:
         with closing(docker.from_env()) as client:
-            return list(client.containers.list(all=True, filters={"label": f"io.gpu-doc.run={self.name}"}))
+            return list(
+                client.containers.list(all=True, ignore_removed=True, filters={"label": f"io.gpu-doc.run={self.name}"})
+            )
 
     def terminal(self) -> str:
         (container,) = self.containers()
@@ -115,6 +117,20 @@ def test_a_detached_command_goes_on_and_is_picked_up_again(training: Training) -
     assert "| 1 | 0.5 |" in text
     assert training.containers() == []
     assert "nothing to run" in training.project.gpu_doc("run").stdout
+
+
+def test_a_command_that_somebody_follows_is_left_to_them(training: Training, tmp_path: Path) -> None:
+    first = training.start()
+    eventually(lambda: training.containers() and training.containers()[0].status == "running")
+    # The same checkout once more, with a state of its own: as two runners of one machine have it.
+    argv = [sys.executable, "-m", "gpu_doc", "run", "--state-dir", str(tmp_path / "state")]
+    second = subprocess.Popen(argv, cwd=training.project.root, env=environment(), stderr=subprocess.DEVNULL)
+    eventually(lambda: len([each for each in training.containers() if each.status == "running"]) == 2)
+    for process in (first, second):
+        process.terminate()
+    first.communicate()
+    second.wait()
+    assert training.containers() == []
 
 
 def test_a_detached_command_that_has_ended_meanwhile_is_found(training: Training) -> None:
@@ -201,6 +217,6 @@ def test_whenever_it_is_killed_clean_leaves_nothing(tmp_path: Path) -> None:
 
 def left(mark: str) -> list[str]:
     with closing(docker.from_env()) as client:
-        things = client.containers.list(all=True) + client.volumes.list()
+        things = client.containers.list(all=True, ignore_removed=True) + client.volumes.list()
         labels = [(each.id, getattr(each, "labels", None) or each.attrs.get("Labels") or {}) for each in things]
     return [name for name, marks in labels if mark in marks.get("io.gpu-doc.run", "")]
