@@ -116,9 +116,9 @@ class _Drive:
                 raise
             return ended  # somebody kills and removes it, with all that lay in it
         try:
-            if (outcome / "terminal.log").exists():
+            if (outcome / "terminal.log").is_file():
                 (outcome / "terminal.log").replace(self._log)
-            if (outcome / "done.json").exists():
+            if (outcome / "done.json").is_file():
                 return _told(outcome / "done.json", ended)
             return ended
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from gpu_doc.errors import GpuDocError
+from gpu_doc.errors import GpuDocError, RunError
 from gpu_doc.outside.containers import recipe, workspace
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
@@ -184,6 +185,9 @@ class Container:
                 # Closed at once if we take no more: the engine removes no container that it still hands out of.
                 with closing(chunks), io.BufferedReader(_Chunks(chunks)) as stream:
                     workspace.unpack(stream, into, most)
+            except RunError:
+                shutil.rmtree(into, ignore_errors=True)
+                raise
             except tarfile.TarError as error:
                 what = f"the engine handed out no whole copy of {path}: {error}"
                 raise EngineError(what, cause="settings", where=self._order["reference"]) from error
