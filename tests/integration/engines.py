@@ -196,7 +196,8 @@ def gpu_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def far_engine() -> Iterator[Engine]:
     """It sees none of our files: neither temporary ones, nor the home, nor the checkout. As a daemon in a container."""
     checkout = Path(__file__).parents[2]
-    places = [Path(tempfile.gettempdir()), Path.home(), *(p for p in [checkout] if Path.home() not in p.parents)]
+    wanted = {Path(tempfile.gettempdir()), Path.home(), checkout}
+    places = [place for place in wanted if wanted.isdisjoint(place.parents)]
     with engine(hidden=places) as found:
         yield found
 

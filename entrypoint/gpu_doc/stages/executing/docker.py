@@ -156,9 +156,9 @@ class Docker:
         from gpu_doc.outside.containers.container import Container
 
         asked = replace(run, notebook=None, command=("true",), produces=(), detach=False, gpus="all", data=())
-        place = replace(self.place(asked, "", lambda _: None), run=asked)
-        with suppress(GpuDocError), Container(self._engine(run.docker_host), place.order(("all",))) as container:
-            return container.probed(place.order()["job"])
+        order = self.place(asked, "", lambda _: None, view=False).order(("all",))
+        with suppress(GpuDocError), Container(self._engine(run.docker_host), {**order, "checkout": None}) as container:
+            return container.probed(order["job"])
         return {}
 
     def close(self) -> None:
