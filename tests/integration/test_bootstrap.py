@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -122,12 +123,24 @@ def test_an_image_that_can_not_be_completed_says_which_line_it_needs(
     assert ours(engine) == []
 
 
-def test_an_index_that_can_not_be_reached_is_want_of_network(engine: Engine) -> None:
-    given = images.find(engine, image("bare"))
+@pytest.fixture
+def own(engine: Engine) -> Iterator[Image]:
+    """An image of this test's own: another test may have put ipykernel into the one that all share."""
+    name = f"gpu-doc-test/own:{secrets.token_hex(4)}"
+    container = engine.client.containers.create(image("bare"), "true")
+    repository, _, tag = name.partition(":")
+    container.commit(repository, tag, changes=[f"LABEL mark={tag}"])
+    container.remove()
+    given = images.find(engine, name)
     assert given
+    yield given
+    engine.client.images.remove(name)
+
+
+def test_an_index_that_can_not_be_reached_is_want_of_network(engine: Engine, own: Image) -> None:
     environ = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "1", "HOME": "/nowhere"}
     with pytest.raises(EngineError, match="pip could not install") as raised:
-        build(engine, given, environ)
+        build(engine, own, environ)
     assert raised.value.cause == "network"
     assert LINE in raised.value.remedy
     assert "127.0.0.1" in raised.value.details

@@ -85,7 +85,7 @@ MISTAKES = [
     ("{{ 'x'|percent }}", 1, "percent needs a number, not 'x'", ""),
     ("{{ 1|delta }}", 1, "`delta` comes in a later version", "Leave it out for now."),
     ("{{ delta('b/a') }}", 1, "`delta` comes in a later version", "Leave it out for now."),
-    ("{{ launch_comand('b') }}", 1, "'launch_comand' is undefined", "environment, report."),
+    ("{{ launch_comand('b') }}", 1, "'launch_comand' is undefined", "Did you mean `launch_command`?"),
     ("{{ shot }}", 1, "this is a function", ""),
     ("{{ value(nope) }}", 1, "'nope' is undefined", "Known are"),
     ("{{ value('b/a') + nope }}", 1, "'nope' is undefined", "Known are"),
