@@ -21,7 +21,7 @@ from gpu_doc.outside.containers.sweep import Owner, labels
 
 pytestmark = pytest.mark.needs("docker", "packages")
 
-LABELS = labels(Owner(name="test-bootstrap:0", boot="", namespace=""), Path("/nowhere"), "build")
+LABELS = labels(Owner(name=f"test-bootstrap-{os.getpid()}:0", boot="", namespace=""), Path("/nowhere"), "build")
 
 
 @pytest.fixture(scope="module")
