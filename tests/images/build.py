@@ -34,6 +34,10 @@ PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(36, 4, -1)] + ["ma
 """Wheels that Debian 12's glibc 2.36 runs."""
 
 
+ON_NO_INDEX = frozenset({"torch"})
+"""Images made from a package that PyPI has only in another build."""
+
+
 class CannotBuildError(Exception):
     """What an image is made from is not to be had; in words."""
 
