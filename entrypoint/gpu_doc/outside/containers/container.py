@@ -41,6 +41,10 @@ class Ended:
     """We ended it: something in it has written to the line between its agent and us."""
 
 
+_TO_END = 3.0
+"""Seconds in which a container that is being ended has ended."""
+
+
 class NoPythonError(GpuDocError):
     """The image has no Python that the run's user can start; `details` is what was said of each name."""
 
@@ -134,13 +138,13 @@ class Container:
             with closing(Attached(stream, lambda _: None)) as attached:
                 self._stream = attached
                 yield from attached.frames()
+            if attached.broken and self._ends():
+                # The engine itself wrote there: that it can't start anything more in a container that is ending.
+                attached.broken = False
 
     def runs(self) -> bool:
         """Whether it has not ended yet, and can be followed. Raises EngineError."""
-        if self._broken:
-            return False
-        with sentences():
-            return bool(self._api.inspect_container(self.id)["State"]["Running"])
+        return not self._broken and self._lives()
 
     def ended(self) -> Ended:
         """Wait until it has ended; say how. Raises EngineError."""
@@ -157,6 +161,22 @@ class Container:
         status = state["ExitCode"]
         status = 128 - status if status > 128 else status
         return Ended(status=status, out_of_memory=state["OOMKilled"], error=state.get("Error", ""), broken=self._broken)
+
+    def _ends(self) -> bool:
+        """Wait a moment for it to end; say whether it has."""
+        end = time.monotonic() + _TO_END
+        while (lives := self._lives()) and time.monotonic() < end:
+            time.sleep(0.05)
+        return not lives
+
+    def _lives(self) -> bool:
+        try:
+            with sentences():
+                return bool(self._api.inspect_container(self.id)["State"]["Running"])
+        except EngineError as error:
+            if error.cause != "vanished":
+                raise
+            return False
 
     @property
     def _broken(self) -> bool:
