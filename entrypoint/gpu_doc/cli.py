@@ -11,9 +11,10 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from gpu_doc import config, pipeline, summary
 from gpu_doc.arguments import parse
@@ -25,6 +26,9 @@ from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.pipeline import Doors
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.state import State, default_folder
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.containers.glance import Glance
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -259,12 +263,16 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
 
 
 def _image_digest(run: Run, known: str | None) -> str | None:
-    from gpu_doc.outside.containers.glance import Glance  # only runs in containers need it
-
-    return Glance(os.environ).digest(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)
+    return _glance().digest(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)
 
 
 def _image_moved(run: Run, digest: str) -> bool:
+    return _glance().moved(str(run.image), docker_host=run.docker_host, known=digest)
+
+
+@cache
+def _glance() -> Glance:
+    """One look at engines for all runs: many share an image."""
     from gpu_doc.outside.containers.glance import Glance  # only runs in containers need it
 
-    return Glance(os.environ).moved(str(run.image), docker_host=run.docker_host, known=digest)
+    return Glance(os.environ)

@@ -122,7 +122,6 @@ class Images:
             "overlay": None,
             "checkout": None,
             "left-out": [],
-            "copies": [],
             "own-folders": [],
         }
         complaints: list[bytes] = []
