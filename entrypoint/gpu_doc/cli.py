@@ -21,8 +21,8 @@ from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
 from gpu_doc.model import Config, Run
-from gpu_doc.outside import git
 from gpu_doc.outside.environment import active_environment, has_gpu
+from gpu_doc.outside.git import checkout as git
 from gpu_doc.pipeline import Doors
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.state import State, default_folder

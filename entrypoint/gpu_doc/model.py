@@ -139,6 +139,12 @@ class Publish:
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     draft: bool = False
+    author: str | None = None
+    """`Name <address>`; None is the bot of GitHub Actions there, and what git says elsewhere."""
+    message: str | None = None
+    trailers: tuple[str, ...] = ()
+    sign: bool | None = None
+    """None is what git's own `commit.gpgsign` says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,3 +300,54 @@ class Answer:
     runs: tuple[str, ...] = ()
     """Addresses of the runs it was made from."""
     assets: tuple[Asset, ...] = ()
+
+
+# --- publishing ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueChange:
+    """A value that a report shows, before and after. None where it is not shown on that side."""
+
+    name: str
+    """Its address: `baseline/accuracy`."""
+    before: Json
+    after: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureChange:
+    """A picture that a report shows, before and after: paths from root, None where it is not shown on that side."""
+
+    before: str | None
+    after: str | None
+    name: str
+    """What it shows, for people: its address."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportChange:
+    """What a reader of a report sees changed."""
+
+    path: str
+    """The report, from root."""
+    kind: Literal["new", "changed", "removed"]
+    values: tuple[ValueChange, ...] = ()
+    pictures: tuple[PictureChange, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    """Where the runs behind it happened now, as label and text: image, GPU, driver, ..."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """How publishing ended."""
+
+    mode: Literal["pull-request", "commit", "check", "none"]
+    changed: tuple[str, ...] = ()
+    """Paths of the reports that differ from the commit that was checked out."""
+    commit: str = ""
+    """SHA of the commit that was pushed; empty where none was."""
+    number: int | None = None
+    url: str = ""
+    operation: Literal["created", "updated", "closed", "none"] = "none"
+    """What was done to the pull request."""

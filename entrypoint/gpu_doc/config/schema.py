@@ -21,6 +21,14 @@ _PARAMETER = text("a parameter's name: letters, digits and _", r"[^\W\d][\w.]*")
 _ADDRESS = text("an address such as `baseline/accuracy`", r"[^\s/\[\]]+(?:\[.*\])?/.*\S.*")
 _CLAIM = text("a claim such as `>= 0.92`", r"\s*(?:>=|<=|==|!=|>|<)\s*\S.*")
 _IMAGE = text("the name of an image", r"[^\s\x00-\x1f]+")
+_PERSON = text(
+    "a name and an address such as `Docs Bot <docs@example.org>`",
+    r"[^<>\x00-\x1f]*[^<>\s][^<>\x00-\x1f]*<[^<>\s@]+@[^<>\s]+>",
+)
+_TRAILER = text(
+    "a trailer such as `Signed-off-by: A Person <a@example.org>`",
+    r"[A-Za-z][A-Za-z0-9-]*: [^\x00-\x1f]*\S[^\x00-\x1f]*",
+)
 _FOLDER = text("the absolute path of a folder", r"[/~][^\x00-\x1f]*")
 
 LIMITS = Section(
@@ -188,6 +196,16 @@ PUBLISH = Section(
         "labels": Key(ListOf(text()), "Labels of the pull request.", default=[]),
         "reviewers": Key(ListOf(text()), "Whom it asks for a review.", default=[]),
         "draft": Key(flag(), "Opens it as a draft.", default=False),
+        "author": Key(
+            _PERSON,
+            "Author and committer; omit it for the bot of GitHub Actions there, for git's own elsewhere.",
+            example="Docs Bot <docs@example.org>",
+        ),
+        "message": Key(text(), "Text of the commit below its title.", example="Numbers of the nightly run."),
+        "trailers": Key(
+            ListOf(_TRAILER), "Lines at the commit's end.", example=["Signed-off-by: Docs Bot <docs@example.org>"]
+        ),
+        "sign": Key(flag(), "Signs commits with git's own settings; omit it to do as `commit.gpgsign` says."),
     },
 )
 

@@ -12,7 +12,8 @@ from typing import Literal
 
 from gpu_doc.errors import MachineError
 from gpu_doc.model import Config, Run
-from gpu_doc.outside import environment, git, machine
+from gpu_doc.outside import environment, machine
+from gpu_doc.outside.git.checkout import work_tree
 from gpu_doc.outside.gpus.inventory import inventory
 from gpu_doc.outside.temporary import private_folder
 from gpu_doc.stages.examining import engines
@@ -199,7 +200,7 @@ def _gpu(runs: list[Run], environ: Mapping[str, str]) -> Iterator[Finding]:
 def _containers(config: Config | None, environ: Mapping[str, str]) -> Iterator[Finding]:
     with private_folder(room=len("/e0/engine.sock")) as runtime:
         if config and any(run.image for report in config.reports for run in report.runs):
-            checkout = git.work_tree(config.root) or config.root
+            checkout = work_tree(config.root) or config.root
             yield from engines.examine(config, checkout, environ, runtime)
         else:
             yield engines.not_needed(environ, runtime)

@@ -17,7 +17,7 @@ from gpu_doc.errors import GpuDocError, MachineError, PublishError, RunError
 from gpu_doc.model import Answer, Call, Config, Json, Result, Run
 from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
-from gpu_doc.stages import evidence, publish
+from gpu_doc.stages import evidence
 from gpu_doc.stages.capturing.capture import Darkroom
 from gpu_doc.stages.executing.execute import execute
 from gpu_doc.stages.executing.hosts import Hosts
@@ -25,7 +25,8 @@ from gpu_doc.stages.executing.job import Finished, Job, kernel_environment
 from gpu_doc.stages.notebook import executed_cells
 from gpu_doc.stages.planning.fingerprint import Surroundings, cell_hash
 from gpu_doc.stages.planning.plan import Planner, ReportPlan, RunPlan, Usable
-from gpu_doc.stages.publish import Draft
+from gpu_doc.stages.publishing import checkout
+from gpu_doc.stages.publishing.checkout import Draft
 from gpu_doc.stages.reporting.compose import Composer, NeedsRuns, Workshop
 from gpu_doc.stages.reporting.foresight import foresee
 from gpu_doc.stages.reporting.report import render
@@ -254,8 +255,8 @@ class Refresh:
             draft = composer.compose()
             self._keep_edits(work.plan, draft)
             try:
-                return publish.write(draft, self._config.root)
-            except publish.ChangedMeanwhileError:
+                return checkout.write(draft, self._config.root)
+            except checkout.ChangedMeanwhileError:
                 self._console.note(f"{work.plan.report.path} was saved meanwhile; it is rendered once more")
         raise PublishError(
             "this file changes again and again while it is refreshed", where=work.plan.report.path, remedy="Run again."
@@ -266,7 +267,7 @@ class Refresh:
         if self._is_edited(plan, draft) and draft.before is not None:
             kept = self._state.keep_edited(plan.report.path, draft.before)
             line = plan.edits[0].line if plan.edits else None
-            line = line or first_difference(draft.before, publish.content_of(draft.files[draft.path]))
+            line = line or first_difference(draft.before, checkout.content_of(draft.files[draft.path]))
             what = (
                 "was edited by hand"
                 if plan.evidence
@@ -279,10 +280,10 @@ class Refresh:
         for path, new in draft.files.items():
             name = path.removeprefix(f"{plan.report.assets}/")
             known = plan.evidence.files.get(name) if plan.evidence else None
-            content = publish.read(self._config.root / path) if known else None
+            content = checkout.read(self._config.root / path) if known else None
             if content is None or known is None or evidence.digest(content) == known.sha256:
                 continue
-            if content != publish.content_of(new):
+            if content != checkout.content_of(new):
                 kept = self._state.keep_edited(path, content)
                 self._console.warn(f"{path} was changed by hand; it is made again. Your version is kept in {kept}.")
 
@@ -290,7 +291,7 @@ class Refresh:
         """Whether the report holds what neither we wrote, as far as evidence tells, nor the draft holds."""
         if not plan.report.template:
             return bool(plan.edits)
-        if draft.before is None or draft.before == publish.content_of(draft.files[draft.path]):
+        if draft.before is None or draft.before == checkout.content_of(draft.files[draft.path]):
             return False
         return plan.evidence is None or evidence.digest(draft.before) != plan.evidence.text
 

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.model import Json, Result, Run
 from gpu_doc.outside.containers.recipe import NAME, PYTHONS, WORKSPACE
-from gpu_doc.outside.git import work_tree
+from gpu_doc.outside.git.checkout import work_tree
 from gpu_doc.stages.notebook import ExecutedCell, executed_cells, kernel_name, read, source_cells
 
 _HOME = "/tmp"  # noqa: S108 - in the container, where everyone may write

@@ -17,12 +17,13 @@ from gpu_doc.errors import CaptureError, ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.resources import template_path
-from gpu_doc.stages import evidence, publish
+from gpu_doc.stages import evidence
 from gpu_doc.stages.answering.answers import Answers
 from gpu_doc.stages.capturing.capture import Darkroom, decoded_equal
 from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.stages.planning.plan import ReportPlan, RunPlan, Usable
-from gpu_doc.stages.publish import Content, Draft
+from gpu_doc.stages.publishing import checkout
+from gpu_doc.stages.publishing.checkout import Content, Draft
 from gpu_doc.stages.reporting import inplace, report
 from gpu_doc.stages.reporting.precheck import needed_runs
 from gpu_doc.stages.reporting.report import Rendered
@@ -82,7 +83,7 @@ class Composer:
 
     def compose(self) -> Draft:
         """The report's files. Raises ReportError, CaptureError, NeedsRuns."""
-        before = publish.read(self._shop.root / self._report.path)
+        before = checkout.read(self._shop.root / self._report.path)
         rendered, contents, kept = self._rendered()
         if renewed := {run for run in self._as_published if self._is_renewed(run, rendered, kept)}:
             self._renewed |= renewed
@@ -184,7 +185,7 @@ class Composer:
     def _published(self, name: str) -> bytes | None:
         """The bytes of a published file, if they are what evidence says."""
         kept = self._known.files.get(name)
-        content = publish.read(self._shop.root / self._report.assets / name) if kept else None
+        content = checkout.read(self._shop.root / self._report.assets / name) if kept else None
         return content if content is not None and kept and kept.sha256 == evidence.digest(content) else None
 
     def _contents(self, assets: list[Asset]) -> tuple[dict[str, Content], dict[str, KeptFile]]:
@@ -195,7 +196,7 @@ class Composer:
         for asset in sorted(assets, key=lambda asset: asset.name):
             content, made_from = self._content(asset)
             contents[asset.name] = content
-            kept[asset.name] = KeptFile(sha256=evidence.digest(publish.content_of(content)), made_from=made_from)
+            kept[asset.name] = KeptFile(sha256=evidence.digest(checkout.content_of(content)), made_from=made_from)
         return contents, kept
 
     def _content(self, asset: Asset) -> tuple[Content, str]:

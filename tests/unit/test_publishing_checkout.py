@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gpu_doc.errors import MachineError, PublishError
-from gpu_doc.stages import publish
-from gpu_doc.stages.publish import ChangedMeanwhileError, Draft, write
+from gpu_doc.stages.publishing import checkout
+from gpu_doc.stages.publishing.checkout import ChangedMeanwhileError, Draft, write
 
 
 def everything(root: Path) -> dict[str, bytes]:
@@ -43,7 +43,7 @@ def test_obsolete_files_go(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_everything_to_the_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/a.md").write_bytes(b"good")
-    real = publish._write
+    real = checkout._write
 
     def full(path: Path, content: bytes, **keywords: Any) -> None:
         if "a.md" in path.name:
@@ -51,7 +51,7 @@ def test_a_full_disk_leaves_everything_to_the_byte(tmp_path: Path, monkeypatch: 
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path, content, **keywords)
 
-    monkeypatch.setattr(publish, "_write", full)
+    monkeypatch.setattr(checkout, "_write", full)
     with pytest.raises(MachineError, match="the disk is full"):
         write(DRAFT, tmp_path)
     assert everything(tmp_path) == {"docs/a.md": b"good"}

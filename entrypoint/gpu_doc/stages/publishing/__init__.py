@@ -1,0 +1,1 @@
+"""What leaves a refresh: files in the checkout, commits, pull requests."""
