@@ -101,15 +101,22 @@ class Evidence:
 
 
 def read(path: Path) -> Evidence | None:
-    """The evidence in a file; None where there is none that can be understood.
+    """The evidence in a file; None where there is none that can be understood."""
+    try:
+        with path.open("rb") as file:
+            return parse(file.read(_LARGEST + 1))
+    except OSError:
+        return None
+
+
+def parse(content: bytes) -> Evidence | None:
+    """The evidence that a file's content is; None where it can't be understood.
 
     A pull request may bring any content: whatever is not shaped as we write it counts as absent.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
         return None if len(content) > _LARGEST else _parse(json.loads(content))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
