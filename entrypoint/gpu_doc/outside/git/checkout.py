@@ -44,6 +44,19 @@ def tracked_files(root: Path, path: str) -> frozenset[str] | None:
     return None if listed is None else frozenset(listed.split("\0")) - {""}
 
 
+def identity(tree: Path) -> tuple[str, str] | None:
+    """Name and address that git would commit with; None where it knows none."""
+    said = _ask(tree, "var", "GIT_AUTHOR_IDENT")
+    name, _, rest = (said or "").partition(" <")
+    address, closed, _ = rest.partition(">")
+    return (name, address) if name and closed else None
+
+
+def signs_commits(tree: Path) -> bool:
+    """Whether git's settings have commits signed."""
+    return _ask(tree, "config", "--type=bool", "commit.gpgsign") == "true"
+
+
 def _ask(folder: Path, *words: str) -> str | None:
     """What git answers in a folder; None where it is not installed, refuses or fails."""
     try:
