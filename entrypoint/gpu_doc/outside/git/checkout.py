@@ -44,6 +44,17 @@ def tracked_files(root: Path, path: str) -> frozenset[str] | None:
     return None if listed is None else frozenset(listed.split("\0")) - {""}
 
 
+def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:
+    """The files at or below paths that differ from HEAD, or that git does not know; paths are from the tree's top.
+
+    All of `paths` where git says nothing: better looked at once too often.
+    """
+    wanted = list(paths)
+    options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignored=no")
+    status = _ask(tree, "--literal-pathspecs", "status", *options, "--", *wanted)
+    return wanted if status is None else [entry[3:] for entry in status.split("\0") if entry]
+
+
 def identity(tree: Path) -> tuple[str, str] | None:
     """Name and address that git would commit with; None where it knows none."""
     said = _ask(tree, "var", "GIT_AUTHOR_IDENT")
