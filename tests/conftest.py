@@ -10,7 +10,12 @@ import pytest
 
 from tests.components import require
 
-pytest_plugins = ["tests.integration.engines", "tests.integration.registries", "tests.integration.users"]
+pytest_plugins = [
+    "tests.integration.engines",
+    "tests.integration.git_server",
+    "tests.integration.registries",
+    "tests.integration.users",
+]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
