@@ -1,0 +1,69 @@
+"""Workflow commands, as text: what GitHub's runner takes for one in a log, and text that it takes for none.
+
+The runner reads each line that a step prints (https://github.com/actions/runner, ActionCommand.cs). `::name key=value::data` is
+a command where the line begins with it, blanks aside; the older `##[name]data` is one anywhere in a line. Lines end
+with LF, CR or both. Its log viewer folds at `##[group]` at a line's start, which lines of a command's data can be too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Level = Literal["error", "warning", "notice"]
+
+SHOWN = 10
+"""Annotations of each level that GitHub shows of one step; the rest is in the log only."""
+
+LONGEST_MESSAGE = 4000
+"""Characters of an annotation's message; the runner cuts it at 4096."""
+
+_LONGEST_TITLE = 200
+
+_BLANK = " \t\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# What shows nothing, and is passed over where .NET compares strings as a language does (Default_Ignorable_Code_Point).
+_UNSEEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+_UNSEEN += "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
+_COMMAND = re.compile(rf"^([{_BLANK}{_UNSEEN}]*):(?=[{_UNSEEN}]*:)", re.MULTILINE)
+_OLDER_COMMAND = re.compile(rf"#(?=[{_UNSEEN}]*#[{_UNSEEN}]*\[)")
+
+
+def harmless(text: str) -> str:
+    """Return text in which a runner finds no command: `::` at a line's start and `##[` anywhere get a space inside."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _OLDER_COMMAND.sub("# ", _COMMAND.sub(r"\1: ", text))
+
+
+def command(name: str, data: str = "", **properties: str | int) -> str:
+    """One workflow command on a line of its own; empty properties and 0 are left out.
+
+    The data may have several lines, which the runner prints as they are: they can't be commands either.
+    """
+    given = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value)
+    return f"::{name}{' ' * bool(given)}{given}::{_escaped(harmless(data))}"
+
+
+def annotation(level: Level, message: str, *, title: str = "", file: str = "", line: int = 0, end_line: int = 0) -> str:
+    """The command that puts a message on lines of a file, which is named from the repository's top."""
+    message = message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
+    title = " ".join(title.split())[:_LONGEST_TITLE]
+    return command(level, message, file=file, line=line, endLine=end_line or line, title=title)
+
+
+def masks(secret: str) -> list[str]:
+    """The commands that have a runner print `***` for a secret, and for each line of one that has several.
+
+    Lines of fewer than 8 characters, such as a brace of JSON, would blot out ordinary text.
+    """
+    lines = secret.splitlines()
+    hidden = dict.fromkeys([secret, *(line for line in lines if len(lines) > 1 and len(line.strip()) >= 8)])
+    # Not harmless(): what is hidden is the value itself.
+    return [f"::add-mask::{_escaped(value)}" for value in hidden if value.strip()]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
