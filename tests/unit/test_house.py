@@ -28,7 +28,7 @@ LAYERS = (
 
 DOORS = {
     "docker": {"outside/containers/engine.py"},
-    "git": {"outside/git/checkout.py"},
+    "git": {"outside/git/checkout.py", "outside/git/program.py"},
     "jinja2": {"outside/template_worker.py"},
     "papermill": {"outside/kernel_worker.py"},
     "pyppeteer": {"outside/browser.py"},

@@ -1,0 +1,171 @@
+"""What git and the servers behind it refuse, in words that say what to do; and what may pass if tried again."""
+
+from __future__ import annotations
+
+import re
+
+from gpu_doc.errors import PublishError
+
+KEPT = "The results are kept: the next run publishes them without running anything again."
+
+
+class RejectedError(Exception):
+    """Somebody else moved the branch first."""
+
+
+class ProtectedBranchError(PublishError):
+    """The branch takes no direct pushes."""
+
+
+_REFUSALS: tuple[tuple[str, str, str], ...] = (
+    (
+        r"dubious ownership",
+        "the checkout belongs to another user, so git refuses to use it",
+        "Trust it: `git config --global --add safe.directory '{checkout}'`, as the user that runs gpu-doc.",
+    ),
+    (
+        r"not a git repository",
+        "there is no git repository to publish from",
+        "Check the project out with git first; in a workflow, with actions/checkout.",
+    ),
+    (
+        r"'lfs' is not a git command|git-lfs: (?:command )?not found|git-lfs: No such file|filter 'lfs' failed",
+        "a file belongs to Git LFS, which is not installed or failed",
+        (
+            "Install git-lfs on this machine, or take the report's pictures out of LFS in .gitattributes "
+            "(`*.assets/*.png -filter -diff -merge`)."
+        ),
+    ),
+    (
+        r"clean filter '[^']*' failed|external filter '[^']*' failed",
+        "a filter that .gitattributes asks for failed",
+        "Make the filter of the git configuration work on this machine, or exempt the reports from it.",
+    ),
+    (
+        r"PUSH PROTECTION|Push cannot contain secrets",
+        "GitHub found a secret in the results and refused them",
+        "List its variable under `secrets` in gpu-doc.yml so that it is redacted; revoke the secret if it is real.",
+    ),
+    (
+        r"GH001|exceeds GitHub's file size limit|this exceeds .* file size limit",
+        "a file is larger than the server takes",
+        "Make the picture or file smaller, or keep such files in Git LFS.",
+    ),
+    (
+        r"archived so it is read-only",
+        "the repository is archived, which makes it read-only",
+        "Unarchive it in its settings, or switch the workflow off.",
+    ),
+    (
+        r"refusing to allow .* to create or update workflow",
+        "the token may not push commits that bring changes of workflows",
+        "Use a personal access token with the scope `workflow`, or a GitHub App that may write workflows.",
+    ),
+    (
+        r"SAML SSO",
+        "the organisation asks for single sign-on, and the token is not authorised for it",
+        "Authorise the token for the organisation (Settings, Developer settings, the token, Configure SSO).",
+    ),
+    (
+        r"could not read (?:Username|Password)|Authentication failed|Invalid username or|Access denied|error: 401",
+        "{remote} did not accept the credentials: they are missing, wrong or expired",
+        f"{KEPT} A workflow's own token lives at most 24 hours; a token of your own has its date in its settings.",
+    ),
+    (
+        r"Permission to .* denied|Write access to repository not granted|returned error: 403|HTTP 403",
+        "the token may read {remote} but not write to it",
+        (
+            "Give the job `permissions: contents: write`, or use a token that may write the repository's contents. "
+            "The token of a pull request from a fork is always read-only."
+        ),
+    ),
+    (
+        r"[Rr]epository not found|repository '.*' not found|returned error: 404|not appear to be a git repository",
+        "there is no repository {remote}, or the token may not see it",
+        (
+            "Look for a typing error or a new name; a token needs access to this very repository (a personal one the "
+            "scope `repo`, an App an installation there)."
+        ),
+    ),
+    (
+        r"Permission denied \(publickey|Host key verification failed",
+        "{remote} did not let us in by SSH",
+        "`ssh` must log in there without asking anything: try `git ls-remote` in the checkout.",
+    ),
+    (
+        r"certificate problem|certificate verification failed",
+        "the certificate of {remote} is not trusted here",
+        "Install your organisation's certificate, or name it to git: `git config --global http.sslCAInfo FILE`.",
+    ),
+    (
+        r"(?m)^remote:.*(?:No space left|[Qq]uota exceeded)",
+        "the server behind {remote} has no space left",
+        f"Its administrators must make room. {KEPT}",
+    ),
+    (
+        r"No space left|[Qq]uota exceeded",
+        "the disk is full",
+        "Make room where temporary files lie (TMPDIR): `gpu-doc clean` removes what killed runs left there.",
+    ),
+    (
+        r"exists; cannot create|non-empty directory .* blocking|directory.file conflict|refname conflict",
+        "another branch stands in the way: git can't have a branch `a` and a branch `a/b`",
+        "Delete or rename the other branch, or choose another name under `publish.branch` in gpu-doc.yml.",
+    ),
+    (
+        r"shallow update not allowed",
+        "the server takes no pushes from shallow checkouts",
+        "Check out the whole history: `fetch-depth: 0` for actions/checkout.",
+    ),
+)
+"""Pattern in what git wrote, what happened, what to do. The first that fits counts."""
+
+_PROTECTED = re.compile(r"GH006|GH013|[Pp]rotected branch|protected ref|rule violations", re.MULTILINE)
+_MOVED = re.compile(
+    r"stale info|non-fast-forward|fetch first|reference already exists|cannot lock ref|failed to (?:update|lock) ref"
+    r"|incorrect old value|remote ref does not exist|has already been updated|\(failed to lock\)"
+)
+_PASSING = re.compile(
+    r"Could not resolve host|Failed to connect|Couldn't connect|timed out|Connection (?:refused|reset|closed)"
+    r"|returned error: (?:429|5\d\d)|HTTP (?:429|5\d\d)|RPC failed|early EOF|hung up unexpectedly|unexpected disconnect"
+    r"|Empty reply|Operation too slow|SSL_(?:read|connect)|GnuTLS|Internal Server Error|fatal error in commit_refs"
+)
+
+
+def known(words: str, *, remote: str, checkout: str) -> Exception | None:
+    """Return what a refusal means; None where it says nothing that we know.
+
+    `words` is all that git wrote, without secrets.
+    """
+    for pattern, what, remedy in _REFUSALS:
+        if re.search(pattern, words):
+            names = {"remote": remote, "checkout": checkout}
+            return PublishError(what.format(**names), remedy=remedy.format(**names), details=telling(words))
+    if _PROTECTED.search(words):
+        remedy = "Set `publish.mode` to `pull-request` or `auto`, or let this token's owner bypass the protection."
+        return ProtectedBranchError("the branch is protected", remedy=remedy, details=telling(words))
+    if _MOVED.search(words):
+        return RejectedError(telling(words))
+    return None
+
+
+def declined(words: str, *, remote: str) -> PublishError:
+    """What a failure means that we don't know: with all that was said about it."""
+    if "hook declined" in words:
+        remedy = f"Its hook says why; {KEPT[0].lower()}{KEPT[1:]}"
+        return PublishError(f"{remote} declined the push", remedy=remedy, details=telling(words))
+    if _PASSING.search(words):
+        remedy = f"Check the network and the server's status page. {KEPT}"
+        return PublishError(f"{remote} can't be reached", remedy=remedy, details=telling(words))
+    return PublishError("git failed", remedy=KEPT, details=telling(words))
+
+
+def may_pass(words: str) -> bool:
+    """Whether the same may succeed a little later."""
+    return bool(_PASSING.search(words))
+
+
+def telling(words: str) -> str:
+    """Return the lines that say something: no hints on how to type git commands, none twice."""
+    lines = (line.rstrip() for line in words.splitlines())
+    return "\n".join(dict.fromkeys(line for line in lines if line not in ("", "remote:") and line[:5] != "hint:"))
