@@ -1,0 +1,252 @@
+"""What made a workflow run start, read from its environment and the payload that GitHub wrote beside it.
+
+Variables: https://docs.github.com/actions/reference/workflows-and-actions/variables, payloads:
+https://docs.github.com/webhooks/webhook-events-and-payloads. Names of branches come from whoever opened the pull
+request: they are text, checked for nothing but characters that no git reference can have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.errors import UsageError
+from gpu_doc.model import Json
+
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:/[^\s?#@]*)?")
+_NOT_IN_REFERENCES = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
+_REMEDY = "gpu-doc reads what GitHub's runner, or act, sets; `uses: org/gpu-doc-action@v1` hands all of it on."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """The event of a workflow run. What an event does not have is None, or empty where it is text."""
+
+    name: str
+    repository: str
+    """`owner/name`, of the repository that the workflow runs in."""
+    ref: str
+    """`refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`."""
+    branch: str | None
+    """The branch that the run was started on; None for tags and pull requests."""
+    is_tag: bool
+    sha: str
+    """The commit that the run was started on; for a pull request the merge that GitHub made to try it."""
+    base_branch: str | None
+    """Where a pull request goes to; without one, `branch`."""
+    head_branch: str | None
+    """Where a pull request comes from, or the branch that a finished workflow ran on."""
+    pull_request: int | None
+    head_sha: str | None
+    """The newest commit of a pull request, or the commit that a finished workflow ran on."""
+    from_fork: bool
+    """Whether the code of this event comes from another repository, or from one that is gone by now."""
+    before: str | None
+    """Of a push, the commit that the branch was on before; None where the push made the branch."""
+    default_branch: str | None
+    run_id: str
+    attempt: int
+    """1 for the first, counted up by each re-run."""
+    run_url: str
+    server_url: str
+    api_url: str
+    actor: str
+    self_hosted: bool
+
+
+def read(environ: Mapping[str, str]) -> Event:
+    """Read the event; what is missing or malformed raises UsageError."""
+    name = _variable(environ, "GITHUB_EVENT_NAME")
+    repository = _matching(_REPOSITORY, _variable(environ, "GITHUB_REPOSITORY"), "GITHUB_REPOSITORY")
+    payload = _Payload(_load(environ), name)
+    ref = _reference(_variable(environ, "GITHUB_REF"), "GITHUB_REF")
+    branch = ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None
+    server = _address(environ, "GITHUB_SERVER_URL", "https://github.com")
+    run_id = environ.get("GITHUB_RUN_ID", "")
+    attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
+    head = _head(payload, repository, branch)
+    return Event(
+        name=name,
+        repository=repository,
+        ref=ref,
+        branch=branch,
+        is_tag=ref.startswith("refs/tags/"),
+        sha=_matching(_SHA, _variable(environ, "GITHUB_SHA"), "GITHUB_SHA"),
+        base_branch=head.base,
+        head_branch=head.branch,
+        pull_request=head.number,
+        head_sha=head.sha,
+        from_fork=head.from_fork,
+        before=_before(payload),
+        default_branch=payload.reference("repository", "default_branch"),
+        run_id=run_id,
+        attempt=int(attempt) if attempt.isdecimal() else 1,
+        run_url=f"{server}/{repository}/actions/runs/{run_id}" if run_id else "",
+        server_url=server,
+        api_url=_address(environ, "GITHUB_API_URL", "https://api.github.com"),
+        actor=environ.get("GITHUB_ACTOR", ""),
+        self_hosted=environ.get("RUNNER_ENVIRONMENT") != "github-hosted",
+    )
+
+
+# --- where the code comes from ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """What a pull request, or a workflow that another one reacts to, says of its code."""
+
+    number: int | None = None
+    branch: str | None = None
+    sha: str | None = None
+    base: str | None = None
+    from_fork: bool = False
+
+
+def _head(payload: _Payload, repository: str, branch: str | None) -> _Head:
+    if payload.holds("pull_request") or payload.event.startswith("pull_request"):
+        return _of_pull_request(payload, repository)
+    if payload.event == "workflow_run":
+        return _of_workflow_run(payload, repository)
+    if payload.event == "merge_group":
+        base = payload.required_text("merge_group", "base_ref").removeprefix("refs/heads/")
+        return _Head(sha=payload.sha("merge_group", "head_sha"), base=base)
+    if payload.event == "issue_comment" and payload.holds("issue", "pull_request"):
+        return _Head(number=payload.number("issue", "number"), base=branch)
+    return _Head(base=branch)
+
+
+def _of_pull_request(payload: _Payload, repository: str) -> _Head:
+    ours = payload.text("pull_request", "base", "repo", "full_name") or repository
+    return _Head(
+        number=payload.number("pull_request", "number"),
+        branch=payload.required_reference("pull_request", "head", "ref"),
+        sha=payload.sha("pull_request", "head", "sha"),
+        base=payload.required_reference("pull_request", "base", "ref"),
+        from_fork=_is_foreign(payload.text("pull_request", "head", "repo", "full_name"), ours),
+    )
+
+
+def _of_workflow_run(payload: _Payload, repository: str) -> _Head:
+    ours = payload.text("workflow_run", "repository", "full_name") or repository
+    head = _Head(
+        branch=payload.reference("workflow_run", "head_branch"),
+        sha=payload.sha("workflow_run", "head_sha"),
+        from_fork=_is_foreign(payload.text("workflow_run", "head_repository", "full_name"), ours),
+    )
+    # GitHub leaves the list empty for forks. Several pull requests of one branch: the first is as good as another.
+    if not payload.holds("workflow_run", "pull_requests", 0):
+        return head
+    return _Head(
+        number=payload.number("workflow_run", "pull_requests", 0, "number"),
+        branch=head.branch,
+        sha=head.sha,
+        base=payload.reference("workflow_run", "pull_requests", 0, "base", "ref"),
+        from_fork=head.from_fork,
+    )
+
+
+def _is_foreign(theirs: str | None, ours: str) -> bool:
+    """Whether code comes from another repository; the repository of a fork that was deleted has no name."""
+    return theirs is None or theirs.lower() != ours.lower()
+
+
+def _before(payload: _Payload) -> str | None:
+    before = payload.text("before")
+    return before if before and _SHA.fullmatch(before) and before.strip("0") else None
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+class _Payload:
+    """A payload, in which anything may be missing or of another type."""
+
+    def __init__(self, data: Json, event: str) -> None:
+        self._data = data
+        self.event = event
+
+    def _at(self, path: tuple[str | int, ...]) -> Json:
+        found = self._data
+        for key in path:
+            if isinstance(key, int):
+                found = found[key] if isinstance(found, list) and key < len(found) else None
+            else:
+                found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    def holds(self, *path: str | int) -> bool:
+        return isinstance(self._at(path), dict)
+
+    def text(self, *path: str | int) -> str | None:
+        found = self._at(path)
+        return found if isinstance(found, str) and found else None
+
+    def reference(self, *path: str | int) -> str | None:
+        found = self.text(*path)
+        return found and _reference(found, self._name(path))
+
+    def required_text(self, *path: str | int) -> str:
+        found = self.text(*path)
+        if found is None:
+            raise _unusable(f"the payload of this {self.event} has no {self._name(path)}")
+        return found
+
+    def required_reference(self, *path: str | int) -> str:
+        return _reference(self.required_text(*path), self._name(path))
+
+    def sha(self, *path: str | int) -> str:
+        return _matching(_SHA, self.required_text(*path), self._name(path))
+
+    def number(self, *path: str | int) -> int:
+        found = self._at(path)
+        if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+            raise _unusable(f"the payload of this {self.event} has no number at {self._name(path)}")
+        return found
+
+    def _name(self, path: tuple[str | int, ...]) -> str:
+        return ".".join(map(str, path))
+
+
+def _load(environ: Mapping[str, str]) -> Json:
+    path = Path(_variable(environ, "GITHUB_EVENT_PATH"))
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise _unusable(f"the event's payload can't be read: {error.strerror}", str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise _unusable("the event's payload is no JSON", str(path)) from error
+    if not isinstance(data, dict):
+        raise _unusable("the event's payload is no JSON object", str(path))
+    return data
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    if value := environ.get(name):
+        return value
+    raise _unusable(f"{name} is not set: this is no run of a workflow")
+
+
+def _address(environ: Mapping[str, str], name: str, default: str) -> str:
+    return _matching(_ADDRESS, environ.get(name) or default, name).rstrip("/")
+
+
+def _matching(pattern: re.Pattern[str], value: str, name: str) -> str:
+    if not pattern.fullmatch(value):
+        raise _unusable(f"{name} is `{value[:100]}`, which it can't be")
+    return value
+
+
+def _reference(value: str, name: str) -> str:
+    if _NOT_IN_REFERENCES.search(value):
+        raise _unusable(f"{name} is `{value[:100]}`, which is no name of a branch or tag")
+    return value
+
+
+def _unusable(what: str, where: str = "") -> UsageError:
+    return UsageError(what, where=where, remedy=_REMEDY)
