@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from gpu_doc.outside.git.commits import Commit, parsed
+
 
 def work_tree(folder: Path) -> Path | None:
     """The root of the repository that a folder lies in, found by its `.git`; None outside of one."""
@@ -53,6 +55,28 @@ def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:
     options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignored=no")
     status = _ask(tree, "--literal-pathspecs", "status", *options, "--", *wanted)
     return wanted if status is None else [entry[3:] for entry in status.split("\0") if entry]
+
+
+def head_commit(tree: Path) -> str | None:
+    """The id of the commit that is checked out; None where there is none yet."""
+    return _ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+
+
+def commit_of_head(tree: Path) -> Commit | None:
+    """The commit that is checked out; None where there is none yet."""
+    sha = head_commit(tree)
+    raw = _ask(tree, "cat-file", "commit", sha) if sha else None
+    return parsed(sha, raw.encode("utf-8", "surrogateescape")) if sha and raw else None
+
+
+def current_branch(tree: Path) -> str | None:
+    """The branch that is checked out; None where HEAD is detached."""
+    return _ask(tree, "symbolic-ref", "--quiet", "--short", "HEAD") or None
+
+
+def origin_url(tree: Path) -> str | None:
+    """The address of the remote `origin`, as configured."""
+    return _ask(tree, "config", "--get", "remote.origin.url") or None
 
 
 def identity(tree: Path) -> tuple[str, str] | None:
