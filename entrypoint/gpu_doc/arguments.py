@@ -46,6 +46,9 @@ examples:
   gpu-doc run                             every report that is not fresh
   gpu-doc run docs/finetune.md --force    one report, its runs executed again even if fresh
   gpu-doc run --jobs 1                    one run at a time, for runs that need all of the machine
+  gpu-doc run --publish check             refresh, and exit 1 if a report changed
+  gpu-doc run --publish commit            refresh, and push a commit with our files only to this branch
+  gpu-doc run --publish pull-request      refresh, and keep one pull request up to date (needs GH_TOKEN)
 
 What fails leaves its own report as it was; the other reports are refreshed.
 """
@@ -94,6 +97,10 @@ Only what this user's gpu-doc made on this machine, and only if it is gone. It l
 would use, and on those that the configuration names. Results, images and caches stay. A refresh begins with the same.
 """
 
+EXECUTORS = ("auto", "local", "docker")
+PULLS = ("missing", "always", "never")
+PUBLISH_MODES = ("config", "pull-request", "commit", "auto", "check", "none")
+
 _RAW = argparse.RawDescriptionHelpFormatter
 _WRONG_CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)")
 
@@ -125,16 +132,23 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     plan = add("plan", "what would run, and why", PLAN_EPILOG)
     _reports(plan)
     plan.add_argument("--json", action="store_true", help="print JSON on standard output")
+    _place(plan)
     _common(plan)
 
     run = add("run", "the main job: refresh reports", RUN_EPILOG)
     _reports(run)
     run.add_argument("--force", action="store_true", help="execute runs again though they are fresh")
-    run.add_argument("--jobs", type=_positive, metavar="N", help="runs at a time (default: number of cores or GPUs)")
-    run.add_argument("--executor", choices=("auto", "local", "docker"), default="auto", help="where kernels live")
-    run.add_argument("--pull", choices=("missing", "always", "never"), help="when images are pulled, for containers")
-    modes = ("config", "pull-request", "commit", "auto", "check", "none")
-    run.add_argument("--publish", choices=modes, default="none", help="none (default): write files, touch no git")
+    run.add_argument("--jobs", type=positive, metavar="N", help="runs at a time (default: number of cores or GPUs)")
+    _place(run)
+    run.add_argument("--gpus", type=gpus, help="GPUs of all runs: auto, none, all, a count, or ids as in [0, 1]")
+    run.add_argument("--pull", choices=PULLS, help="when images are pulled, for containers")
+    run.add_argument(
+        "--publish", choices=PUBLISH_MODES, default="none", help="none (default): write files, touch no git"
+    )
+    run.add_argument("--base", default="", metavar="BRANCH", help="branch the results are for (default: this one)")
+    run.add_argument("--branch", default="", metavar="BRANCH", help="branch of the pull request; may hold {base}")
+    run.add_argument("--labels", type=_names, metavar="A,B", help="labels of the pull request")
+    run.add_argument("--allow-forks", action="store_true", help="run a fork's code on a self-hosted runner too")
     _common(run)
 
     check = add("check", "exit 1 if a report is stale or was edited by hand; runs nothing", CHECK_EPILOG)
@@ -143,7 +157,7 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
 
     lab = add("lab", "JupyterLab in the same image, mounts and limits as a run, for authoring", LAB_EPILOG)
     lab.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="the notebook whose run is meant, by its path")
-    lab.add_argument("--port", type=_positive, metavar="N", default=0, help="on 127.0.0.1 (default: any that is free)")
+    lab.add_argument("--port", type=positive, metavar="N", default=0, help="on 127.0.0.1 (default: any that is free)")
     _common(lab)
 
     add("doctor", "what this machine has and lacks, each finding with its remedy", DOCTOR_EPILOG)
@@ -186,7 +200,42 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state-dir", type=Path, metavar="DIR", help="where state lies (default: .gpu-doc)")
 
 
-def _positive(text: str) -> int:
+def _place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--executor", choices=EXECUTORS, default="auto", help="where kernels live")
+    parser.add_argument("--image", type=image, help="image of all runs, instead of those in the configuration")
+
+
+def image(text: str) -> str:
+    """Read the name of an image. Raises ArgumentTypeError."""
+    if not re.fullmatch(r"[^\s\x00-\x1f-][^\s\x00-\x1f]*", text):
+        raise argparse.ArgumentTypeError(f"`{text}` is not the name of an image")
+    return text
+
+
+def gpus(text: str) -> str | int | tuple[int | str, ...]:
+    """Read GPUs as the configuration has them, the brackets of a list of ids left out or not.
+
+    Raises ArgumentTypeError.
+    """
+    if text in ("auto", "none", "all"):
+        return text
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    listed = re.fullmatch(r"\[(.*)\]|(.*(?:,|GPU-).*)", text)
+    ids = [word.strip(" \t'\"") for word in (listed[1] or listed[2] or "").split(",")] if listed else []
+    if not ids or not all(re.fullmatch(r"[\w.:-]+", word) for word in ids):
+        raise argparse.ArgumentTypeError(
+            f"`{text}` is none of auto, none, all, a count from 1 on, and ids as in [0, 1]"
+        )
+    return tuple(int(word) if word.isdecimal() else word for word in ids)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1 on. Raises ArgumentTypeError."""
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from 1 on")

@@ -23,12 +23,14 @@ from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageEr
 from gpu_doc.model import Config, Run
 from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.outside.git import checkout as git
-from gpu_doc.pipeline import Doors
+from gpu_doc.pipeline import Doors, Publishing
 from gpu_doc.stages.planning.fingerprint import Surroundings
+from gpu_doc.stages.publishing import admission, target
 from gpu_doc.stages.state import State, default_folder
 
 if TYPE_CHECKING:
     from gpu_doc.outside.containers.glance import Glance
+    from gpu_doc.outside.github.event import Event
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -154,14 +156,28 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
 
 
 def _run(args: argparse.Namespace, console: Console) -> Exit:
-    whole = _config(args)
+    event = _event()
+    if event:
+        admission.refuse(event, allow_forks=args.allow_forks)
+    whole = pipeline.with_publishing(_config(args), branch=args.branch, labels=args.labels)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
-    config.not_yet(chosen, None if args.publish == "none" else args.publish)
+    config.not_yet(chosen)
     chosen = pipeline.with_executor(chosen, args.executor, args.pull)
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
+    mode, why = admission.mode_for(args.publish, whole.publish, event)
+    if why:
+        console.note(why)
     doors = _doors(args, whole, console)
-    outcome = pipeline.refresh(chosen, doors, force=args.force, jobs=args.jobs)
+    wishes = target.Wishes(base=args.base, token=_token())
+    publishing = Publishing(
+        mode=mode,
+        target=lambda: target.settle(whole, wishes, event),
+        echo=lambda: admission.is_echo(event, git.work_tree(whole.root)),
+    )
+    outcome, _published = pipeline.refresh_and_publish(
+        whole, chosen, doors, publishing, force=args.force, jobs=args.jobs
+    )
     summary.outcome(outcome, chosen, console, here=Path.cwd())
     return outcome.exit_code
 
@@ -202,6 +218,23 @@ def _clean(args: argparse.Namespace, console: Console) -> Exit:
     for sentence in clean.clean(chosen, os.environ, State(folder) if folder else None, everything=args.all):
         console.say(sentence)
     return Exit.DONE
+
+
+# --- the runner that we may be on ---------------------------------------------------------------------------------------
+
+
+def _event() -> Event | None:
+    """What started us, on a runner."""
+    if os.environ.get("GITHUB_ACTIONS") != "true" or not os.environ.get("GITHUB_EVENT_NAME"):
+        return None
+    from gpu_doc.outside.github import event
+
+    return event.read(os.environ)
+
+
+def _token() -> str:
+    """What publishing is allowed by: the action's input, else what GitHub's own command line takes."""
+    return next(filter(None, map(os.environ.get, ("INPUT_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"))), "")
 
 
 # --- doors -----------------------------------------------------------------------------------------------------------

@@ -99,6 +99,13 @@ class CaptureError(GpuDocError):
     topic = "pictures"
 
 
+class FindingError(GpuDocError):
+    """A report is not what it should be, and to say so was all that was asked for."""
+
+    exit_code = Exit.FINDING
+    topic = "publishing"
+
+
 class PublishError(GpuDocError):
     """Results could not be written or published; what was there before is untouched."""
 

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gpu_doc.console import Console
-from gpu_doc.errors import Exit, GpuDocError, UsageError, worst
-from gpu_doc.model import Call, Config, Report, Result, Run
+from gpu_doc.errors import Exit, FindingError, GpuDocError, UsageError, worst
+from gpu_doc.model import Call, Config, Published, Report, Result, Run
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.planning.plan import Plan, Planner, ReportPlan
 from gpu_doc.stages.state import State
 
 if TYPE_CHECKING:
     from gpu_doc.stages.executing.docker import Docker
+    from gpu_doc.stages.publishing.admission import AnyMode
+    from gpu_doc.stages.publishing.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,8 @@ class Outcome:
     results: list[Result] = field(default_factory=list)
     """Of the runs that ended well."""
     errors: list[GpuDocError] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """Paths of the reports that stayed as they were because something failed."""
 
     @property
     def exit_code(self) -> Exit:
@@ -71,11 +75,11 @@ def foreseen(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]
         return {report.report.path: foresee(report, config.root, templates).problems for report in stale}
 
 
-def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> Outcome:
+def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, planned: Plan | None = None) -> Outcome:
     """Bring the reports of a configuration up to date; what fails leaves its own reports as they were."""
     # A tag that moved is only seen by pulling it.
     pulls = any(run.image and run.pull == "always" for report in config.reports for run in report.runs)
-    planned = plan(config, doors, force=force)
+    planned = planned or plan(config, doors, force=force)
     tell_moved_images(planned, doors)
     if not pulls and planned.fresh:
         return Outcome()
@@ -98,7 +102,78 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> O
         work.open_doors(doors.environ, doors.chromium)
         work.run(todo, jobs=jobs)
         doors.state.prune()
-    return Outcome(written=work.written, executed=work.executed, results=work.results, errors=work.errors)
+    return Outcome(
+        written=work.written, executed=work.executed, results=work.results, errors=work.errors, failed=work.failed
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publishing:
+    """How a refresh is published."""
+
+    mode: AnyMode
+    target: Callable[[], Target]
+    """Where to; asked only if something may be published."""
+    echo: Callable[[], bool]
+    """Whether this run was started by nothing but our own commit."""
+
+
+def refresh_and_publish(
+    whole: Config, chosen: Config, doors: Doors, publishing: Publishing, *, force: bool, jobs: int | None
+) -> tuple[Outcome, Published]:
+    """Bring the chosen reports of the whole configuration up to date, and publish what differs from the commit."""
+    if publishing.mode == "none":
+        outcome = refresh(chosen, doors, force=force, jobs=jobs)
+        return outcome, Published(mode="none", changed=_changed(outcome))
+    if publishing.mode == "check":
+        return _check_for_changes(chosen, doors, force=force, jobs=jobs)
+    from gpu_doc.stages.publishing.publish import Publisher
+
+    planned = plan(chosen, doors, force=force)
+    if not planned.fresh and not force and publishing.echo():
+        _tell_loop(planned, doors)
+        return Outcome(), Published(mode="none")
+    with Publisher(whole, chosen, publishing.mode, publishing.target(), doors.console.note, doors.environ) as publisher:
+        if not force and publisher.adopt(planned, lambda: plan(chosen, doors)):
+            planned = plan(chosen, doors)
+        outcome = refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
+        try:
+            failures = [_in_a_line(error) for error in outcome.errors]
+            return outcome, publisher.publish(frozenset(outcome.failed), failures)
+        except GpuDocError as error:
+            doors.console.error(error)
+            outcome.errors.append(error)
+            return outcome, Published(mode="none", changed=publisher.changed)
+
+
+def _tell_loop(planned: Plan, doors: Doors) -> None:
+    """Say why nothing is run: each commit of ours would lead to the next."""
+    stale = [report for report in planned.reports if not report.fresh]
+    reasons = [*stale[0].reasons, *(reason for run in stale[0].runs for reason in run.reasons)]
+    doors.console.warn(
+        f"{stale[0].report.path} is stale again right after gpu-doc's own commit ({'; '.join(reasons[:3])}). "
+        "Nothing is run, or it would go on for ever: does `depends-on` or `data` take in what gpu-doc writes?"
+    )
+
+
+def _check_for_changes(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> tuple[Outcome, Published]:
+    """Bring the reports up to date; that one changed is a finding."""
+    outcome = refresh(config, doors, force=force, jobs=jobs)
+    changed = _changed(outcome)
+    for path in changed:
+        remedy = "Commit it as it is now, or let `publish` do so."
+        error = FindingError("this report is not what its runs give", where=path, remedy=remedy)
+        doors.console.error(error)
+        outcome.errors.append(error)
+    return outcome, Published(mode="check", changed=changed)
+
+
+def _changed(outcome: Outcome) -> tuple[str, ...]:
+    return tuple(path for path, files in outcome.written.items() if files)
+
+
+def _in_a_line(error: GpuDocError) -> str:
+    return f"{error.where}: {error.what}" if error.where else error.what
 
 
 def tell_moved_images(planned: Plan, doors: Doors) -> None:
@@ -177,6 +252,13 @@ def with_executor(config: Config, executor: Literal["auto", "local", "docker"], 
 
     reports = (replace(report, runs=tuple(map(changed, report.runs))) for report in config.reports)
     return replace(config, reports=tuple(reports))
+
+
+def with_publishing(config: Config, *, branch: str, labels: Sequence[str] | None) -> Config:
+    """The configuration with what the command line says about publishing; empty and None leave it as it is."""
+    publish = replace(config.publish, branch=branch) if branch else config.publish
+    publish = publish if labels is None else replace(publish, labels=tuple(labels))
+    return replace(config, publish=publish)
 
 
 def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:

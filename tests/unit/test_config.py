@@ -357,9 +357,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 # --- what comes later ------------------------------------------------------------------------------------------------
 
 
-def later(config: Config, publish: str | None = None) -> list[str]:
+def later(config: Config) -> list[str]:
     with pytest.raises(GpuDocError) as caught:
-        not_yet(config, publish)
+        not_yet(config)
     assert caught.value.exit_code == 2
     return caught.value.details.splitlines()
 
@@ -377,25 +377,16 @@ reports:
       a: {command: [x], detach: true, retries: {times: 1}}
       b: {command: [x], image: "x:1"}
 capture: {allow-hosts: [example.org]}
-publish: {mode: commit}
 """
     config = read(root, text)
     assert [line.partition(": ")[0] for line in later(config)] == [
         *("gpu-doc.yml:3", "gpu-doc.yml:8", "gpu-doc.yml:12"),
     ]
-    assert later(config, publish="config")[-1].startswith("--publish commit: ")
 
 
 def test_what_is_written_without_effect_is_no_use(root: Path) -> None:
     text = one_report("a: {command: [x]}", "defaults: {secrets: [], detach: false, retries: {times: 1, on: [network]}}")
-    not_yet(read(root, text + "publish: {mode: auto}"), None)
-    not_yet(read(root, text + "publish: {mode: none}"), "config")
-
-
-def test_options_that_are_not_there_yet(root: Path) -> None:
-    config = read(root, one_report("a: {command: [x]}"))
-    not_yet(config, "none")
-    assert later(config, publish="config")[0].startswith("--publish pull-request: ")
+    not_yet(read(root, text + "publish: {mode: auto}"))
 
 
 def test_limits_that_do_not_bind_local_runs_are_named_once(root: Path) -> None:
@@ -416,9 +407,9 @@ def test_problems_stand_above_what_to_do_and_none_of_several_is_singled_out(root
 
 def test_what_to_do_about_what_comes_later_fits_it(root: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        not_yet(read(root, one_report("a: {command: [x], secrets: [TOKEN]}")), "commit")
+        not_yet(read(root, one_report("a: {command: [x], secrets: [TOKEN]}")))
     assert caught.value.where == "gpu-doc.yml:5"
-    assert caught.value.remedy == "Take these lines out for now, and leave the options out."
+    assert caught.value.remedy == "Take these lines out for now."
 
 
 def test_the_command_line_decides_where_runs_happen(root: Path) -> None:

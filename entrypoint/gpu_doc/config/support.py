@@ -4,33 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gpu_doc.errors import ConfigError, UsageError
+from gpu_doc.errors import ConfigError
 from gpu_doc.model import Config
 
 _BINDING = frozenset({"time", "cell-time", "output"})
 """The limits that bind a local run."""
 
 
-def not_yet(config: Config, publish: str | None) -> None:
+def not_yet(config: Config) -> None:
     """Refuse what a later version will do, rather than pass over it in silence.
 
-    `publish` is the command line's: a mode, `config` for that of the configuration, or None.
-    Raises ConfigError, whose `details` have one line for each place, or UsageError where only the command line asks.
+    Raises ConfigError, whose `details` have one line for each place.
     """
-    mode = config.publish.mode if publish == "config" else publish
-    asked = [f"--publish {mode}: publishing comes in a later version; `none` writes into the checkout"]
-    asked = asked if mode not in (None, "none") else []
     written = sorted(set(_written(config)))
-    if not written and not asked:
+    if not written:
         return
     name = config.path.relative_to(config.root).as_posix()
-    details = "\n".join([f"{name}:{line}: {text}" for line, text in written] + asked)
-    what = "this version of gpu-doc cannot do all that is asked for yet"
-    if written:
-        where = f"{name}:{written[0][0]}" if len(written) == 1 else name
-        remedy = "Take these lines out for now" + ", and leave the options out" * bool(asked) + "."
-        raise ConfigError(what, where=where, remedy=remedy, details=details)
-    raise UsageError(what, remedy="Leave this option out for now.", details=details)
+    raise ConfigError(
+        "this version of gpu-doc cannot do all that is asked for yet",
+        where=f"{name}:{written[0][0]}" if len(written) == 1 else name,
+        remedy="Take these lines out for now.",
+        details="\n".join(f"{name}:{line}: {text}" for line, text in written),
+    )
 
 
 def unbound_limits(config: Config) -> str | None:

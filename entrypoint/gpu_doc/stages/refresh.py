@@ -80,6 +80,7 @@ class Refresh:
         self.executed = 0
         self.results: list[Result] = []
         self.errors: list[GpuDocError] = []
+        self.failed: list[str] = []
 
     def __enter__(self) -> Refresh:
         return self
@@ -304,6 +305,7 @@ class Refresh:
                 self._console.error(error)
         if not work.failed:
             self._console.note(f"{work.plan.report.path} stays as it was.")
+            self.failed.append(work.plan.report.path)
         work.failed = True
 
     def _record(self, finished: Finished, plan: RunPlan) -> dict[str, Json]:

@@ -1,0 +1,56 @@
+"""Which events are served, and whether anything is published for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gpu_doc.errors import UsageError
+from gpu_doc.model import Publish
+from gpu_doc.outside.git.checkout import commit_of_head
+from gpu_doc.stages.publishing.target import is_own_branch
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.github.event import Event
+
+AnyMode = Literal["pull-request", "commit", "auto", "check", "none"]
+
+
+def refuse(event: Event, *, allow_forks: bool) -> None:
+    """Refuse events for which a stranger's code would run with our rights or on our machines. Raises UsageError."""
+    if event.name == "pull_request_target":
+        raise UsageError(
+            "pull_request_target runs a pull request's code with the rights of the base: it is refused",
+            remedy="Use `on: pull_request`; workflows/pull-request.yml is ready to copy.",
+        )
+    if event.from_fork and event.self_hosted and not allow_forks:
+        raise UsageError(
+            "this pull request comes from a fork, and this is a self-hosted runner: its code is not run here",
+            remedy="Look through the changes and push them to a branch of this repository; or, where the runner is "
+            "made for strangers' code, set the input `allow-forks: true`.",
+        )
+
+
+def mode_for(asked: str, publish: Publish, event: Event | None) -> tuple[AnyMode, str]:
+    """How to publish, and a sentence where that is not what was asked for.
+
+    `asked` is the command line's word, `config` for the configuration's mode.
+    """
+    mode: AnyMode = publish.mode if asked == "config" else asked  # type: ignore[assignment]  # the parser's choices
+    if event is None or mode in ("none", "check"):
+        return mode, ""
+    if event.from_fork:
+        return "none", "nothing is published for a pull request from a fork"
+    if event.pull_request and asked == "config":
+        return "none", "nothing is published for a pull request, unless its `publish` says so; see its preview"
+    if event.branch and is_own_branch(publish, event.branch):
+        return "none", f"nothing is published for {event.branch}, which is gpu-doc's own branch"
+    return mode, ""
+
+
+def is_echo(event: Event | None, tree: Path | None) -> bool:
+    """Whether a push brought nothing but a commit of ours."""
+    if event is None or event.name != "push" or tree is None:
+        return False
+    commit = commit_of_head(tree)
+    return commit is not None and commit.intact and commit.parents[0] == event.before

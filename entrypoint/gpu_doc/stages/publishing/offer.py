@@ -1,0 +1,186 @@
+"""What a report's files should be on a branch that somebody else may have moved meanwhile.
+
+A generated report is replaced whole. Of a report that is refreshed in place only the blocks are ours: they are put
+into the text that the branch has by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.errors import PublishError, ReportError
+from gpu_doc.model import Report
+from gpu_doc.outside.git.commits import Commit, Entry
+from gpu_doc.outside.git.scratch import Scratch
+from gpu_doc.stages import evidence
+from gpu_doc.stages.publishing.checkout import read
+from gpu_doc.stages.reporting import inplace
+
+Changes = Mapping[str, Entry | None]
+"""What a commit does: entries by path from the repository's top, None where a file is removed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A report's files, by path from the repository's top, as a run left them, and the commit the run was made from."""
+
+    report: Report
+    text: str
+    """The report's own path in the repository."""
+    evidence: str
+    files: Mapping[str, bytes]
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where the files of reports lie in the repository."""
+
+    root: Path
+    tree: Path
+
+    def path(self, path: str) -> str:
+        """The place in the repository of a path from root; a link that is followed when writing is followed here.
+
+        Raises PublishError where it lies outside of the repository.
+        """
+        try:
+            return (self.root / path).resolve().relative_to(self.tree.resolve()).as_posix()
+        except (ValueError, OSError, RuntimeError) as error:
+            remedy = "Replace the link by a file or folder of the repository."
+            raise PublishError("a link leads out of the repository", where=path, remedy=remedy) from error
+
+    def evidence(self, report: Report) -> str:
+        """Where a report's evidence lies in the repository."""
+        return self.path(f"{report.assets}/{evidence.NAME}")
+
+    def own(self, report: Report, content: Callable[[str], bytes | None]) -> dict[str, bytes]:
+        """A report's files on one side, as its evidence there lists them; empty where it has no evidence."""
+        place = self.evidence(report)
+        written = content(place)
+        known = evidence.parse(written) if written is not None else None
+        if written is None or known is None:
+            return {}
+        folder = place.rpartition("/")[0]
+        names = {self.path(report.path), *(f"{folder}/{name}" for name in known.files)}
+        found = {name: content(name) for name in sorted(names)}
+        return {name: bytes_ for name, bytes_ in found.items() if bytes_ is not None} | {place: written}
+
+
+def from_checkout(layout: Layout, reports: Sequence[Report], source: str) -> list[Offer]:
+    """What lies in the checkout for these reports; those without evidence have nothing to offer."""
+    return _offers(layout, reports, source, lambda path: read(layout.tree / path))
+
+
+def from_commit(layout: Layout, reports: Sequence[Report], scratch: Scratch, commit: Commit) -> list[Offer]:
+    """What a commit of ours holds for these reports."""
+    return _offers(layout, reports, commit.source or commit.sha, lambda path: scratch.read(commit.sha, path))
+
+
+def _offers(
+    layout: Layout, reports: Sequence[Report], source: str, content: Callable[[str], bytes | None]
+) -> list[Offer]:
+    made = [(report, layout.own(report, content)) for report in reports]
+    return [
+        Offer(
+            report=report,
+            text=layout.path(report.path),
+            evidence=layout.evidence(report),
+            files=files,
+            source=source,
+        )
+        for report, files in made
+        if files
+    ]
+
+
+class Base:
+    """A branch's tip that offers are put on, and the commit that their runs started from."""
+
+    def __init__(self, scratch: Scratch, layout: Layout, *, tip: str, start: str) -> None:
+        self._scratch = scratch
+        self._layout = layout
+        self.tip = tip
+        self._start = start
+
+    def changes(self, offer: Offer) -> tuple[dict[str, Entry | None], str]:
+        """What an offer changes there; or nothing, and a sentence that says why it must not."""
+        files, why = self.files(offer)
+        return (self._entries(offer, files), "") if files else ({}, why)
+
+    def files(self, offer: Offer) -> tuple[dict[str, bytes], str]:
+        """What the offer's files should be there; or nothing, and a sentence that says why they must stay."""
+        if self.tip != self._start and (why := self._overtaken(offer)):
+            return {}, why
+        files = dict(offer.files)
+        if not offer.report.template:
+            text = self._reapplied(offer)
+            if text is None:
+                return (
+                    {},
+                    f"{offer.report.path}: its blocks were changed on the branch meanwhile; they stay as they are",
+                )
+            files[offer.text] = text
+        return files, ""
+
+    def _entries(self, offer: Offer, files: Mapping[str, bytes]) -> dict[str, Entry | None]:
+        """The entries that differ from the tip's. Files of an earlier refresh that are no longer used go."""
+        before = self._layout.own(offer.report, lambda path: self._scratch.read(self.tip, path))
+        known = self._scratch.entries(self.tip, [*files, *before])
+        changes: dict[str, Entry | None] = {}
+        for path, content in files.items():
+            mode = known[path].mode if path in known and known[path].mode.startswith("100") else "100644"
+            entry = Entry(mode, self._scratch.store(path, content))
+            if known.get(path) != entry:
+                changes[path] = entry
+        obsolete = before.keys() - files.keys() - {offer.text}
+        return changes | dict.fromkeys(sorted(obsolete))
+
+    def _reapplied(self, offer: Offer) -> bytes | None:
+        """The tip's text of a report in place, with the offer's blocks; None where its blocks are others by now."""
+        ours = offer.files.get(offer.text)
+        theirs = self._scratch.read(self.tip, offer.text)
+        if ours is None or theirs is None:
+            return ours if self.tip == self._start else None
+        if self.tip == self._start or self._same(offer.text):
+            return ours
+        return reapplied(ours, theirs)
+
+    def _same(self, *paths: str) -> bool:
+        """Whether files are on the tip what they were where the run started."""
+        return self._scratch.entries(self.tip, paths) == self._scratch.entries(self._start, paths)
+
+    def _overtaken(self, offer: Offer) -> str:
+        """Why what is on the tip must stay: a newer result, or a person's work on the generated files."""
+        name = offer.report.path
+        judged = [path for path in offer.files if offer.report.template or path != offer.text]
+        judged += self._layout.own(offer.report, lambda path: self._scratch.read(self.tip, path))
+        judged = [path for path in judged if offer.report.template or path != offer.text]
+        if self._same(*judged):
+            return ""
+        if self._scratch.entries(self._start, [offer.text]) and not self._scratch.entries(self.tip, [offer.text]):
+            return f"{name} was removed on the branch meanwhile; it stays removed"
+        if not self._scratch.is_ancestor(self._start, self.tip):
+            return ""  # the branch's history is another one than ours: nothing tells what is newer
+        last = self._scratch.last_commit_of(self.tip, judged, beyond=self._start)
+        if last is None:
+            return ""
+        if last.source is None:
+            return f"{name} was changed on the branch meanwhile, by {last.sha[:10]}; it stays as it is there"
+        if last.source != offer.source and self._scratch.is_ancestor(offer.source, last.source):
+            return f"{name}: a newer run has published it already (from {last.source[:10]})"
+        return ""
+
+
+def reapplied(ours: bytes, theirs: bytes) -> bytes | None:
+    """A text with the bodies of another's blocks, where both have the same blocks in the same order; else None."""
+    try:
+        made = inplace.parse(ours.decode())
+        found = inplace.parse(theirs.decode())
+        if [block.expression for block in made.blocks] != [block.expression for block in found.blocks]:
+            return None
+        return found.fill([block.body for block in made.blocks]).encode()
+    except (ReportError, UnicodeDecodeError):
+        return None

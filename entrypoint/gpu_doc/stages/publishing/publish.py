@@ -1,0 +1,140 @@
+"""Publishing, from what a refresh left in the checkout to a commit or a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import PublishError
+from gpu_doc.model import Config, Published
+from gpu_doc.outside.git.checkout import changed_files
+from gpu_doc.stages.publishing.target import Mode, Target
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.github.client import GitHub
+    from gpu_doc.stages.planning.plan import Plan
+    from gpu_doc.stages.publishing.commit import Desk
+    from gpu_doc.stages.publishing.offer import Offer
+
+
+class Publisher:
+    """Publishes one refresh. A context: its repository and what it learnt of the remote end with it."""
+
+    def __init__(
+        self,
+        whole: Config,
+        chosen: Config,
+        mode: Mode,
+        target: Target,
+        note: Callable[[str], None],
+        environ: Mapping[str, str],
+    ) -> None:
+        """`whole` is the configuration with all reports, `chosen` with those that are refreshed."""
+        self._whole = whole
+        self._chosen = chosen
+        self._mode = mode
+        self._target = target
+        self._note = note
+        self._environ = environ
+        self._stack = ExitStack()
+        self.changed: tuple[str, ...] = ()
+        """Paths of the reports that differ from the commit, as far as that is known."""
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def adopt(self, planned: Plan, plan: Callable[[], Plan]) -> bool:
+        """Take over what the pull request's branch has for stale reports; gives whether it had any."""
+        if self._mode != "pull-request" or planned.fresh:
+            return False
+        from gpu_doc.stages.publishing.adopt import adopt
+
+        return bool(adopt(self._desk, planned, plan))
+
+    def publish(self, failed: frozenset[str], failures: Sequence[str]) -> Published:
+        """Publish what differs from the commit that is checked out. Raises PublishError.
+
+        `failed` are the paths of reports that stayed as they were, `failures` a sentence for each that went wrong.
+        """
+        offers = self._offers(failed)
+        self.changed = changed = tuple(offer.report.path for offer in offers)
+        if self._mode == "pull-request":
+            done = self._pull_request(offers, failed, failures)
+        else:
+            done = self._commit(offers, failed, failures) if offers else Published(mode="commit")
+        return replace(done, changed=changed)
+
+    def _offers(self, failed: frozenset[str]) -> list[Offer]:
+        """What of the checkout's reports differs from its commit."""
+        if not changed_files(self._target.tree, self._own_paths()):
+            return []
+        from gpu_doc.stages.publishing.offer import Base, from_checkout
+
+        desk, source = self._desk, self._target.source
+        reports = [report for report in self._chosen.reports if report.path not in failed]
+        base = Base(desk.scratch, desk.layout, tip=source, start=source)
+        offers = from_checkout(desk.layout, reports, source)
+        return [offer for offer in offers if base.changes(offer)[0]]
+
+    def _commit(self, offers: Sequence[Offer], failed: frozenset[str], failures: Sequence[str]) -> Published:
+        from gpu_doc.outside.git.refusals import ProtectedBranchError
+        from gpu_doc.stages.publishing.commit import commit
+
+        try:
+            return Published(mode="commit", commit=commit(self._desk, offers))
+        except ProtectedBranchError as error:
+            if self._mode != "auto":
+                raise
+            self._note(f"{error.what}; a pull request it is, then")
+            return self._pull_request(offers, failed, failures)
+
+    def _pull_request(self, offers: Sequence[Offer], failed: frozenset[str], failures: Sequence[str]) -> Published:
+        desk, target = self._desk, self._target
+        if not offers and desk.scratch.tips(target.branch)[target.branch] is None:
+            return Published(mode="pull-request")
+        from gpu_doc.stages.publishing.pull_request import Results, publish
+
+        settled = frozenset(report.path for report in self._chosen.reports) - failed
+        results = Results(offers=offers, settled=settled, reports=self._whole.reports, failures=failures)
+        return publish(desk, self._github, results)
+
+    @cached_property
+    def _desk(self) -> Desk:
+        from gpu_doc.outside.git.scratch import Scratch
+        from gpu_doc.stages.publishing.commit import Desk
+        from gpu_doc.stages.publishing.offer import Layout
+
+        target = self._target
+        scratch = self._stack.enter_context(Scratch(target.tree, target.remote, self._environ))
+        layout = Layout(root=self._whole.root, tree=target.tree)
+        return Desk(scratch=scratch, layout=layout, target=target, note=self._note)
+
+    @cached_property
+    def _github(self) -> GitHub:
+        from gpu_doc.outside.github.client import GitHub
+
+        target = self._target
+        if not target.repository:
+            remedy = "`--publish commit` pushes to any git server."
+            raise PublishError("pull requests need a repository on GitHub", where=target.remote.url, remedy=remedy)
+        if not target.token:
+            remedy = (
+                "Set GH_TOKEN, or the action's input `token`; it needs `contents: write` and `pull-requests: write`."
+            )
+            raise PublishError("there is no token to open a pull request with", remedy=remedy)
+        return GitHub(target.repository, target.token, api_url=target.api_url, note=self._note)
+
+    def _own_paths(self) -> list[str]:
+        from gpu_doc.stages.publishing.offer import Layout
+
+        layout = Layout(root=self._whole.root, tree=self._target.tree)
+        return [layout.path(path) for report in self._chosen.reports for path in (report.path, report.assets)]

@@ -1,0 +1,256 @@
+"""One pull request per base and configuration, from a branch that holds one commit of ours on top of the base.
+
+It is left alone while merging it would give just what we have to offer. A commit that is not ours, on that branch,
+is never overwritten. What other runs published there is carried over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import PublishError
+from gpu_doc.model import Published, Report
+from gpu_doc.outside.git.refusals import RejectedError
+from gpu_doc.stages.publishing import words
+from gpu_doc.stages.publishing.changes import compare
+from gpu_doc.stages.publishing.commit import Desk, message_of, pause, placed
+from gpu_doc.stages.publishing.offer import Offer, from_commit
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.git.commits import Commit, Entry
+    from gpu_doc.outside.github.client import GitHub, PullRequest
+
+_TRIES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What a run has for the pull request."""
+
+    offers: Sequence[Offer]
+    settled: frozenset[str]
+    """Paths of the reports that the run has brought up to date, or found so: what is there for them is replaced."""
+    reports: Sequence[Report]
+    """All reports of the configuration."""
+    failures: Sequence[str] = ()
+
+
+def publish(desk: Desk, github: GitHub, results: Results) -> Published:
+    """Bring the pull request up to date: open it, update it, close it, or leave it alone. Raises PublishError."""
+    told: set[str] = set()
+    for attempt in range(_TRIES):
+        try:
+            return _attempt(desk, github, results, told)
+        except RejectedError:
+            desk.note(f"another run works on {desk.target.branch}; looking again")
+            pause(attempt)
+    remedy = "Let runs take turns, with `concurrency` in the workflow. The result is kept for the next run."
+    raise PublishError(f"`{desk.target.branch}` moved each time it was to be updated", remedy=remedy)
+
+
+def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Published:
+    target = desk.target
+    tips = desk.scratch.fetch(target.base, target.branch)
+    base, tip = tips[target.base], tips[target.branch]
+    if base is None:
+        raise PublishError(f"the base branch `{target.base}` is not there", where=target.remote.url)
+    standing = Standing.of(desk, tip) if tip else None
+    offers = [*results.offers, *(_carried(desk, standing, results, base) if standing else ())]
+    changes, reports = placed(desk, base, _not_overtaken(desk, offers, standing, told), told)
+    if not changes:
+        return _close(desk, github, standing)
+    if standing and _is_the_same(desk, standing, base, changes):
+        return _opened(desk, github, results, base, standing.commit.sha, fresh=False)
+    if standing and standing.foreign:
+        raise _foreign(desk, standing)
+    made = desk.scratch.commit(base, changes, message_of(desk, reports), target.identity, source=target.source)
+    desk.scratch.push(target.branch, made, expected=tip)
+    return _opened(desk, github, results, base, made, fresh=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What is on the pull request's branch."""
+
+    tip: Commit
+    commit: Commit
+    """Our own commit; the tip, or what somebody merged the base into."""
+    changes: Mapping[str, Entry | None]
+    """What the branch changes, compared with the base that it stands on."""
+    start: str
+    """That base."""
+    foreign: str
+    """The commit that is not ours; empty where all is."""
+
+    @classmethod
+    def of(cls, desk: Desk, tip: str) -> Standing:
+        """Look at a branch's tip."""
+        scratch = desk.scratch
+        top = scratch.commit_at(tip)
+        if top.intact:
+            start = top.parents[0]
+            return cls(tip=top, commit=top, changes=scratch.changes(start, tip), start=start, foreign="")
+        # "Update branch" merges the base into ours: nobody's work, as long as it changes what our commit changed.
+        if len(top.parents) == 2 and (ours := scratch.commit_at(top.parents[0])).intact:
+            start = top.parents[1]
+            changes = scratch.changes(start, tip)
+            if changes == scratch.changes(ours.parents[0], ours.sha) and _is_of_base(desk, start):
+                return cls(tip=top, commit=ours, changes=changes, start=start, foreign="")
+        start = top.parents[0] if top.parents else tip
+        return cls(tip=top, commit=top, changes=scratch.changes(start, tip), start=start, foreign=tip)
+
+
+def _is_of_base(desk: Desk, commit: str) -> bool:
+    base = desk.scratch.fetch(desk.target.base)[desk.target.base]
+    return base is not None and desk.scratch.is_ancestor(commit, base)
+
+
+def _carried(desk: Desk, standing: Standing, results: Results, base: str) -> list[Offer]:
+    """What the branch holds of reports that this run did not settle, where the base did not change them meanwhile."""
+    if standing.foreign:
+        return []
+    others = [report for report in results.reports if report.path not in results.settled]
+    found = from_commit(desk.layout, others, desk.scratch, standing.tip)
+    mine = [offer for offer in found if any(path in standing.changes for path in offer.files)]
+    return [
+        offer
+        for offer in mine
+        if desk.scratch.entries(base, list(offer.files)) == desk.scratch.entries(standing.start, list(offer.files))
+    ]
+
+
+def _not_overtaken(desk: Desk, offers: Sequence[Offer], standing: Standing | None, told: set[str]) -> list[Offer]:
+    """The offers; in place of each that a newer run has overtaken, what that one published."""
+    if standing is None or standing.foreign:
+        return list(offers)
+    published = standing.commit.source
+    chosen = []
+    for offer in offers:
+        there = any(path in standing.changes for path in offer.files)
+        newer = published and published != offer.source and desk.scratch.is_ancestor(offer.source, published)
+        if there and newer:
+            why = f"{offer.report.path}: a newer run has published it already (from {str(published)[:10]})"
+            if why not in told:
+                told.add(why)
+                desk.note(why)
+            chosen += from_commit(desk.layout, [offer.report], desk.scratch, standing.tip)
+        else:
+            chosen.append(offer)
+    return chosen
+
+
+def _is_the_same(desk: Desk, standing: Standing, base: str, changes: Mapping[str, Entry | None]) -> bool:
+    """Whether merging the branch as it is gives what we would publish: then nobody is to hear of it."""
+    paths = list(changes)
+    if standing.foreign:
+        return desk.scratch.entries(standing.tip.sha, paths) == {p: e for p, e in changes.items() if e}
+    same = dict(standing.changes) == dict(changes)
+    return same and desk.scratch.entries(base, paths) == desk.scratch.entries(standing.start, paths)
+
+
+def _foreign(desk: Desk, standing: Standing) -> PublishError:
+    branch = desk.target.branch
+    return PublishError(
+        f"`{branch}` holds a commit that is not gpu-doc's, {standing.foreign[:10]}: it is not overwritten",
+        where=branch,
+        remedy="Merge or close its pull request, or take the commit elsewhere and delete the branch. "
+        "The results are kept: the next run publishes them without running.",
+    )
+
+
+def _close(desk: Desk, github: GitHub, standing: Standing | None) -> Published:
+    """Nothing differs from the base any more: close the pull request, and remove its branch if nobody else uses it."""
+    target = desk.target
+    if standing is None:
+        return Published(mode="pull-request")
+    pull_request = github.open_pull_request(target.branch, target.base)
+    if pull_request is None:
+        return Published(mode="pull-request")
+    if standing.foreign:
+        raise _foreign(desk, standing)
+    comment = words.closing_comment(base=target.base, source=target.source, run_url=target.run_url)
+    github.close_pull_request(pull_request.number, comment)
+    desk.scratch.push(target.branch, None, expected=standing.tip.sha)
+    return Published(mode="pull-request", number=pull_request.number, url=pull_request.url, operation="closed")
+
+
+def _opened(desk: Desk, github: GitHub, results: Results, base: str, commit: str, *, fresh: bool) -> Published:
+    """The pull request for what is on the branch; `fresh`: it has just been pushed."""
+    target = desk.target
+    pull_request = github.open_pull_request(target.branch, target.base)
+    if not fresh and pull_request:
+        return _published(pull_request, "none")
+    if not fresh and _was_closed(desk, github, commit):
+        return Published(mode="pull-request")
+    body = _body(desk, results, base, commit)
+    if pull_request:
+        github.update_body(pull_request.number, body)
+        return _published(pull_request, "updated", commit)
+    publish = target.publish
+    made = github.create_pull_request(
+        head=target.branch, base=target.base, title=publish.title, body=body, draft=publish.draft
+    )
+    if publish.labels:
+        github.add_labels(made.number, publish.labels)
+    if publish.reviewers:
+        github.request_reviewers(made.number, publish.reviewers)
+    return _published(made, "created", commit if fresh else "")
+
+
+def _was_closed(desk: Desk, github: GitHub, commit: str) -> bool:
+    """Whether a person closed a pull request with just this content: it is not opened once more."""
+    last = github.newest_pull_request(desk.target.branch, desk.target.base)
+    if last is None or last.head_sha != commit or last.merged:
+        return False
+    desk.note(
+        f"pull request #{last.number} with just these results was closed; it is opened again when they change, "
+        f"or when the branch {desk.target.branch} is deleted"
+    )
+    return True
+
+
+def _body(desk: Desk, results: Results, base: str, commit: str) -> str:
+    target, root = desk.target, desk.layout
+    changes = compare(
+        results.reports,
+        before=_Side(desk, base),
+        after=_Side(desk, commit),
+    )
+    place = words.Place(
+        server_url=target.server_url,
+        repository=target.repository,
+        before_sha=base,
+        after_sha=commit,
+        root_prefix=root.path("."),
+    )
+    return words.pull_request_body(
+        changes,
+        place=place,
+        configuration=target.configuration,
+        base=target.base,
+        failures=results.failures,
+        run_url=target.run_url,
+    )
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The reports as a commit has them; paths from root."""
+
+    desk: Desk
+    commit: str
+
+    def read(self, path: str) -> bytes | None:
+        return self.desk.scratch.read(self.commit, self.desk.layout.path(path))
+
+
+def _published(pull_request: PullRequest, operation: str, commit: str = "") -> Published:
+    return Published(
+        mode="pull-request",
+        commit=commit,
+        number=pull_request.number,
+        url=pull_request.url,
+        operation=operation,  # type: ignore[arg-type]  # one of the three words above
+    )

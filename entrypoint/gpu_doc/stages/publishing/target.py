@@ -1,0 +1,177 @@
+"""Where results go: which repository and branch, as which author, and from which commit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gpu_doc.errors import UsageError
+from gpu_doc.model import Config, Publish
+from gpu_doc.outside.git import checkout
+from gpu_doc.outside.git.commits import Identity, Remote
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.github.event import Event
+
+Mode = Literal["pull-request", "commit", "auto"]
+
+_BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+"""Whom commits by GITHUB_TOKEN are shown to be from. https://github.com/actions/checkout#push-a-commit-using-the-built-in-token"""
+
+_BRANCH = re.compile(r"(?!/|-)(?!.*(?://|\.\.|@\{|/\.|\.lock(?:/|$)))(?!\.)[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])")
+"""What git takes for a branch's name (git help check-ref-format)."""
+
+_HOSTED = re.compile(
+    r"(?:(?:https|ssh)://(?:[^@/]*@)?|git@)(?P<host>[\w.-]+)(?::\d+)?[/:](?P<repository>[\w.-]+/[\w.-]+?)(?:\.git)?/?"
+)
+"""The remotes that GitHub gives for a repository."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where results go."""
+
+    tree: Path
+    """The top of the checkout."""
+    source: str
+    """The commit that is checked out."""
+    base: str
+    """The branch that the reports are for."""
+    branch: str
+    """The branch of the pull request; one for each base and configuration."""
+    configuration: str
+    """The configuration's path in the repository."""
+    remote: Remote
+    repository: str
+    """`owner/name` on GitHub; empty where the remote is none that we know."""
+    server_url: str
+    api_url: str
+    token: str
+    """For the API; empty where there is none."""
+    run_url: str
+    identity: Identity
+    publish: Publish
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the command line or the action's inputs say; empty leaves it to the configuration and the event."""
+
+    base: str = ""
+    token: str = ""
+
+
+def settle(config: Config, wishes: Wishes, event: Event | None) -> Target:
+    """Find out where results go, before anything runs. Raises UsageError."""
+    tree = checkout.work_tree(config.root)
+    source = checkout.head_commit(tree) if tree else None
+    if tree is None or source is None:
+        what = "there is no git repository to publish to" if tree is None else "the repository has no commit yet"
+        raise UsageError(what, where=str(config.root), remedy="`--publish none` writes the files only.")
+    configuration = config.path.resolve().relative_to(tree.resolve()).as_posix()
+    place = _place(tree, wishes, event)
+    base = _valid(wishes.base, "base") if wishes.base else _base(tree, event)
+    return Target(
+        tree=tree,
+        source=source,
+        base=base,
+        branch=branch_name(config.publish.branch, base, configuration),
+        configuration=configuration,
+        remote=place.remote,
+        repository=place.repository,
+        server_url=place.server_url,
+        api_url=place.api_url,
+        token=wishes.token,
+        run_url=event.run_url if event else "",
+        identity=_identity(config.publish, tree, on_runner=event is not None),
+        publish=config.publish,
+    )
+
+
+def branch_name(pattern: str, base: str, configuration: str) -> str:
+    """The branch of the pull request. A configuration beside the repository's main one is told by its place.
+
+    Raises UsageError where git would not take the name.
+    """
+    other = re.sub(r"^(?:\.github/)?gpu-doc\.yml$|/gpu-doc\.yml$|\.ya?ml$", "", configuration)
+    slug = re.sub(r"[^\w.-]+", "-", other).strip("-.")
+    if slug and "{config}" not in pattern:
+        pattern += "-{config}"
+    branch = pattern.replace("{base}", base).replace("{config}", slug)
+    if branch == base:
+        remedy = "Give `publish.branch` a name of its own, such as the default `gpu-doc/refresh-{base}`."
+        raise UsageError(f"the pull request's branch would be its base, `{base}`", remedy=remedy)
+    return _valid(branch, "publish.branch")
+
+
+def is_own_branch(publish: Publish, branch: str) -> bool:
+    """Whether a branch is one that we make pull requests from: nothing is to be published for it."""
+    pattern = re.escape(publish.branch).replace(re.escape("{base}"), ".+").replace(re.escape("{config}"), ".+")
+    return "{base}" in publish.branch and bool(re.fullmatch(f"{pattern}.*", branch))
+
+
+def _valid(branch: str, key: str) -> str:
+    if not _BRANCH.fullmatch(branch):
+        remedy = "`git help check-ref-format` says what it takes."
+        raise UsageError(f"`{branch}` cannot be the name of a branch ({key})", remedy=remedy)
+    return branch
+
+
+def _base(tree: Path, event: Event | None) -> str:
+    """The branch that is checked out, as the event or the checkout says."""
+    if event and event.pull_request and event.head_branch:
+        return event.head_branch
+    branch = (event.branch if event else None) or checkout.current_branch(tree)
+    if branch is None:
+        what = "a tag is checked out" if event and event.is_tag else "no branch is checked out (detached HEAD)"
+        remedy = "Say which branch the results are for: `--base main`, or the action's input `base`."
+        raise UsageError(f"{what}, so there is no branch to publish to", remedy=remedy)
+    return branch
+
+
+def _identity(publish: Publish, tree: Path, *, on_runner: bool) -> Identity:
+    """Whose commits they are. Raises UsageError where nobody says."""
+    sign = checkout.signs_commits(tree) if publish.sign is None else publish.sign
+    if publish.author:
+        name, _, address = publish.author.rstrip("> ").rpartition("<")
+        return Identity(name=name.strip(), email=address, sign=sign)
+    known = _BOT if on_runner else checkout.identity(tree)
+    if known is None:
+        remedy = "`git config user.name` and `user.email`, or `publish.author` in the configuration."
+        raise UsageError("git does not know who commits", where=str(tree), remedy=remedy)
+    return Identity(name=known[0], email=known[1], sign=sign)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    remote: Remote
+    repository: str
+    server_url: str
+    api_url: str
+
+
+def _place(tree: Path, wishes: Wishes, event: Event | None) -> _Place:
+    """The remote repository: the event's on a runner, else that of `origin`, with the person's own credentials."""
+    if event:
+        url = f"{event.server_url}/{event.repository}.git"
+        return _Place(
+            remote=Remote(url=url, token=wishes.token or None),
+            repository=event.repository,
+            server_url=event.server_url,
+            api_url=event.api_url,
+        )
+    url = checkout.origin_url(tree)
+    if url is None:
+        remedy = "`git remote add origin …`, or `--publish none`, which writes the files only."
+        raise UsageError("the repository has no remote `origin` to publish to", where=str(tree), remedy=remedy)
+    found = _HOSTED.fullmatch(url)
+    host, repository = (found["host"], found["repository"]) if found else ("", "")
+    api = "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
+    return _Place(
+        remote=Remote(url=url, token=None),
+        repository=repository,
+        server_url=f"https://{host}" if host else "",
+        api_url=api if host else "",
+    )
