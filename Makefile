@@ -23,12 +23,12 @@ demo-clean: ## remove demo/, your edits to it included
 
 # Images for tests are built while the linters run; a test that needs one waits for it, and says what is wrong with it.
 test: ## set up, then run linters and all tests, with real kernels, a real Chromium and a real Docker engine
-	@scripts/set-up test chromium docker
+	@scripts/set-up test chromium docker node
 	@.venv/bin/python -m tests.images.build >/dev/null 2>&1 & scripts/lint
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 stress: ## the long soaks: hundreds of kernel starts, kills, races
-	@scripts/set-up test chromium docker
+	@scripts/set-up test chromium docker node
 	@.venv/bin/python -m pytest -m stress --timeout 3600 $(ARGS)
 
 bench: ## measure against papermill, jupyter-cache, Playwright, shot-scraper and docker run; prints a Markdown table

@@ -8,11 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from gpu_doc.errors import MachineError
 from gpu_doc.outside.chromium import find_chromium
+
+NODE_MODULES = Path(__file__).parents[1] / ".venv/node/node_modules"
+"""Where scripts/set-up puts the npm packages of tests/node."""
 
 
 def require(*components: str) -> None:
@@ -79,12 +83,23 @@ def _lacks_sshd() -> str:
     return "" if shutil.which("sshd") else "apt-get install openssh-server"
 
 
+def _lacks_node() -> str:
+    if not shutil.which("node"):
+        return "apt-get install npm"
+    return (
+        ""
+        if (NODE_MODULES / "@octokit/openapi").is_dir()
+        else "its packages are not installed: scripts/set-up test node"
+    )
+
+
 COMPONENTS: dict[str, Callable[[], str]] = {
     "chromium": _lacks_chromium,
     "cjk-fonts": _lacks_cjk_fonts,
     "docker": _lacks_docker,
     "git": lambda: "" if shutil.which("git") else "git is not installed",
     "make": lambda: "" if shutil.which("make") else "make is not installed",
+    "node": _lacks_node,
     "packages": _lacks_packages,
     "podman": lambda: (
         "" if shutil.which("podman") and shutil.which("catatonit") else "apt-get install podman catatonit"
