@@ -334,6 +334,8 @@ class ReportChange:
     kind: Literal["new", "changed", "removed"]
     values: tuple[ValueChange, ...] = ()
     pictures: tuple[PictureChange, ...] = ()
+    lines: tuple[int, int] = (0, 0)
+    """How many lines of its text came, and how many went."""
     environment: tuple[tuple[str, str], ...] = ()
     """Where the runs behind it happened now, as label and text: image, GPU, driver, ..."""
 

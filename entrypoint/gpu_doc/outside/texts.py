@@ -1,0 +1,31 @@
+"""The door to Jinja2 for our own templates: texts for people. The templates are trusted, what is put into them isn't.
+
+Users' templates are rendered in a child process with limits: outside/template.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gpu_doc.resources import template_path
+
+
+def render(name: str, values: Mapping[str, Any], *, finish: Callable[[Any], str] | None = None) -> str:
+    """Fill in a file of `templates/`.
+
+    `finish` makes text of whatever is put in, and sees to it that it stays text. Without it, it becomes HTML, where
+    only `markupsafe.Markup` is not escaped.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(template_path("")),
+        autoescape=finish is None,  # noqa: S701 - Markdown is escaped by `finish`
+        finalize=finish,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name).render(values)

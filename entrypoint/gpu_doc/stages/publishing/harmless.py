@@ -1,0 +1,87 @@
+"""Text from repositories and notebooks in the Markdown of GitHub: whatever it holds, it is shown, and does nothing.
+
+Characters with a meaning become numeric entities, which can't stand for structure (CommonMark 0.31, section 2.5).
+GitHub looks for mentions, issues, commits, emoji and addresses in the text that comes out, outside of code; there a
+space of width zero parts what would be found.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from gpu_doc.console import plain
+
+_SPECIAL = re.compile(r"[!\"#$&*:;<=>@\[\\\]^_`{|}~]|^[-+]")
+_NUMBERED = re.compile(r"^(\d+)([.)])")
+_BREAK = "&#8203;"
+"""A space of width zero."""
+_LINKED = re.compile(
+    r"(?P<mark>[@#])(?=[\w])"  # @person, person@example.org, #12, owner/repository#12
+    r"|(?P<colon>:)(?=[\w+-]+:|//)"  # :emoji:, https://
+    r"|(?P<issue>\bGH-)(?=\d)"
+    r"|(?P<commit>\b[0-9a-fA-F]{3})(?=[0-9a-fA-F]{4,37}\b)"
+    r"|(?P<www>\bww)(?=w\.)",
+    re.IGNORECASE,
+)
+_SKIP = re.compile(r"\[(?=(?:skip|no)[ -]|(?:ci|actions)[ -]skip)", re.IGNORECASE)
+"""What keeps GitHub from starting workflows. https://docs.github.com/actions/how-tos/manage-workflow-runs/skip-workflow-runs"""
+
+
+class Markdown(str):
+    """Text that is Markdown already, and safe."""
+
+    __slots__ = ()
+
+
+def text(content: object, longest: int = 500) -> Markdown:
+    """Some content as Markdown that shows just that text, on one line, with no link in it; cut where it is long."""
+    if isinstance(content, Markdown):
+        return content
+    parted = _LINKED.sub(lambda found: f"{found[0]}\N{ZERO WIDTH SPACE}", one_line(str(content), longest))
+    return Markdown(_entities(parted).replace("\N{ZERO WIDTH SPACE}", _BREAK))
+
+
+def code(content: object, longest: int = 500) -> Markdown:
+    """Some content as code, on one line: exactly as it is, where nothing is looked for in it."""
+    shown = one_line(str(content), longest)
+    if not shown:
+        return Markdown("")
+    # A bar in a table needs a backslash, which parsers treat differently behind another one.
+    return Markdown(f"<code>{text(shown)}</code>" if re.search(r"[`|\\]", shown) else f"`{shown}`")
+
+
+def one_line(content: str, longest: int = 500) -> str:
+    """A text on one line, without control characters, changes of direction and halves of characters."""
+    readable = plain(content[: 4 * longest]).encode("utf-8", "replace").decode()
+    shown = " ".join(readable.split())
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def link(label: str, address: str) -> Markdown:
+    """A link; only its label where the address is none of the web."""
+    if not re.match(r"https?://", address):
+        return text(label)
+    return Markdown(f"[{text(label)}]({quote(address, safe='/:?=&%#@,;+~._-')})")
+
+
+def image(label: str, address: str) -> Markdown:
+    """A picture at an address that we made."""
+    return Markdown(f"!{linked}") if (linked := link(label, address)).startswith("[") else linked
+
+
+def in_a_comment(content: str) -> str:
+    """A name for an HTML comment, which it can't end, and in which it can be found again."""
+    return quote(content, safe="/").replace("--", "%2D%2D")
+
+
+def in_a_message(content: str) -> str:
+    """A name for a commit's message: on one line; it mentions nobody, closes nothing, skips no workflow."""
+    shown = one_line(content)
+    broken = re.sub(r"(?<=[@#])(?=\w)|(?<=\bGH-)(?=\d)", "\N{ZERO WIDTH SPACE}", shown, flags=re.IGNORECASE)
+    return _SKIP.sub("[\N{ZERO WIDTH SPACE}", broken)
+
+
+def _entities(shown: str) -> str:
+    entities = _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", shown)
+    return _NUMBERED.sub(lambda found: f"{found[1]}&#{ord(found[2])};", entities)
