@@ -1,11 +1,16 @@
-"""The only door to git, through GitPython and, where every millisecond counts, through files."""
+"""What the checkout is, from GitPython and, where every millisecond counts, from files."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from gpu_doc.outside.git.commits import Commit, parsed
+from gpu_doc.outside.git import commits
+from gpu_doc.outside.git.commits import Commit
+
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def work_tree(folder: Path) -> Path | None:
@@ -58,25 +63,63 @@ def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:
 
 
 def head_commit(tree: Path) -> str | None:
-    """The id of the commit that is checked out; None where there is none yet."""
-    return _ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-
-
-def commit_of_head(tree: Path) -> Commit | None:
-    """The commit that is checked out; None where there is none yet."""
-    sha = head_commit(tree)
-    raw = _ask(tree, "cat-file", "commit", sha) if sha else None
-    return parsed(sha, raw.encode("utf-8", "surrogateescape")) if sha and raw else None
+    """The id of the commit that is checked out; None without one."""
+    with suppress(OSError):
+        head = _head(tree)
+        if found := head if _SHA.fullmatch(head) else _reference(_git_folder(tree), head.removeprefix("ref: ")):
+            return found
+    return _ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")  # references may be kept in other ways
 
 
 def current_branch(tree: Path) -> str | None:
-    """The branch that is checked out; None where HEAD is detached."""
-    return _ask(tree, "symbolic-ref", "--quiet", "--short", "HEAD") or None
+    """The branch that is checked out; None where it is a commit, or in a state that git does not understand."""
+    name = None
+    with suppress(OSError):
+        head = _head(tree)
+        if head == "ref: refs/heads/.invalid":  # references are kept in another way (git help reftable)
+            name = _ask(tree, "symbolic-ref", "--quiet", "HEAD")
+        elif head.startswith("ref: "):
+            name = head.removeprefix("ref: ")
+    return name.removeprefix("refs/heads/") if name and name.startswith("refs/heads/") else None
+
+
+def commit_of_head(tree: Path) -> Commit | None:
+    """What the commit that is checked out says of itself; None without one."""
+    sha = head_commit(tree)
+    raw = _ask(tree, "cat-file", "commit", sha) if sha else None
+    return commits.parsed(sha, raw.encode("utf-8", "surrogateescape")) if sha and raw else None
 
 
 def origin_url(tree: Path) -> str | None:
-    """The address of the remote `origin`, as configured."""
-    return _ask(tree, "config", "--get", "remote.origin.url") or None
+    """Where `git push origin` would push; None without such a remote."""
+    return _ask(tree, "remote", "get-url", "--push", "origin")
+
+
+def _git_folder(tree: Path) -> Path:
+    """The repository's folder; a work tree of its own and a submodule name it in a file."""
+    place = tree / ".git"
+    if place.is_dir():
+        return place
+    return tree / place.read_text("utf-8", "surrogateescape").rstrip("\n").removeprefix("gitdir: ")
+
+
+def _head(tree: Path) -> str:
+    return (_git_folder(tree) / "HEAD").read_text("utf-8", "surrogateescape").rstrip("\n")
+
+
+def _reference(folder: Path, name: str) -> str | None:
+    """The commit of a branch, from its own file or the list of those that are packed (gitrepository-layout)."""
+    common = folder / "commondir"
+    shared = folder / common.read_text("utf-8", "surrogateescape").rstrip("\n") if common.exists() else folder
+    with suppress(FileNotFoundError, NotADirectoryError):
+        sha = (shared / name).read_text("utf-8", "replace").strip()
+        return sha if _SHA.fullmatch(sha) else None  # a symbolic one is git's to follow
+    with suppress(FileNotFoundError):
+        for line in (shared / "packed-refs").read_text("utf-8", "surrogateescape").splitlines():
+            sha, _, packed = line.partition(" ")
+            if packed == name:
+                return sha
+    return None
 
 
 def identity(tree: Path) -> tuple[str, str] | None:

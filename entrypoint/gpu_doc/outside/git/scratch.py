@@ -20,8 +20,8 @@ from gpu_doc.outside.temporary import private_folder
 PAUSES = (1.0, 4.0, 15.0)
 """Seconds before a server that can't be reached is asked again."""
 
-_DEPTHS = (2, 50, 500)
-"""How much history a shallow checkout fetches, one after the other until it is enough."""
+_DEPTHS = (3, 50, 500)
+"""How much history a shallow checkout fetches, one after the other until it is enough: first a merge of ours."""
 
 _MANY = 500
 """Paths in one command line."""
