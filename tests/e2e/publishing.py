@@ -28,7 +28,8 @@ reports:
 FILES: dict[str, str | bytes] = {
     "gpu-doc.yml": CONFIG,
     "templates/report.md.j2": '# Report\n\n{{ table("train/file:rates.csv") }}\n\n{{ image("train/file:plot.svg") }}\n',
-    "docs/notes.md": '# Notes\n\n<!-- gpu-doc: table("count/file:count.csv") -->\n<!-- gpu-doc: end -->\n\nBy a person.\n',
+    "docs/notes.md": "# Notes\n\n"
+    '<!-- gpu-doc: table("count/file:count.csv") -->\n<!-- gpu-doc: end -->\n\nBy a person.\n',
     "rate.txt": "0.1\n",
     "train.sh": """\
 rate=$(cat rate.txt)
@@ -57,13 +58,18 @@ class Runner:
         words = words or ("--depth=1", f"--branch={branch}")
         return self.server.clone(self.name, self.folder / f"job {self.jobs}", *words)
 
-    def run(self, checkout: Path, *words: str, code: int | None = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self,
+        checkout: Path,
+        *words: str,
+        code: int | None = 0,
+        payload: dict[str, Any] | None = None,
+        **variables: str,
+    ) -> subprocess.CompletedProcess[str]:
         """`gpu-doc run` as a step of a job on a push to the branch that is checked out."""
         argv = [sys.executable, "-m", "gpu_doc", "run", "--state-dir", str(self.folder / "state"), *words]
-        environ = environment(**self.push_event(checkout), **self.variables, **variables)
-        done = subprocess.run(
-            argv, cwd=checkout, env=environ, capture_output=True, text=True, timeout=120, check=False
-        )
+        environ = environment(**(self.push_event(checkout, **payload or {}) | self.variables | variables))
+        done = subprocess.run(argv, cwd=checkout, env=environ, capture_output=True, text=True, timeout=120, check=False)
         said = f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert code is None or done.returncode == code, said
         assert "Traceback" not in said
