@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gpu_doc.errors import UsageError
+from gpu_doc.model import Publish
+from gpu_doc.outside.github.event import Event
+from gpu_doc.stages.publishing import admission
+from gpu_doc.stages.publishing.target import _HOSTED, branch_name, is_own_branch
+
+PUSH = Event(
+    name="push",
+    repository="octo/docs",
+    ref="refs/heads/main",
+    branch="main",
+    is_tag=False,
+    sha="1" * 40,
+    base_branch="main",
+    head_branch=None,
+    pull_request=None,
+    head_sha=None,
+    from_fork=False,
+    before=None,
+    default_branch="main",
+    run_id="1",
+    attempt=1,
+    run_url="",
+    server_url="https://github.com",
+    api_url="https://api.github.com",
+    actor="octo",
+    self_hosted=True,
+)
+PULL_REQUEST = replace(PUSH, name="pull_request", ref="refs/pull/7/merge", branch=None, pull_request=7)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "base", "configuration", "branch"),
+    [
+        ("gpu-doc/refresh-{base}", "main", "gpu-doc.yml", "gpu-doc/refresh-main"),
+        ("gpu-doc/refresh-{base}", "release/1.0", ".github/gpu-doc.yml", "gpu-doc/refresh-release/1.0"),
+        ("gpu-doc/refresh-{base}", "main", "papers/one/gpu-doc.yml", "gpu-doc/refresh-main-papers-one"),
+        ("gpu-doc/refresh-{base}", "main", "other.yml", "gpu-doc/refresh-main-other"),
+        ("{config}/{base}", "main", "a b/gpu-doc.yml", "a-b/main"),
+        ("fixed", "main", "gpu-doc.yml", "fixed"),
+    ],
+)
+def test_each_base_and_configuration_has_a_branch(pattern: str, base: str, configuration: str, branch: str) -> None:
+    assert branch_name(pattern, base, configuration) == branch
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a..b", "a b", "-a", "/a", "a/", "a.lock", "a~1", "a:b", "a\x07", "{base}", "@{-1}"]
+)
+def test_what_git_would_not_take_for_a_branch_is_refused(pattern: str) -> None:
+    with pytest.raises(UsageError):
+        branch_name(pattern, "main", "gpu-doc.yml")
+
+
+def test_our_own_branches_are_known() -> None:
+    assert is_own_branch(Publish(), "gpu-doc/refresh-main")
+    assert is_own_branch(Publish(), "gpu-doc/refresh-main-papers-one")
+    assert not is_own_branch(Publish(), "main")
+    assert not is_own_branch(Publish(branch="fixed"), "main")
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "repository"),
+    [
+        ("https://github.com/octo/docs", "github.com", "octo/docs"),
+        ("https://github.com/octo/docs.git", "github.com", "octo/docs"),
+        ("https://user@ghe.example.org:8443/octo/docs.git/", "ghe.example.org", "octo/docs"),
+        ("git@github.com:octo/docs.git", "github.com", "octo/docs"),
+        ("ssh://git@github.com:22/octo/docs.git", "github.com", "octo/docs"),
+    ],
+)
+def test_the_repository_is_read_from_the_remote(url: str, host: str, repository: str) -> None:
+    found = _HOSTED.fullmatch(url)
+    assert found
+    assert (found["host"], found["repository"]) == (host, repository)
+    assert not _HOSTED.fullmatch("/srv/git/docs.git")
+
+
+def test_strangers_code_is_refused_on_our_machines() -> None:
+    with pytest.raises(UsageError, match="pull_request_target"):
+        admission.refuse(replace(PULL_REQUEST, name="pull_request_target"), allow_forks=True)
+    fork = replace(PULL_REQUEST, from_fork=True)
+    with pytest.raises(UsageError, match="from a fork"):
+        admission.refuse(fork, allow_forks=False)
+    admission.refuse(fork, allow_forks=True)
+    admission.refuse(replace(fork, self_hosted=False), allow_forks=False)
+    admission.refuse(PULL_REQUEST, allow_forks=False)
+
+
+def test_what_is_published_for_which_event() -> None:
+    assert admission.mode_for("config", Publish(), PUSH) == ("pull-request", "")
+    assert admission.mode_for("commit", Publish(), PUSH) == ("commit", "")
+    assert admission.mode_for("config", Publish(mode="check"), PULL_REQUEST)[0] == "check"
+    assert admission.mode_for("config", Publish(), PULL_REQUEST)[0] == "none"
+    assert admission.mode_for("commit", Publish(), PULL_REQUEST)[0] == "commit"
+    assert admission.mode_for("commit", Publish(), replace(PULL_REQUEST, from_fork=True))[0] == "none"
+    assert admission.mode_for("config", Publish(), replace(PUSH, branch="gpu-doc/refresh-main"))[0] == "none"
+    assert admission.mode_for("config", Publish(mode="auto"), None) == ("auto", "")
