@@ -6,9 +6,13 @@ Users' templates are rendered in a child process with limits: outside/template.p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from gpu_doc.resources import template_path
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def render(name: str, values: Mapping[str, Any], *, finish: Callable[[Any], str] | None = None) -> str:
@@ -17,9 +21,14 @@ def render(name: str, values: Mapping[str, Any], *, finish: Callable[[Any], str]
     `finish` makes text of whatever is put in, and sees to it that it stays text. Without it, it becomes HTML, where
     only `markupsafe.Markup` is not escaped.
     """
+    return _environment(finish).get_template(name).render(values)
+
+
+@cache
+def _environment(finish: Callable[[Any], str] | None) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(template_path("")),
         autoescape=finish is None,  # noqa: S701 - Markdown is escaped by `finish`
         finalize=finish,
@@ -28,4 +37,3 @@ def render(name: str, values: Mapping[str, Any], *, finish: Callable[[Any], str]
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name).render(values)

@@ -20,10 +20,10 @@ _LINKED = re.compile(
     r"(?P<mark>[@#])(?=[\w])"  # @person, person@example.org, #12, owner/repository#12
     r"|(?P<colon>:)(?=[\w+-]+:|//)"  # :emoji:, https://
     r"|(?P<issue>\bGH-)(?=\d)"
-    r"|(?P<commit>\b[0-9a-fA-F]{3})(?=[0-9a-fA-F]{4,37}\b)"
     r"|(?P<www>\bww)(?=w\.)",
     re.IGNORECASE,
 )
+_COMMIT = re.compile(r"\b[0-9a-f]{7,}\b", re.IGNORECASE | re.ASCII)
 _SKIP = re.compile(r"\[(?=(?:skip|no)[ -]|(?:ci|actions)[ -]skip)", re.IGNORECASE)
 """What keeps GitHub from starting workflows. https://docs.github.com/actions/how-tos/manage-workflow-runs/skip-workflow-runs"""
 
@@ -39,6 +39,7 @@ def text(content: object, longest: int = 500) -> Markdown:
     if isinstance(content, Markdown):
         return content
     parted = _LINKED.sub(lambda found: f"{found[0]}\N{ZERO WIDTH SPACE}", one_line(str(content), longest))
+    parted = _COMMIT.sub(lambda found: re.sub("(.{6})", "\\1\N{ZERO WIDTH SPACE}", found[0]), parted)
     return Markdown(_entities(parted).replace("\N{ZERO WIDTH SPACE}", _BREAK))
 
 
@@ -51,10 +52,14 @@ def code(content: object, longest: int = 500) -> Markdown:
     return Markdown(f"<code>{text(shown)}</code>" if re.search(r"[`|\\]", shown) else f"`{shown}`")
 
 
+def readable(content: str) -> str:
+    """A text without control characters, changes of direction and halves of characters."""
+    return plain(content).encode("utf-8", "replace").decode()
+
+
 def one_line(content: str, longest: int = 500) -> str:
-    """A text on one line, without control characters, changes of direction and halves of characters."""
-    readable = plain(content[: 4 * longest]).encode("utf-8", "replace").decode()
-    shown = " ".join(readable.split())
+    """A text on one line; cut where it is long."""
+    shown = " ".join(readable(content[: 4 * longest]).split())
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
@@ -62,7 +67,7 @@ def link(label: str, address: str) -> Markdown:
     """A link; only its label where the address is none of the web."""
     if not re.match(r"https?://", address):
         return text(label)
-    return Markdown(f"[{text(label)}]({quote(address, safe='/:?=&%#@,;+~._-')})")
+    return Markdown(f"[{text(label)}]({quote(address, safe='/:?=&%#@,;+~._-', errors='replace')})")
 
 
 def image(label: str, address: str) -> Markdown:
@@ -72,7 +77,7 @@ def image(label: str, address: str) -> Markdown:
 
 def in_a_comment(content: str) -> str:
     """A name for an HTML comment, which it can't end, and in which it can be found again."""
-    return quote(content, safe="/").replace("--", "%2D%2D")
+    return quote(content, safe="/", errors="replace").replace("--", "%2D%2D")
 
 
 def in_a_message(content: str) -> str:

@@ -15,7 +15,17 @@ from gpu_doc.model import PictureChange, Published, ReportChange, Result, ValueC
 from gpu_doc.outside.texts import render
 from gpu_doc.stages.planning.plan import Plan
 from gpu_doc.stages.publishing.amounts import in_words
-from gpu_doc.stages.publishing.harmless import Markdown, code, image, in_a_comment, in_a_message, link, one_line, text
+from gpu_doc.stages.publishing.harmless import (
+    Markdown,
+    code,
+    image,
+    in_a_comment,
+    in_a_message,
+    link,
+    one_line,
+    readable,
+    text,
+)
 
 __all__ = ["Place", "alarm_marker", "alarm_title", "closing_comment", "comment", "comment_marker", "commit_message"]
 __all__ += ["failing", "pull_request_body", "recovered", "still_failing", "summary"]
@@ -48,7 +58,7 @@ class Place:
         """Where the server shows a file of a commit, in private repositories too; empty where there is no server."""
         if not (self.server_url and self.repository):
             return ""
-        return f"{self.server_url}/{self.repository}/blob/{sha}/{quote(self.path(path), safe='/')}"
+        return f"{self.server_url}/{self.repository}/blob/{sha}/{quote(self.path(path), safe='/', errors='replace')}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +67,10 @@ class _Room:
 
     reports: int
     values: int
-    """Of each report, as are the pictures."""
+    """Of all reports together, each with the same share; as are the pictures."""
     pictures: int
+    places: int
+    """Lines on where the runs of each report happened."""
     failures: int
     runs: int
     details: int
@@ -66,12 +78,12 @@ class _Room:
 
 
 _ROOMS = (
-    _Room(reports=200, values=500, pictures=100, failures=100, runs=2000, details=20_000),
-    _Room(reports=100, values=100, pictures=30, failures=50, runs=500, details=2000),
-    _Room(reports=50, values=30, pictures=8, failures=20, runs=200, details=1000),
-    _Room(reports=20, values=10, pictures=3, failures=10, runs=100, details=200),
-    _Room(reports=10, values=3, pictures=1, failures=5, runs=30, details=0),
-    _Room(reports=10, values=0, pictures=0, failures=3, runs=5, details=0),
+    _Room(reports=200, values=1500, pictures=200, places=20, failures=100, runs=2000, details=20_000),
+    _Room(reports=100, values=600, pictures=80, places=20, failures=50, runs=500, details=2000),
+    _Room(reports=50, values=250, pictures=40, places=20, failures=20, runs=200, details=1000),
+    _Room(reports=20, values=100, pictures=15, places=10, failures=10, runs=100, details=200),
+    _Room(reports=10, values=30, pictures=5, places=5, failures=5, runs=30, details=0),
+    _Room(reports=10, values=0, pictures=0, places=0, failures=3, runs=5, details=0),
 )
 
 _Values = Callable[[_Room], Mapping[str, Any]]
@@ -212,10 +224,9 @@ def _verdict(*, fresh: bool, ran: bool, failed: bool) -> str:
 
 
 def _error(error: GpuDocError, room: _Room) -> dict[str, Any]:
-    from gpu_doc.console import plain
     from gpu_doc.stages.answering.markdown import fenced
 
-    details = plain(error.details)
+    details = readable(error.details)
     if len(details) > room.details:
         details = f"…{details[len(details) - room.details :]}" if room.details else ""
     return {
@@ -273,7 +284,7 @@ def _fitting(template: str, values: _Values, *, size: Callable[[str], int] = len
         made = render(template, {**shared, **values(room)}, finish=text)
         if size(made) <= limit:
             return made
-    return made[: limit // 4]  # nothing that we write is as long: a character has at most 4 bytes
+    return made  # the least of it fits: texts are cut one by one too
 
 
 def _failures(failures: Sequence[str], room: _Room) -> dict[str, Any]:
@@ -282,27 +293,29 @@ def _failures(failures: Sequence[str], room: _Room) -> dict[str, Any]:
 
 def _changes(changes: Sequence[ReportChange], room: _Room, *, place: Place | None) -> dict[str, Any]:
     """What changes.md.j2 needs; without a place pictures are named only."""
+    shown = changes[: room.reports]
+    values, pictures = (total // max(1, len(shown)) for total in (room.values, room.pictures))
     return {
-        "reports": [_report(change, room, place) for change in changes[: room.reports]],
-        "more_reports": max(0, len(changes) - room.reports),
+        "reports": [_report(change, place, values=values, pictures=pictures, places=room.places) for change in shown],
+        "more_reports": len(changes) - len(shown),
         "count": len(changes),
         "pictures_shown": bool(place and place.url("", "")),
         "pictures_elsewhere": place is None,
     }
 
 
-def _report(change: ReportChange, room: _Room, place: Place | None) -> dict[str, Any]:
+def _report(change: ReportChange, place: Place | None, *, values: int, pictures: int, places: int) -> dict[str, Any]:
     came, went = change.lines
     return {
         "path": place.path(change.path) if place else change.path,
         "kind": change.kind,
         "came": came,
         "went": went,
-        "values": list(_values(change.values[: room.values])),
-        "more_values": max(0, len(change.values) - room.values),
-        "pictures": [_picture(picture, place) for picture in change.pictures[: room.pictures]],
-        "more_pictures": max(0, len(change.pictures) - room.pictures),
-        "environment": change.environment[:20],
+        "values": list(_values(change.values[:values])),
+        "more_values": max(0, len(change.values) - values),
+        "pictures": [_picture(picture, place) for picture in change.pictures[:pictures]],
+        "more_pictures": max(0, len(change.pictures) - pictures),
+        "environment": change.environment[:places],
     }
 
 
