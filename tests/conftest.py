@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.integration.git_server",
     "tests.integration.registries",
     "tests.integration.users",
+    "tests.standin.fixtures",
 ]
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from gpu_doc.model import Json
 from gpu_doc.outside.github.connection import Connection, RefusedError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class GitHub:
     ) -> None:
         """`api_url` as in GITHUB_API_URL; `note` hears what is worth knowing; `pause` waits for some seconds."""
         self._name = repository
-        self._installation = token.startswith("ghs_")
+        self._of_person = token.startswith(("ghp_", "github_pat_", "gho_", "ghu_"))
         self._note = note
         self._connection = Connection(repository, token, api_url, note, pause)
 
@@ -118,7 +119,7 @@ class GitHub:
         repository = self._repository
         push = getattr(repository.permissions, "push", None)
         # To the token of an App, such as GITHUB_TOKEN, GitHub says no of everything here.
-        known = push or not self._installation
+        known = push or self._of_person
         return RepositoryFacts(
             full_name=repository.full_name,
             archived=bool(repository.archived),
@@ -128,18 +129,22 @@ class GitHub:
 
     def is_protected(self, branch: str) -> bool | None:
         """Whether rules stand between an ordinary push and a branch; None where that can't be known. Two requests."""
-        ask = self._connection
-        path = f"/repos/{self._repository.full_name}/rules/branches/{quote(branch, safe='')}"
-        with ask.asked(f"look at the rules for the branch {branch}"):
+        name = quote(branch, safe="")  # PyGithub leaves the slashes
+        with self._connection.asked(f"look at the rules for the branch {branch}"):
             try:
-                if ask.repeat(lambda: self._repository.get_branch(branch).protected):
+                if self._get(f"branches/{name}")["protected"]:
                     return True
-                _headers, rules = ask.repeat(lambda: ask.api.requester.requestJsonAndCheck("GET", path))
+                rules = self._get(f"rules/branches/{name}")
             except RefusedError as error:
                 if error.refusal.status in (403, 404):
                     return None
                 raise
         return any(rule["type"] in _HINDRANCES for rule in rules)
+
+    def _get(self, path: str) -> Json:
+        """What a path of the repository gives, where PyGithub has no method that asks for it rightly."""
+        ask, whole = self._connection, f"/repos/{self._repository.full_name}/{path}"
+        return ask.repeat(lambda: ask.api.requester.requestJsonAndCheck("GET", whole))[1]
 
     # --- pull requests -----------------------------------------------------------------------------------------------
 
