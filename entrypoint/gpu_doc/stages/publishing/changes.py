@@ -16,6 +16,7 @@ LARGEST = 100_000
 """Characters, all ASCII, of changes as JSON. They travel in an environment variable, where Linux takes 128 KiB."""
 _LONGEST = 1000
 """Characters of one text in it."""
+_LISTS = ("values", "pictures", "environment")
 
 
 def compare(reports: Sequence[Report], before: Side, after: Side) -> tuple[ReportChange, ...]:
@@ -77,22 +78,20 @@ def _extra_lines(text: bytes | None, other: bytes | None) -> int:
 def to_json(changes: Sequence[ReportChange]) -> str:
     """Changes as one line of at most `LARGEST` characters; what doesn't fit is left out, from the end, and counted."""
     room = LARGEST - 100  # for what stands around
-    kept: list[dict[str, Json]] = []
-    left_out = 0
-    for change in changes:
-        whole = _report_to_json(change)
-        lists = {name: whole.pop(name) for name in ("values", "pictures", "environment")}
-        whole |= {name: [] for name in lists}
-        room -= _length(whole)
-        if room < 0:
-            left_out += 1
-            continue
-        kept.append(whole)
-        for name, items in lists.items():
-            for item in items:
-                room -= _length(item) if room > 0 else 0
+    wholes = [_report_to_json(change) for change in changes]
+    heads = [whole | {name: [] for name in _LISTS} for whole in wholes]
+    kept = []
+    for head in heads:
+        room -= _length(head)
+        if room > 0:
+            kept.append(head)
+    left_out = len(heads) - len(kept)
+    for head, whole in zip(kept, wholes, strict=False):
+        for name in _LISTS:
+            for item in whole[name]:
+                room -= _length(item)
                 if room > 0:
-                    whole[name].append(item)
+                    head[name].append(item)
                 else:
                     left_out += 1
     return json.dumps({"format": 1, "reports": kept, "left-out": left_out}, separators=(",", ":"))

@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpu_doc.model import Call, PictureChange, Report, ReportChange, ValueChange
+from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
+from gpu_doc.stages.publishing.changes import LARGEST, compare, from_json, to_json
+
+REPORT = Report(path="docs/a.md", line=1)
+EVIDENCE = "docs/a.assets/evidence.json"
+MACHINE: Mapping[str, Any] = {"packages": {}, "data": {}, "image-digest": "sha256:" + "ab" * 32, "device": "cuda"}
+RUN = RunEvidence(source={"image": "pytorch:2"}, machine=MACHINE, made={})
+
+
+@dataclass
+class Side:
+    """A commit."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def read(self, path: str) -> bytes | None:
+        return self.files.get(path)
+
+
+def side(
+    *answers: tuple[Call, KeptAnswer], text: str = "text", runs: Sequence[str] = ("baseline",), **png: bytes
+) -> Side:
+    files = {f"{name}.png": KeptFile(sha256="", made_from="") for name in png}
+    evidence = Evidence(answers={call.key: kept for call, kept in answers}, runs=dict.fromkeys(runs, RUN), files=files)
+    pictures = {f"docs/a.assets/{name}.png": content for name, content in png.items()}
+    return Side({"docs/a.md": text.encode(), EVIDENCE: evidence.to_bytes(), **pictures})
+
+
+def value(address: str, value: object) -> tuple[Call, KeptAnswer]:
+    return Call(function="value", args=(address,)), KeptAnswer(value=value, runs=("baseline",))
+
+
+def shot(address: str, *names: str, **options: object) -> tuple[Call, KeptAnswer]:
+    files = tuple(f"{name}.png" for name in names)
+    return Call(function="shot", args=(address,), kwargs=options), KeptAnswer(value="", assets=files)
+
+
+def one(before: Side, after: Side) -> ReportChange:
+    (change,) = compare([REPORT], before, after)
+    return change
+
+
+def test_a_report_that_is_the_same_on_both_sides_is_left_out() -> None:
+    same = side(value("baseline/accuracy", float("nan")), shot("baseline/loss", "loss"), loss=b"png")
+    assert compare([REPORT, Report(path="nowhere.md", line=1)], same, Side(dict(same.files))) == ()
+    windows = Side({path: content.replace(b"\n", b"\r\n") for path, content in same.files.items()})
+    assert compare([REPORT], same, windows) == ()
+
+
+def test_values_are_told_before_and_after() -> None:
+    before = side(value("baseline/a", 1), value("baseline/b", "on"), value("baseline/same", float("nan")))
+    after = side(value("baseline/a", 2.5), value("baseline/c", "x"), value("baseline/same", float("nan")))
+    assert one(before, after).values == (
+        ValueChange(name="baseline/a", before=1, after=2.5),
+        ValueChange(name="baseline/c", before=None, after="x"),
+        ValueChange(name="baseline/b", before="on", after=None),
+    )
+
+
+def test_values_that_a_comparison_shows_are_told_by_their_runs() -> None:
+    def compared(accuracy: str) -> Side:
+        call = Call(function="compare", args=("sweep[*]",), kwargs={"values": ["accuracy", "a|b"]})
+        table = (
+            f"| lr | accuracy | a&#124;b |\n| ---: | ---: | --- |\n| 0.1 | **{accuracy}** | x\\_y |\n| 1 | 0.5 | 7 |"
+        )
+        return side((call, KeptAnswer(value=table, runs=("sweep[lr=0.1]", "sweep[lr=1]"))))
+
+    assert one(compared("0.25"), compared("0.75")).values == (
+        ValueChange(name="sweep[lr=0.1]/accuracy", before=0.25, after=0.75),
+    )
+    values = one(Side(), compared("0.75")).values
+    assert ValueChange(name="sweep[lr=0.1]/a|b", before=None, after="x_y") in values
+    assert ValueChange(name="sweep[lr=1]/a|b", before=None, after=7) in values
+
+
+def test_a_picture_is_told_where_its_bytes_differ_in_the_order_of_the_text() -> None:
+    shots = (shot("baseline/a", "a"), shot("baseline/b", "b"), shot("baseline/same", "same"))
+    before = side(*shots, a=b"1", b=b"1", same=b"1")
+    after = side(*shots, text="![](a.assets/b.png) ![](a.assets/a.png)", a=b"2", b=b"2", same=b"1")
+    folder = "docs/a.assets"
+    assert one(before, after).pictures == (
+        PictureChange(name="baseline/b", before=f"{folder}/b.png", after=f"{folder}/b.png"),
+        PictureChange(name="baseline/a", before=f"{folder}/a.png", after=f"{folder}/a.png"),
+    )
+
+
+def test_a_picture_whose_options_changed_is_still_the_same_picture() -> None:
+    before = side(shot("baseline/a", "a1"), a1=b"1")
+    after = side(shot("baseline/a", "a2", width=400), shot("baseline/a", "a3", show="cell"), a2=b"2", a3=b"3")
+    assert one(before, after).pictures == (
+        PictureChange(name="baseline/a", before="docs/a.assets/a1.png", after="docs/a.assets/a3.png"),
+        PictureChange(name="baseline/a #2", before=None, after="docs/a.assets/a2.png"),
+    )
+
+
+def test_themes_and_kinds_of_pictures_are_told_apart() -> None:
+    terminal = Call(function="terminal", args=("log",)), KeptAnswer(value="", assets=("t.png",))
+    after = side(shot("baseline/a", "l", "d"), terminal, l=b"1", d=b"2", t=b"3")
+    names = {picture.name for picture in one(Side(), after).pictures}
+    assert names == {"baseline/a (light)", "baseline/a (dark)", "log (terminal)"}
+
+
+def test_a_picture_in_git_lfs_is_compared_by_what_it_points_to() -> None:
+    import hashlib
+
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 3\n"
+    before = side(shot("baseline/a", "a"), a=pointer % hashlib.sha256(b"png").hexdigest().encode())
+    assert compare([REPORT], before, side(shot("baseline/a", "a"), a=b"png")) == ()
+    assert one(before, side(shot("baseline/a", "a"), a=b"other")).pictures
+
+
+def test_reports_come_and_go() -> None:
+    there = side(value("baseline/a", 1))
+    assert one(Side(), there).kind == "new"
+    assert one(there, Side()).kind == "removed"
+    assert one(Side({"docs/a.md": b"old"}), there).kind == "changed"
+
+
+def test_lines_of_text_are_counted() -> None:
+    assert one(side(text="a\nb\nc"), side(text="c\na\nd\ne")).lines == (2, 1)
+    assert one(side(value("baseline/a", 1)), side(value("baseline/a", 2))).lines == (0, 0)
+
+
+def test_where_runs_happened_comes_from_evidence_and_from_what_the_report_shows() -> None:
+    table = "| Run | `a` |\n| --- | --- |\n| Image | `pytorch:2`, digest `abababababab` |\n"
+    table += "| Device | NVIDIA A100 (80 GiB) |\n| Driver | 570.1 |\n| CUDA | 12.8 |\n| Setup | CUDA |"
+    shown = Call(function="environment", args=("a",)), KeptAnswer(value=table, runs=("a",))
+    assert one(Side(), side(shown, runs=("a", "b"))).environment == (
+        ("Image", "pytorch:2, digest abababababab"),
+        ("Device", "a: NVIDIA A100 (80 GiB)"),
+        ("Device", "b: CUDA"),
+        ("Driver", "a: 570.1"),
+        ("CUDA", "a: 12.8"),
+    )
+
+
+# --- what is hostile -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "a/../../b", "sub/a.png", "..", "evidence.json", "not-listed.png"]
+)
+def test_only_pictures_in_the_reports_own_folder_are_read(name: str) -> None:
+    kept = KeptAnswer(value="", assets=(name,))
+    call = Call(function="shot", args=("baseline/a",))
+
+    class Watched(Side):
+        def read(self, path: str) -> bytes | None:
+            assert path in ("docs/a.md", EVIDENCE)
+            return super().read(path)
+
+    files = {} if name == "not-listed.png" else {name: KeptFile(sha256="", made_from="")}
+    evidence = Evidence(answers={call.key: kept}, files=files).to_bytes()
+    assert one(Side(), Watched({"docs/a.md": b"", EVIDENCE: evidence})).pictures == ()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _spoilt(whole: Any, place: Sequence[int], put: Any) -> Any:
+    """A JSON value with one part of it replaced."""
+    if not place or not isinstance(whole, dict | list) or not whole:
+        return put
+    keys = sorted(whole) if isinstance(whole, dict) else list(range(len(whole)))
+    key = keys[place[0] % len(keys)]
+    copy: Any = dict(whole) if isinstance(whole, dict) else list(whole)
+    copy[key] = _spoilt(whole[key], place[1:], put)
+    return copy
+
+
+@given(st.lists(st.integers(0, 20), max_size=5), JSON)
+def test_evidence_of_any_shape_is_survived(place: Sequence[int], put: object) -> None:
+    compared = Call(function="compare", args=("s[*]",), kwargs={"values": ["a"]}), KeptAnswer(value="", runs=("b",))
+    shown = Call(function="environment", args=("baseline",)), KeptAnswer(value="| Run |\n|---|\n| Image |")
+    good = side(value("baseline/a", 1), shot("baseline/b", "b"), compared, shown, b=b"1")
+    spoilt = _spoilt(json.loads(good.files[EVIDENCE]), place, put)
+    bad = Side({**good.files, EVIDENCE: json.dumps(spoilt).encode("utf-8", "replace")})
+    for changes in (compare([REPORT], good, bad), compare([REPORT], bad, good)):
+        assert from_json(to_json(changes))[1] == 0
+
+
+# --- as JSON ---------------------------------------------------------------------------------------------------------
+
+
+def test_changes_survive_as_json() -> None:
+    change = ReportChange(
+        path="docs/ü.md",
+        kind="changed",
+        values=(ValueChange(name="a", before=None, after=0.1), ValueChange(name="b", before="x\n", after=True)),
+        pictures=(PictureChange(name="p", before=None, after="docs/a.assets/p.png"),),
+        lines=(3, 4),
+        environment=(("Image", "local"),),
+    )
+    assert from_json(to_json([change])) == ((change,), 0)
+    assert "\n" not in to_json([change])
+
+
+def test_a_value_that_json_lacks_travels_as_text() -> None:
+    values = tuple(ValueChange(name="a", before=before, after=1) for before in (float("nan"), 10**2000, {"a": [1]}))
+    text = to_json([ReportChange(path="a.md", kind="changed", values=values)])
+    json.loads(text, parse_constant=pytest.fail)  # NaN is Python's own
+    ((change,), left_out) = from_json(text)
+    assert left_out == 0
+    nan, huge, mapping = (value.before for value in change.values)
+    assert (nan, mapping) == ("NaN", '{"a": [1]}')
+    assert huge.startswith("1000")
+    assert len(huge) == 1000
+
+
+def test_json_is_bounded_and_says_what_was_left_out() -> None:
+    values = tuple(ValueChange(name=f"{number}", before="界" * 500, after="x") for number in range(400))
+    changes = [ReportChange(path=f"{number}.md", kind="changed", values=values) for number in range(3)]
+    text = to_json(changes)
+    assert len(text) <= LARGEST
+    assert text.isascii()
+    known, left_out = from_json(text)
+    assert [change.path for change in known] == ["0.md", "1.md", "2.md"]
+    assert 0 < len(known[0].values) == 1200 - left_out
+    many = [ReportChange(path=f"{number}.md", kind="changed") for number in range(5000)]
+    known, left_out = from_json(to_json(many))
+    assert 1000 < len(known) == 5000 - left_out
+
+
+@given(st.lists(st.integers(0, 20), max_size=5), JSON)
+def test_json_of_any_shape_is_survived(place: Sequence[int], put: object) -> None:
+    good = ReportChange(
+        path="a",
+        kind="new",
+        values=(ValueChange(name="a", before=1, after=2),),
+        pictures=(PictureChange(name="p", before=None, after="x"),),
+        environment=(("Image", "local"),),
+    )
+    changes, _ = from_json(json.dumps(_spoilt(json.loads(to_json([good])), place, put)))
+    for change in changes:
+        assert from_json(to_json([change]))[0][0].path == change.path
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{", "[" * 50_000, "x" * (LARGEST + 1), "1" * 5000])
+def test_what_is_no_json_of_ours_counts_as_nothing(text: str) -> None:
+    assert from_json(text) == ((), 0)
