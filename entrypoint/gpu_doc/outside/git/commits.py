@@ -7,7 +7,7 @@ the commit's own parent and tree, so that one which somebody amended, rebased or
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 SOURCE = "Gpu-Doc-Source"
@@ -55,7 +55,7 @@ class Remote:
     """Where results are pushed to."""
 
     url: str
-    token: str | None
+    token: str | None = field(repr=False)
     """None: the credentials that the person's own git would use."""
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from gpu_doc.errors import PublishError
+from gpu_doc.outside.git import refusals, settings
+from gpu_doc.outside.git.commits import Remote
+
+PAUSES = (1.0, 4.0, 15.0)
+"""Seconds before a server that can't be reached is asked again."""
 
 _KEPT = re.compile(r"GIT_(?:SSH|SSH_COMMAND|SSH_VARIANT|SSL_\w+|PROXY_\w+|HTTP_\w+|EXEC_PATH|ASKPASS|CONFIG_\w+)")
 """Of the caller's variables for git those that say how it reaches servers; the others say where it would work."""
@@ -36,17 +43,17 @@ class Program:
     """git, as it runs in one place."""
 
     folder: Path
-    environ: Mapping[str, str]
+    checkout: Path
+    """For messages, as the remote."""
+    remote: Remote
+    environ: Mapping[str, str] = field(repr=False)
     """The caller's environment; of what begins with GIT_, only what reaches servers is handed on."""
-    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Variables for each call."""
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Further variables, for each call."""
+    pauses: Sequence[float] = PAUSES
 
     def run(self, *words: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> Done:
-        """Run it with `given` as its standard input, and further variables.
-
-        Raises PublishError: there is no git.
-        """
+        """Run it with `given` as its standard input, and further variables. Raises PublishError: there is no git."""
         try:
             import git
         except ImportError as error:  # GitPython's way to say that there is no program `git`
@@ -60,7 +67,7 @@ class Program:
             status, output, said = git.Git(self.folder).execute(
                 argv,
                 istream=stdin,
-                env={**self.settings, **(variables or {})},
+                env={**self.variables, **(variables or {})},
                 with_extended_output=True,
                 with_exceptions=False,
                 stdout_as_string=False,
@@ -68,8 +75,35 @@ class Program:
             )
         return Done(int(status), bytes(output), self.clean(said))
 
+    def ask(self, *words: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> Done:
+        """Run it. Raises PublishError or RejectedError where it fails, with what to do."""
+        done = self.run(*words, given=given, variables=variables)
+        if done.status:
+            self.fail(done.words)
+        return done
+
+    def ask_server(
+        self, *words: str, variables: Mapping[str, str] | None = None, done_already: Callable[[], bool] = lambda: False
+    ) -> Done:
+        """Ask again where a server can't be reached, unless what was asked for turns out to have been done."""
+        for pause in (*self.pauses, None):
+            done = self.run(*words, variables=variables)
+            said = f"{done.words}\n{done.text}"
+            if not done.status:
+                break
+            if pause is None or not refusals.may_pass(said):
+                self.fail(said)
+            time.sleep(pause)
+            if done_already():
+                break
+        return done
+
+    def fail(self, words: str) -> NoReturn:
+        """Raise what git's words mean."""
+        raise refusals.meaning(words, remote=self.clean(self.remote.url), checkout=str(self.checkout))
+
     def clean(self, text: str) -> str:
-        """Return text without secrets, and without logins in addresses."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
+        """Return text without the token, and without logins in addresses."""
+        if token := self.remote.token:
+            text = text.replace(token, "***").replace(settings.encoded(token), "***")
         return _LOGIN.sub("***@", text)

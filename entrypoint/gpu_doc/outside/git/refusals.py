@@ -13,6 +13,10 @@ class RejectedError(Exception):
     """Somebody else moved the branch first."""
 
 
+class GoneError(PublishError):
+    """The remote does not have a commit any more."""
+
+
 class ProtectedBranchError(PublishError):
     """The branch takes no direct pushes."""
 
@@ -113,6 +117,11 @@ _REFUSALS: tuple[tuple[str, str, str], ...] = (
         "Delete or rename the other branch, or choose another name under `publish.branch` in gpu-doc.yml.",
     ),
     (
+        r"appears as both a file and as a directory",
+        "where the report's files belong, the branch has a file, a link or a submodule in place of a folder",
+        "Move the report in gpu-doc.yml, or remove what stands in its way.",
+    ),
+    (
         r"shallow update not allowed",
         "the server takes no pushes from shallow checkouts",
         "Check out the whole history: `fetch-depth: 0` for actions/checkout.",
@@ -120,11 +129,12 @@ _REFUSALS: tuple[tuple[str, str, str], ...] = (
 )
 """Pattern in what git wrote, what happened, what to do. The first that fits counts."""
 
-_PROTECTED = re.compile(r"GH006|GH013|[Pp]rotected branch|protected ref|rule violations", re.MULTILINE)
+_PROTECTED = re.compile(r"GH006|GH013|[Pp]rotected branch|protected ref|rule violations")
 _MOVED = re.compile(
     r"stale info|non-fast-forward|fetch first|reference already exists|cannot lock ref|failed to (?:update|lock) ref"
     r"|incorrect old value|remote ref does not exist|has already been updated|\(failed to lock\)"
 )
+_GONE = re.compile(r"not our ref|unadvertised object")
 _PASSING = re.compile(
     r"Could not resolve host|Failed to connect|Couldn't connect|timed out|Connection (?:refused|reset|closed)"
     r"|returned error: (?:429|5\d\d)|HTTP (?:429|5\d\d)|RPC failed|early EOF|hung up unexpectedly|unexpected disconnect"
@@ -132,11 +142,8 @@ _PASSING = re.compile(
 )
 
 
-def known(words: str, *, remote: str, checkout: str) -> Exception | None:
-    """Return what a refusal means; None where it says nothing that we know.
-
-    `words` is all that git wrote, without secrets.
-    """
+def meaning(words: str, *, remote: str, checkout: str) -> Exception:
+    """Return what a failure means. `words` is all that git wrote, without secrets."""
     for pattern, what, remedy in _REFUSALS:
         if re.search(pattern, words):
             names = {"remote": remote, "checkout": checkout}
@@ -146,23 +153,21 @@ def known(words: str, *, remote: str, checkout: str) -> Exception | None:
         return ProtectedBranchError("the branch is protected", remedy=remedy, details=telling(words))
     if _MOVED.search(words):
         return RejectedError(telling(words))
-    return None
-
-
-def declined(words: str, *, remote: str) -> PublishError:
-    """What a failure means that we don't know: with all that was said about it."""
+    if _GONE.search(words):
+        return GoneError(f"{remote} no longer has a commit that was there", remedy=KEPT, details=telling(words))
     if "hook declined" in words:
-        remedy = f"Its hook says why; {KEPT[0].lower()}{KEPT[1:]}"
-        return PublishError(f"{remote} declined the push", remedy=remedy, details=telling(words))
-    if _PASSING.search(words):
-        remedy = f"Check the network and the server's status page. {KEPT}"
-        return PublishError(f"{remote} can't be reached", remedy=remedy, details=telling(words))
-    return PublishError("git failed", remedy=KEPT, details=telling(words))
+        what, remedy = f"{remote} declined the push", f"Its hook says why. {KEPT}"
+    elif _PASSING.search(words):
+        what, remedy = f"{remote} can't be reached", f"Check the network and the server's status page. {KEPT}"
+    else:
+        what, remedy = "git failed", KEPT
+    return PublishError(what, remedy=remedy, details=telling(words))
 
 
 def may_pass(words: str) -> bool:
     """Whether the same may succeed a little later."""
-    return bool(_PASSING.search(words))
+    known = any(re.search(pattern, words) for pattern, _, _ in _REFUSALS)
+    return not known and bool(_PASSING.search(words))
 
 
 def telling(words: str) -> str:

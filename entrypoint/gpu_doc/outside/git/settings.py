@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from gpu_doc.outside.git.commits import Remote
@@ -40,7 +41,6 @@ _AFTER: tuple[Setting, ...] = (
     ("core.fsmonitor", "false"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
-    ("protocol.file.allow", "always"),
 )
 
 
@@ -89,8 +89,22 @@ def _escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def login(remote: Remote) -> dict[str, str]:
-    """The variables that carry the token to the remote's server, and to no other; empty without one."""
+def variables(folder: Path, remote: Remote) -> dict[str, str]:
+    """The variables with which git works in our repository, and nowhere else."""
+    return {
+        "GIT_DIR": str(folder),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_PARAMETERS": "",
+        "GIT_CONFIG_COUNT": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LITERAL_PATHSPECS": "1",
+        **_login(remote),
+    }
+
+
+def _login(remote: Remote) -> dict[str, str]:
+    """The variables that carry the token to the remote's server, and to no other; nobody is asked for another."""
     if remote.token is None:
         return {}
     parts = urlsplit(remote.url)
