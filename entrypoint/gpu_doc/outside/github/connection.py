@@ -35,9 +35,12 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-class _RateLimitError(RefusedError):
+class _RateLimitError(Exception):
+    """The same request would be taken later."""
+
     def __init__(self, refusal: Refusal, seconds: float) -> None:
-        super().__init__(refusal)
+        super().__init__(refusal.text)
+        self.refusal = refusal
         self.seconds = seconds
 
 
@@ -112,12 +115,15 @@ class Connection:
             except _RateLimitError as error:  # it was not done
                 self._wait(error)
             except (RefusedError, _UnreachableError) as error:
-                seconds = next(pauses, None)
-                if seconds is None or (isinstance(error, RefusedError) and error.refusal.status < 500):
+                if isinstance(error, RefusedError) and error.refusal.status < 500:
                     raise
-                self.pause(seconds)
+                seconds = next(pauses, None)
+                if seconds is not None:
+                    self.pause(seconds)
                 if (found := done()) is not None:
                     return found
+                if seconds is None:
+                    raise
 
     def _wait(self, limit: _RateLimitError) -> None:
         if self._waited + limit.seconds > LONGEST_WAIT:

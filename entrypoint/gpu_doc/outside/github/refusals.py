@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gpu_doc.console import readable_time
 from gpu_doc.errors import PublishError
 from gpu_doc.model import Json
 
@@ -82,9 +83,9 @@ def _in_words(error: Json) -> str:
 
 @dataclass(frozen=True)
 class _Known:
-    """A refusal that many meet. `{repository}`, `{message}` are filled in."""
+    """A refusal that many meet. In `what` and `remedy` words in braces are filled in; see `explain`."""
 
-    status: int | None
+    status: int
     pattern: str
     what: str
     remedy: str
@@ -142,8 +143,9 @@ _KNOWN = (
     _Known(
         404,
         r"",
-        "GitHub knows no {repository} that this token may see",
-        "Either the name is another one, or the repository is private and the token has no access to it. " + _SCOPES,
+        "GitHub can't {doing}: to this token, {repository} or what was asked for in it is not there",
+        "Somebody deleted it meanwhile; the repository has another name; or it is private and the token has no access. "
+        + _SCOPES,
     ),
     _Known(
         410,
@@ -160,23 +162,23 @@ def explain(refusal: Refusal, *, repository: str, doing: str) -> PublishError:
     sso = re.search(r"https://\S+", refusal.headers.get("x-github-sso", ""))
     words = {
         "repository": repository,
+        "doing": doing,
         "message": refusal.text or f"status {refusal.status}",
         "sso": f" Or open {sso[0]}" if sso else "",
     }
     for known in _KNOWN:
         if known.status == refusal.status and refusal.says(known.pattern):
-            return PublishError(known.what.format(**words), where=f"to {doing}", remedy=known.remedy.format(**words))
+            return PublishError(known.what.format(**words), where=repository, remedy=known.remedy.format(**words))
     if refusal.status >= 500:
         remedy = "https://www.githubstatus.com tells of outages." + _KEPT
-        return PublishError(f"GitHub fails to {doing}: status {refusal.status}", details=refusal.text, remedy=remedy)
+        what = f"GitHub fails to {doing}: status {refusal.status}"
+        return PublishError(what, where=repository, details=refusal.text, remedy=remedy)
     what = f"GitHub refuses to {doing}: {words['message']} (status {refusal.status})"
     return PublishError(what, where=repository, remedy=_KEPT.strip())
 
 
 def too_long(refusal: Refusal, seconds: float, *, repository: str, doing: str) -> PublishError:
     """Give the failure for a rate limit that lasts longer than we wait."""
-    from gpu_doc.console import readable_time
-
     return PublishError(
         f"GitHub's rate limit does not let us {doing}: {refusal.text}; it lasts another {readable_time(seconds)}",
         where=repository,
