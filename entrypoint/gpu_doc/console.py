@@ -7,27 +7,29 @@ printed here can steer a terminal or command a CI runner.
 from __future__ import annotations
 
 import re
-import shutil
 import threading
-import time
+from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from gpu_doc.errors import ConfigError
+from gpu_doc.redaction import Redactor
 from gpu_doc.resources import document_path
+from gpu_doc.workflow_commands import SHOWN, annotation, command, harmless, masks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gpu_doc.errors import GpuDocError
+    from gpu_doc.progress import Live, Progress
+    from gpu_doc.workflow_commands import Level, Place
 
-HEARTBEAT = 30.0
-"""Seconds after which a log hears again of a run that is still going."""
+    Locate = Callable[[str, int], Place | None]
+    """Gives the place in the repository of what an error calls `where`, and of a line in its cell; None if it has none.
+    """
 
-REDRAW = 0.2
-"""Seconds between two pictures of the live lines."""
-
-_BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
+GREEN, RED = "32", "31"
+_BOLD, _DIM, _YELLOW = "1", "2", "33"
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor
@@ -39,34 +41,16 @@ _ESCAPES = re.compile(
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters but tab and line end; and those that turn the direction of text, which can hide what is there."""
 
-_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
-"""A workflow command, as GitHub's runner finds it: at a line's start, after blanks."""
+_PROBLEM = re.compile(r"(?P<where>[^:\n]+:\d+):\d+: .+")
+"""A line of an error's details that has a place of its own."""
 
-
-class Progress(Protocol):
-    """Hears how runs get on, from any thread. Addresses name runs; `of` is the number of code cells."""
-
-    def started(self, address: str, cells: int) -> None:
-        """Note that a run has started; `cells` is 0 where not known yet."""
-
-    def cell(self, address: str, number: int, of: int, name: str) -> None:
-        """Note that a cell has started; number 0 is the injected parameters."""
-
-    def finished(self, address: str, seconds: float, *, ok: bool) -> None:
-        """Note that a run has ended."""
-
-    def message(self, text: str) -> None:
-        """Note something worth saying meanwhile."""
+_LONGEST_LINE = 300
+"""Characters of a line that a notebook printed, in a log."""
 
 
 def plain(text: str) -> str:
     """Return text without escape sequences and control characters, as anything from a notebook is printed."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
-
-
-def harmless(text: str) -> str:
-    """Return text in which a CI runner finds no command: `::` at a line's start, `##[` anywhere (the older form)."""
-    return _COMMAND.sub(r"\1: ", text).replace("##[", "# #[")
 
 
 def readable_time(seconds: float) -> str:
@@ -84,7 +68,10 @@ def readable_time(seconds: float) -> str:
 
 
 class Console:
-    """Where people read what happens. Safe for several threads."""
+    """Where people read what happens. Safe for several threads.
+
+    On a CI runner all but results is in one order on standard error, workflow commands included.
+    """
 
     def __init__(self, out: TextIO, err: TextIO, *, interactive: bool, colour: bool, ci: bool) -> None:
         """`interactive`: standard error is a terminal that can redraw lines; `ci`: the log of a CI runner."""
@@ -92,9 +79,16 @@ class Console:
         self._err = err
         self._interactive = interactive
         self._colour = colour
-        self._ci = ci
+        self.on_runner = ci
+        self.redactor = Redactor()
+        """Of secrets, which nothing that is printed holds."""
         self._lock = threading.RLock()
-        self._live: _Live | None = None
+        self._live: Live | None = None
+        self._in_group = False
+        self._annotated: Counter[Level] = Counter()
+        self.locate: Locate = lambda _where, _line: None
+        self.documents = ""
+        """Where the pages of docs/ are to be read; empty where they are files here."""
 
     def say(self, text: str) -> None:
         """Print a result."""
@@ -103,7 +97,7 @@ class Console:
     def verdict(self, subject: str, verdict: str, *, good: bool) -> None:
         """Print a result that is good or not, in green or yellow where a terminal reads it."""
         colour = self._colour and self._out.isatty()
-        style = _GREEN if good else _YELLOW
+        style = GREEN if good else _YELLOW
         word = f"\x1b[{style}m{self._safe(verdict)}\x1b[0m" if colour else self._safe(verdict)
         self._write(self._out, self._safe(subject) + word)
 
@@ -111,26 +105,51 @@ class Console:
         """Print something worth knowing."""
         self._write(self._err, self._safe(text))
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, *, where: str = "") -> None:
         """Print something that should be looked at."""
-        self._write(self._err, f"{self._styled('Warning:', _YELLOW)} {self._safe(text)}")
+        if self.on_runner:
+            self.annotate("warning", text, where=where)
+        else:
+            self._write(self._err, f"{self._styled('Warning:', _YELLOW)} {self._safe(text)}")
 
     def error(self, error: GpuDocError) -> None:
         """Print an expected failure: what happened, where, details, what to do, where to read on."""
-        lines = [f"{self._styled('Error:', _RED)} {self._styled(self._safe(error.what), _BOLD)}"]
+        with self._lock:
+            self._end_group()
+            self._write(self._err, "\n".join(self._annotated_lines(error) if self.on_runner else self._lines(error)))
+
+    def _lines(self, error: GpuDocError) -> list[str]:
+        head = f"{self._styled('Error:', RED)} {self._styled(self._safe(error.what), _BOLD)}"
+        return [head, *self._circumstances(error), *self._advice(error), *self._reading(error)]
+
+    def _annotated_lines(self, error: GpuDocError) -> list[str]:
+        """What follows a failure's annotation, which the runner prints as its first lines."""
+        problems = [_PROBLEM.match(line) for line in error.details.splitlines()]
+        if problems and all(problems) and isinstance(error, ConfigError):
+            for problem in filter(None, problems):
+                self.annotate("error", problem[0], where=problem["where"])
+            return [f"Error: {self._safe(error.what)}", *self._advice(error), *self._reading(error)]
+        said = "\n".join(filter(None, [error.what, error.remedy]))
+        self.annotate("error", said, where=error.where, line=getattr(error, "line", 0))
+        return [*self._circumstances(error), *self._reading(error)]
+
+    def _circumstances(self, error: GpuDocError) -> Iterator[str]:
         if error.where:
-            lines.append(f"  in {self._safe(error.where)}")
+            yield f"  in {self._safe(error.where)}"
         if error.details:
             # The gutter keeps a traceback apart from our sentences, and any line of it from a line's start.
             gutter = self._styled("  |", _DIM)
-            lines += ["", *(f"{gutter} {line}".rstrip() for line in self._safe(error.details).splitlines()), ""]
+            yield from ["", *(f"{gutter} {line}".rstrip() for line in self._safe(error.details).splitlines()), ""]
+
+    def _advice(self, error: GpuDocError) -> Iterator[str]:
         if error.remedy:
-            lines.append(f"  {self._safe(error.remedy)}")
+            yield f"  {self._safe(error.remedy)}"
+
+    def _reading(self, error: GpuDocError) -> Iterator[str]:
         if kept := getattr(error, "kept", ""):
-            lines.append(f"  Kept: {self._safe(kept)}")
+            yield f"  Kept: {self._safe(kept)}"
         if error.topic:
-            lines.append(f"  More: {document_path('troubleshooting.md')}#{error.topic}")
-        self._write(self._err, "\n".join(lines))
+            yield f"  More: {self.documents or document_path('')}/troubleshooting.md#{error.topic}"
 
     def defect(self, error: Exception, arguments: Sequence[str]) -> None:
         """Print a failure that nobody expected, as a bug report that is ready to be sent."""
@@ -139,26 +158,91 @@ class Console:
 
         from gpu_doc import __version__
 
+        what = "gpu-doc failed in a way that nobody foresaw. Please report this"
+        if self.on_runner:
+            self._end_group()
+            self.annotate("error", f"{what}, with the lines below from the log: {type(error).__name__}: {error}")
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        versions = f"gpu-doc {__version__}, Python {platform.python_version()}, {platform.platform()}"
         lines = [
-            f"{self._styled('Defect:', _RED)} gpu-doc failed in a way that nobody foresaw. Please report this:",
+            f"{self._styled('Defect:', RED)} {what}:",
             "",
             "```",
-            f"gpu-doc {' '.join(arguments)}",
-            versions,
+            self._safe(f"gpu-doc {' '.join(arguments)}"),
+            f"gpu-doc {__version__}, Python {platform.python_version()}, {platform.platform()}",
             "",
             self._safe(trace).rstrip(),
             "```",
         ]
         self._write(self._err, "\n".join(lines))
 
+    # --- on a runner; nothing happens elsewhere -----------------------------------------------------------------------
+
+    def annotate(self, level: Level, text: str, *, where: str = "", line: int = 0) -> None:
+        """Show a message beside the file that `where` names as errors do, at a line of its cell if it names one."""
+        if self.on_runner:
+            with self._lock:
+                self._annotated[level] += 1
+                place = self.locate(where, line)
+                self._command(annotation(level, self._plain(text), title=self._plain(where), place=place))
+
+    def mask(self, secret: str) -> None:
+        """Have the runner print `***` for a secret from here on."""
+        if self.on_runner:
+            self._command("\n".join(masks(secret)))
+
+    @contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """Fold what is printed meanwhile; an error ends the fold. In another it is a heading: GitHub nests none."""
+        if not self.on_runner or self._in_group:
+            if self.on_runner:
+                self.note(title)
+            yield
+            return
+        self._begin_group(title)
+        try:
+            yield
+        finally:
+            self._end_group()
+
+    def fold(self, title: str, lines: Iterable[str]) -> None:
+        """Print lines folded below a title, all at once; nothing comes in between."""
+        if not self.on_runner:
+            return
+        with self._lock, self.group(title):
+            for line in lines:
+                self._write(self._err, self.shorten(line, _LONGEST_LINE))
+
+    def finish(self) -> None:
+        """Say what GitHub does not show of all that was annotated."""
+        for level, count in self._annotated.items():
+            if count > SHOWN:
+                self.note(f"GitHub shows the first {SHOWN} of {count} {level}s beside files; all are in this log.")
+
+    def _begin_group(self, title: str) -> None:
+        with self._lock:
+            self._command(command("group", self.shorten(title, _LONGEST_LINE)))
+            self._in_group = True
+
+    def _end_group(self) -> None:
+        with self._lock:
+            if self._in_group:
+                self._command(command("endgroup"))
+            self._in_group = False
+
+    def _command(self, text: str) -> None:
+        if text:
+            self._write(self._err, text)
+
+    # --- progress -----------------------------------------------------------------------------------------------------
+
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Show how runs get on: live lines on a terminal, plain lines with the time elapsed in a log."""
-        show = _Live(self) if self._interactive else _Log(self)
-        ticker = _Ticker(show.tick, REDRAW if self._interactive else 1.0)
-        self._live = show if isinstance(show, _Live) else None
+        from gpu_doc import progress  # what finds nothing to do shows none
+
+        show = progress.Live(self) if self._interactive else progress.Log(self)
+        ticker = progress.Ticker(show.tick, progress.REDRAW if self._interactive else 1.0)
+        self._live = show if isinstance(show, progress.Live) else None
         try:
             yield show
         finally:
@@ -167,28 +251,6 @@ class Console:
                 if self._live:
                     self._live.clear()
                 self._live = None
-
-    def _safe(self, text: str) -> str:
-        return harmless(plain(text)) if self._ci else plain(text)
-
-    def _styled(self, text: str, style: str) -> str:
-        return f"\x1b[{style}m{text}\x1b[0m" if self._colour else text
-
-    def _write(self, stream: TextIO, text: str) -> None:
-        with self._lock:
-            if self._live:
-                self._live.clear()
-            self.raw(stream, text + "\n")
-            if self._live:
-                self._live.draw()
-
-    def raw(self, stream: TextIO, text: str) -> None:
-        """Write as it is; characters that the stream's encoding lacks are replaced rather than a failure."""
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(text.encode(encoding, "replace").decode(encoding))
-        stream.flush()
-
-    # What the two kinds of progress need of their console.
 
     def line(self, text: str, style: str = "") -> None:
         """Print a line about progress."""
@@ -209,124 +271,27 @@ class Console:
         """Held while lines are written."""
         return self._lock
 
+    # --- streams ------------------------------------------------------------------------------------------------------
 
-@dataclass
-class _Going:
-    """A run that is going on."""
+    def _safe(self, text: str) -> str:
+        return harmless(self._plain(text)) if self.on_runner else self._plain(text)
 
-    began: float = field(default_factory=time.monotonic)
-    heard: float = field(default_factory=time.monotonic)
-    at: str = ""
-    cell_began: float = field(default_factory=time.monotonic)
+    def _plain(self, text: str) -> str:
+        return self.redactor.text(plain(text))
 
-    def enter(self, number: int, of: int, name: str) -> None:
-        self.at = f"cell {number}/{of}" + f" {name}" * bool(name) if number else name or "parameters"
-        self.cell_began = time.monotonic()
+    def _styled(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colour else text
 
-    def text(self, now: float) -> str:
-        if not self.at:
-            return "starting" if now - self.began < 5 else "running"
-        return f"{self.at}, {readable_time(now - self.cell_began)}"
+    def _write(self, stream: TextIO, text: str) -> None:
+        with self._lock:
+            if self._live:
+                self._live.clear()
+            self.raw(stream, text + "\n")
+            if self._live:
+                self._live.draw()
 
-
-class _Ticker:
-    """Calls a function at intervals, from a thread of its own, until stopped."""
-
-    def __init__(self, function: Callable[[], None], seconds: float) -> None:
-        self._function = function
-        self._seconds = seconds
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._over.wait(self._seconds):
-            self._function()
-
-    def stop(self) -> None:
-        self._over.set()
-        self._thread.join()
-
-
-class _Log:
-    """Plain lines, as a log wants them: each run's start and end, and a sign of life in between."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._going: dict[str, _Going] = {}
-
-    def started(self, address: str, cells: int) -> None:
-        with self._console.lock:
-            self._going[address] = _Going()
-        self._console.line(f"{address}: started" + f", {cells} cells" * (cells > 0))
-
-    def cell(self, address: str, number: int, of: int, name: str) -> None:
-        with self._console.lock:
-            self._going.setdefault(address, _Going()).enter(number, of, name)
-
-    def finished(self, address: str, seconds: float, *, ok: bool) -> None:
-        with self._console.lock:
-            self._going.pop(address, None)
-        self._console.line(f"{address}: {'done' if ok else 'failed'} after {readable_time(seconds)}")
-
-    def message(self, text: str) -> None:
-        self._console.line(text)
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        with self._console.lock:
-            for address, going in self._going.items():
-                if now - going.heard >= HEARTBEAT:
-                    going.heard = now
-                    self._console.line(f"{address}: {going.text(now)} ({readable_time(now - going.began)} in all)")
-
-
-class _Live:
-    """One line for each run that is going on, redrawn in place below what was printed."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._going: dict[str, _Going] = {}
-        self._drawn = 0
-
-    def started(self, address: str, cells: int) -> None:
-        del cells
-        with self._console.lock:
-            self._going[address] = _Going()
-            self.tick()
-
-    def cell(self, address: str, number: int, of: int, name: str) -> None:
-        with self._console.lock:
-            self._going.setdefault(address, _Going()).enter(number, of, name)
-
-    def finished(self, address: str, seconds: float, *, ok: bool) -> None:
-        with self._console.lock:
-            self._going.pop(address, None)
-            mark, style = ("✓", _GREEN) if ok else ("✗", _RED)
-            self._console.line(f"{mark} {address}  {readable_time(seconds)}", style)
-
-    def message(self, text: str) -> None:
-        self._console.line(text)
-
-    def tick(self) -> None:
-        with self._console.lock:
-            self.clear()
-            self.draw()
-
-    def clear(self) -> None:
-        """Take the live lines away."""
-        if self._drawn:
-            self._console.redraw(f"\x1b[{self._drawn}A\x1b[J")
-            self._drawn = 0
-
-    def draw(self) -> None:
-        """Write the live lines; never more than the terminal is high, or it could not take them away again."""
-        size = shutil.get_terminal_size()
-        now = time.monotonic()
-        lines = [
-            f"  {address}  {going.text(now)} ({readable_time(now - going.began)})"
-            for address, going in self._going.items()
-        ][: max(1, size.lines - 2)]
-        if lines:
-            self._console.redraw("".join(self._console.shorten(line, size.columns - 1) + "\n" for line in lines))
-        self._drawn = len(lines)
+    def raw(self, stream: TextIO, text: str) -> None:
+        """Write as it is; characters that the stream's encoding lacks are replaced rather than a failure."""
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.flush()

@@ -86,6 +86,8 @@ class RunError(GpuDocError):
 
     exit_code = Exit.RUN_FAILED
     topic = "failed-runs"
+    line: int = 0
+    """The line of the failing cell, from 1; 0 where it is not known."""
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "", details: str = "", kept: str = "") -> None:
         super().__init__(what, where=where, remedy=remedy, details=details)

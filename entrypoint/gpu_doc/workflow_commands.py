@@ -1,14 +1,14 @@
 """Workflow commands, as text: what GitHub's runner takes for one in a log, and text that it takes for none.
 
-The runner reads each line that a step prints (https://github.com/actions/runner, ActionCommand.cs). `::name key=value::data` is
-a command where the line begins with it, blanks aside; the older `##[name]data` is one anywhere in a line. Lines end
-with LF, CR or both. Its log viewer folds at `##[group]` at a line's start, which lines of a command's data can be too.
+The runner reads each line that a step prints, up to LF, CR or both (ActionCommand.cs in github.com/actions/runner):
+`::name key=value::data` is a command where a line begins with it, blanks aside; the older `##[name]data` is one
+anywhere in a line. The log viewer folds at `##[group]` at a line's start, also in a command's data.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Level = Literal["error", "warning", "notice"]
 
@@ -19,6 +19,15 @@ LONGEST_MESSAGE = 4000
 """Characters of an annotation's message; the runner cuts it at 4096."""
 
 _LONGEST_TITLE = 200
+
+
+class Place(NamedTuple):
+    """Lines of a file, which is named from the repository's top; 0 is no line."""
+
+    file: str
+    line: int = 0
+    end_line: int = 0
+
 
 _BLANK = " \t\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 # What shows nothing, and is passed over where .NET compares strings as a language does (Default_Ignorable_Code_Point).
@@ -43,10 +52,11 @@ def command(name: str, data: str = "", **properties: str | int) -> str:
     return f"::{name}{' ' * bool(given)}{given}::{_escaped(harmless(data))}"
 
 
-def annotation(level: Level, message: str, *, title: str = "", file: str = "", line: int = 0, end_line: int = 0) -> str:
-    """The command that puts a message on lines of a file, which is named from the repository's top."""
+def annotation(level: Level, message: str, *, title: str = "", place: Place | None = None) -> str:
+    """The command that shows a message, beside lines of a file where it has a place."""
     message = message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
     title = " ".join(title.split())[:_LONGEST_TITLE]
+    file, line, end_line = place or Place("")
     return command(level, message, file=file, line=line, endLine=end_line or line, title=title)
 
 

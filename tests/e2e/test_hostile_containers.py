@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,8 +192,8 @@ def test_nothing_but_files_comes_out_and_none_of_it_lies_elsewhere(attacked: dic
 
 def test_many_runs_leave_nothing_in_the_process_that_drives_them(tmp_path: Path) -> None:
     class Watching(Heard):
-        def finished(self, address: str, seconds: float, *, ok: bool) -> None:
-            super().finished(address, seconds, ok=ok)
+        def finished(self, address: str, seconds: float, *, ok: bool, more: Callable[[], Sequence[str]]) -> None:
+            super().finished(address, seconds, ok=ok, more=more)
             held.append([(each.num_fds(), each.num_threads()) for each in psutil.Process().children()])
 
     held: list[list[tuple[int, int]]] = []

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,8 +36,8 @@ class Heard:
     def cell(self, address: str, number: int, of: int, name: str) -> None:
         self.events.append(("cell", address, number, of, name))
 
-    def finished(self, address: str, seconds: float, *, ok: bool) -> None:
-        del seconds
+    def finished(self, address: str, seconds: float, *, ok: bool, more: Callable[[], Sequence[str]]) -> None:
+        del seconds, more
         self.events.append(("finished", address, ok))
 
     def message(self, text: str) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 import time
+import unicodedata
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc import console as module
-from gpu_doc.console import Console, harmless, plain, readable_time
-from gpu_doc.errors import RunError
+from gpu_doc import progress as module
+from gpu_doc.console import Console, plain, readable_time
+from gpu_doc.errors import ConfigError, RunError
 from gpu_doc.resources import document_path
+from gpu_doc.workflow_commands import Place
 
 
 def make(
@@ -74,32 +78,6 @@ def test_plain_text_has_no_control_characters(text: str) -> None:
     assert not any((ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 for c in plain(text))
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["::error::x", "  ::add-path::/x", "a\n::set-env name=A::b", "text ##[add-path]/x", "\t::stop-commands::t", ":::x"],
-)
-def test_text_cannot_command_the_runner(text: str) -> None:
-    console, out, err = make(ci=True)
-    console.say(text)
-    console.error(RunError(text, details=text, where=text))
-    for line in (out.getvalue() + err.getvalue()).splitlines():
-        assert not line.lstrip().startswith("::")
-        assert "##[" not in line
-
-
-def test_escapes_cannot_hide_a_command() -> None:
-    console, out, _ = make(ci=True)
-    console.say("\x1b[0m::error::x\n:\x1b[0m:error::y\n#\x1b[m#[error]z\r::warning::w")
-    assert not any(line.startswith("::") or "##[" in line for line in out.getvalue().splitlines())
-
-
-@given(st.text(st.sampled_from(":#[ \na\t\u00a0\u2003"), max_size=20))
-def test_harmless_text_stays_so(text: str) -> None:
-    for line in harmless(text).splitlines():
-        assert not line.lstrip().startswith("::")
-        assert "##[" not in line
-
-
 def test_outside_of_ci_colons_stay() -> None:
     console, out, _ = make()
     console.say("::directive::")
@@ -122,6 +100,10 @@ def test_times_read_well(seconds: float, words: str) -> None:
     assert readable_time(seconds) == words
 
 
+def unasked() -> list[str]:
+    pytest.fail("this costs time, and only a runner's log shows it")
+
+
 def test_a_log_has_plain_lines_and_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HEARTBEAT", 0.5)
     console, _, err = make()
@@ -130,7 +112,7 @@ def test_a_log_has_plain_lines_and_signs_of_life(monkeypatch: pytest.MonkeyPatch
         progress.cell("baseline", 3, 7, "loss-curve")
         time.sleep(2.2)
         progress.message("baseline: a word")
-        progress.finished("baseline", 75.0, ok=False)
+        progress.finished("baseline", 75.0, ok=False, more=unasked)
     lines = err.getvalue().splitlines()
     assert lines[0] == "baseline: started"
     assert lines[1].startswith("baseline: cell 3/7 loss-curve, ")
@@ -150,14 +132,214 @@ def test_a_terminal_has_a_line_for_each_run_that_ends_as_one(monkeypatch: pytest
         console.warn("in between")
         time.sleep(0.5)
         during = plain_text(read_screen(err.getvalue().encode(), columns=40))
-        progress.finished("a", 1.0, ok=True)
-        progress.finished("b", 2.0, ok=False)
+        progress.finished("a", 1.0, ok=True, more=unasked)
+        progress.finished("b", 2.0, ok=False, more=unasked)
     after = plain_text(read_screen(err.getvalue().encode(), columns=40))
     assert during[0] == "Warning: in between"
     assert during[1].startswith("  a  cell 1/2 xxx")
     assert during[1].endswith("…")
     assert during[2].startswith("  b  starting")
     assert after == ["Warning: in between", "✓ a  1.0 s", "✗ b  2.0 s"]
+
+
+# --- on a runner -----------------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "::error::x",
+    "  ::add-path::/x",
+    "a\n::set-env name=A::b",
+    "text ##[add-path]/x",
+    "\t::stop-commands::t",
+    ":::x",
+    "\r::add-mask::x",
+    "a\r\n::add-path::/x",
+    "\x1b[0m::add-path::/x",
+    ":\x1b[0m:add-path::/x",
+    ":\x00:add-path::/x",
+    "#\x1b[m#[add-path]/x",
+    "\u2028::add-path::/x",
+    "\xa0\u3000::add-path::/x",
+    "\ufeff::add-path::/x",
+    ":\u200b:add-path::/x",
+    "#\xad#[endgroup]",
+    "x" * 100_000 + "\n::endgroup::\n##[endgroup]",
+    "\udc80\n::add-path::/x",
+    "%0A::add-path::/x",
+]
+
+
+def commands(log: str) -> list[str]:
+    """The commands that a runner finds in a log, as actions/runner's ActionCommand.cs reads lines, and generously."""
+    lines = log.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    seen = ["".join(c for c in line if c.isspace() or unicodedata.category(c) not in ("Cf", "Cc")) for line in lines]
+    return [line.strip() for line in seen if line.lstrip().startswith("::") or "##[" in line]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_cannot_command_the_runner(text: str) -> None:
+    console, out, err = make(ci=True)
+    console.locate = lambda where, line: Place(where, line + 1)
+    console.say(text)
+    console.note(text)
+    console.verdict(text, text, good=True)
+    console.error(RunError(text, details=text, where=text, remedy=text, kept=text))
+    console.error(ConfigError(text, details=f"a.yml:1:2: {text}", where=text, remedy=text))
+    console.warn(text, where=text)
+    console.defect(ValueError(text), [text])
+    console.fold(text, [text])
+    with console.progress() as progress:
+        progress.started(text, 1)
+        progress.cell(text, 1, 1, text)
+        progress.message(text)
+        progress.finished(text, 1.0, ok=False, more=lambda: [text])
+    names = [re.match(r"::([a-z]+)[ :]", line) for line in commands(out.getvalue() + err.getvalue())]
+    assert [name and name[1] for name in names] == [
+        *("error", "error", "warning", "error", "group", "endgroup", "group", "endgroup")
+    ]
+    for line in commands(err.getvalue()):
+        data = line.partition("::")[2].partition("::")[2]
+        assert commands(unquote(data)) == [], "the runner writes a command's data into the log"
+
+
+@given(st.text(st.sampled_from(":#[ \na\t\r\u00a0\u2003\u200b\ufeff\u2028"), max_size=20))
+def test_no_text_commands_the_runner(text: str) -> None:
+    console, out, _ = make(ci=True)
+    console.say(text)
+    assert commands(out.getvalue()) == []
+
+
+def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
+    console, _, err = make(ci=True)
+    console.locate = lambda where, line: Place(f"project/{where.partition(',')[0]}", 40 + line)
+    error = RunError("50% broke", where="a:b.ipynb, cell 3", details="line 1", remedy="Mend it.", kept="x.ipynb")
+    error.line = 2
+    console.documents = "https://example.org/docs"
+    console.error(error)
+    assert err.getvalue() == (
+        "::error file=project/a%3Ab.ipynb,line=42,endLine=42,title=a%3Ab.ipynb%2C cell 3::50%25 broke%0AMend it.\n"
+        "  in a:b.ipynb, cell 3\n\n  | line 1\n\n"
+        "  Kept: x.ipynb\n  More: https://example.org/docs/troubleshooting.md#failed-runs\n"
+    )
+
+
+def test_each_problem_of_a_configuration_is_an_annotation() -> None:
+    console, _, err = make(ci=True)
+    console.locate = lambda where, _: Place(where.split(":")[0], int(where.split(":")[1]))
+    problems = "gpu-doc.yml:3:5: unknown key `runz`\ngpu-doc.yml:9:1: empty"
+    console.error(ConfigError("2 problems in gpu-doc.yml", where="gpu-doc.yml", details=problems, remedy="Correct it."))
+    lines = err.getvalue().splitlines()
+    assert lines[0].startswith("::error file=gpu-doc.yml,line=3,endLine=3,title=gpu-doc.yml%3A3::gpu-doc.yml:3:5: unkn")
+    assert lines[1].startswith("::error file=gpu-doc.yml,line=9,")
+    assert lines[2:4] == ["Error: 2 problems in gpu-doc.yml", "  Correct it."]
+
+
+def test_what_github_does_not_show_is_counted() -> None:
+    console, _, err = make(ci=True)
+    for number in range(12):
+        console.warn(f"careful {number}")
+    console.error(RunError("broke"))
+    console.finish()
+    assert err.getvalue().count("::warning::careful") == 12
+    assert err.getvalue().endswith("\nGitHub shows the first 10 of 12 warnings beside files; all are in this log.\n")
+
+
+def test_a_message_fits_into_an_annotation() -> None:
+    console, _, err = make(ci=True)
+    console.error(RunError("x" * 10_000, where="y" * 10_000))
+    assert len(err.getvalue().splitlines()[0]) < 4300
+
+
+def test_an_error_stands_outside_of_groups() -> None:
+    console, _, err = make(ci=True)
+    with console.group("Plan"):
+        console.note("inside")
+        console.error(RunError("broke"))
+        console.note("after")
+    with console.group("Outer"), console.group("Inner"):
+        console.note("deep")
+    lines = [line for line in err.getvalue().splitlines() if "More" not in line]
+    assert lines == [
+        *("::group::Plan", "inside", "::endgroup::", "::error::broke", "after"),
+        *("::group::Outer", "Inner", "deep", "::endgroup::"),
+    ]
+
+
+def test_a_group_ends_with_what_it_holds() -> None:
+    console, _, err = make(ci=True)
+    with pytest.raises(ZeroDivisionError), console.group("Plan"):
+        raise ZeroDivisionError
+    assert err.getvalue() == "::group::Plan\n::endgroup::\n"
+
+
+def test_a_run_that_ends_is_folded_with_its_cells() -> None:
+    console, _, err = make(ci=True)
+    with console.progress() as progress:
+        progress.started("baseline", 2)
+        progress.cell("baseline", 0, 2, "injected parameters")
+        progress.cell("baseline", 1, 2, "load")
+        progress.cell("baseline", 2, 2, "")
+        progress.finished("baseline", 75.0, ok=True, more=lambda: ["printed last:", "  | loss " + "1" * 500])
+    lines = err.getvalue().splitlines()
+    assert lines[:2] == ["baseline: started, 2 cells", "::group::baseline: done after 1 min 15 s"]
+    assert lines[2:5] == ["injected parameters  0.0 s", "cell 1/2 load        0.0 s", "cell 2/2             0.0 s"]
+    assert lines[5] == "printed last:"
+    assert len(lines[6]) == 300
+    assert lines[7:] == ["::endgroup::"]
+
+
+def test_of_many_cells_the_longest_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = iter(float(n * n) for n in range(100))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moment))
+    going = module._Going(began=0, heard=0)
+    for number in range(60):
+        going.enter(number + 1, 60, "")
+    lines = list(going.times(3600))
+    assert lines[0].startswith("cell 11/60  ")
+    assert len(lines) == module.MOST_CELLS + 1
+    assert lines[-1] == "and 10 that took less"
+
+
+def test_groups_of_runs_do_not_mix() -> None:
+    console, _, err = make(ci=True)
+    with console.progress() as progress:
+
+        def run(name: str) -> None:
+            for _ in range(30):
+                progress.started(name, 0)
+                progress.finished(name, 1.0, ok=True, more=lambda: [name] * 5)
+
+        threads = [threading.Thread(target=run, args=[name]) for name in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    groups = re.findall(r"::group::(.): done.*\n((?:.*\n)*?)::endgroup::", err.getvalue())
+    assert len(groups) == 120
+    assert all(lines == f"{name}\n" * 5 for name, lines in groups)
+
+
+def test_a_secret_is_masked_whole_and_by_line() -> None:
+    console, _, err = make(ci=True)
+    console.mask("50%-secret")
+    console.mask("-----BEGIN KEY-----\n{\nabcdefgh::ijkl\r\n")
+    console.mask("")
+    assert err.getvalue().splitlines() == [
+        "::add-mask::50%25-secret",
+        "::add-mask::-----BEGIN KEY-----%0A{%0Aabcdefgh::ijkl%0D%0A",
+        "::add-mask::-----BEGIN KEY-----",
+        "::add-mask::abcdefgh::ijkl",
+    ]
+
+
+def test_elsewhere_there_are_no_commands() -> None:
+    console, out, err = make()
+    console.mask("a secret value")
+    console.annotate("error", "stale", where="docs/a.md")
+    console.fold("title", ["line"])
+    with console.group("Plan"):
+        console.note("inside")
+    console.finish()
+    assert (out.getvalue(), err.getvalue()) == ("", "inside\n")
 
 
 def test_threads_do_not_mix_lines() -> None:

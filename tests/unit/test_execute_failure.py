@@ -76,6 +76,24 @@ def test_kernels_that_name_no_lines_get_the_cell() -> None:
     assert told(outcome="error", number=1, cell="", **done).details == "    f()\n\nError in f(): no"
 
 
+@pytest.mark.parametrize(
+    ("traceback", "line"),
+    [
+        ("Cell In[4], line 2\n----> 2 f()\nCell In[2], line 7, in f()\n----> 7 raise ValueError", 2),
+        ("  Cell In[4], line 1\n    x = = 1\nSyntaxError: invalid syntax", 1),
+        ("Cell In [4], line 3\n----> 3 x", 3),
+        ("Input In [4], in <cell line: 5>()\n----> 5 x", 5),
+        ("Cell In[4], line 2\nCell In[2], line 9, in f(g)\nCell In[4], line 1, in <lambda>()", 1),
+        ("Error in f(): no such thing", 0),
+    ],
+)
+def test_the_line_that_failed_is_one_of_the_failing_cell(traceback: str, line: int) -> None:
+    done: dict[str, Any] = {"ename": "ValueError", "evalue": "", "traceback": [traceback], "source": "", "printed": ""}
+    error = told(outcome="error", number=3, cell="", numbers={"2": 1, "4": 3}, **done)
+    assert isinstance(error, RunError)
+    assert error.line == line
+
+
 def test_long_tracebacks_keep_their_ends() -> None:
     lines = failure.shortened([str(i) for i in range(1000)])
     assert lines[0] == "0"

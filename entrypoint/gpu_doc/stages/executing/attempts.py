@@ -9,7 +9,6 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,14 @@ from gpu_doc.model import Json
 from gpu_doc.outside.inside import probe
 from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.outside.process import output
-from gpu_doc.stages.executing import failure
+from gpu_doc.stages.executing import aftermath, failure
 from gpu_doc.stages.executing.devices import busy, check, local_environment
 from gpu_doc.stages.executing.retries import pause, worth_another_try
 
 if TYPE_CHECKING:
-    from gpu_doc.console import Progress
     from gpu_doc.outside.gpus.leases import Lease
     from gpu_doc.outside.kernel import Slot
+    from gpu_doc.progress import Progress
 
 from gpu_doc.stages.executing.job import Finished, Job
 
@@ -54,7 +53,7 @@ class Attempts:
             # The marker by which this attempt's processes are found again; none may begin with another (`sweep`).
             error = self._once(f"{token}-{attempt}-")
             seconds = time.monotonic() - begin
-            self._progress.finished(self._name, seconds, ok=error is None)
+            self._progress.finished(self._name, seconds, ok=error is None, more=lambda: aftermath.lines(self._job))
             again = error and worth_another_try(self._job.run, error, attempt)
             if not again or stop.wait(pause(attempt)):
                 break
@@ -162,7 +161,7 @@ class Attempts:
             "folder": str(job.folder),
         }
         facts = self._slot.run_command(message, run.limits, self._hear)
-        return failure.of_command(run, facts, _screen(log))
+        return failure.of_command(run, facts, aftermath.screen(log))
 
     def _folder(self) -> Path:
         """Where the run happens."""
@@ -193,16 +192,6 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
     except OSError as error:
         raise OSError(error.errno, os.strerror(error.errno or 0), str(target)) from error
-
-
-def _screen(log: Path) -> list[str]:
-    """Return what the terminal showed at the end of a log."""
-    from gpu_doc.stages.answering.terminal import plain_text, read_screen
-
-    with suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 50_000))
-        return plain_text(read_screen(file.read(), columns=COLUMNS))
-    return []
 
 
 def _kept(folder: Path) -> str:

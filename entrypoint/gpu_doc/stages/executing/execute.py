@@ -17,9 +17,9 @@ from gpu_doc.stages.executing.devices import Devices
 from gpu_doc.stages.executing.job import Finished, Job
 
 if TYPE_CHECKING:
-    from gpu_doc.console import Progress
     from gpu_doc.outside.gpus.leases import Lease
     from gpu_doc.outside.kernel import Slot
+    from gpu_doc.progress import Progress
 
 _LOOK_AGAIN = 0.2
 """Seconds between two looks at GPUs that others hold."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LONGEST = 40
 """Lines of a traceback or a log that a message shows."""
 
+_FRAME = re.compile(r"(?:Cell|Input) In ?\[(\d+)\],? (?:line |in <cell line: )(\d+)")
+"""A frame of IPython's tracebacks, of 8.0 and later: the cell by its execution count, and the line."""
+
 _LONGEST_LINE = 120
 """Characters of a command that a message shows."""
 
@@ -81,7 +84,16 @@ def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:
     if done["ename"] == "ModuleNotFoundError":
         where = f"in the image {run.image}" if run.image else f"where the kernel runs ({python})"
         remedy = f"Install it {where}, or name another kernel."
-    return RunError(what, where=_place(run, done), details=details, remedy=remedy)
+    error = RunError(what, where=_place(run, done), details=details, remedy=remedy)
+    error.line = _line(done)
+    return error
+
+
+def _line(done: dict[str, Any]) -> int:
+    """Return the line in the failing cell that failed, or called what did; 0 where the traceback doesn't say."""
+    frames = _FRAME.findall(plain("\n".join(done["traceback"])))
+    lines = [int(line) for count, line in frames if done.get("number") and done["numbers"].get(count) == done["number"]]
+    return lines[-1] if lines else 0
 
 
 def _around(done: dict[str, Any]) -> str:
