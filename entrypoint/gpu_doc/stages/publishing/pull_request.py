@@ -147,7 +147,9 @@ def _is_the_same(desk: Desk, standing: Standing, base: str, changes: Mapping[str
     if standing.foreign:
         return desk.scratch.entries(standing.tip.sha, paths) == {p: e for p, e in changes.items() if e}
     same = dict(standing.changes) == dict(changes)
-    return same and desk.scratch.entries(base, paths) == desk.scratch.entries(standing.start, paths)
+    same = same and desk.scratch.entries(base, paths) == desk.scratch.entries(standing.start, paths)
+    # Where the base was forced to another history, merging would bring back what was taken out of it.
+    return same and desk.scratch.is_ancestor(standing.start, base)
 
 
 def _foreign(desk: Desk, standing: Standing) -> PublishError:

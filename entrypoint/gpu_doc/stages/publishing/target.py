@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gpu_doc.errors import UsageError
+from gpu_doc.errors import PublishError, UsageError
 from gpu_doc.model import Config, Publish
 from gpu_doc.outside.git import checkout
 from gpu_doc.outside.git.commits import Identity, Remote
@@ -64,7 +64,7 @@ class Wishes:
 
 
 def settle(config: Config, wishes: Wishes, event: Event | None) -> Target:
-    """Find out where results go, before anything runs. Raises UsageError."""
+    """Find out where results go, before anything runs. Raises UsageError and PublishError."""
     tree = checkout.work_tree(config.root)
     source = checkout.head_commit(tree) if tree else None
     if tree is None or source is None:
@@ -155,9 +155,12 @@ class _Place:
 def _place(tree: Path, wishes: Wishes, event: Event | None) -> _Place:
     """The remote repository: the event's on a runner, else that of `origin`, with the person's own credentials."""
     if event:
+        if not wishes.token:
+            remedy = "The action's input `token` is the workflow's own unless it is set; other steps set GH_TOKEN."
+            raise PublishError("there is no token to publish with", remedy=remedy)
         url = f"{event.server_url}/{event.repository}.git"
         return _Place(
-            remote=Remote(url=url, token=wishes.token or None),
+            remote=Remote(url=url, token=wishes.token),
             repository=event.repository,
             server_url=event.server_url,
             api_url=event.api_url,

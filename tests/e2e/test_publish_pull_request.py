@@ -1,0 +1,226 @@
+"""One pull request, kept up to date: a real git server, and the stand-in for GitHub's API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.publishing import CONFIG, REPOSITORY, Runner, make
+from tests.integration.git_server import GitServer, git, git_server
+from tests.standin.fixtures import github_api
+from tests.standin.server import Failure, StandIn
+from tests.standin.state import PullRequest
+
+__all__ = ["git_server", "github_api"]
+pytestmark = pytest.mark.needs("git", "node")
+
+BRANCH = "gpu-doc/refresh-main"
+
+
+@pytest.fixture
+def runner(git_server: GitServer, github_api: StandIn, tmp_path: Path) -> Runner:
+    return make(git_server, tmp_path, api_url=github_api.address)
+
+
+def pulls(api: StandIn) -> list[PullRequest]:
+    return api.repository(REPOSITORY).pull_requests
+
+
+def writes(api: StandIn) -> list[str]:
+    return [f"{record.method} {record.path}" for record in api.records if record.method != "GET"]
+
+
+def test_one_pull_request_is_opened_left_alone_updated_and_closed(
+    runner: Runner, git_server: GitServer, github_api: StandIn
+) -> None:
+    publish = "publish: {labels: [documentation, gpu], reviewers: [octocat], title: 'docs: numbers'}\n"
+    git_server.seed(REPOSITORY, {"gpu-doc.yml": CONFIG + publish})
+    main = git_server.tip(REPOSITORY)
+    runner.refresh("config")
+    [opened] = pulls(github_api)
+    assert (opened.title, opened.head, opened.base, opened.state) == ("docs: numbers", BRANCH, "main", "open")
+    assert (opened.labels, opened.reviewers) == (["documentation", "gpu"], ["octocat"])
+    assert "docs/report.md" in opened.body
+    assert git_server.tip(REPOSITORY) == main
+    assert git_server.log(REPOSITORY, BRANCH, "%P")[0] == main
+    assert "0.1" in git_server.show(REPOSITORY, "docs/report.md", BRANCH).decode()
+
+    unchanged = (git_server.tip(REPOSITORY, BRANCH), len(git_server.pushes()), writes(github_api))
+    for words in [(), (), ("--force",)]:
+        runner.refresh("config", *words)
+    assert (git_server.tip(REPOSITORY, BRANCH), len(git_server.pushes()), writes(github_api)) == unchanged
+
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n", "other.txt": "more"})
+    runner.refresh("config")
+    assert [each.number for each in pulls(github_api)] == [opened.number]
+    assert "0.2" in git_server.show(REPOSITORY, "docs/report.md", BRANCH).decode()
+    assert git_server.log(REPOSITORY, BRANCH, "%P")[0] == git_server.tip(REPOSITORY)
+    assert git_server.show(REPOSITORY, "other.txt", BRANCH) == b"more"
+
+    git_server.seed(REPOSITORY, {"rate.txt": "0.1\n"})
+    merge(git_server)
+    runner.refresh("config")
+    git_server.seed(REPOSITORY, {"rate.txt": "0.3\n"})
+    runner.refresh("config")
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})
+    runner.refresh("config")
+
+
+def merge(server: GitServer) -> None:
+    """Merge the pull request, squashed into one commit of a person's."""
+    files = {path: server.show(REPOSITORY, path, BRANCH) for path in server.files(REPOSITORY, BRANCH)}
+    server.seed(REPOSITORY, {path: content for path, content in files.items() if path.startswith("docs/")})
+
+
+def test_a_revert_closes_it_and_removes_its_branch(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
+    runner.refresh("commit")
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})
+    runner.refresh("pull-request")
+    [opened] = pulls(github_api)
+    git_server.seed(REPOSITORY, {"rate.txt": "0.1\n"})
+    runner.refresh("pull-request")
+    assert opened.state == "closed"
+    assert len(opened.comments) == 1
+    assert git_server.tip(REPOSITORY, BRANCH) is None
+    before = writes(github_api)
+    runner.refresh("pull-request")
+    assert writes(github_api) == before
+
+
+def test_ten_unchanged_refreshes_write_nothing(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
+    runner.refresh("pull-request")
+    before = (len(git_server.pushes()), writes(github_api), git_server.tip(REPOSITORY, BRANCH))
+    for number in range(10):
+        if number == 5:
+            git_server.seed(REPOSITORY, {"other.txt": "of no concern"})
+        runner.refresh("pull-request", *(["--force"] if number % 3 == 2 else []))
+    assert (len(git_server.pushes()), writes(github_api), git_server.tip(REPOSITORY, BRANCH)) == before
+
+
+def test_what_an_open_pull_request_holds_is_not_run_again_on_a_machine_without_state(
+    runner: Runner, git_server: GitServer, github_api: StandIn, tmp_path: Path
+) -> None:
+    runner.refresh("pull-request")
+    other = Runner(git_server, tmp_path / "other", api_url=github_api.address)
+    other.folder.mkdir()
+    done = other.refresh("pull-request")
+    assert "its pull request has results already" in done.stderr
+    assert "started" not in done.stderr
+    assert len(git_server.pushes()) == 1
+
+
+def test_a_persons_commit_on_the_branch_is_never_overwritten(runner: Runner, git_server: GitServer) -> None:
+    runner.refresh("pull-request")
+    sha = git_server.seed(REPOSITORY, {"docs/notes.md": "# By a person\n"}, branch=BRANCH)
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})
+    said = runner.refresh("pull-request", code=4).stderr
+    assert f"`{BRANCH}` holds a commit that is not gpu-doc's, {sha[:10]}" in said
+    assert git_server.tip(REPOSITORY, BRANCH) == sha
+    # One who amends our commit, or puts it onto another base, is as much at work on it.
+    person = git_server.clone(REPOSITORY, runner.folder / "person", f"--branch={BRANCH}")
+    git(person, "reset", "-q", "--hard", "HEAD^")
+    (person / "docs/report.md").write_text("# Better\n")
+    git(person, "commit", "-q", "-a", "--amend", "--no-edit")
+    git(person, "push", "-q", "--force", str(git_server.path(REPOSITORY)), f"HEAD:{BRANCH}")
+    amended = git_server.tip(REPOSITORY, BRANCH)
+    runner.refresh("pull-request", code=4)
+    assert git_server.tip(REPOSITORY, BRANCH) == amended
+
+
+def test_merging_the_base_into_the_branch_is_nobodys_work(
+    runner: Runner, git_server: GitServer, github_api: StandIn
+) -> None:
+    runner.refresh("pull-request")
+    git_server.seed(REPOSITORY, {"other.txt": "more"})
+    person = git_server.clone(REPOSITORY, runner.folder / "person", f"--branch={BRANCH}")
+    git(person, "merge", "-q", "--no-edit", "origin/main")
+    git(person, "push", "-q", str(git_server.path(REPOSITORY)), f"HEAD:{BRANCH}")
+    merged, before = git_server.tip(REPOSITORY, BRANCH), writes(github_api)
+    runner.refresh("pull-request")
+    assert (git_server.tip(REPOSITORY, BRANCH), writes(github_api)) == (merged, before)
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})
+    runner.refresh("pull-request")
+    assert "0.2" in git_server.show(REPOSITORY, "docs/report.md", BRANCH).decode()
+
+
+def test_reports_that_a_run_did_not_look_at_stay_in_the_pull_request(
+    runner: Runner, git_server: GitServer, github_api: StandIn
+) -> None:
+    runner.refresh("pull-request", "docs/report.md")
+    runner.refresh("pull-request", "docs/notes.md")
+    assert len(pulls(github_api)) == 1
+    assert "0.1" in git_server.show(REPOSITORY, "docs/report.md", BRANCH).decode()
+    assert b"| 1" in git_server.show(REPOSITORY, "docs/notes.md", BRANCH).replace(b"  ", b" ")
+    assert len(git_server.log(REPOSITORY, BRANCH)) == 2
+
+
+def test_what_failed_leaves_the_others_published(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
+    git_server.seed(REPOSITORY, {"train.sh": "echo went wrong; exit 3\n"})
+    runner.refresh("pull-request", code=3)
+    [opened] = pulls(github_api)
+    assert "docs/notes.assets/evidence.json" in git_server.files(REPOSITORY, BRANCH)
+    assert "docs/report.md" not in git_server.files(REPOSITORY, BRANCH)
+    assert "train" in opened.body
+
+
+def test_a_pull_request_that_a_person_closed_is_opened_again_only_for_other_results(
+    runner: Runner, git_server: GitServer, github_api: StandIn
+) -> None:
+    runner.refresh("pull-request")
+    pulls(github_api)[0].close()
+    before = writes(github_api)
+    assert "was closed; it is opened again when they change" in runner.refresh("pull-request").stderr
+    assert writes(github_api) == before
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})
+    runner.refresh("pull-request")
+    assert [each.state for each in pulls(github_api)] == ["closed", "open"]
+
+
+def test_a_run_that_was_killed_after_its_push_is_finished_by_the_next(runner: Runner, github_api: StandIn) -> None:
+    github_api.failures.append(
+        Failure(status=403, message="Resource not accessible by integration", method="POST", path=".*/pulls")
+    )
+    said = runner.refresh("pull-request", code=4).stderr
+    assert "pull-requests: write" in said
+    assert pulls(github_api) == []
+    runner.refresh("pull-request")
+    assert len(pulls(github_api)) == 1
+
+
+def test_auto_opens_a_pull_request_where_the_branch_is_protected(
+    runner: Runner, git_server: GitServer, github_api: StandIn
+) -> None:
+    hook = 'while read old new ref; do [ "$ref" != refs/heads/main ] || { echo "error: GH006: Protected branch update'
+    git_server.hook(REPOSITORY, f'{hook} failed for refs/heads/main." >&2; exit 1; }}; done')
+    said = runner.refresh("auto").stderr
+    assert "pull request" in said
+    assert len(pulls(github_api)) == 1
+
+
+def test_a_base_that_was_forced_to_another_history(runner: Runner, git_server: GitServer) -> None:
+    runner.refresh("pull-request")
+    job = runner.checkout()
+    person = git_server.clone(REPOSITORY, runner.folder / "person")
+    git(person, "checkout", "-q", "--orphan", "new")
+    (person / "other.txt").write_text("another history")
+    git(person, "commit", "-q", "-a", "-m", "another history")
+    git(person, "push", "-q", "--force", str(git_server.path(REPOSITORY)), "HEAD:main")
+    runner.run(job, "--publish", "pull-request")
+    assert git_server.log(REPOSITORY, BRANCH) == ["docs: refresh results", "another history"]
+    assert git_server.show(REPOSITORY, "other.txt", BRANCH) == b"another history"
+
+
+def test_a_base_other_than_what_is_checked_out(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
+    git_server.seed(REPOSITORY, {"rate.txt": "0.5\n", "only-here.txt": "x"}, branch="feature")
+    job = runner.checkout(branch="feature")
+    runner.run(job, "--publish", "pull-request", "--base", "main", "--branch", "refresh", "--labels", "a,b")
+    [opened] = pulls(github_api)
+    assert (opened.base, opened.head, opened.labels) == ("main", "refresh", ["a", "b"])
+    assert "only-here.txt" not in git_server.files(REPOSITORY, "refresh")
+
+
+def test_without_a_token_it_says_which_one_it_needs(runner: Runner) -> None:
+    said = runner.run(runner.checkout(), "--publish", "pull-request", code=4, INPUT_TOKEN="").stderr
+    assert "no token" in said
+    assert "started" not in said
