@@ -105,7 +105,7 @@ class StandIn:
         with self._lock:
             url = urlsplit(target)
             query = parse_qs(url.query, keep_blank_values=True)
-            path = self._by_name(url.path)
+            path = self._by_name(url.path.removeprefix("/api/v3"))  # where Enterprise Server has it
             exchange = Exchange(method, path, query, body, content_type)
             flat = {name: values[-1] for name, values in query.items()}
             account = self.world.tokens.get(token or "")
