@@ -16,11 +16,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from gpu_doc import config, pipeline, summary
+from gpu_doc import config, inputs, outputs, pipeline, summary
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
 from gpu_doc.model import Config, Run
+from gpu_doc.outside import actions
 from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.outside.git import checkout as git
 from gpu_doc.pipeline import Doors, Publishing
@@ -42,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
     console = _console(sys.stdout, sys.stderr)
     try:
-        code = _dispatch(parse(sys.argv[1:] if argv is None else argv), console)
+        words = sys.argv[1:] if argv is None else argv
+        if words[:1] == ["action"]:
+            words = _words_of_action(words[1:], console)
+        code = _dispatch(parse(words), console)
     except GpuDocError as error:
         console.error(error)
         code = error.exit_code
@@ -114,6 +118,22 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
     return commands[args.command](args, console)
 
 
+def _words_of_action(names: Sequence[str], console: Console) -> list[str]:
+    """The command line that an action's inputs stand for, for scripts/action; from here on in its working directory."""
+    if len(names) != 1 or names[0] not in inputs.COMMANDS:
+        raise UsageError(f"`action` is what the actions call, with one of {', '.join(inputs.COMMANDS)}")
+    if token := inputs.given(os.environ, "token"):
+        console.mask(token)
+    words = inputs.COMMANDS[names[0]](os.environ)
+    folder = inputs.given(os.environ, "working-directory")
+    try:
+        os.chdir(folder or ".")
+    except OSError as error:
+        remedy = "The input is a folder of the checkout, from its top: is there a step with actions/checkout before?"
+        raise UsageError(f"working-directory `{folder}`: {error.strerror}", remedy=remedy) from error
+    return words
+
+
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
@@ -145,8 +165,10 @@ def _refuse_nested(here: Path, console: Console) -> None:
 def _plan(args: argparse.Namespace, console: Console) -> Exit:
     whole = _config(args)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
+    chosen = pipeline.with_executor(chosen, args.executor, image=args.image)
     doors = _doors(args, whole, console)
     plan = pipeline.plan(chosen, doors)
+    actions.set_outputs(outputs.of_plan(plan), os.environ)
     pipeline.tell_moved_images(plan, doors)
     if args.json:
         console.say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
@@ -162,7 +184,7 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     whole = pipeline.with_publishing(_config(args), branch=args.branch, labels=args.labels)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
     config.not_yet(chosen)
-    chosen = pipeline.with_executor(chosen, args.executor, args.pull)
+    chosen = pipeline.with_executor(chosen, args.executor, image=args.image, gpus=args.gpus, pull=args.pull)
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
     mode, why = admission.mode_for(args.publish, whole.publish, event)
@@ -175,9 +197,12 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
         target=lambda: target.settle(whole, wishes, event),
         echo=lambda: admission.is_echo(event, git.work_tree(whole.root)),
     )
-    outcome, _published = pipeline.refresh_and_publish(
-        whole, chosen, doors, publishing, force=args.force, jobs=args.jobs
+    planned = pipeline.plan(chosen, doors, force=args.force)
+    actions.set_outputs(outputs.of_plan(planned), os.environ)
+    outcome, published = pipeline.refresh_and_publish(
+        whole, chosen, doors, publishing, planned, force=args.force, jobs=args.jobs
     )
+    actions.set_outputs(outputs.of_run(outcome, published), os.environ)
     summary.outcome(outcome, chosen, console, here=Path.cwd())
     return outcome.exit_code
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gpu_doc.console import Console
 from gpu_doc.errors import Exit, FindingError, GpuDocError, UsageError, worst
@@ -119,23 +119,23 @@ class Publishing:
 
 
 def refresh_and_publish(
-    whole: Config, chosen: Config, doors: Doors, publishing: Publishing, *, force: bool, jobs: int | None
+    whole: Config, chosen: Config, doors: Doors, publishing: Publishing, planned: Plan, *, force: bool, jobs: int | None
 ) -> tuple[Outcome, Published]:
     """Bring the chosen reports of the whole configuration up to date, and publish what differs from the commit."""
     if publishing.mode == "none":
-        outcome = refresh(chosen, doors, force=force, jobs=jobs)
+        outcome = refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
         return outcome, Published(mode="none", changed=_changed(outcome))
     if publishing.mode == "check":
-        return _check_for_changes(chosen, doors, force=force, jobs=jobs)
+        return _check_for_changes(chosen, doors, planned, force=force, jobs=jobs)
     from gpu_doc.stages.publishing.publish import Publisher
 
-    planned = plan(chosen, doors, force=force)
     if not planned.fresh and not force and publishing.echo():
         _tell_loop(planned, doors)
         return Outcome(), Published(mode="none")
     with Publisher(whole, chosen, publishing.mode, publishing.target(), doors.console.note, doors.environ) as publisher:
-        if not force and publisher.adopt(planned, lambda: plan(chosen, doors)):
-            planned = plan(chosen, doors)
+        # With `force` too: where the results are the same again, what is there stays to the byte.
+        if publisher.adopt(plan(chosen, doors) if force else planned, lambda: plan(chosen, doors)):
+            planned = plan(chosen, doors, force=force)
         outcome = refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
         try:
             failures = [_in_a_line(error) for error in outcome.errors]
@@ -156,9 +156,11 @@ def _tell_loop(planned: Plan, doors: Doors) -> None:
     )
 
 
-def _check_for_changes(config: Config, doors: Doors, *, force: bool, jobs: int | None) -> tuple[Outcome, Published]:
+def _check_for_changes(
+    config: Config, doors: Doors, planned: Plan, *, force: bool, jobs: int | None
+) -> tuple[Outcome, Published]:
     """Bring the reports up to date; that one changed is a finding."""
-    outcome = refresh(config, doors, force=force, jobs=jobs)
+    outcome = refresh(config, doors, force=force, jobs=jobs, planned=planned)
     changed = _changed(outcome)
     for path in changed:
         remedy = "Commit it as it is now, or let `publish` do so."
@@ -237,18 +239,27 @@ def _with_images(config: Config, doors: Doors, docker: Docker, *, force: bool) -
     return replace(doors, surroundings=surroundings)
 
 
-def with_executor(config: Config, executor: Literal["auto", "local", "docker"], pull: str | None) -> Config:
-    """The configuration with what the command line says about where runs happen, and when images are pulled.
+def with_executor(
+    config: Config,
+    executor: Literal["auto", "local", "docker"],
+    *,
+    image: str | None = None,
+    gpus: str | int | tuple[int | str, ...] | None = None,
+    pull: str | None = None,
+) -> Config:
+    """The configuration with what the command line says about where runs happen; None leaves it as it is.
 
     Raises UsageError: a run has no image and shall be in a container.
     """
+    said: dict[str, Any] = {"image": image, "gpus": gpus, "pull": pull}
+    said = {name: value for name, value in said.items() if value is not None}
 
     def changed(run: Run) -> Run:
+        run = replace(run, **said)
         if executor == "docker" and not run.image:
             remedy = f"Give it an `image`, or leave it to `--executor auto`: line {run.line} of {config.path.name}."
             raise UsageError(f"the run {run.address} has no image to run in", where=run.report, remedy=remedy)
-        run = replace(run, image=None, configured_image=run.image) if executor == "local" else run
-        return replace(run, pull=pull) if pull else run  # type: ignore[arg-type]  # one of the parser's choices
+        return replace(run, image=None, configured_image=run.image) if executor == "local" else run
 
     reports = (replace(report, runs=tuple(map(changed, report.runs))) for report in config.reports)
     return replace(config, reports=tuple(reports))

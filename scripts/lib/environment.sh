@@ -1,15 +1,17 @@
-# The virtual environment: uv where it is there or can be fetched, else pip. Needs machine.sh, $venv, $set_name, holds.
+# The virtual environment of a checkout. Needs machine.sh, $venv, $set_name, key_of.
 
-unset UV_SYSTEM_PYTHON PIP_USER PIP_TARGET PIP_PREFIX # each of them would install somewhere else
+. scripts/lib/packages.sh
+name_python=", or name it: \`make PYTHON=/path/to/python3\`"
 
 set_up_environment() {
     [ -r "requirements/$set_name.txt" ] || { printf 'error: there is no requirements/%s.txt\n' "$set_name" >&2 && exit 2; }
     grow_rather_than_shrink
     # Without a stamp it was interrupted, or is not of our making. Half an environment is not worth mending.
-    if ! usable; then make_environment; fi
+    if ! usable; then
+        python=$(find_python) || python=
+        make_environment "$python"
+    fi
     rm -rf "$venv/set-up"
-    say "installing requirements/$set_name.txt into $venv"
-    find_uv || fetch_uv || say "no uv to be had: installing with pip, which takes longer"
     install_packages
     [ $venv != .venv ] || install_ourselves
     stamp
@@ -32,29 +34,6 @@ usable() {
     return 1
 }
 
-make_environment() {
-    rm -rf "$venv"
-    python=$(find_python) || python=
-    say "making $venv with ${python:-a Python that uv provides}"
-    if find_uv; then
-        "$uv" venv -q --no-project --python "${python:->=3.10}" "$venv"
-    elif [ -z "$python" ]; then
-        lacks "gpu-doc needs Python 3.10 or newer; there is none on PATH." \
-            "install one (\`apt-get install python3\`), or name it: \`make PYTHON=/path/to/python3\`."
-    elif ! make_environment_without_uv; then
-        lacks "$python cannot make virtual environments: it lacks the module ensurepip." \
-            "\`sudo apt-get install python3-venv\`, or install uv, then call make again."
-    fi
-}
-
-make_environment_without_uv() {
-    "$python" -m venv --clear "$venv" >/dev/null 2>&1 && return 0
-    if fetch_uv_by "$python"; then
-        "$uv" venv -q --no-project --allow-existing --python "$python" "$venv" && return 0
-    fi
-    may_install && apt_install python3-venv && "$python" -m venv --clear "$venv"
-}
-
 find_python() {
     for name in "${PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11 python3.10; do
         path=$(command -v "$name") || continue
@@ -63,33 +42,6 @@ find_python() {
         [ -z "${PYTHON:-}" ] || return 1
     done
     return 1
-}
-
-find_uv() {
-    for uv in uv "$venv/uv/bin/uv"; do
-        uv=$(command -v "$uv") && "$uv" --version >/dev/null 2>&1 && return 0
-    done
-    uv=
-    return 1
-}
-
-fetch_uv() { fetch_uv_by "$venv/bin/python"; }
-
-# Into a folder of its own: installing exactly what is locked would remove it again.
-fetch_uv_by() {
-    "$1" -m pip --version >/dev/null 2>&1 || return 1
-    say "fetching uv"
-    "$1" -m pip install -q --disable-pip-version-check --no-warn-script-location --require-hashes \
-        --target "$venv/uv" -r requirements/uv.txt >&2 && find_uv
-}
-
-# Compiled on installation: with PYTHONDONTWRITEBYTECODE set, each start would compile everything anew.
-install_packages() {
-    if [ -n "$uv" ]; then
-        "$uv" pip sync -q --python "$venv/bin/python" --require-hashes --compile-bytecode "requirements/$set_name.txt"
-    else
-        "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "requirements/$set_name.txt"
-    fi
 }
 
 # The build backend is locked too, so this fetches nothing.

@@ -414,8 +414,8 @@ def test_what_to_do_about_what_comes_later_fits_it(root: Path) -> None:
 
 def test_the_command_line_decides_where_runs_happen(root: Path) -> None:
     config = read(root, one_report("a: {command: [x], image: i}\n      b: {command: [x]}"))
-    local = with_executor(config, "local", "always")
+    local = with_executor(config, "local", pull="always")
     assert [(run.image, run.pull) for run in local.reports[0].runs] == [(None, "always")] * 2
-    assert with_executor(config, "auto", None) == config
+    assert with_executor(config, "auto") == config
     with pytest.raises(UsageError, match="the run b has no image to run in"):
-        with_executor(config, "docker", None)
+        with_executor(config, "docker")

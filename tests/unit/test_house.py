@@ -20,7 +20,7 @@ LAYERS = (
     {"config", "console", "progress", "resources", "workflow_commands"},
     {"outside"},
     {"stages"},
-    {"arguments", "pipeline", "summary"},
+    {"arguments", "inputs", "outputs", "pipeline", "summary"},
     {"cli"},
     {"__main__"},
 )
