@@ -17,7 +17,8 @@ from gpu_doc.config.yaml12 import parse, plain
 from gpu_doc.errors import UsageError
 from gpu_doc.stages.init import Initialised, init
 
-FILES = (".gpu-doc.schema.json", "gpu-doc.yml", "notebooks/example.ipynb", "templates/example.md.j2")
+WORKFLOW = ".github/workflows/gpu-doc.yml"
+FILES = (WORKFLOW, ".gpu-doc.schema.json", "gpu-doc.yml", "notebooks/example.ipynb", "templates/example.md.j2")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -93,11 +94,29 @@ def test_what_was_deleted_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["gpu-doc.yml", ".github/gpu-doc.yml"])
-def test_beside_a_configuration_that_names_other_files_nothing_is_written(tmp_path: Path, place: str) -> None:
+def test_beside_a_configuration_that_names_other_files_only_the_workflow_is_written(tmp_path: Path, place: str) -> None:
     (tmp_path / place).parent.mkdir(exist_ok=True)
     (tmp_path / place).write_text("reports: []\n")
-    assert init(tmp_path) == Initialised(written=(), kept=(place,))
-    assert set(contents(tmp_path)) == {place}
+    assert init(tmp_path) == Initialised(written=(WORKFLOW,), kept=(place,))
+    assert set(contents(tmp_path)) == {place, WORKFLOW}
+
+
+def test_where_a_workflow_of_another_name_serves_a_configuration_no_second_one_is_written(tmp_path: Path) -> None:
+    (tmp_path / "gpu-doc.yml").write_text("reports: []\n")
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    (tmp_path / ".github/workflows/docs.yaml").write_text("steps: [{uses: org/gpu-doc-action@v1}]\n")
+    assert init(tmp_path) == Initialised(written=(), kept=("gpu-doc.yml",))
+
+
+def test_in_a_folder_of_a_repository_the_workflow_lies_at_its_top_and_works_in_that_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "docs & more/paper"
+    folder.mkdir(parents=True)
+    done = init(folder, work_tree=tmp_path)
+    assert f"../../{WORKFLOW}" in done.written
+    tree = parse((tmp_path / WORKFLOW).read_text("utf-8"), [])
+    assert tree
+    assert plain(tree)["jobs"]["refresh"]["with"]["working-directory"] == "docs & more/paper"
+    assert not (folder / ".github").exists()
 
 
 def test_a_link_that_leads_nowhere_is_kept(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""`gpu-doc init`: a working configuration with an example notebook and template."""
+"""`gpu-doc init`: a working configuration with an example notebook, template and workflow."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from gpu_doc.resources import template_path
 SCHEMA = ".gpu-doc.schema.json"
 """A file beside the configuration, to be committed: editors need no network, and it fits the version that wrote it."""
 _CONFIGURATION = PLACES[0]
+_WORKFLOW = ".github/workflows/gpu-doc.yml"
 
 
 @dataclass(frozen=True)
@@ -26,37 +28,58 @@ class Initialised:
     kept: tuple[str, ...]
 
 
-def init(folder: Path) -> Initialised:
+def init(folder: Path, *, work_tree: Path | None = None) -> Initialised:
     """Write what is not there yet, each file whole or not at all; no file is ever overwritten.
 
     The configuration comes last, so that one that is there has all its files. Where a configuration is there from the
-    start, only those files are written that it names, since others would lie about unused.
+    start, only those files are written that it names, since others would lie about unused; and the workflow, where none
+    calls us yet. `work_tree` is the top of the repository, in which GitHub looks for workflows.
     Raises UsageError where something cannot be written.
     """
     found = at(folder)
     own = found.relative_to(folder).as_posix() if found else None
     named = _text(folder / own) if own else None
+    top = work_tree or folder
     written: list[str] = []
     kept = [own] if own else []
-    for name, content in _files():
+    for name, content in _files(_within(folder, top)):
+        place = (top if name == _WORKFLOW else folder) / name
+        shown = Path(os.path.relpath(place, folder)).as_posix()
         if name == _CONFIGURATION and own:
             continue
-        if os.path.lexists(folder / name):
-            kept.append(name)
-        elif named is None or name in named:
-            (written if _create(folder / name, name, content) else kept).append(name)
+        if os.path.lexists(place):
+            kept.append(shown)
+        elif named is None or name in named or (name == _WORKFLOW and not _has_workflow(top)):
+            (written if _create(place, shown, content) else kept).append(shown)
     return Initialised(written=tuple(sorted(written)), kept=tuple(sorted(kept)))
 
 
-def _files() -> Iterator[tuple[str, bytes]]:
-    """Give each file's path and content, the configuration last."""
+def _within(folder: Path, top: Path) -> str:
+    """The folder's path from the repository's top; empty where it is the top."""
+    path = folder.resolve().relative_to(top.resolve()).as_posix()
+    return "" if path == "." else path
+
+
+def _files(working_directory: str) -> Iterator[tuple[str, bytes]]:
+    """Give each file's path and content, what uses the others last."""
     source = template_path("init")
     files = sorted(path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
     for name in files:
-        if name != _CONFIGURATION:
+        if name not in (_WORKFLOW, _CONFIGURATION):
             yield name, (source / name).read_bytes()
     yield SCHEMA, schema_text().encode()
+    yield _WORKFLOW, _working_in(working_directory, (source / _WORKFLOW).read_bytes())
     yield _CONFIGURATION, (source / _CONFIGURATION).read_bytes()
+
+
+def _working_in(folder: str, workflow: bytes) -> bytes:
+    """The workflow for a project in a folder of the repository; its inputs stand at its end."""
+    return workflow + f"      working-directory: {json.dumps(folder)}\n".encode() if folder else workflow
+
+
+def _has_workflow(top: Path) -> bool:
+    """Whether a workflow calls gpu-doc already, under whichever name."""
+    return any("gpu-doc" in _text(path) for path in (top / _WORKFLOW).parent.glob("*.y*ml"))
 
 
 def _text(path: Path) -> str:
