@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from gpu_doc import config, inputs, outputs, pipeline, summary
+from gpu_doc import config, inputs, outputs, pipeline, redaction, runner, summary
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
@@ -98,7 +98,9 @@ def _console(out: TextIO, err: TextIO) -> Console:
     interactive = err.isatty() and os.environ.get("TERM") != "dumb"
     colour = interactive and "NO_COLOR" not in os.environ
     ci = os.environ.get("GITHUB_ACTIONS") == "true"
-    return Console(out, err, interactive=interactive, colour=colour, ci=ci)
+    console = Console(out, err, interactive=interactive, colour=colour, ci=ci)
+    console.redactor = redaction.known(None, os.environ)
+    return console
 
 
 def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
@@ -184,6 +186,7 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     whole = pipeline.with_publishing(_config(args), branch=args.branch, labels=args.labels)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
     config.not_yet(chosen)
+    redaction.refuse_short(chosen, os.environ)
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image, gpus=args.gpus, pull=args.pull)
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
@@ -300,12 +303,16 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
 
         return find_chromium(os.environ.get("GPU_DOC_CHROMIUM"), os.environ)
 
+    console.redactor = redaction.known(whole, os.environ)
     folder = args.state_dir.absolute() if args.state_dir else default_folder(whole.root, os.environ)
+    if event and event.from_fork:
+        folder /= f"forks/{event.pull_request or event.head_sha}"  # what a stranger's code gave is nobody else's
     surroundings = Surroundings(
         environment=active_environment(os.environ),
         gpu=has_gpu(),
         tracked=lambda path: git.tracked_files(whole.root, path),
         image_digest=_image_digest,
+        redactor=console.redactor,
     )
     return Doors(
         console=console,

@@ -367,7 +367,6 @@ def later(config: Config) -> list[str]:
 def test_what_is_not_there_yet_is_refused_where_it_is_used(root: Path) -> None:
     text = """
 defaults:
-  secrets: [TOKEN]
   detach: false
 reports:
   - path: docs/a.md
@@ -407,8 +406,8 @@ def test_problems_stand_above_what_to_do_and_none_of_several_is_singled_out(root
 
 def test_what_to_do_about_what_comes_later_fits_it(root: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        not_yet(read(root, one_report("a: {command: [x], secrets: [TOKEN]}")))
-    assert caught.value.where == "gpu-doc.yml:5"
+        not_yet(read(root, one_report("a: {command: [x]}") + "capture: {allow-hosts: [example.org]}\n"))
+    assert caught.value.where == "gpu-doc.yml:6"
     assert caught.value.remedy == "Take these lines out for now."
 
 

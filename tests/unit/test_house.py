@@ -17,7 +17,7 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
     {"model", "errors", "__init__"},
-    {"config", "console", "progress", "resources", "workflow_commands"},
+    {"config", "console", "progress", "redaction", "resources", "workflow_commands"},
     {"outside"},
     {"stages"},
     {"arguments", "inputs", "outputs", "pipeline", "summary"},

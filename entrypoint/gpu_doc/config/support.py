@@ -44,10 +44,6 @@ def _written(config: Config) -> Iterator[tuple[int, str]]:
     for report in config.reports:
         if report.expect:
             yield config.lines[report.path, "expect"], "`expect`: claims are checked in a later version"
-        for run in report.runs:
-            if run.secrets:
-                why = "handing secrets through comes in a later version, together with their redaction"
-                yield config.lines[report.path, run.name, "secrets"], f"`secrets`: {why}"
     if config.capture.allow_hosts:
         yield (
             config.lines["capture", "allow-hosts"],

@@ -1,7 +1,7 @@
 """Runs one command in a pseudo-terminal, in a process of its own: it outlives neither its parent nor its command.
 
-Message in: `{argv, cwd, environment, log, limit, columns, rows}`. Events out: `started` (pid), then `done` (status,
-negative for a signal), or `refused` (errno, message) where it can't be started.
+Message in: `{argv, cwd, environment, log, limit, columns, rows, redact}`. Events out: `started` (pid), then `done`
+(status, negative for a signal), or `refused` (errno, message) where it can't be started.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from gpu_doc.outside.inside.pseudo_terminal import Bounded, Copying, start
 from gpu_doc.outside.link import Link, die_with_parent
 from gpu_doc.outside.process import MARKER, kill_tree, sweep
+from gpu_doc.redaction import Redactor
 
 
 def main() -> None:
@@ -35,8 +36,8 @@ def _serve(link: Link, job: dict[str, Any]) -> None:
         return
     link.send("started", pid=pid)
     try:
-        with Path(job["log"]).open("wb", buffering=0) as log:
-            status = Copying(pid, terminal, Bounded(log.write, job["limit"])).run(
+        with Path(job["log"]).open("wb", buffering=0) as log, Redactor(job["redact"]).stream(log.write) as redacted:
+            status = Copying(pid, terminal, Bounded(redacted.write, job["limit"])).run(
                 leave=lambda ready: bool(ready) and not os.read(link.messages, 4096), others=(link.messages,)
             )
     except OSError as error:

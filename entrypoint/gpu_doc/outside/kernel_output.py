@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from gpu_doc.redaction import Redactor
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -130,11 +132,14 @@ def overwritten(line: str, cursor: int, text: str) -> tuple[str, int]:
 
 
 class Outputs:
-    """Adds outputs to cells, within a budget. One for each run."""
+    """Adds outputs to cells, redacted, within a budget. One for each run."""
 
-    def __init__(self, limit: int, make: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> None:
+    def __init__(
+        self, limit: int, make: Callable[[dict[str, Any]], dict[str, Any]] = dict, redactor: Redactor | None = None
+    ) -> None:
         """`make` gives an output the class that the notebook's format wants."""
         self.budget = Budget(limit)
+        self.redactor = redactor or Redactor()
         self._make = make
         self._stream: Stream | None = None
         self._streams: list[Stream] = []
@@ -192,11 +197,20 @@ class Outputs:
         self._stream = None
 
     def close(self) -> None:
-        """Join what is still in chunks: at the end of each cell."""
+        """Join what is still in chunks, and redact it: at the end of each cell."""
         for stream in self._streams:
             stream.close()
+        if self.redactor:
+            self._redact([stream.output for stream in self._streams])
         self._streams.clear()
         self._stream = None
+
+    def _redact(self, streams: list[dict[str, Any]]) -> None:
+        """Redact each stream and then all, as a person reads them: what is printed meanwhile divides a stream."""
+        names = sorted({output["name"] for output in streams})
+        for group in (*[[output for output in streams if output["name"] == name] for name in names], streams):
+            for output, text in zip(group, self.redactor.parts([each["text"] for each in group]), strict=True):
+                output["text"] = text
 
     def _continues(self, outputs: list[Any], name: str) -> bool:
         stream = self._stream

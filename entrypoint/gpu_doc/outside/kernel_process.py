@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_doc.outside.link import die_with_parent
 from gpu_doc.outside.process import MARKER, sweep
+from gpu_doc.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,7 @@ class Kernel:
     def __init__(self, job: dict[str, Any], folder: Path) -> None:
         self.job = job
         self.folder = folder
-        self.log_path = Path(job["folder"]) / "kernel.log"
+        self.own_log = Log(Path(job["folder"]) / "kernel.log", Redactor(job["redact"]))
         self.pid = 0
         """Of a local process; 0 in a container."""
         self.manager: Any = None
@@ -110,9 +111,7 @@ class Kernel:
 
     def log(self) -> str:
         """Give the end of what the process wrote to its own standard output and error."""
-        with suppress(OSError):
-            return self.log_path.read_bytes()[-4000:].decode("utf-8", "replace")
-        return ""
+        return self.own_log.end()
 
     async def kill(self) -> None:
         """Kill it at once, with all that it started."""
@@ -226,7 +225,7 @@ class LocalKernel(Kernel):
         self.manager = manager
         reader, writer = os.pipe()
         nothing = os.open(os.devnull, os.O_RDONLY)
-        self._drain = threading.Thread(target=_keep_log, args=(reader, self.log_path), daemon=True)
+        self._drain = threading.Thread(target=_keep_log, args=(reader, self.own_log), daemon=True)
         self._drain.start()
         try:
             await manager.start_kernel(
@@ -296,22 +295,39 @@ def sockets() -> Any:
     return context
 
 
-def _keep_log(source: int, path: Path) -> None:
-    log = Log(path)
+def _keep_log(source: int, log: Log) -> None:
     with os.fdopen(source, "rb", buffering=0) as reader:
         while chunk := reader.read(1 << 16):
             log.write(chunk)
 
 
 class Log:
-    """A kernel's own output, in a file that keeps the last part; the file appears with the first byte."""
+    """A kernel's own output, redacted, in a file that keeps the last part; the file appears with the first byte."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, redactor: Redactor) -> None:
         self._path = path
         self._size = 0
+        self._redacted = redactor.stream(self._append)
+        self._lock = threading.Lock()
 
     def write(self, chunk: bytes) -> None:
         """Append; what can't be written is lost."""
+        with self._lock:
+            self._redacted.write(chunk)
+
+    def flush(self) -> None:
+        """Have all of it in the file."""
+        with self._lock:
+            self._redacted.flush()
+
+    def end(self) -> str:
+        """Give the last part of it."""
+        self.flush()
+        with suppress(OSError):
+            return self._path.read_bytes()[-4000:].decode("utf-8", "replace")
+        return ""
+
+    def _append(self, chunk: bytes) -> None:
         with suppress(OSError):
             if self._size + len(chunk) > LOG_LIMIT:
                 chunk = (self._path.read_bytes() + chunk)[-LOG_LIMIT // 2 :]

@@ -24,6 +24,7 @@ from gpu_doc.outside.kernel_process import FailureError, Kernel, LocalKernel, ch
 from gpu_doc.outside.link import Link
 from gpu_doc.outside.notebook_source import INJECTED, cell_name, cell_numbers, read_source, write_atomically
 from gpu_doc.outside.process import remove_folder, sweep
+from gpu_doc.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -54,7 +55,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
         while (job := await self._jobs.get())["do"] != "end":
-            self._link.send("done", **await self._outcome(job))
+            self._link.send("done", **Redactor(job["redact"]).json(await self._outcome(job)))
         await asyncio.gather(*self._retiring)
         self._link.send("ended")
 
@@ -114,6 +115,7 @@ class Worker:
             if job["leased"]:
                 await kernel.stop()  # the next run on this GPU needs the memory that this one holds
         finally:
+            kernel.own_log.flush()
             self._kernel = None
             self._later(kernel.stop())
 
@@ -139,7 +141,9 @@ class Execution:
         self._kernel = kernel
         self._link = link
         self._path = Path(job["folder"]) / "executed.ipynb"
+        self._redactor = Redactor(job["redact"])
         self._notebook = self._prepare(source)
+        self._sources = [self._redactor.json(cell.source) for cell in self._notebook.cells]
         self._numbers = cell_numbers(self._notebook.cells)
         self._current: int | None = None
 
@@ -156,7 +160,7 @@ class Execution:
         progress.notebook_start()
         try:
             await self._kernel.ready()
-            outputs = Outputs(self._job["output"], NotebookNode)
+            outputs = Outputs(self._job["output"], NotebookNode, self._redactor)
             client = _client(progress, self._kernel, outputs, self._entered)
             await client.run_cells()
             self._notebook.metadata["language_info"] = self._kernel.language_info
@@ -173,12 +177,27 @@ class Execution:
 
     def save(self) -> None:
         """Save the notebook as far as it got. Compact, since it is done after each cell: the last one is pretty."""
-        write_atomically(self._path, json.dumps(self._notebook, ensure_ascii=False))
+        # The cells themselves keep their sources, which are still to be executed.
+        cells = zip(self._notebook.cells, self._sources, strict=True)
+        shown = {**self._notebook, "cells": [{**cell, "source": source} for cell, source in cells]}
+        shown["metadata"] = self._redactor.json(self._notebook.metadata)
+        write_atomically(self._path, json.dumps(shown, ensure_ascii=False))
 
     def _finish(self) -> None:
         import nbformat
 
+        if self._redactor:
+            self._redact()
         write_atomically(self._path, nbformat.writes(self._notebook) + "\n")
+
+    def _redact(self) -> None:
+        """Redact all but outputs, which are redacted when they come."""
+        import nbformat
+
+        parts = [(self._notebook, "metadata")]
+        parts += [(cell, key) for cell in self._notebook.cells for key in cell if key != "outputs"]
+        for part, key in parts:
+            part[key] = nbformat.from_dict(self._redactor.json(part[key]))
 
     def _prepare(self, source: Any) -> Any:
         import nbformat
@@ -314,8 +333,11 @@ def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[
                     return
 
         def output(self, outs: list[Any], msg: Any, display_id: str | None, cell_index: int) -> Any:
-            kind, content = msg["msg_type"], msg["content"]
-            if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+            kind, hooked = msg["msg_type"], self.output_hook_stack[msg["parent_header"].get("msg_id")]
+            if kind != "stream" or hooked:  # the text of streams is redacted when all of it is there
+                msg["content"] = outputs.redactor.output(msg["content"])
+            content = msg["content"]
+            if hooked:
                 kept = outputs.budget.take(size_of(content))
                 return super().output(outs, msg, display_id, cell_index) if kept else None
             if self.clear_before_next_output:
@@ -338,6 +360,7 @@ def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[
             super().clear_output(outs, msg, cell_index)
 
         def _update_display_id(self, display_id: str, msg: Any) -> None:
+            msg["content"] = outputs.redactor.output(msg["content"])
             places = self._display_id_map.get(display_id, {})
             shown = [self.nb.cells[c].outputs[i].data for c, indices in places.items() for i in indices]
             new = [msg["content"]["data"]] * len(shown)

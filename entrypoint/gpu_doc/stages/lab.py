@@ -163,6 +163,7 @@ def _order(place: Place, gpus: Sequence[str]) -> dict[str, Json]:
             "detach": False,
             "workspace": recipe.WORKSPACE,
             "token": secrets.token_hex(24),
+            "secrets": dict(place.secrets),
         },
     }
 

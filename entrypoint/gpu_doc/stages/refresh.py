@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from gpu_doc import __version__
+from gpu_doc import __version__, redaction
 from gpu_doc.console import Console
-from gpu_doc.errors import GpuDocError, MachineError, PublishError, RunError
+from gpu_doc.errors import GpuDocError, MachineError, PublishError, RunError, UsageError
 from gpu_doc.model import Answer, Call, Config, Json, Result, Run
 from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
@@ -72,6 +72,7 @@ class Refresh:
         self._config = config
         self._state = state
         self._surroundings = surroundings
+        self._redactor = surroundings.redactor
         self._console = console
         self._commit = commit
         self._docker = docker
@@ -112,7 +113,9 @@ class Refresh:
         work.composer = self._composer(work)
         foreseen = foresee(work.plan, self._config.root, self._templates)
         work.calls = foreseen.calls
-        problems = [*foreseen.problems, *self._without_image(work)]
+        waiting = [plan.run for plan in work.plan.runs if plan.run.address in work.waiting]
+        secrets = [problem for run in waiting if (problem := self._without_secrets(run))]
+        problems = [*foreseen.problems, *secrets, *self._without_image(work)]
         if problems:
             self._fail(work, *problems)
 
@@ -130,6 +133,20 @@ class Refresh:
         found = (self._docker.problem(plan.run, before.get(plan.run.address)) for plan in plans)
         return [problem for problem in found if problem]
 
+    def _without_secrets(self, run: Run) -> UsageError | None:
+        """Why a run can't have its secrets."""
+        missing = redaction.missing(run, self._environ)
+        if not missing:
+            return None
+        names = ", ".join(f"`{name}`" for name in missing)
+        lines = ", ".join(f"{name}: ${{{{ secrets.{name} }}}}" for name in missing)
+        return UsageError(
+            f"the run needs {names}, which {'is' if len(missing) == 1 else 'are'} not set here",
+            where=f"{run.report}: {run.address}",
+            remedy=f"Set it in the environment of gpu-doc; in a workflow, `env: {{{lines}}}`. "
+            "GitHub gives no secrets to pull requests from forks.",
+        )
+
     def _composer(self, work: _Work) -> Composer:
         shop = Workshop(
             root=self._config.root,
@@ -137,6 +154,7 @@ class Refresh:
             state=self._state,
             darkroom=self._darkroom,
             templates=self._templates,
+            redactor=self._redactor,
         )
         return Composer(work.plan, shop, executed=work.executed)
 
@@ -185,6 +203,8 @@ class Refresh:
     def _made(self, plan: RunPlan) -> Job:
         run = plan.run
         assert plan.fingerprint is not None
+        if problem := self._without_secrets(run):
+            raise problem
         place = None
         if run.image and self._docker:
             digest = plan.fingerprint.machine.get("image-digest")
@@ -197,6 +217,7 @@ class Refresh:
             root=self._config.root,
             python=self._surroundings.environment.executable,
             environment=kernel_environment(self._environ, [*run.env, *run.secrets]),
+            redactor=self._redactor,
         )
 
     def _take(self, finished: Finished, works: list[_Work]) -> None:
@@ -213,7 +234,7 @@ class Refresh:
             self._failed(job, error, [work for work, _ in waiting])
             return
         record = self._record(finished, waiting[0][1])
-        result = self._state.keep(job.run, job.fingerprint, job.folder, record)
+        result = self._state.keep(job.run, job.fingerprint, job.folder, self._redactor.json(record))
         self.results.append(result)
         for work, plan in waiting:
             work.executed[plan.run.address] = replace(result, run=plan.run)
@@ -299,6 +320,7 @@ class Refresh:
     def _fail(self, work: _Work, *errors: GpuDocError) -> None:
         """Leave a report as it was. What reports fail of together is told once."""
         for error in errors:
+            self._redactor.error(error)
             error.where = error.where.removeprefix(f"{self._config.root}/")
             if (error.what, error.where) not in {(told.what, told.where) for told in self.errors}:
                 self.errors.append(error)

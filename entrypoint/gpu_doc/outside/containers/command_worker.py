@@ -1,8 +1,9 @@
 """Drives one command in a container, in a process of its own; a detached one goes on without it.
 
-Message in: `{container, log, folder}`, then `{do: go}` once what was found is enough, or `{do: kill}`. Events out:
-`probe` (facts), `started`, `old` (pattern), then `done` (status, negative for a signal; shortages; missing; `container`
-where that has ended, rather than the command in it), `refused` (errno, message), or `engine` (what, remedy, ...).
+Message in: `{container, log, folder, redact}`, then `{do: go}` once what was found is enough, or `{do: kill}`. Events
+out: `probe` (facts), `started`, `old` (pattern), then `done` (status, negative for a signal; shortages; missing;
+`container` where that has ended, rather than the command in it), `refused` (errno, message), or `engine` (what, remedy,
+...).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gpu_doc.outside.inside.produced import MOST
 from gpu_doc.outside.inside.pseudo_terminal import LONGEST_LOG, Bounded
 from gpu_doc.outside.kernel_process import Log
 from gpu_doc.outside.link import Link
+from gpu_doc.redaction import Redactor
 
 Event = dict[str, Any]
 
@@ -49,6 +51,7 @@ class _Drive:
         self._order = message["container"]
         self._log = Path(message["log"])
         self._folder = Path(message["folder"])
+        self._redactor = Redactor(message["redact"])
         self._container: Container | None = None
         self._stream: Attached | None = None
 
@@ -84,16 +87,17 @@ class _Drive:
 
     def _run(self, container: Container) -> Event:
         job = self._order["job"]
-        complain = Log(self._folder / "kernel.log").write  # only a defect makes the agent itself speak
+        own_log = Log(self._folder / "kernel.log", self._redactor)  # only a defect makes the agent itself speak
         if not job["detach"]:
-            stream = self._stream = container.start(job, complain)
+            stream = self._stream = container.start(job, own_log.write)
             assert stream
             with closing(stream):
                 done = self._hear(stream.frames()) or container_end(container)
         else:
             if not container.adopt():
-                container.start(job, complain)
+                container.start(job, own_log.write)
             done = self._detached(container)
+        own_log.flush()
         resources = done.pop("resources", None)
         if resources is not None:
             (self._folder / "resources.json").write_text(json.dumps(resources), "utf-8")
@@ -127,8 +131,8 @@ class _Drive:
     def _hear(self, stream: Iterator[tuple[int, int, bytes]]) -> Event | None:
         """Keep the terminal as it comes, and pass on what is told, until the command has ended."""
         done: Event | None = None
-        with self._log.open("wb", buffering=0) as log:
-            terminal = Bounded(log.write, LONGEST_LOG + _CUT)
+        with self._log.open("wb", buffering=0) as log, self._redactor.stream(log.write) as redacted:
+            terminal = Bounded(redacted.write, LONGEST_LOG + _CUT)
             for kind, _, payload in stream:
                 if kind == frames.TERMINAL:
                     terminal.write(payload)

@@ -22,7 +22,7 @@ from gpu_doc.outside.containers.relay import Attached, Relay, write_connection
 from gpu_doc.outside.inside import frames
 from gpu_doc.outside.inside.kernels import PORTS
 from gpu_doc.outside.inside.produced import MOST
-from gpu_doc.outside.kernel_process import START_LIMIT, FailureError, Kernel, Log, sockets
+from gpu_doc.outside.kernel_process import START_LIMIT, FailureError, Kernel, sockets
 
 if TYPE_CHECKING:
     from gpu_doc.outside.link import Link
@@ -57,7 +57,6 @@ class ContainerKernel(Kernel):
         self._container: Container | None = None
         self._attached: Attached | None = None
         self._relay: Relay | None = None
-        self._log = Log(self.log_path)
         self._events: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reading: asyncio.Future[None] | None = None
         self._leave = asyncio.Event()
@@ -96,7 +95,7 @@ class ContainerKernel(Kernel):
     def _boot(self) -> Attached:
         self._container = Container(engine_at(self._order["engine"]), self._order)
         # What comes on standard error is the agent's own: only a defect makes it speak.
-        attached = self._container.start(self._agent_job, self._log.write)
+        attached = self._container.start(self._agent_job, self.own_log.write)
         assert attached
         return attached
 
@@ -108,7 +107,7 @@ class ContainerKernel(Kernel):
                 event = json.loads(payload)
                 self._loop.call_soon_threadsafe(self._heard, event["event"], event)
             elif kind == frames.LOG:
-                self._log.write(payload)
+                self.own_log.write(payload)
             else:
                 relay.take(kind, channel, payload)
         self._loop.call_soon_threadsafe(self._heard, "ended", {})

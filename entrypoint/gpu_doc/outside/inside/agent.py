@@ -46,6 +46,7 @@ def main(arguments: Sequence[str]) -> None:
         commands.follow(out)
         return
     job = json.loads((HOME / "job.json").read_text("utf-8"))
+    os.environ.update(job.pop("secrets", {}))
     threading.excepthook = _give_up
     agent = _agent(job, out)
     if not job["detach"]:

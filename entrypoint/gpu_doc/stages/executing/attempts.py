@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.outside.process import output
 from gpu_doc.stages.executing import aftermath, failure
 from gpu_doc.stages.executing.devices import busy, check, local_environment
+from gpu_doc.stages.executing.files import redact_files
 from gpu_doc.stages.executing.retries import pause, worth_another_try
 
 if TYPE_CHECKING:
@@ -63,21 +64,31 @@ class Attempts:
         return Finished(job=self._job, seconds=seconds, started=begun, error=error, probe=self._probe)
 
     def _once(self, marker: str) -> GpuDocError | None:
-        began = time.time()
+        error = self._told(lambda: self._execute(marker))
+        # Of a failed run too: what it left is kept for a person to look at.
+        error = self._told(lambda: redact_files(self._job)) or error
+        if isinstance(error, RunError) and not error.kept:
+            error.kept = _kept(self._job.folder)
+        return error
+
+    def _told(self, step: Callable[[], GpuDocError | None]) -> GpuDocError | None:
+        """What went wrong in a step, if something did."""
         try:
-            self._look_around()
-            error = self._veto or (self._notebook(marker) if self._job.run.notebook else self._command(marker))
-            error = self._veto or error
-            if error is None and not self._job.place:
-                self._collect(began)
+            return step()
         except GpuDocError as problem:
-            error = problem
+            return problem
         except OSError as problem:
             if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            error = failure.disk_full(problem.filename or str(self._job.folder))
-        if isinstance(error, RunError) and not error.kept:
-            error.kept = _kept(self._job.folder)
+            return failure.disk_full(problem.filename or str(self._job.folder))
+
+    def _execute(self, marker: str) -> GpuDocError | None:
+        began = time.time()
+        self._look_around()
+        error = self._veto or (self._notebook(marker) if self._job.run.notebook else self._command(marker))
+        error = self._veto or error
+        if error is None and not self._job.place:
+            self._collect(began)
         return error
 
     def _notebook(self, marker: str) -> GpuDocError | None:
@@ -97,6 +108,7 @@ class Attempts:
             "produces": list(run.produces),
             "container": job.place.order(self._lease.devices) if job.place else None,
             "leased": bool(self._lease.devices),
+            "redact": list(job.redactor.values),
         }
         facts = self._slot.run_notebook(message, run.limits, self._hear)
         return failure.of_notebook(run, facts, str(job.python))
@@ -159,6 +171,7 @@ class Attempts:
             "marker": marker,
             "container": job.place.order(self._lease.devices) if job.place else None,
             "folder": str(job.folder),
+            "redact": list(job.redactor.values),
         }
         facts = self._slot.run_command(message, run.limits, self._hear)
         return failure.of_command(run, facts, aftermath.screen(log))

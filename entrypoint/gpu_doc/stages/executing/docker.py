@@ -128,6 +128,7 @@ class Docker:
             checkout=self._checkout,
             user=user,
             environment={name: self._environ[name] for name in run.env if name in self._environ},
+            secrets={name: self._environ[name] for name in run.secrets if name in self._environ},
             who=self._who,
             lock=self._runtime / "lock",
         )
@@ -155,7 +156,9 @@ class Docker:
         """What a probe finds in a container that was given all GPUs of the run's engine; nothing if it can't start."""
         from gpu_doc.outside.containers.container import Container
 
-        asked = replace(run, notebook=None, command=("true",), produces=(), detach=False, gpus="all", data=())
+        asked = replace(
+            run, notebook=None, command=("true",), produces=(), detach=False, gpus="all", data=(), secrets=()
+        )
         order = self.place(asked, "", lambda _: None, view=False).order(("all",))
         with suppress(GpuDocError), Container(self._engine(run.docker_host), {**order, "checkout": None}) as container:
             return container.probed(order["job"])

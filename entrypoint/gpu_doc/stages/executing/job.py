@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model import Json, Run
+from gpu_doc.redaction import Redactor
 
 if TYPE_CHECKING:
     from gpu_doc.stages.executing.place import Place
@@ -33,6 +34,8 @@ class Job:
     """All that a local kernel or command gets; see `kernel_environment`."""
     place: Place | None = None
     """The container that it runs in; None is this machine."""
+    redactor: Redactor = field(default_factory=Redactor)
+    """For all that it leaves."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,8 @@ class Place:
     """The repository, or the root where there is none."""
     user: tuple[int, int] | None
     environment: Mapping[str, str]
+    secrets: Mapping[str, str]
+    """Variables too, told to our agent: what makes a container can be read by whoever may talk to the engine."""
     who: Owner
     lock: Path
     lower: str | None
@@ -74,7 +76,7 @@ class Place:
             "checkout": str(self.checkout),
             "left-out": sorted(self.left_out),
             "own-folders": [] if self.sight.same_ids else list(self.run.caches.values()),
-            "job": recipe.agent_job(self.run, places),
+            "job": {**recipe.agent_job(self.run, places), "secrets": dict(self.secrets)},
         }
 
     def setting(self, devices: Sequence[str] = (), kind: Kind = "run") -> recipe.Setting:

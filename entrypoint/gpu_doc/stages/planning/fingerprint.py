@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 from gpu_doc.errors import ConfigError
 from gpu_doc.model import DataSource, Json, Run
 from gpu_doc.outside.environment import PythonEnvironment
+from gpu_doc.redaction import Redactor
 from gpu_doc.stages.notebook import SourceCell, kernel_name, source_cells
 from gpu_doc.stages.planning import imports
 from gpu_doc.stages.planning.imports import is_file
@@ -39,6 +40,8 @@ class Surroundings:
     """The files at or below a path that git carries to other checkouts, relative to root; None where git is silent."""
     image_digest: Callable[[Run, str | None], str | None]
     """The digest of the image that a run would take, given the one in evidence; None where it can't be seen."""
+    redactor: Redactor = field(default_factory=Redactor)
+    """Of the secrets that are known here: nothing that is kept may hold one, were it written in the configuration."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,14 @@ def short_hash(value: Json) -> str:
 
 def of(run: Run, *, root: Path, surroundings: Surroundings, image_digest: str | None = None) -> Fingerprint:
     """The fingerprint of a run on this machine. `image_digest` is the one in evidence, which the run stays on."""
-    code, found = _notebook_code(run, root) if run.notebook else _command_code(run, root)
+    redact = surroundings.redactor.json
+    code, found = _notebook_code(run, root, redact) if run.notebook else _command_code(run, root, redact)
     inside, outside = _data(run.data, root, surroundings.tracked)
     files = _files(run.depends_on, root)
     source: dict[str, Json] = {
         **code,
         "image": run.image or "local",
-        "parameters": dict(run.parameters),
+        "parameters": redact(dict(run.parameters)),
         "modules": dict(sorted(found.modules.items())),
         "files": files,
         "data": inside,
@@ -89,7 +93,7 @@ def _packages(kernel: str, environment: PythonEnvironment, found: imports.Found)
     return {"python": python, **environment.versions(found.packages)}
 
 
-def _notebook_code(run: Run, root: Path) -> tuple[dict[str, Json], imports.Found]:
+def _notebook_code(run: Run, root: Path, redact: Callable[[Json], Json]) -> tuple[dict[str, Json], imports.Found]:
     path = root / str(run.notebook)
     cells = source_cells(path)
     kernel = run.kernel or kernel_name(path)
@@ -99,7 +103,9 @@ def _notebook_code(run: Run, root: Path) -> tuple[dict[str, Json], imports.Found
     kernel = "python3" if python else kernel
     # Equal notebooks in different folders may read different files beside them: they share no result.
     place = folder.relative_to(root).as_posix()
-    return {"kernel": kernel, "cwd": place, "code": [cell_hash(cell) for cell in cells]}, found
+    # As an executed notebook shows them, with which they are compared.
+    shown = [replace(cell, source=redact(cell.source)) for cell in cells]
+    return {"kernel": kernel, "cwd": place, "code": [cell_hash(cell) for cell in shown]}, found
 
 
 def cell_hash(cell: SourceCell) -> str:
@@ -108,12 +114,12 @@ def cell_hash(cell: SourceCell) -> str:
     return short_hash([cell.source, tags] if tags else cell.source)[:12]
 
 
-def _command_code(run: Run, root: Path) -> tuple[dict[str, Json], imports.Found]:
+def _command_code(run: Run, root: Path, redact: Callable[[Json], Json]) -> tuple[dict[str, Json], imports.Found]:
     """A command's code: the files that its words name, as in `train.py --config=small.yml`, and what `-m` runs."""
     words = run.command or ()
     named = [root / value for word in words for value in (word, word.partition("=")[2]) if value]
     modules = [after for word, after in pairwise(words) if word == "-m"]
-    return {"command": list(words)}, imports.follow_files(filter(is_file, named), modules, root=root)
+    return {"command": redact(list(words))}, imports.follow_files(filter(is_file, named), modules, root=root)
 
 
 def _files(patterns: Iterable[str], root: Path) -> dict[str, str]:

@@ -16,9 +16,11 @@ from pathlib import Path
 from gpu_doc.errors import CaptureError, ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
 from gpu_doc.outside.template import TemplateWorker
+from gpu_doc.redaction import Redactor
 from gpu_doc.resources import template_path
 from gpu_doc.stages import evidence
 from gpu_doc.stages.answering.answers import Answers
+from gpu_doc.stages.answering.redacted import redacted
 from gpu_doc.stages.capturing.capture import Darkroom, decoded_equal
 from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.stages.planning.plan import ReportPlan, RunPlan, Usable
@@ -51,6 +53,7 @@ class Workshop:
     state: State
     darkroom: Darkroom
     templates: TemplateWorker
+    redactor: Redactor
 
 
 class Composer:
@@ -114,7 +117,8 @@ class Composer:
         missing = [address for address in needed_runs(call, self._report) if not self._has(call, address)]
         if missing:
             raise NeedsRuns(missing)
-        answer = self._answers.answer(call)
+        # State may hold what was no secret yet when its run was made.
+        answer = redacted(self._answers.answer(call), self._shop.redactor)
         return replace(answer, assets=tuple(self._settled(asset) for asset in answer.assets))
 
     def _stays_as_published(self, call: Call, kept: KeptAnswer) -> bool:

@@ -1,0 +1,6 @@
+"""Secrets and tokens whose values we know, and their replacement wherever they show."""
+
+from gpu_doc.redaction.known import known, missing, refuse_short
+from gpu_doc.redaction.redactor import MARK, Redactor, Stream
+
+__all__ = ["MARK", "Redactor", "Stream", "known", "missing", "refuse_short"]

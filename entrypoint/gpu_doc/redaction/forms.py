@@ -1,0 +1,138 @@
+"""How a secret may be written: as it is, escaped, in hexadecimal, in base64.
+
+As it is or escaped for JSON, Python, C, URLs and HTML; in hexadecimal; in base64, wherever it begins in a longer text;
+all of these with the letters apart that colours, HTML tags and line ends leave between. What a program makes of it on
+purpose (a cipher, an archive, letters in a picture) can't be found.
+
+Each form has a short text that is always in it. Only where that stands in a text the form's regular expression is made
+and looked for: texts without secrets, however long, cost a few passes of `bytes.find`.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+
+_CODES = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])"
+"""Colours and links of terminals."""
+
+_TAG = rb"<[^<>]{0,400}>"
+
+# What follows is repeated between letters: no text may be taken in two ways, or looking for it could take for ever.
+_NOISE = b"(?:" + _CODES + b"|" + _TAG + rb"|[\r\n][ \t]*|\\{1,4}[rn])"
+"""What may stand between the letters of a secret: wrapping too, and its line ends as Python and JSON show them."""
+
+_GAP = (
+    b"(?:" + _CODES + b"|" + _TAG + rb"|[\s+]|\xc2\xa0|%(?:25){0,3}(?:20|0[9AaDd])|&(?:nbsp|#(?:32|10|13|9));"
+    rb"|\\{1,8}(?:[rnt]|(?:x|u00)(?:20|0[9AaDd])))*"
+)
+"""What may stand for blanks and line ends in a secret; nothing, too."""
+
+_BETWEEN_HEX = rb"(?:" + _NOISE + rb"|[ \t:;,_%&#-]|\\{1,8}x){0,6}"
+_SEPARATORS = b" \t:;,_%&#-\\x"
+_BLANKS = b" \t\r\n"
+_ANY_NOISE = re.compile(_NOISE)
+_WORD = re.compile(rb"[0-9A-Za-z]+")
+
+
+class Form:
+    """One way in which a value may be written."""
+
+    def __init__(self, needle: bytes, pattern: Callable[[], bytes], *, hexadecimal: bool = False) -> None:
+        """`needle` is in every text in which `pattern` is found, in hexadecimal digits once separators are gone."""
+        self.needle = needle
+        self.hexadecimal = hexadecimal
+        self._make = pattern
+
+    @cached_property
+    def pattern(self) -> re.Pattern[bytes]:
+        """What finds it."""
+        return re.compile(self._make(), re.IGNORECASE if self.hexadecimal else 0)
+
+
+def forms(value: str) -> Iterator[Form]:
+    """All ways in which a value may be written; the first is as it is, or escaped."""
+    data = value.encode("utf-8", "surrogatepass")
+    yield Form(_longest_word(data), partial(_spelled, value))
+    yield Form(data.hex().encode(), partial(_in_hex, data), hexadecimal=True)
+    for before in range(3):
+        digits = base64_digits(data, before)
+        yield Form(_longest_word(digits), partial(_in_base64, digits, before))
+
+
+def _longest_word(data: bytes) -> bytes:
+    """The longest part that no way of writing changes: letters and digits."""
+    return max(_WORD.findall(data), key=len, default=b"")
+
+
+def _spelled(value: str) -> bytes:
+    """The value letter by letter, each as it is or escaped."""
+    return _GAP.join((_NOISE + b"*").join(map(_letter, word)) for word in re.split(r"\s+", value))
+
+
+def _letter(letter: str) -> bytes:
+    if letter.isascii() and letter.isalnum():
+        return letter.encode()
+    return b"(?:" + b"|".join(_escapes(letter)) + b")"
+
+
+def _escapes(letter: str) -> Iterator[bytes]:
+    from html.entities import codepoint2name  # only a value that was found needs it
+
+    data, code = letter.encode("utf-8", "surrogatepass"), ord(letter)
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    yield rb"\\{0,8}" + re.escape(data)
+    yield b"".join(rb"%%(?:25){0,3}%b" % _digits(f"{byte:02x}") for byte in data)
+    yield b"".join(rb"\\{1,8}u" + _digits(units[at : at + 4]) for at in range(0, len(units), 4))
+    yield rb"\\{1,8}U" + _digits(f"{code:08x}")
+    yield b"".join(rb"\\{1,8}x" + _digits(f"{byte:02x}") for byte in data)
+    yield b"".join(rb"\\{1,8}%03o" % byte for byte in data)
+    name = "apos" if letter == "'" else codepoint2name.get(code)
+    names = [*([name.encode()] if name else []), rb"#0*%d" % code]
+    yield rb"&(?:amp;){0,3}(?:" + b"|".join([*names, rb"#[xX]0*" + _digits(f"{code:x}")]) + b");"
+    if code <= 0xFF:
+        yield rb"\\{1,8}x" + _digits(f"{code:02x}")
+
+
+def _digits(text: str) -> bytes:
+    """Hexadecimal digits, in either case."""
+    return b"".join(b"[%c%c]" % (ord(d), ord(d.upper())) if d.isalpha() else d.encode() for d in text)
+
+
+def _in_hex(data: bytes) -> bytes:
+    return rb"(?:\\{1,8}x|%|&#x)?" + _BETWEEN_HEX.join(b"%02x" % byte for byte in data)
+
+
+def base64_digits(data: bytes, before: int) -> bytes:
+    """The digits that a value gives wherever `before` bytes (modulo 3) stand before it: all but the first and last."""
+    # RFC 4648: a digit holds six bits. Those at both ends hold bits of the neighbours too.
+    whole = b64encode(bytes(before) + data)
+    return whole[(0, 2, 3)[before] : (before + len(data)) * 8 // 6]
+
+
+def _in_base64(digits: bytes, before: int) -> bytes:
+    shared = rb"[0-9A-Za-z+/_-]?"
+    written = {b"+": rb"(?:[+-]|%2[Bb])", b"/": rb"(?:\\{0,8}[/_]|%2[Ff])"}
+    letters = (written.get(digits[at : at + 1], digits[at : at + 1]) for at in range(len(digits)))
+    middle = (_NOISE + b"*").join(letters)
+    return (shared if before else b"") + middle + shared + rb"(?:=|%3[Dd]|\\{1,8}u003[dD]){0,2}"
+
+
+class Haystacks:
+    """A text in the shapes in which forms are looked for by their needle."""
+
+    def __init__(self, data: bytes) -> None:
+        loud = any(sign in data for sign in (b"\x1b", b"<", b"\\"))
+        joined = (_ANY_NOISE.sub(b"", data) if loud else data).translate(None, _BLANKS)
+        # Both: what stands in a tag is gone from the second.
+        self._texts = [data] if len(joined) == len(data) else [data, joined]
+
+    @cached_property
+    def _digits(self) -> list[bytes]:
+        return [text.lower().translate(None, _SEPARATORS) for text in self._texts]
+
+    def may_hold(self, form: Form) -> bool:
+        """Whether to look for a form at all."""
+        return any(form.needle in text for text in (self._digits if form.hexadecimal else self._texts))

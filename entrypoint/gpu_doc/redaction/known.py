@@ -1,0 +1,52 @@
+"""Which values are redacted: those of a configuration's `secrets`, and our own tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import ConfigError
+from gpu_doc.redaction.redactor import Redactor
+
+if TYPE_CHECKING:
+    from gpu_doc.model import Config, Run
+
+SHORTEST = 8
+"""Characters of a secret, at least: a shorter one would redact ordinary text."""
+
+_TOKEN = re.compile(r"(INPUT|GITHUB|GH|ACTIONS)_([\w-]+[_-])?TOKEN")
+"""The variables in which GitHub, its `gh`, and the action keep theirs."""
+
+
+def known(config: Config | None, environ: Mapping[str, str]) -> Redactor:
+    """Redact the secrets of a configuration that are set here, and our own tokens; those too short are left alone."""
+    names = {name for run in _runs(config) for name in run.secrets}
+    names |= {name for name in environ if _TOKEN.fullmatch(name)}
+    values = (environ.get(name, "").strip() for name in sorted(names))
+    return Redactor(value for value in values if len(value) >= SHORTEST)
+
+
+def refuse_short(config: Config, environ: Mapping[str, str]) -> None:
+    """Raise ConfigError where a secret that is set is too short to be redacted."""
+    lengths = {name: len(environ.get(name, "").strip()) for run in _runs(config) for name in run.secrets}
+    short = sorted(name for name, length in lengths.items() if 0 < length < SHORTEST)
+    if not short:
+        return
+    run = next(run for run in _runs(config) if short[0] in run.secrets)
+    line = config.lines.get((run.report, run.name, "secrets"), run.line)
+    names = ", ".join(f"`{name}`" for name in short)
+    raise ConfigError(
+        f"the value of {names} is shorter than {SHORTEST} characters: to redact it would redact ordinary text",
+        where=f"{config.path.relative_to(config.root).as_posix()}:{line}",
+        remedy="Take a longer secret; or name it under `env`, where nothing is redacted.",
+    )
+
+
+def missing(run: Run, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The secrets of a run that are not set, or empty: so are all of them where a fork's pull request runs."""
+    return tuple(name for name in run.secrets if not environ.get(name, "").strip())
+
+
+def _runs(config: Config | None) -> Iterator[Run]:
+    return (run for report in (config.reports if config else ()) for run in report.runs)

@@ -1,0 +1,188 @@
+"""Replaces the known values of secrets in text, bytes, JSON, notebooks' outputs and streams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from gpu_doc.redaction.forms import Haystacks, base64_digits, forms
+
+if TYPE_CHECKING:
+    from gpu_doc.errors import GpuDocError
+    from gpu_doc.model import Json
+
+MARK = "***"
+"""What stands where a secret stood."""
+
+_LONG_LINE = 16
+"""Characters from which on a line of a secret of several lines is a secret by itself."""
+
+_BLOCK = 1 << 16
+"""Bytes that a stream gathers before it looks through them."""
+
+
+class Redactor:
+    """Replaces known values in text, bytes and JSON. True where it knows any; it can be used by several threads."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self.values = tuple(dict.fromkeys(values))
+        lines = [line.strip() for value in self.values for line in value.splitlines() if "\n" in value.strip()]
+        # The first and last line of a key are the same in all keys.
+        parts = [line for line in lines if len(line) >= _LONG_LINE and not line.startswith("-----")]
+        self._forms = [form for value in self.values for form in forms(value)]
+        self._forms += [next(forms(line)) for line in dict.fromkeys(parts)]
+        self._shortest = min((len(value) for value in (*self.values, *parts)), default=0)
+        self.reach = 4096 + 16 * max((len(value.encode("utf-8", "replace")) for value in self.values), default=0)
+        """Bytes that a value takes at most, however it is written; but for colours and tags without end."""
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+    def text(self, text: str) -> str:
+        """Return the text without them."""
+        if len(text) < self._shortest or not self.values:
+            return text
+        data = text.encode("utf-8", "surrogatepass")
+        found = self.raw(data)
+        return text if found is data else found.decode("utf-8", "surrogatepass")
+
+    def raw(self, data: bytes) -> bytes:
+        """Return UTF-8 text without them."""
+        spans = self.spans(data)
+        if not spans:
+            return data
+        kept = [data[end:begin] for (_, end), (begin, _) in pairwise([(0, 0), *spans, (len(data), 0)])]
+        return MARK.encode().join(kept)
+
+    def parts(self, parts: Sequence[str]) -> list[str]:
+        """Return texts that follow each other without them; one that runs over an end is gone from both sides."""
+        data = [part.encode("utf-8", "surrogatepass") for part in parts]
+        spans = self.spans(b"".join(data)) if len(data) > 1 else []
+        found, at = [], 0
+        for piece in data:
+            inner = [(max(b, at) - at, min(e, at + len(piece)) - at, b >= at) for b, e in spans]
+            found.append(_without(piece, [span for span in inner if span[0] < span[1]]))
+            at += len(piece)
+        return [self.text(piece.decode("utf-8", "surrogatepass")) for piece in found]
+
+    def json(self, value: Json) -> Json:
+        """Return what `json.loads` may give without them, in keys too."""
+        if not self.values:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.json(key): self.json(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.json(item) for item in value]
+        return value
+
+    def output(self, output: Mapping[str, Json]) -> dict[str, Json]:
+        """Return a notebook's output without them: a picture that holds one, in its metadata say, is left out."""
+        if not self.values:
+            return dict(output)
+        found = {key: item if key == "data" else self.json(item) for key, item in output.items()}
+        if isinstance(output.get("data"), Mapping):
+            data = {mime: self.json(content) for mime, content in output["data"].items()}
+            spoilt = [mime for mime in data if _is_binary(mime) and data[mime] != output["data"][mime]]
+            words = {"text/plain": f"{MARK} ({', '.join(spoilt)} left out: it holds a secret)"} if spoilt else {}
+            found["data"] = {**words, **{mime: content for mime, content in data.items() if mime not in spoilt}}
+        return found
+
+    def error(self, error: GpuDocError) -> None:
+        """Take them out of what an error says."""
+        for name, words in vars(error).items():
+            if isinstance(words, str):
+                setattr(error, name, self.text(words))
+        error.args = tuple(self.json(list(error.args)))
+
+    def stream(self, write: Callable[[bytes], object]) -> Stream:
+        """Return a writer that passes on to `write` what it is given, without them."""
+        return Stream(self, write)
+
+    def spans(self, data: bytes) -> list[tuple[int, int]]:
+        """Where they stand: (begin, end), in order, apart from each other."""
+        if len(data) < self._shortest or not self.values:
+            return []
+        haystacks = Haystacks(data)
+        found = [span for form in self._forms if haystacks.may_hold(form) for span in _matches(form.pattern, data)]
+        merged: list[tuple[int, int]] = []
+        for begin, end in sorted(found):
+            if merged and begin < merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((begin, end))
+        return merged
+
+    def is_in_binary(self, data: bytes) -> bool:
+        """Whether bytes that are no text hold one: as UTF-8, UTF-16 or UTF-32 (NumPy's own), or in base64."""
+        return any(needle in data for needle in self._needles)
+
+    @cached_property
+    def _needles(self) -> tuple[bytes, ...]:
+        plain = (value.encode(code, "replace") for value in self.values for code in ("utf-8", "utf-16-le", "utf-32-le"))
+        coded = (
+            base64_digits(value.encode("utf-8", "replace"), before) for value in self.values for before in range(3)
+        )
+        return tuple(dict.fromkeys([*plain, *coded]))
+
+
+def _matches(pattern: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
+    """All matches, also those that overlap."""
+    match = pattern.search(data)
+    while match:
+        yield match.span()
+        match = pattern.search(data, match.start() + 1)
+
+
+def _without(piece: bytes, spans: Sequence[tuple[int, int, bool]]) -> bytes:
+    """A part of a text without spans; the mark stands where each begins."""
+    found, at = b"", 0
+    for begin, end, begins in spans:
+        found += piece[at:begin] + MARK.encode() * begins
+        at = end
+    return found + piece[at:]
+
+
+def _is_binary(mime: str) -> bool:
+    """Whether an output's content is bytes in base64."""
+    kind = mime.partition("/")[0]
+    return (kind in ("image", "audio", "video") and not mime.endswith("+xml")) or mime == "application/pdf"
+
+
+class Stream:
+    """Text that comes in chunks, which may divide a secret: some of it is held back until more has come."""
+
+    def __init__(self, redactor: Redactor, write: Callable[[bytes], object]) -> None:
+        self._redactor = redactor
+        self._write = write
+        self._held = b""
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def write(self, chunk: bytes) -> None:
+        """Take a chunk."""
+        if not self._redactor:
+            self._write(chunk)
+            return
+        self._held += chunk
+        if len(self._held) >= _BLOCK + self._redactor.reach:
+            self._pass_on(len(self._held) - self._redactor.reach)
+
+    def flush(self) -> None:
+        """Pass on all that is held back: at the end, and where nothing more may come."""
+        if self._held:
+            self._pass_on(len(self._held))
+
+    def _pass_on(self, until: int) -> None:
+        # One that begins before this place is whole: what follows is at least as long as any.
+        until = next((end for begin, end in self._redactor.spans(self._held) if begin < until < end), until)
+        done, self._held = self._held[:until], self._held[until:]
+        self._write(self._redactor.raw(done))

@@ -1,0 +1,43 @@
+"""Answers without secrets: what a run left was redacted then, but not of what has become a secret since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+from gpu_doc.errors import ReportError
+from gpu_doc.model import Answer, Asset, Exhibit
+from gpu_doc.redaction import Redactor
+
+
+def redacted(answer: Answer, redactor: Redactor) -> Answer:
+    """Return the answer without secrets. Raises ReportError: a file that is no text holds one."""
+    if not redactor:
+        return answer
+    assets = tuple(_asset(asset, redactor) for asset in answer.assets)
+    return replace(answer, value=redactor.json(answer.value), assets=assets)
+
+
+def _asset(asset: Asset, redactor: Redactor) -> Asset:
+    if asset.exhibit:
+        exhibit = _exhibit(asset.exhibit, redactor)
+        return asset if exhibit == asset.exhibit else replace(asset, exhibit=exhibit, digest=exhibit.digest)
+    content = asset.source.read_bytes() if asset.source else asset.content or b""
+    if b"\0" in content and redactor.is_in_binary(content):
+        remedy = "Keep the secret out of it, and run again with --force."
+        raise ReportError("a file that a run left holds the value of a secret", where=asset.name, remedy=remedy)
+    found = content if b"\0" in content else redactor.raw(content)
+    if found == content:
+        return asset
+    return replace(asset, source=None, content=found, digest=sha256(found).hexdigest())
+
+
+def _exhibit(exhibit: Exhibit, redactor: Redactor) -> Exhibit:
+    """The same without secrets; one may go on in another colour, or on the terminal's next line."""
+    texts = iter(redactor.parts([span.text for line in exhibit.lines for span in line]))
+    return replace(
+        exhibit,
+        outputs=tuple(redactor.output(output) for output in exhibit.outputs),
+        source=redactor.text(exhibit.source),
+        lines=tuple(tuple(replace(span, text=next(texts)) for span in line) for line in exhibit.lines),
+    )
