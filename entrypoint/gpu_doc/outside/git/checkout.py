@@ -90,6 +90,24 @@ def commit_of_head(tree: Path) -> Commit | None:
     return commits.parsed(sha, raw.encode("utf-8", "surrogateescape")) if sha and raw else None
 
 
+def commit_named(tree: Path, name: str) -> str | None:
+    """The id of the commit that a branch, a tag or any other name stands for; None where git knows none."""
+    return None if name.startswith("-") else _ask(tree, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+
+
+def content(tree: Path, commit: str, path: str) -> bytes | None:
+    """A file's content in a commit, by its path from the top, as git keeps it; None where there is no such file."""
+    try:
+        import git
+    except ImportError:  # see _ask()
+        return None
+    try:
+        words = ["git", "--no-optional-locks", "cat-file", "blob", f"{commit}:{path}"]
+        return bytes(git.Git(tree).execute(words, stdout_as_string=False, strip_newline_in_stdout=False))
+    except (git.GitError, OSError):
+        return None
+
+
 def origin_url(tree: Path) -> str | None:
     """Where `git push origin` would push; None without such a remote."""
     return _ask(tree, "remote", "get-url", "--push", "origin")

@@ -37,6 +37,8 @@ class Event:
     is_tag: bool
     sha: str
     """The commit that the run was started on; for a pull request the merge that GitHub made to try it."""
+    base_sha: str | None = None
+    """The commit that a pull request's base was on."""
     base_branch: str | None
     """Where a pull request goes to; without one, `branch`."""
     head_branch: str | None
@@ -78,6 +80,7 @@ def read(environ: Mapping[str, str]) -> Event:
         is_tag=ref.startswith("refs/tags/"),
         sha=_matching(_SHA, _variable(environ, "GITHUB_SHA"), "GITHUB_SHA"),
         base_branch=head.base,
+        base_sha=head.base_sha,
         head_branch=head.branch,
         pull_request=head.number,
         head_sha=head.sha,
@@ -105,6 +108,7 @@ class _Head:
     branch: str | None = None
     sha: str | None = None
     base: str | None = None
+    base_sha: str | None = None
     from_fork: bool = False
 
 
@@ -128,6 +132,7 @@ def _of_pull_request(payload: _Payload, repository: str) -> _Head:
         branch=payload.required_reference("pull_request", "head", "ref"),
         sha=payload.sha("pull_request", "head", "sha"),
         base=payload.required_reference("pull_request", "base", "ref"),
+        base_sha=payload.sha("pull_request", "base", "sha") if payload.text("pull_request", "base", "sha") else None,
         from_fork=_is_foreign(payload.text("pull_request", "head", "repo", "full_name"), ours),
     )
 

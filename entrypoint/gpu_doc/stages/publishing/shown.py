@@ -51,7 +51,7 @@ def shown(report: Report, side: Side) -> Shown:
     return Shown(
         text=text,
         evidence=written,
-        values=dict(_values(known)),
+        values=_values(known),
         pictures=_in_order({name: f"{report.assets}/{file}" for name, file in _pictures(known).items()}, text or b""),
         environment=tuple(_environment(known)),
     )
@@ -73,13 +73,13 @@ def _answers(known: Evidence) -> Iterator[tuple[Call, str, KeptAnswer]]:
 # --- values ----------------------------------------------------------------------------------------------------------
 
 
-def _values(known: Evidence) -> Iterator[tuple[str, Json]]:
+def _values(known: Evidence) -> dict[str, Json]:
+    """What value() gives, and then what only tables of compare() show."""
+    found = {address: kept.value for call, address, kept in _answers(known) if call.function == "value"}
     for call, _, kept in _answers(known):
         if call.function == "compare":
-            yield from _compared(call, kept)
-    for call, address, kept in _answers(known):
-        if call.function == "value":
-            yield address, kept.value
+            found |= {name: value for name, value in _compared(call, kept) if name not in found}
+    return found
 
 
 def _compared(call: Call, kept: KeptAnswer) -> Iterator[tuple[str, Json]]:

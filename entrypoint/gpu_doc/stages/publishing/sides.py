@@ -1,0 +1,67 @@
+"""The sides that reports are compared between: the checkout, and a commit of its repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.outside.git import checkout
+
+_LARGEST = 256 << 20
+"""Bytes of a file that are read; no report and no picture is as large."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """Where paths from root lead."""
+
+    root: Path
+    tree: Path
+    """The top of the checkout."""
+
+    def path(self, path: str) -> str | None:
+        """A path from the top; links are followed, for a report may be one. None outside, and in git's own folders."""
+        try:
+            place = (self.root / path).resolve().relative_to(self.tree.resolve())
+        except (ValueError, OSError, RuntimeError):  # outside; too long; a link to itself
+            return None
+        return None if ".git" in place.parts else place.as_posix()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkout:
+    """The files as they lie in the checkout. A pull request may have made links of them that lead anywhere."""
+
+    repository: Repository
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file inside the checkout."""
+        known = self.repository.path(path)
+        file = self.repository.tree / known if known else None
+        try:
+            return file.read_bytes() if file and file.is_file() and file.stat().st_size <= _LARGEST else None
+        except OSError:
+            return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """The files as a commit has them."""
+
+    repository: Repository
+    commit: str
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a file in the commit."""
+        known = self.repository.path(path)
+        return checkout.content(self.repository.tree, self.commit, known) if known else None
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """What was there before the first commit."""
+
+    def read(self, path: str) -> bytes | None:
+        """No file at all."""
+        del path
+        return None
