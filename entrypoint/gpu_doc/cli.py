@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from gpu_doc import config, inputs, outputs, pipeline, redaction, runner, summary
+from gpu_doc import config, inputs, outputs, pipeline, redaction, summary
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
@@ -305,8 +305,6 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
 
     console.redactor = redaction.known(whole, os.environ)
     folder = args.state_dir.absolute() if args.state_dir else default_folder(whole.root, os.environ)
-    if event and event.from_fork:
-        folder /= f"forks/{event.pull_request or event.head_sha}"  # what a stranger's code gave is nobody else's
     surroundings = Surroundings(
         environment=active_environment(os.environ),
         gpu=has_gpu(),
