@@ -132,6 +132,9 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     plan = add("plan", "what would run, and why", PLAN_EPILOG)
     _reports(plan)
     plan.add_argument("--json", action="store_true", help="print JSON on standard output")
+    said = "take what an open pull request of gpu-doc holds for done; asks the remote"
+    plan.add_argument("--open-pull-request", action="store_true", help=said)
+    _branches(plan)
     _place(plan)
     _common(plan)
 
@@ -145,8 +148,7 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     run.add_argument(
         "--publish", choices=PUBLISH_MODES, default="none", help="none (default): write files, touch no git"
     )
-    run.add_argument("--base", default="", metavar="BRANCH", help="branch the results are for (default: this one)")
-    run.add_argument("--branch", default="", metavar="BRANCH", help="branch of the pull request; may hold {base}")
+    _branches(run)
     run.add_argument("--labels", type=_names, metavar="A,B", help="labels of the pull request")
     run.add_argument("--allow-forks", action="store_true", help="run a fork's code on a self-hosted runner too")
     _common(run)
@@ -203,6 +205,11 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def _place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--executor", choices=EXECUTORS, default="auto", help="where kernels live")
     parser.add_argument("--image", type=image, help="image of all runs, instead of those in the configuration")
+
+
+def _branches(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", default="", metavar="BRANCH", help="branch the results are for (default: this one)")
+    parser.add_argument("--branch", default="", metavar="BRANCH", help="branch of the pull request; may hold {base}")
 
 
 def image(text: str) -> str:

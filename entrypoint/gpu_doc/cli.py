@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from gpu_doc import config, inputs, outputs, pipeline, redaction, summary
+from gpu_doc import config, inputs, outputs, pipeline, redaction, runner, summary
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = _dispatch(parse(words), console)
     except GpuDocError as error:
         console.error(error)
+        runner.leave_failure(error, os.environ)
         code = error.exit_code
     except KeyboardInterrupt:
         console.warn("interrupted; reports that were not finished stay as they were")
@@ -165,11 +166,15 @@ def _refuse_nested(here: Path, console: Console) -> None:
 
 
 def _plan(args: argparse.Namespace, console: Console) -> Exit:
-    whole = _config(args)
+    event = _event()
+    whole = pipeline.with_publishing(_config(args), branch=args.branch)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image)
-    doors = _doors(args, whole, console)
+    doors = _doors(args, whole, console, event)
     plan = pipeline.plan(chosen, doors)
+    if args.open_pull_request and admission.mode_for("config", whole.publish, event)[0] == "pull-request":
+        wishes = target.Wishes(base=args.base, token=_token())
+        plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.settle(whole, wishes, event))
     actions.set_outputs(outputs.of_plan(plan), os.environ)
     pipeline.tell_moved_images(plan, doors)
     if args.json:
@@ -193,7 +198,7 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     mode, why = admission.mode_for(args.publish, whole.publish, event)
     if why:
         console.note(why)
-    doors = _doors(args, whole, console)
+    doors = _doors(args, whole, console, event)
     wishes = target.Wishes(base=args.base, token=_token())
     publishing = Publishing(
         mode=mode,
@@ -202,12 +207,11 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     )
     planned = pipeline.plan(chosen, doors, force=args.force)
     actions.set_outputs(outputs.of_plan(planned), os.environ)
-    outcome, published = pipeline.refresh_and_publish(
-        whole, chosen, doors, publishing, planned, force=args.force, jobs=args.jobs
-    )
-    actions.set_outputs(outputs.of_run(outcome, published), os.environ)
-    summary.outcome(outcome, chosen, console, here=Path.cwd())
-    return outcome.exit_code
+    ended = pipeline.refresh_and_publish(whole, chosen, doors, publishing, planned, force=args.force, jobs=args.jobs)
+    summary.outcome(ended[0], chosen, console, here=Path.cwd())
+    summary.published(ended[1], console)
+    runner.leave(chosen, planned, ended, event, os.environ)
+    return ended[0].exit_code
 
 
 def _check(args: argparse.Namespace, console: Console) -> Exit:
@@ -297,7 +301,7 @@ def _no_config(here: Path) -> ConfigError:
     return ConfigError(what, where=str(here), remedy=remedy)
 
 
-def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
+def _doors(args: argparse.Namespace, whole: Config, console: Console, event: Event | None = None) -> Doors:
     def chromium() -> Path:
         from gpu_doc.outside.browser import find_chromium
 
@@ -305,6 +309,8 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console) -> Doors:
 
     console.redactor = redaction.known(whole, os.environ)
     folder = args.state_dir.absolute() if args.state_dir else default_folder(whole.root, os.environ)
+    if event and event.from_fork:
+        folder /= f"forks/{event.pull_request or event.head_sha}"  # what a stranger's code gave is nobody else's
     surroundings = Surroundings(
         environment=active_environment(os.environ),
         gpu=has_gpu(),

@@ -15,7 +15,7 @@ from gpu_doc.errors import UsageError
 
 _PLACE = ("config", "state-dir", "executor", "image")
 RUN = ("publish", *_PLACE, "gpus", "pull", "jobs", "force", "branch", "base", "labels", "allow-forks", "reports")
-PLAN = (*_PLACE, "reports")
+PLAN = (*_PLACE, "branch", "base", "reports")
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
@@ -31,7 +31,7 @@ def run(environ: Mapping[str, str]) -> list[str]:
 
 def plan(environ: Mapping[str, str]) -> list[str]:
     """The command line for the inputs of plan/action.yml; raises UsageError as `run` does."""
-    return _argv(["plan"], PLAN, environ)
+    return _argv(["plan", "--open-pull-request"], PLAN, environ)
 
 
 def given(environ: Mapping[str, str], name: str) -> str:

@@ -92,10 +92,12 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
     ):
         docker = _containers(config, doors, stack)
         if docker:
-            doors = _with_images(config, doors, docker, force=force)
+            with doors.console.group("Images"):
+                doors = _with_images(config, doors, docker, force=force)
         todo = [report for report in plan(config, doors, force=force).reports if not report.fresh]
         if not todo:
             return Outcome()
+        _tell_plan(todo, doors.console)
         work = stack.enter_context(
             Refresh(config, doors.state, doors.surroundings, doors.console, doors.commit(), docker)
         )
@@ -105,6 +107,16 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
     return Outcome(
         written=work.written, executed=work.executed, results=work.results, errors=work.errors, failed=work.failed
     )
+
+
+def _tell_plan(todo: Sequence[ReportPlan], console: Console) -> None:
+    """In a runner's log, why something is done; elsewhere `gpu-doc plan` says it."""
+    lines: list[str] = []
+    for report in todo:
+        lines += [report.report.path, *(f"  {reason}" for reason in report.reasons)]
+        lines += [f"  {run.run.address}: {'; '.join(run.reasons) or 'fresh'}" for run in report.runs]
+    runs = sum(not run.fresh for report in todo for run in report.runs)
+    console.fold(f"Plan: reports to refresh: {len(todo)}, runs to execute for them: {runs}", lines)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,11 +151,24 @@ def refresh_and_publish(
         outcome = refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
         try:
             failures = [_in_a_line(error) for error in outcome.errors]
-            return outcome, publisher.publish(frozenset(outcome.failed), failures)
+            with doors.console.group("Publish"):
+                return outcome, publisher.publish(frozenset(outcome.failed), failures)
         except GpuDocError as error:
             doors.console.error(error)
             outcome.errors.append(error)
             return outcome, Published(mode="none", changed=publisher.changed)
+
+
+def plan_with_pull_request(
+    whole: Config, chosen: Config, doors: Doors, planned: Plan, target: Callable[[], Target]
+) -> Plan:
+    """What would run, if what an open pull request holds already is taken over; the checkout stays as it was."""
+    if planned.fresh:
+        return planned
+    from gpu_doc.stages.publishing.publish import Publisher
+
+    with Publisher(whole, chosen, "pull-request", target(), doors.console.note, doors.environ) as publisher:
+        return publisher.foresee(planned, lambda: plan(chosen, doors))
 
 
 def _tell_loop(planned: Plan, doors: Doors) -> None:
@@ -265,7 +290,7 @@ def with_executor(
     return replace(config, reports=tuple(reports))
 
 
-def with_publishing(config: Config, *, branch: str, labels: Sequence[str] | None) -> Config:
+def with_publishing(config: Config, *, branch: str, labels: Sequence[str] | None = None) -> Config:
     """The configuration with what the command line says about publishing; empty and None leave it as it is."""
     publish = replace(config.publish, branch=branch) if branch else config.publish
     publish = publish if labels is None else replace(publish, labels=tuple(labels))

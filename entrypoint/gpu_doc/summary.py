@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gpu_doc.console import Console, readable_time
 from gpu_doc.errors import GpuDocError
-from gpu_doc.model import Config, Result
+from gpu_doc.model import Config, Published, Result
 from gpu_doc.pipeline import Outcome
 from gpu_doc.stages.planning.plan import Plan
 
@@ -67,6 +67,16 @@ def _took(results: Sequence[Result], console: Console) -> None:
         console.say(f"  {result.run.address:<{width}}  {', '.join(filter(None, said))}")
 
 
+def published(done: Published, console: Console) -> None:
+    """Where the results went."""
+    if done.operation != "none":
+        console.say(f"Pull request #{done.number} {done.operation}: {done.url}")
+    elif done.number:
+        console.say(f"Pull request #{done.number} has it all already: {done.url}")
+    elif done.commit:
+        console.say(f"Pushed as {done.commit[:12]}.")
+
+
 def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
     """What is stale or was edited; `edited` gives the line of an edit where it is known."""
     for report in planned.reports:
@@ -83,6 +93,10 @@ def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
                 console.say(f"{path}: run {run.run.address}: {'; '.join(run.reasons)}")
         for item in report.unchecked:
             console.say(f"{path}: not checked here: {item}")
+        if not report.fresh:
+            stale = [f"run {run.run.address}: {'; '.join(run.reasons)}" for run in report.runs if not run.fresh]
+            what = "\n".join(["this report is not what its runs would give", *report.reasons, *stale])
+            console.annotate("error", what, where=f"{path}:{edited[path]}" if path in edited else path)
     if planned.fresh:
         console.verdict("", f"All fresh: {_count(len(planned.reports), 'report')}.", good=True)
     else:

@@ -245,8 +245,8 @@ def race(server: GitServer, folder: Path, racers: int) -> None:
                 server.seed(REPOSITORY, {f"person-{persons}.txt": "a person's"})
                 persons += 1
             time.sleep(0.5)
-        for each in running:
-            each.result()
+        for job_done in running:
+            job_done.result()
     files = set(server.files(REPOSITORY))
     assert {*reports, *(f"person-{number}.txt" for number in range(persons))} <= files
     history = server.log(REPOSITORY)

@@ -41,7 +41,7 @@ def test_one_pull_request_is_opened_left_alone_updated_and_closed(
     [opened] = pulls(github_api)
     assert (opened.title, opened.head, opened.base, opened.state) == ("docs: numbers", BRANCH, "main", "open")
     assert (opened.labels, opened.reviewers) == (["documentation", "gpu"], ["octocat"])
-    assert "docs/report.md" in opened.body
+    assert "docs/report.md" in str(opened.body)
     assert git_server.tip(REPOSITORY) == main
     assert git_server.log(REPOSITORY, BRANCH, "%P")[0] == main
     assert "0.1" in git_server.show(REPOSITORY, "docs/report.md", BRANCH).decode()
@@ -161,7 +161,7 @@ def test_what_failed_leaves_the_others_published(runner: Runner, git_server: Git
     [opened] = pulls(github_api)
     assert "docs/notes.assets/evidence.json" in git_server.files(REPOSITORY, BRANCH)
     assert "docs/report.md" not in git_server.files(REPOSITORY, BRANCH)
-    assert "train" in opened.body
+    assert "train" in str(opened.body)
 
 
 def test_a_pull_request_that_a_person_closed_is_opened_again_only_for_other_results(

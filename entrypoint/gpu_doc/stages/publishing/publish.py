@@ -60,6 +60,13 @@ class Publisher:
 
         return bool(adopt(self._desk, planned, plan))
 
+    def foresee(self, planned: Plan, plan: Callable[[], Plan]) -> Plan:
+        """The plan as it would be after `adopt`; the checkout stays as it was."""
+        from gpu_doc.stages.publishing.adopt import adopted
+
+        with adopted(self._desk, planned, plan):
+            return plan()
+
     def publish(self, failed: frozenset[str], failures: Sequence[str]) -> Published:
         """Publish what differs from the commit that is checked out. Raises PublishError.
 

@@ -165,15 +165,15 @@ def _place(tree: Path, wishes: Wishes, event: Event | None) -> _Place:
             server_url=event.server_url,
             api_url=event.api_url,
         )
-    url = checkout.origin_url(tree)
-    if url is None:
+    origin = checkout.origin_url(tree)
+    if origin is None:
         remedy = "`git remote add origin …`, or `--publish none`, which writes the files only."
         raise UsageError("the repository has no remote `origin` to publish to", where=str(tree), remedy=remedy)
-    found = _HOSTED.fullmatch(url)
+    found = _HOSTED.fullmatch(origin)
     host, repository = (found["host"], found["repository"]) if found else ("", "")
     api = "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
     return _Place(
-        remote=Remote(url=url, token=None),
+        remote=Remote(url=origin, token=None),
         repository=repository,
         server_url=f"https://{host}" if host else "",
         api_url=api if host else "",

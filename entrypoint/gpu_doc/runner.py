@@ -1,0 +1,65 @@
+"""What a run leaves for GitHub's runner and those who read its page: outputs, a preview, the job's summary."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_doc import outputs
+from gpu_doc.errors import GpuDocError
+from gpu_doc.model import Config, Published, ReportChange
+from gpu_doc.outside import actions
+from gpu_doc.pipeline import Outcome
+from gpu_doc.stages.planning.plan import Plan
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.github.event import Event
+
+
+def listens(environ: Mapping[str, str]) -> bool:
+    """Whether there is a runner that takes any of it."""
+    return bool(environ.get("GITHUB_OUTPUT") or environ.get("GITHUB_STEP_SUMMARY"))
+
+
+def leave(
+    config: Config, planned: Plan, ended: tuple[Outcome, Published], event: Event | None, environ: Mapping[str, str]
+) -> None:
+    """Leave all of it. `config` has the reports that were refreshed, `planned` says why."""
+    if not listens(environ):
+        return
+    outcome, published = ended
+    values = outputs.of_run(outcome, published)
+    changes: Sequence[ReportChange] = ()
+    if published.changed:
+        changes, more = _shown(config, event, environ)
+        values |= more
+    actions.set_outputs(values, environ)
+    from gpu_doc.stages.publishing import words
+
+    text = words.summary(
+        plan=planned, results=outcome.results, errors=outcome.errors, changes=changes, published=published
+    )
+    actions.add_summary(text, environ)
+
+
+def leave_failure(error: GpuDocError, environ: Mapping[str, str]) -> None:
+    """Leave a summary of a run that ended before it began."""
+    if listens(environ):
+        from gpu_doc.stages.publishing import words
+
+        actions.add_summary(words.summary(plan=None, errors=[error]), environ)
+
+
+def _shown(
+    config: Config, event: Event | None, environ: Mapping[str, str]
+) -> tuple[Sequence[ReportChange], dict[str, str]]:
+    """What a reader sees changed; for a pull request, on a page of its own too."""
+    from gpu_doc.stages.preview import preview
+    from gpu_doc.stages.publishing.changes import to_json
+
+    # A folder of its own: a job may use the action several times.
+    out = Path(tempfile.mkdtemp(prefix="gpu-doc-preview-", dir=environ.get("RUNNER_TEMP") or None))
+    page, changes, _ = preview(config, base="", event=event, out=out)
+    return changes, {"changes": to_json(changes), "preview-path": str(page)}
