@@ -17,10 +17,10 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 LAYERS = (
     {"model", "errors", "__init__"},
-    {"config", "console", "progress", "redaction", "resources", "workflow_commands"},
+    {"config", "console", "progress", "redaction", "resources", "streams", "workflow_commands"},
     {"outside"},
     {"stages"},
-    {"arguments", "inputs", "outputs", "pipeline", "summary"},
+    {"arguments", "inputs", "messages", "outputs", "pipeline", "summary"},
     {"cli"},
     {"__main__"},
 )
@@ -29,7 +29,8 @@ LAYERS = (
 DOORS = {
     "docker": {"outside/containers/engine.py"},
     "git": {"outside/git/checkout.py", "outside/git/program.py"},
-    "jinja2": {"outside/template_worker.py"},
+    "github": {"outside/github/connection.py", "outside/github/client.py"},
+    "jinja2": {"outside/template_worker.py", "outside/texts.py"},
     "papermill": {"outside/kernel_worker.py"},
     "pyppeteer": {"outside/browser.py"},
     # Chromium is started with what only its own door knows; a regular expression that never ends can only be killed.

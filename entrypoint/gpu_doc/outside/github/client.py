@@ -233,17 +233,22 @@ class GitHub:
 
     # --- comments and issues -----------------------------------------------------------------------------------------
 
-    def keep_comment(self, number: int, marker: str, body: str) -> Literal["created", "updated", "unchanged"]:
-        """Keep one comment of ours on a pull request or an issue; its first line is `marker`, an HTML comment."""
+    def keep_comment(
+        self, number: int, marker: str, body: str, *, create: bool = True
+    ) -> Literal["created", "updated", "unchanged"]:
+        """Keep one comment of ours on a pull request or an issue; its first line is `marker`, an HTML comment.
+
+        Without `create` only one that is there already is brought up to date.
+        """
         text = _fitting(f"{marker}\n{body}")
         with self._connection.asked(f"comment on #{number}"):
             there = self._find_comment(
                 number, lambda comment: _is_marked(comment.body, marker) and self._is_ours(comment)
             )
-            if there is None:
+            if there is None and create:
                 self._comment(number, text)
                 return "created"
-            if _same(there.body, text):
+            if there is None or _same(there.body, text):
                 return "unchanged"
             self._connection.repeat(lambda: there.edit(text))
             return "updated"
