@@ -54,6 +54,10 @@ def _lacks_cjk_fonts() -> str:
     return "" if found else "no font covers Chinese: apt-get install fonts-wqy-zenhei"
 
 
+def _lacks_act() -> str:
+    return "" if (Path(sys.executable).parent / "act").exists() else "`scripts/set-up test` installs it"
+
+
 def _lacks_uv() -> str:
     return "" if shutil.which("uv") else "uv is not on PATH: https://docs.astral.sh/uv/"
 
@@ -94,6 +98,7 @@ def _lacks_node() -> str:
 
 
 COMPONENTS: dict[str, Callable[[], str]] = {
+    "act": _lacks_act,
     "chromium": _lacks_chromium,
     "cjk-fonts": _lacks_cjk_fonts,
     "docker": _lacks_docker,
