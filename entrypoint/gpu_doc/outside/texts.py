@@ -19,7 +19,7 @@ def render(name: str, values: Mapping[str, Any], *, finish: Callable[[Any], str]
     """Fill in a file of `templates/`.
 
     `finish` makes text of whatever is put in, and sees to it that it stays text. Without it, it becomes HTML, where
-    only `markupsafe.Markup` is not escaped.
+    only what the template calls `safe` is not escaped.
     """
     return _environment(finish).get_template(name).render(values)
 
