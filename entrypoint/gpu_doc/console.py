@@ -18,7 +18,7 @@ from gpu_doc.resources import document_path
 from gpu_doc.workflow_commands import SHOWN, annotation, command, harmless, masks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from gpu_doc.errors import GpuDocError
     from gpu_doc.progress import Live, Progress
@@ -84,7 +84,9 @@ class Console:
         """Of secrets, which nothing that is printed holds."""
         self._lock = threading.RLock()
         self._live: Live | None = None
-        self._in_group = False
+        self._group: str | None = None
+        """The title of the group that is open; it is written with the first line in it."""
+        self._group_written = False
         self._annotated: Counter[Level] = Counter()
         self.locate: Locate = lambda _where, _line: None
         self.documents = ""
@@ -192,25 +194,24 @@ class Console:
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """Fold what is printed meanwhile; an error ends the fold. In another it is a heading: GitHub nests none."""
-        if not self.on_runner or self._in_group:
-            if self.on_runner:
-                self.note(title)
+        """Fold what is printed meanwhile; an error ends the fold. In another it is none: GitHub nests no groups."""
+        if not self.on_runner or self._group is not None:
             yield
             return
-        self._begin_group(title)
+        self._group, self._group_written = title, False
         try:
             yield
         finally:
             self._end_group()
 
-    def fold(self, title: str, lines: Iterable[str]) -> None:
+    def fold(self, title: str, lines: Sequence[str]) -> None:
         """Print lines folded below a title, all at once; nothing comes in between."""
-        if not self.on_runner:
-            return
-        with self._lock, self.group(title):
-            for line in lines:
-                self._write(self._err, self.shorten(line, _LONGEST_LINE))
+        if self.on_runner and not lines:
+            self.note(title)
+        elif self.on_runner:
+            with self._lock, self.group(title):
+                for line in lines:
+                    self._write(self._err, self.shorten(line, _LONGEST_LINE))
 
     def finish(self) -> None:
         """Say what GitHub does not show of all that was annotated."""
@@ -218,16 +219,16 @@ class Console:
             if count > SHOWN:
                 self.note(f"GitHub shows the first {SHOWN} of {count} {level}s beside files; all are in this log.")
 
-    def _begin_group(self, title: str) -> None:
-        with self._lock:
-            self._command(command("group", self.shorten(title, _LONGEST_LINE)))
-            self._in_group = True
+    def _begin_group(self) -> None:
+        if self._group is not None and not self._group_written:
+            self._group_written = True
+            self.raw(self._err, command("group", self.shorten(self._group, _LONGEST_LINE)) + "\n")
 
     def _end_group(self) -> None:
         with self._lock:
-            if self._in_group:
+            if self._group_written:
                 self._command(command("endgroup"))
-            self._in_group = False
+            self._group, self._group_written = None, False
 
     def _command(self, text: str) -> None:
         if text:
@@ -286,6 +287,8 @@ class Console:
         with self._lock:
             if self._live:
                 self._live.clear()
+            if stream is self._err:
+                self._begin_group()
             self.raw(stream, text + "\n")
             if self._live:
                 self._live.draw()

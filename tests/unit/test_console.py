@@ -260,15 +260,24 @@ def test_an_error_stands_outside_of_groups() -> None:
     lines = [line for line in err.getvalue().splitlines() if "More" not in line]
     assert lines == [
         *("::group::Plan", "inside", "::endgroup::", "::error::broke", "after"),
-        *("::group::Outer", "Inner", "deep", "::endgroup::"),
+        *("::group::Outer", "deep", "::endgroup::"),
     ]
 
 
 def test_a_group_ends_with_what_it_holds() -> None:
     console, _, err = make(ci=True)
     with pytest.raises(ZeroDivisionError), console.group("Plan"):
+        console.note("inside")
         raise ZeroDivisionError
-    assert err.getvalue() == "::group::Plan\n::endgroup::\n"
+    assert err.getvalue() == "::group::Plan\ninside\n::endgroup::\n"
+
+
+def test_where_nothing_is_said_there_is_no_group() -> None:
+    console, _, err = make(ci=True)
+    with console.group("Plan"):
+        pass
+    console.fold("baseline: done", [])
+    assert err.getvalue() == "baseline: done\n"
 
 
 def test_a_run_that_ends_is_folded_with_its_cells() -> None:

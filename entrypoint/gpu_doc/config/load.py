@@ -35,13 +35,18 @@ def above(start: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def root_of(path: Path) -> Path:
+    """The folder that paths in a configuration are relative to."""
+    return path.parent.parent if path.parent.name == ".github" else path.parent
+
+
 def load(path: Path) -> Config:
     """Read, merge and check the configuration.
 
     Raises ConfigError, whose `details` have one line per problem: `gpu-doc.yml:12:5: ...`.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, and root be another folder
-    root = path.parent.parent if path.parent.name == ".github" else path.parent
+    root = root_of(path)
     name = path.relative_to(root).as_posix()
     problems: Problems = []
     text = _text(path, name, problems)

@@ -56,7 +56,7 @@ def cell_lines(path: Path, number: int, line: int = 0) -> tuple[int, int]:
             lines = _lines_in_json(path.read_text("utf-8-sig"), number)
         else:
             lines = _lines_in_script(path.read_text("utf-8-sig").splitlines(), path, number)
-    except (OSError, ValueError, LookupError, TypeError, GpuDocError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, GpuDocError):
         return 0, 0  # a file that is broken, or was changed meanwhile: the message goes without lines
     if 0 < line <= len(lines):
         return lines[line - 1], lines[line - 1]

@@ -297,7 +297,8 @@ class Refresh:
             )
             self._console.warn(
                 f"{plan.report.path}:{line} {what}; it is rendered again. Your version is kept in {kept}; "
-                f"edit {plan.report.template or 'the text outside the markers'} instead."
+                f"edit {plan.report.template or 'the text outside the markers'} instead.",
+                where=f"{plan.report.path}:{line}",
             )
         for path, new in draft.files.items():
             name = path.removeprefix(f"{plan.report.assets}/")
