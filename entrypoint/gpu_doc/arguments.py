@@ -22,6 +22,7 @@ examples:
   gpu-doc run                       refresh every report that is not fresh
   gpu-doc run docs/finetune.md      refresh one report
   gpu-doc check                     exit 1 if a report is stale or was edited by hand (for CI and pre-commit)
+  gpu-doc preview --out page        changed reports as one web page, pictures before and after
   gpu-doc lab notebooks/train.ipynb JupyterLab in the image that the notebook runs in
   gpu-doc doctor                    what this machine has and lacks, with a remedy for each
   gpu-doc clean                     remove what a killed gpu-doc left
@@ -74,6 +75,15 @@ examples:
   gpu-doc doctor          Chromium, kernels, git, GPUs, disk space; exit code 5 if something needed is missing
 
 In a project its own needs are looked at too.
+"""
+
+PREVIEW_EPILOG = """\
+examples:
+  gpu-doc preview --out page                 what differs from the commit that is checked out: page/index.html
+  gpu-doc preview --base main --out page     what differs from a branch, a tag or any other commit
+
+It runs nothing: it compares the reports and pictures as they lie in the checkout. The page holds everything, pictures
+too, and can be mailed or uploaded as it is. The folder has to be new or empty, or hold an earlier preview.
 """
 
 LAB_EPILOG = """\
@@ -156,6 +166,11 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     check = add("check", "exit 1 if a report is stale or was edited by hand; runs nothing", CHECK_EPILOG)
     _reports(check)
     _common(check)
+
+    preview = add("preview", "the changed reports as a self-contained web page", PREVIEW_EPILOG)
+    preview.add_argument("--base", metavar="REF", default="", help="what to compare with (default: the commit here)")
+    preview.add_argument("--out", type=Path, metavar="DIR", required=True, help="where the page is written")
+    _common(preview)
 
     lab = add("lab", "JupyterLab in the same image, mounts and limits as a run, for authoring", LAB_EPILOG)
     lab.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="the notebook whose run is meant, by its path")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import json
 import os
-import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from gpu_doc import config, inputs, messages, outputs, pipeline, redaction, runner, summary
+from gpu_doc import config, inputs, outputs, pipeline, redaction, runner, summary
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
@@ -28,26 +28,25 @@ from gpu_doc.pipeline import Doors, Publishing
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.publishing import admission, target
 from gpu_doc.stages.state import State, default_folder
-from gpu_doc.streams import Guarded, Reader
 
 if TYPE_CHECKING:
     from gpu_doc.outside.containers.glance import Glance
     from gpu_doc.outside.github.event import Event
-    from gpu_doc.workflow_commands import Place
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the contract's exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     gc.disable()  # most calls find nothing to do and end at once: looking for garbage took 6 % of their time
-    out, err = Reader(sys.stdout), Reader(sys.stderr)
-    console = _console(cast("TextIO", out), cast("TextIO", err))
+    out, err = _Reader(sys.stdout), _Reader(sys.stderr)
     # argparse prints its help there; and what Python flushes at its end must not fail once more.
-    others = (Guarded(out), Guarded(err)) if console.on_runner else (out, err)
-    sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", others)
+    sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
+    console = _console(sys.stdout, sys.stderr)
     try:
         words = sys.argv[1:] if argv is None else argv
-        code = _action(words[1:], console) if words[:1] == ["action"] else _dispatch(parse(words), console)
+        if words[:1] == ["action"]:
+            words = _words_of_action(words[1:], console)
+        code = _dispatch(parse(words), console)
     except GpuDocError as error:
         console.error(error)
         runner.leave_failure(error, os.environ)
@@ -61,8 +60,35 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if out.failure:
         console.error(MachineError(f"standard output cannot be written: {out.failure.strerror}"))
         code = worst([code, Exit.MACHINE_LACKS])
-    console.finish()
     sys.exit(int(code))
+
+
+class _Reader(io.TextIOBase):
+    """Who reads what we print. That it has gone away, as `| head` does, changes nothing about our work and its end."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """`stream` is None where the caller has closed it."""
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute in the stub, a property in the class itself
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        return self._stream is not None and self._stream.isatty()
+
+    def write(self, text: str) -> int:
+        if self._stream is None:
+            return len(text)
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:
+            self._stream = None
+        except OSError as error:
+            self._stream, self.failure = None, error
+        return len(text)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -75,15 +101,7 @@ def _console(out: TextIO, err: TextIO) -> Console:
     ci = os.environ.get("GITHUB_ACTIONS") == "true"
     console = Console(out, err, interactive=interactive, colour=colour, ci=ci)
     console.redactor = redaction.known(None, os.environ)
-    console.documents = _documents()
     return console
-
-
-def _documents() -> str:
-    """Where docs/ is to be read in a browser, if we are an action that a runner fetched."""
-    action = re.search(r"/_actions/([^/]+/[^/]+)/", os.environ.get("GITHUB_ACTION_PATH", "") + "/")
-    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-    return f"{server}/{action[1]}/blob/HEAD/docs" if action else ""
 
 
 def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
@@ -91,7 +109,6 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
         Path.cwd()
     except FileNotFoundError as error:
         raise UsageError("the working folder has been deleted", remedy="Change to one that exists.") from error
-    console.locate = _locator(getattr(args, "config", None), Path.cwd())
     commands = {
         "init": _init,
         "plan": _plan,
@@ -105,36 +122,13 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
     return commands[args.command](args, console)
 
 
-def _locator(given: Path | None, here: Path) -> Callable[[str, int], Place | None]:
-    """Gives the places that errors name, in the repository: GitHub annotates by them."""
-
-    def locate(where: str, line: int) -> Place | None:
-        from gpu_doc.stages.placement import place  # only what went wrong needs it
-
-        path = given or config.find(here)
-        root = config.root_of(here / path) if path else here
-        top = git.work_tree(root) or Path(os.environ.get("GITHUB_WORKSPACE") or root)
-        return place(where, line, bases=(root, here), top=top)
-
-    return locate
-
-
-def _action(names: Sequence[str], console: Console) -> Exit:
-    """What a step of an action does, for scripts/action: its inputs are in the environment."""
-    if len(names) != 1 or names[0] not in (*inputs.COMMANDS, *messages.COMMANDS):
-        known = ", ".join([*inputs.COMMANDS, *messages.COMMANDS])
-        raise UsageError(f"`action` is what the actions call, with one of {known}")
+def _words_of_action(names: Sequence[str], console: Console) -> list[str]:
+    """The command line that an action's inputs stand for, for scripts/action; from here on in its working directory."""
+    if len(names) != 1 or names[0] not in inputs.COMMANDS:
+        raise UsageError(f"`action` is what the actions call, with one of {', '.join(inputs.COMMANDS)}")
     if token := inputs.given(os.environ, "token"):
         console.mask(token)
-    if names[0] in messages.COMMANDS:
-        messages.COMMANDS[names[0]](os.environ, console)
-        return Exit.DONE
-    return _dispatch(parse(_words_of_action(names[0])), console)
-
-
-def _words_of_action(name: str) -> list[str]:
-    """The command line that an action's inputs stand for; from here on in its working directory."""
-    words = inputs.COMMANDS[name](os.environ)
+    words = inputs.COMMANDS[names[0]](os.environ)
     folder = inputs.given(os.environ, "working-directory")
     try:
         os.chdir(folder or ".")
@@ -153,7 +147,7 @@ def _init(_args: argparse.Namespace, console: Console) -> Exit:
     here = Path.cwd()
     if not config.at(here):
         _refuse_nested(here, console)
-    done = init(here, work_tree=git.work_tree(here))
+    done = init(here)
     for path in done.written:
         console.say(f"wrote {path}")
     for path in done.kept:
@@ -271,7 +265,7 @@ def _clean(args: argparse.Namespace, console: Console) -> Exit:
     return Exit.DONE
 
 
-# --- the runner that we may be on -------------------------------------------------------------------------------------
+# --- the runner that we may be on ---------------------------------------------------------------------------------------
 
 
 def _event() -> Event | None:

@@ -16,7 +16,7 @@ from gpu_doc.model import Config, Report
 from gpu_doc.outside import template
 from gpu_doc.stages.reporting import calls
 
-COMMANDS = ("init", "plan", "run", "check", "lab", "doctor", "clean")
+COMMANDS = ("init", "plan", "run", "check", "preview", "lab", "doctor", "clean")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
