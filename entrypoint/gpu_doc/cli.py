@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from gpu_doc import config, inputs, outputs, pipeline, redaction, runner, summary
+from gpu_doc import config, inputs, messages, outputs, pipeline, redaction, runner, summary
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
@@ -44,9 +44,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     console = _console(sys.stdout, sys.stderr)
     try:
         words = sys.argv[1:] if argv is None else argv
-        if words[:1] == ["action"]:
-            words = _words_of_action(words[1:], console)
-        code = _dispatch(parse(words), console)
+        code = _action(words[1:], console) if words[:1] == ["action"] else _dispatch(parse(words), console)
     except GpuDocError as error:
         console.error(error)
         runner.leave_failure(error, os.environ)
@@ -114,7 +112,6 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
         "plan": _plan,
         "run": _run,
         "check": _check,
-        "preview": _preview,
         "lab": _lab,
         "doctor": _doctor,
         "clean": _clean,
@@ -122,13 +119,22 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
     return commands[args.command](args, console)
 
 
-def _words_of_action(names: Sequence[str], console: Console) -> list[str]:
-    """The command line that an action's inputs stand for, for scripts/action; from here on in its working directory."""
-    if len(names) != 1 or names[0] not in inputs.COMMANDS:
-        raise UsageError(f"`action` is what the actions call, with one of {', '.join(inputs.COMMANDS)}")
+def _action(names: Sequence[str], console: Console) -> Exit:
+    """What a step of an action does, for scripts/action: its inputs are in the environment."""
+    if len(names) != 1 or names[0] not in (*inputs.COMMANDS, *messages.COMMANDS):
+        known = ", ".join([*inputs.COMMANDS, *messages.COMMANDS])
+        raise UsageError(f"`action` is what the actions call, with one of {known}")
     if token := inputs.given(os.environ, "token"):
         console.mask(token)
-    words = inputs.COMMANDS[names[0]](os.environ)
+    if names[0] in messages.COMMANDS:
+        messages.COMMANDS[names[0]](os.environ, console)
+        return Exit.DONE
+    return _dispatch(parse(_words_of_action(names[0])), console)
+
+
+def _words_of_action(name: str) -> list[str]:
+    """The command line that an action's inputs stand for; from here on in its working directory."""
+    words = inputs.COMMANDS[name](os.environ)
     folder = inputs.given(os.environ, "working-directory")
     try:
         os.chdir(folder or ".")
@@ -226,18 +232,6 @@ def _check(args: argparse.Namespace, console: Console) -> Exit:
     for path, problems in pipeline.foreseen(chosen, plan).items():
         summary.would_fail(f"{path}: ", problems, console, root=chosen.root)
     return Exit.DONE if plan.fresh else Exit.FINDING
-
-
-def _preview(args: argparse.Namespace, console: Console) -> Exit:
-    from gpu_doc.stages.preview import preview
-
-    page, changes, base = preview(_config(args), base=args.base, event=_event(), out=args.out)
-    for change in changes:
-        console.say(f"{change.path}: {change.kind}")
-    if not changes:
-        console.verdict("", f"No report differs from {base}.", good=True)
-    console.say(f"Preview: {page}")
-    return Exit.DONE
 
 
 def _lab(args: argparse.Namespace, console: Console) -> Exit:
