@@ -112,6 +112,7 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
         "plan": _plan,
         "run": _run,
         "check": _check,
+        "preview": _preview,
         "lab": _lab,
         "doctor": _doctor,
         "clean": _clean,
@@ -232,6 +233,18 @@ def _check(args: argparse.Namespace, console: Console) -> Exit:
     for path, problems in pipeline.foreseen(chosen, plan).items():
         summary.would_fail(f"{path}: ", problems, console, root=chosen.root)
     return Exit.DONE if plan.fresh else Exit.FINDING
+
+
+def _preview(args: argparse.Namespace, console: Console) -> Exit:
+    from gpu_doc.stages.preview import preview
+
+    page, changes, base = preview(_config(args), base=args.base, event=_event(), out=args.out)
+    for change in changes:
+        console.say(f"{change.path}: {change.kind}")
+    if not changes:
+        console.verdict("", f"No report differs from {base}.", good=True)
+    console.say(f"Preview: {page}")
+    return Exit.DONE
 
 
 def _lab(args: argparse.Namespace, console: Console) -> Exit:
