@@ -33,20 +33,30 @@ class ChildEndedError(Exception):
     """The child closed its standard output: it crashed, or was killed."""
 
 
+_START = """
+import runpy, sys
+sys.path.insert(0, sys.argv.pop(1))
+runpy.run_module(sys.argv.pop(1), run_name="__main__")
+"""
+
+
 class Child:
     """One child process; not safe for several threads, except `kill`."""
 
-    def __init__(self, module: str, *, environment: Mapping[str, str], log: Path) -> None:
-        """`log` gets what the child writes to its standard error: Python's own last words."""
+    def __init__(self, module: str, *, environment: Mapping[str, str], log: Path, isolated: bool = True) -> None:
+        """`log` gets what the child writes to its standard error: Python's own last words.
+
+        Isolated, it takes no notice of variables such as PYTHONPATH, which are for the kernels that it starts.
+        """
         here = Path(__file__).resolve().parents[2]
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"gpu_doc.outside.{module}"],
+                [sys.executable, *["-I"] * isolated, "-c", _START, str(here), f"gpu_doc.outside.{module}"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=dict(environment),
-                # `-m` puts the working folder first in sys.path: the user's random.py must not become ours.
+                # Python looks there first where it isn't isolated: the user's random.py must not become ours.
                 cwd=here,
                 start_new_session=True,
             )

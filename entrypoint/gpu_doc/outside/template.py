@@ -168,7 +168,7 @@ class TemplateWorker:
             self._log = self._log or self._stack.enter_context(private_folder()) / "stderr"
             # The same hashes in every process: the order of sets must not show in a report.
             environment = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
-            self._child = Child("template_worker", environment=environment, log=self._log)
+            self._child = Child("template_worker", environment=environment, log=self._log, isolated=False)
             self._child.send({"memory": self._memory})
         return self._child
 
