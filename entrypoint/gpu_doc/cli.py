@@ -21,7 +21,7 @@ from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
 from gpu_doc.model import Config, Run
-from gpu_doc.outside import actions
+from gpu_doc.outside import actions, process
 from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.outside.git import checkout as git
 from gpu_doc.pipeline import Doors, Publishing
@@ -322,11 +322,6 @@ def _no_config(here: Path) -> ConfigError:
 
 
 def _doors(args: argparse.Namespace, whole: Config, console: Console, event: Event | None = None) -> Doors:
-    def chromium() -> Path:
-        from gpu_doc.outside.browser import find_chromium
-
-        return find_chromium(os.environ.get("GPU_DOC_CHROMIUM"), os.environ)
-
     console.redactor = redaction.known(whole, os.environ)
     folder = args.state_dir.absolute() if args.state_dir else default_folder(whole.root, os.environ)
     if event and event.from_fork:
@@ -343,12 +338,29 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console, event: Eve
         state=State(folder),
         environ=os.environ,
         surroundings=surroundings,
-        chromium=chromium,
+        chromium=lambda: _chromium(console),
         # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
         commit=lambda: git.clean_commit(whole.root, own_files=pipeline.own_files(whole)),
         image_moved=_image_moved,
         work_tree=lambda: git.work_tree(whole.root),
     )
+
+
+def _chromium(console: Console) -> Path:
+    from gpu_doc.outside.browser import find_chromium
+
+    try:
+        return find_chromium(os.environ.get("GPU_DOC_CHROMIUM"), os.environ)
+    except MachineError as missing:
+        installer = os.environ.get("GPU_DOC_CHROMIUM_INSTALLER")  # which scripts/action names
+        if not installer or os.environ.get("GPU_DOC_CHROMIUM"):
+            raise
+        console.note("There is no Chromium on this runner: installing one.")
+        try:
+            process.output([installer], limit=900)
+        except OSError as error:
+            raise MachineError(missing.what, remedy=missing.remedy, details=str(error)) from error
+    return find_chromium(None, os.environ)
 
 
 def _image_digest(run: Run, known: str | None) -> str | None:

@@ -8,8 +8,9 @@ lacks() {
     exit 5
 }
 
-# We install system packages as root only, and never ask for a password.
-may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+# We install system packages as root only, or where $sudo says how to become that; we never ask for a password.
+sudo=
+may_install() { { [ "$(id -u)" = 0 ] || [ -n "$sudo" ]; } && command -v apt-get >/dev/null; }
 
 apt_lists_are_fresh=no
 
@@ -19,8 +20,9 @@ apt_install() {
     apt_log=$(mktemp)
     apt_status=0
     {
-        [ $apt_lists_are_fresh = yes ] || apt-get -q update
-        DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"
+        [ $apt_lists_are_fresh = yes ] || $sudo apt-get -q update
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
+            -o DPkg::Lock::Timeout=300 "$@"
     } </dev/null >"$apt_log" 2>&1 || { apt_status=1 && tail -n 15 "$apt_log" >&2; }
     rm -f "$apt_log"
     apt_lists_are_fresh=yes
