@@ -20,12 +20,16 @@ class Repository:
     """The top of the checkout."""
 
     def path(self, path: str) -> str | None:
-        """A path from the top; links are followed, for a report may be one. None outside, and in git's own folders."""
+        """A path from the top; links are followed, for a report may be one. None outside, and in git's own folder."""
         try:
             place = (self.root / path).resolve().relative_to(self.tree.resolve())
         except (ValueError, OSError, RuntimeError):  # outside; too long; a link to itself
             return None
         return None if ".git" in place.parts else place.as_posix()
+
+    def written(self, path: str) -> str:
+        """A path from the top, as it is written."""
+        return (self.root.resolve().relative_to(self.tree.resolve()) / path).as_posix()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +57,9 @@ class Commit:
 
     def read(self, path: str) -> bytes | None:
         """The content of a file in the commit."""
-        known = self.repository.path(path)
-        return checkout.content(self.repository.tree, self.commit, known) if known else None
+        # What is a link here by now, and leads elsewhere, may have been a file then.
+        known = self.repository.path(path) or self.repository.written(path)
+        return checkout.content(self.repository.tree, self.commit, known)
 
 
 @dataclass(frozen=True)
