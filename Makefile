@@ -37,7 +37,7 @@ bench: ## measure against papermill, jupyter-cache, Playwright, shot-scraper and
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 lint: ## ruff, mypy, and linters for workflows and actions
-	@scripts/set-up test chromium
+	@scripts/set-up test chromium node
 	@scripts/lint
 
 fmt: ## format the code, and mend what ruff can mend

@@ -1,0 +1,35 @@
+// Holds workflows to the inputs, outputs and contexts that they use, as GitHub's own support for editors does.
+//
+// Standard input: {"documents": {name: text}, "files": {path: text}, "repository": "owner/name"}. The files are the
+// repository's action.yml files and reusable workflows; of other repositories nothing is known.
+// Standard output: a line of `name:line: message` for each problem.
+import { validate } from "@actions/languageservice";
+import { readFileSync } from "node:fs";
+import { TextDocument } from "vscode-languageserver-textdocument";
+import { parse } from "yaml";
+
+const { documents, files, repository } = JSON.parse(readFileSync(0, "utf8"));
+
+const config = {
+  actionsMetadataProvider: {
+    fetchActionMetadata: async ({ owner, name, path }) => {
+      if (`${owner}/${name}` !== repository) return { name: "another's", description: "" };
+      const text = files[path ? `${path}/action.yml` : "action.yml"];
+      return text === undefined ? undefined : parse(text);
+    },
+  },
+  fileProvider: {
+    getFileContent: async ({ owner, repository: name, path }) => {
+      const content = `${owner}/${name}` === repository ? files[path] : undefined;
+      if (content === undefined) throw new Error(`there is no ${path}`);
+      return { name: path, content };
+    },
+  },
+};
+
+for (const [name, text] of Object.entries(documents)) {
+  const document = TextDocument.create(`file:///${name}`, "yaml", 0, text);
+  for (const { message, range } of await validate(document, config)) {
+    process.stdout.write(`${name}:${range.start.line + 1}: ${message}\n`);
+  }
+}
