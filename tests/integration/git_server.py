@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 import re
 import subprocess
@@ -24,14 +25,14 @@ Rights = Literal["read", "write", "none"]
 WRITER = "ghs_writer-0123456789abcdefghijklmnopqrs"
 """A token that may push to every repository of a new server."""
 
-_SETTINGS = {
-    "http.receivepack": "true",
-    "http.uploadpack": "true",
-    "uploadpack.allowFilter": "true",
-    "uploadpack.allowAnySHA1InWant": "true",
-    "receive.shallowUpdate": "true",
-}
-_PATH = re.compile(r"/(?P<name>.+?)(?:\.git)?/(?P<service>info/refs|git-upload-pack|git-receive-pack)")
+_SETTINGS = """
+[http]
+    receivepack = true
+[uploadpack]
+    allowFilter = true
+    allowAnySHA1InWant = true
+"""
+_PATH = re.compile(r"/(?P<name>.+?)(?:\.git)?/(?P<service>info/refs|git-(?:upload|receive)-pack|info/lfs/.+)")
 
 
 def git(folder: Path, *words: str, **environment: str) -> str:
@@ -81,14 +82,17 @@ class GitServer:
     latency: float = 0.0
     """Seconds before each answer."""
     requests: list[Request] = field(default_factory=list)
+    large_files: dict[str, bytes] = field(default_factory=dict)
+    """What Git LFS uploaded, by its SHA-256."""
+    takes_large_files: bool = True
 
     def create(self, name: str, *, object_format: str = "sha1") -> Path:
         """Make an empty repository, `owner/name`; gives its folder."""
         folder = self.path(name)
         folder.mkdir(parents=True)
         git(folder, "init", "-q", "--bare", f"--object-format={object_format}")
-        for key, value in _SETTINGS.items():
-            git(folder, "config", key, value)
+        with (folder / "config").open("a") as file:
+            file.write(_SETTINGS)
         return folder
 
     def path(self, name: str) -> Path:
@@ -100,19 +104,15 @@ class GitServer:
         return f"{self.address}/{name}"
 
     def seed(self, name: str, files: dict[str, str | bytes], *, branch: str = "main", message: str = "a commit") -> str:
-        """Put files into a branch as a person does, on top of what is there; gives the commit."""
-        repository = self.path(name)
-        work = self.folder / f"work-{threading.get_ident()}-{time.monotonic_ns()}"
-        git(self.folder, "clone", "-q", "--no-checkout", str(repository), str(work))
-        known = git(repository, "branch", "--list", branch)
-        git(work, "checkout", "-q", *(["-B", branch, f"origin/{branch}"] if known else ["--orphan", branch]))
-        for path, content in files.items():
-            (work / path).parent.mkdir(parents=True, exist_ok=True)
-            (work / path).write_bytes(content.encode() if isinstance(content, str) else content)
-        git(work, "add", "-A", "-f")
-        git(work, "commit", "-q", "--allow-empty", "-m", message)
-        git(work, "push", "-q", "origin", f"HEAD:refs/heads/{branch}")
-        return git(work, "rev-parse", "HEAD")
+        """Put files into a branch as a person does, on top of what is there by then; gives the commit."""
+        while True:
+            tip = self.tip(name, branch)
+            stream = b"".join(_import_stream(files, f"refs/heads/{branch}", tip, message))
+            argv = ["git", "-C", str(self.path(name)), "fast-import", "--quiet"]
+            done = subprocess.run(argv, input=stream, env=_environment({}), capture_output=True, check=False)
+            if done.returncode == 0:
+                return done.stdout.decode().strip()
+            assert self.tip(name, branch) != tip, done.stderr.decode(errors="replace")
 
     def clone(self, name: str, into: Path, *words: str) -> Path:
         """Clone as a runner's checkout step does: over HTTP, leaving no token behind."""
@@ -154,6 +154,18 @@ class GitServer:
         return [request for request in self.requests if request.path.endswith("/git-receive-pack")]
 
 
+def _import_stream(files: dict[str, str | bytes], branch: str, tip: str | None, message: str) -> Iterator[bytes]:
+    """A commit, for git-fast-import."""
+    yield f"commit {branch}\nmark :1\ncommitter A Person <person@example.org> {int(time.time())} +0000\n".encode()
+    yield f"data {len(message.encode())}\n{message}\n".encode()
+    yield f"from {tip}\n".encode() if tip else b""
+    for path, content in files.items():
+        body = content.encode() if isinstance(content, str) else content
+        quoted = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        yield f'M 100644 inline "{quoted}"\ndata {len(body)}\n'.encode() + body + b"\n"
+    yield b"get-mark :1\n"
+
+
 def authorization(token: str) -> str:
     """The header that carries a token."""
     return f"Authorization: basic {base64.b64encode(f'x-access-token:{token}'.encode()).decode()}"
@@ -180,6 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
     def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing: `requests` holds it."""
 
@@ -201,7 +216,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif new := server.moved.get(match["name"]):
             place = f"{server.address}/{new}.git/{match['service']}" + f"?{query}" * bool(query)
             self._answer(301, "Moved Permanently", Location=place)
-        elif not self._refused(match["name"], token, pushes="git-receive-pack" in self.path):
+        elif self._refused(match["name"], token, pushes="git-receive-pack" in self.path):
+            pass
+        elif match["service"].startswith("info/lfs/"):
+            self._keep_large(match["service"], body)
+        else:
             self._hand_on(match["name"], match["service"], query, body)
 
     def _refused(self, name: str, token: str | None, *, pushes: bool) -> bool:
@@ -243,6 +262,23 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             status = int(headers.pop("Status", "200").split()[0]) if head else 500
             self._answer(status, content, **headers)
+
+    def _keep_large(self, service: str, body: bytes) -> None:
+        """Git LFS: say where objects are to be uploaded, and take them. https://github.com/git-lfs/git-lfs/tree/main/docs/api"""
+        server = self.state
+        if not server.takes_large_files:
+            self._answer(422, json.dumps({"message": "This repository is over its data quota."}))
+        elif self.command == "PUT":
+            server.large_files[service.rpartition("/")[2]] = body
+            self._answer(200, "")
+        else:
+            place = self.path.partition("?")[0].removesuffix("/objects/batch")
+            objects = [
+                wanted | {"actions": {"upload": {"href": f"{server.address}{place}/{wanted['oid']}"}}}
+                for wanted in json.loads(body)["objects"]
+            ]
+            answer = json.dumps({"transfer": "basic", "objects": objects})
+            self._answer(200, answer, **{"Content-Type": "application/vnd.git-lfs+json"})
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
