@@ -74,11 +74,14 @@ class Console:
     """
 
     def __init__(self, out: TextIO, err: TextIO, *, interactive: bool, colour: bool, ci: bool) -> None:
-        """`interactive`: standard error is a terminal that can redraw lines; `ci`: the log of a CI runner."""
+        """`interactive`: standard error is a terminal that can redraw lines; `ci`: the log of a CI runner.
+
+        A log is one on a runner that gives a terminal, too.
+        """
         self._out = out
         self._err = err
-        self._interactive = interactive
-        self._colour = colour
+        self._interactive = interactive and not ci
+        self._colour = colour and not ci
         self.on_runner = ci
         self.redactor = Redactor()
         """Of secrets, which nothing that is printed holds."""

@@ -6,12 +6,11 @@ import io
 import re
 import threading
 import time
-import unicodedata
-from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.workflow_commands import found
 
 from gpu_doc import progress as module
 from gpu_doc.console import Console, plain, readable_time
@@ -168,13 +167,6 @@ HOSTILE = [
 ]
 
 
-def commands(log: str) -> list[str]:
-    """The commands that a runner finds in a log, as actions/runner's ActionCommand.cs reads lines, and generously."""
-    lines = log.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    seen = ["".join(c for c in line if c.isspace() or unicodedata.category(c) not in ("Cf", "Cc")) for line in lines]
-    return [line.strip() for line in seen if line.lstrip().startswith("::") or "##[" in line]
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_cannot_command_the_runner(text: str) -> None:
     console, out, err = make(ci=True)
@@ -192,20 +184,18 @@ def test_text_cannot_command_the_runner(text: str) -> None:
         progress.cell(text, 1, 1, text)
         progress.message(text)
         progress.finished(text, 1.0, ok=False, more=lambda: [text])
-    names = [re.match(r"::([a-z]+)[ :]", line) for line in commands(out.getvalue() + err.getvalue())]
-    assert [name and name[1] for name in names] == [
+    commands = found(out.getvalue() + err.getvalue())
+    assert [command.name for command in commands] == [
         *("error", "error", "warning", "error", "group", "endgroup", "group", "endgroup")
     ]
-    for line in commands(err.getvalue()):
-        data = line.partition("::")[2].partition("::")[2]
-        assert commands(unquote(data)) == [], "the runner writes a command's data into the log"
+    assert all(found(command.data) == [] for command in commands), "the runner writes data into the log"
 
 
 @given(st.text(st.sampled_from(":#[ \na\t\r\u00a0\u2003\u200b\ufeff\u2028"), max_size=20))
 def test_no_text_commands_the_runner(text: str) -> None:
     console, out, _ = make(ci=True)
     console.say(text)
-    assert commands(out.getvalue()) == []
+    assert found(out.getvalue()) == []
 
 
 def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
@@ -266,9 +256,14 @@ def test_an_error_stands_outside_of_groups() -> None:
 
 def test_a_group_ends_with_what_it_holds() -> None:
     console, _, err = make(ci=True)
-    with pytest.raises(ZeroDivisionError), console.group("Plan"):
-        console.note("inside")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with console.group("Plan"):
+            console.note("inside")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert err.getvalue() == "::group::Plan\ninside\n::endgroup::\n"
 
 
@@ -294,6 +289,15 @@ def test_a_run_that_ends_is_folded_with_its_cells() -> None:
     assert lines[5] == "printed last:"
     assert len(lines[6]) == 300
     assert lines[7:] == ["::endgroup::"]
+
+
+def test_a_terminal_that_a_runner_gives_is_a_log() -> None:
+    console, _, err = make(interactive=True, colour=True, ci=True)
+    with console.progress() as progress:
+        progress.started("baseline", 0)
+        time.sleep(0.3)
+        progress.finished("baseline", 1.0, ok=True, more=list)
+    assert err.getvalue() == "baseline: started\nbaseline: done after 1.0 s\n"
 
 
 def test_of_many_cells_the_longest_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

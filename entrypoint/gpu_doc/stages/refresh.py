@@ -173,9 +173,12 @@ class Refresh:
             self._darkroom.warm_up(self._config.capture.scale)
         with self._console.progress() as progress:
             at_once = parallel or self._hosts.jobs([job.run for job in jobs], len(os.sched_getaffinity(0)))
+            at_once = min(at_once, len(jobs))
+            if self._console.on_runner:
+                progress.message(f"Execute: runs: {len(jobs)}, at a time: {at_once}")
             for finished in execute(
                 jobs,
-                parallel=min(at_once, len(jobs)),
+                parallel=at_once,
                 progress=progress,
                 devices=lambda job: self._hosts.devices(job.run),
             ):
