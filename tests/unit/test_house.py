@@ -20,7 +20,7 @@ LAYERS = (
     {"config", "console", "progress", "redaction", "resources", "streams", "workflow_commands"},
     {"outside"},
     {"stages"},
-    {"arguments", "inputs", "messages", "outputs", "pipeline", "summary"},
+    {"arguments", "inputs", "messages", "outputs", "pipeline", "runner", "summary"},
     {"cli"},
     {"__main__"},
 )
