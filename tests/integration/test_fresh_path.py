@@ -10,8 +10,24 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"IPython", "PIL", "asyncio", "docker", "git", "ipykernel", "jinja2", "jupyter_client", "jupytext"}
+HEAVY = {
+    "IPython",
+    "PIL",
+    "asyncio",
+    "bleach",
+    "bs4",
+    "docker",
+    "git",
+    "ipykernel",
+    "jinja2",
+    "jupyter_client",
+    "jupytext",
+}
 HEAVY |= {
+    "bleach",
+    "bs4",
+    "github",
+    "markdown_it",
     "matplotlib",
     "nbclient",
     "nbconvert",
@@ -20,6 +36,7 @@ HEAVY |= {
     "psutil",
     "pyppeteer",
     "pyte",
+    "requests",
     "tornado",
     "zmq",
 }
