@@ -10,7 +10,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -103,8 +103,13 @@ class GitServer:
         """Where it is pushed to."""
         return f"{self.address}/{name}"
 
-    def seed(self, name: str, files: dict[str, str | bytes], *, branch: str = "main", message: str = "a commit") -> str:
-        """Put files into a branch as a person does, on top of what is there by then; gives the commit."""
+    def seed(
+        self, name: str, files: Mapping[str, str | bytes | Path], *, branch: str = "main", message: str = "a commit"
+    ) -> str:
+        """Put files into a branch as a person does, on top of what is there by then; gives the commit.
+
+        A Path becomes a symbolic link.
+        """
         while True:
             tip = self.tip(name, branch)
             stream = b"".join(_import_stream(files, f"refs/heads/{branch}", tip, message))
@@ -131,7 +136,8 @@ class GitServer:
     def show(self, name: str, path: str, branch: str = "main") -> bytes:
         """The bytes of a file in a branch."""
         argv = ["git", "cat-file", "blob", f"{branch}:{path}"]
-        return subprocess.run(argv, cwd=self.path(name), check=True, capture_output=True).stdout
+        done = subprocess.run(argv, cwd=self.path(name), env=_environment({}), check=True, capture_output=True)
+        return done.stdout
 
     def files(self, name: str, branch: str = "main") -> list[str]:
         """The paths in a branch."""
@@ -154,15 +160,18 @@ class GitServer:
         return [request for request in self.requests if request.path.endswith("/git-receive-pack")]
 
 
-def _import_stream(files: dict[str, str | bytes], branch: str, tip: str | None, message: str) -> Iterator[bytes]:
+def _import_stream(
+    files: Mapping[str, str | bytes | Path], branch: str, tip: str | None, message: str
+) -> Iterator[bytes]:
     """A commit, for git-fast-import."""
     yield f"commit {branch}\nmark :1\ncommitter A Person <person@example.org> {int(time.time())} +0000\n".encode()
     yield f"data {len(message.encode())}\n{message}\n".encode()
     yield f"from {tip}\n".encode() if tip else b""
     for path, content in files.items():
-        body = content.encode() if isinstance(content, str) else content
+        mode = "120000" if isinstance(content, Path) else "100644"
+        body = content if isinstance(content, bytes) else str(content).encode()
         quoted = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        yield f'M 100644 inline "{quoted}"\ndata {len(body)}\n'.encode() + body + b"\n"
+        yield f'M {mode} inline "{quoted}"\ndata {len(body)}\n'.encode() + body + b"\n"
     yield b"get-mark :1\n"
 
 

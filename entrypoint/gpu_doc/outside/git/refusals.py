@@ -28,6 +28,11 @@ _REFUSALS: tuple[tuple[str, str, str], ...] = (
         "Trust it: `git config --global --add safe.directory '{checkout}'`, as the user that runs gpu-doc.",
     ),
     (
+        r"ambiguous argument 'HEAD'",
+        "the repository has no commit yet",
+        "Commit the project, and push it to the branch that results are for.",
+    ),
+    (
         r"not a git repository",
         "there is no git repository to publish from",
         "Check the project out with git first; in a workflow, with actions/checkout.",
@@ -115,11 +120,6 @@ _REFUSALS: tuple[tuple[str, str, str], ...] = (
         r"exists; cannot create|non-empty directory .* blocking|directory.file conflict|refname conflict",
         "another branch stands in the way: git can't have a branch `a` and a branch `a/b`",
         "Delete or rename the other branch, or choose another name under `publish.branch` in gpu-doc.yml.",
-    ),
-    (
-        r"appears as both a file and as a directory",
-        "where the report's files belong, the branch has a file, a link or a submodule in place of a folder",
-        "Move the report in gpu-doc.yml, or remove what stands in its way.",
     ),
     (
         r"shallow update not allowed",

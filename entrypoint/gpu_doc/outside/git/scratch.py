@@ -113,7 +113,7 @@ class Scratch(AbstractContextManager["Scratch"]):
         return self._git.ask("cat-file", "blob", entry.blob).output
 
     def changes(self, before: str, after: str) -> dict[str, Entry | None]:
-        """The files that differ between two commits, as the second has them; None where it lacks them."""
+        """The files that differ between two commits (or trees), as the second has them; None where it lacks them."""
         words = self._git.ask("diff-tree", "-r", "--no-renames", "-z", before, after).text.split("\0")
         found: dict[str, Entry | None] = {}
         for about, path in zip(words[::2], words[1::2], strict=False):
@@ -221,7 +221,12 @@ class Scratch(AbstractContextManager["Scratch"]):
         files = [f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in entries.items() if entry]
         given = "".join(removals + files).encode("utf-8", "surrogateescape")  # a file's name may be a removed folder's
         self._git.ask("update-index", "-z", "--index-info", given=given, variables=index)
-        return self._git.ask("write-tree", "--missing-ok", variables=index).text.strip()
+        tree = self._git.ask("write-tree", "--missing-ok", variables=index).text.strip()
+        if others := self.changes(parent, tree).keys() - entries.keys():
+            what = "where the report's files belong, the branch has a file, a link or a submodule in place of a folder"
+            remedy = "Move the report in gpu-doc.yml, or remove what stands in its way."
+            raise PublishError(what, where=", ".join(sorted(others)), remedy=remedy)
+        return tree
 
     def push(self, branch: str, commit: str | None, *, expected: str | None) -> None:
         """Set a branch of the remote to a commit; None deletes it.

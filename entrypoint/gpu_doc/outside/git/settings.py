@@ -65,11 +65,12 @@ def _is_taken(key: str, *, own: bool) -> bool:
 
 def _lazy(theirs: list[Setting]) -> Iterator[Setting]:
     """A checkout that was cloned in part has what it lacks fetched when it is needed."""
-    settings = dict(theirs)
-    if source := settings.get("extensions.partialclone"):
+    lazy = [key for key, value in theirs if re.fullmatch(r"remote\..+\.promisor", key) and value != "false"]
+    if lazy or "extensions.partialclone" in dict(theirs):
         yield "remote.origin.promisor", "true"
-        if kind := settings.get(f"remote.{source}.partialclonefilter"):
-            yield "remote.origin.partialclonefilter", kind
+    yield from (
+        ("remote.origin.partialclonefilter", value) for key, value in theirs if key.endswith(".partialclonefilter")
+    )
 
 
 def text(settings: Iterable[Setting]) -> str:
