@@ -158,6 +158,7 @@ def test_the_comment_links_the_preview_and_tells_what_did_not_reach_it() -> None
     assert "`cccccccccccc`" in made
     assert "Pictures: `docs/a.md` (changed)" in made
     assert "nothing changes" in words.comment([], preview_url="", run_url="")
+    assert "the refresh failed" in words.comment([], preview_url="", run_url="", failures=["a run failed"])
 
 
 def test_a_link_that_is_none_of_the_web_is_left_out() -> None:
