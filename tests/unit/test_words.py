@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -326,6 +326,7 @@ def plan_of(value: str) -> Plan:
 _PLAIN = [structure(text) for text in every_text("plain")]
 
 
+@settings(deadline=None)  # seven texts for each: a busy machine takes its time
 @given(TEXTS)
 @example("a" * 600)
 def test_whatever_is_put_in_nothing_but_text_changes(value: str) -> None:
