@@ -17,7 +17,7 @@ _NUMBERED = re.compile(r"^(\d+)([.)])")
 _BREAK = "&#8203;"
 """A space of width zero."""
 _LINKED = re.compile(
-    r"(?P<mark>[@#])(?=[\w])"  # @person, person@example.org, #12, owner/repository#12
+    r"(?P<mark>[@#])(?=\S)"  # @person, person@example.org, #12, owner/repository#12
     r"|(?P<colon>:)(?=[\w+-]+:|//)"  # :emoji:, https://
     r"|(?P<issue>\bGH-)(?=\d)"
     r"|(?P<www>\bww)(?=w\.)",
