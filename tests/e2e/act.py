@@ -172,6 +172,13 @@ TOKEN = "ghs_tokenOfTheJob0123456789abcdefghijklm"
 PUSH: Mapping[str, Any] = {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}
 
 
+def commit(folder: Path) -> None:
+    """Make a folder a repository, with all that is in it in one commit on `main`."""
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for words in (["init", "-qb", "main"], ["add", "--all"], [*identity, "commit", "-qm", "all"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+
+
 @cache
 def our_action() -> Path:
     """A folder with our files as they are now, committed or not, set up: what GitHub would download."""
