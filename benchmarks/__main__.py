@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import containers, from_nothing, memory, nothing_changed, pictures
+from benchmarks import action, containers, from_nothing, memory, nothing_changed, pictures
 from benchmarks.measure import Bench, BrokenComparisonError, Row, say
 from gpu_doc.outside.browser import find_chromium
 
@@ -25,6 +25,7 @@ RESULTS = ROOT / "benchmarks" / "results.md"
 
 BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "nothing-changed": nothing_changed.rows,
+    "action": action.rows,
     "from-nothing": from_nothing.rows,
     "pictures": pictures.rows,
     "memory": memory.rows,
