@@ -33,14 +33,15 @@ _BLANK = " \t\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205
 # What shows nothing, and is passed over where .NET compares strings as a language does (Default_Ignorable_Code_Point).
 _UNSEEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
 _UNSEEN += "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
-_COMMAND = re.compile(rf"^([{_BLANK}{_UNSEEN}]*):(?=[{_UNSEEN}]*:)", re.MULTILINE)
-_OLDER_COMMAND = re.compile(rf"#(?=[{_UNSEEN}]*#[{_UNSEEN}]*\[)")
+# Compiled when first used: most calls are on no runner.
+_COMMAND = rf"(?m)^([{_BLANK}{_UNSEEN}]*):(?=[{_UNSEEN}]*:)"
+_OLDER_COMMAND = rf"#(?=[{_UNSEEN}]*#[{_UNSEEN}]*\[)"
 
 
 def harmless(text: str) -> str:
     """Return text in which a runner finds no command: `::` at a line's start and `##[` anywhere get a space inside."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _OLDER_COMMAND.sub("# ", _COMMAND.sub(r"\1: ", text))
+    return re.sub(_OLDER_COMMAND, "# ", re.sub(_COMMAND, r"\1: ", text))
 
 
 def command(name: str, data: str = "", **properties: str | int) -> str:
