@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 from zlib import crc32
 
 from tests.standin.state import Account, Comment, Issue, PullRequest, Repository
@@ -35,7 +36,7 @@ class Bodies:
 
     def user(self, account: Account) -> Body:
         """An account, as it stands in other bodies."""
-        url = f"{self.address}/users/{account.login}"
+        url = f"{self.address}/users/{quote(account.login)}"
         return {
             **{f"{name}_url": f"{url}/{name}" for name in _USER_LINKS},
             "id": crc32(account.login.encode()),

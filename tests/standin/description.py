@@ -138,8 +138,9 @@ def wrong_response(exchange: Exchange, status: int, data: bytes, headers: Mappin
 
 
 def _told(error: BaseException) -> str:
-    causes = getattr(error.__cause__, "schema_errors", None)
-    if not causes:
-        return f"{type(error).__name__}: {error}"[:500]
+    causes = getattr(error.__cause__, "schema_errors", None) or []
     details = [f"{'.'.join(map(str, each.absolute_path))}: {each.message[:200]}" for each in causes]
-    return f"{type(error).__name__}: {'; '.join(details)}"
+    try:
+        return f"{type(error).__name__}: {'; '.join(details) or error}"[:2000]
+    except UnicodeDecodeError:  # its text has the body in it
+        return f"{type(error).__name__}: the body is not UTF-8"
