@@ -44,7 +44,7 @@ def test_every_target_of_make_that_is_shown_exists() -> None:
 
 
 def test_the_configuration_that_is_shown_is_accepted(tmp_path: Path) -> None:
-    [reports, defaults] = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    [reports, defaults] = re.findall(r"```yaml\n((?:reports|defaults):.*?)```", README, re.DOTALL)
     [whole] = re.findall(r"```yaml\n(.*?)```", (TOP / "docs/containers.md").read_text("utf-8"), re.DOTALL)
     for name in ("notebooks/finetune.ipynb", "templates/finetune.md.j2"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

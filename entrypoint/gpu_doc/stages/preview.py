@@ -59,6 +59,10 @@ def _base(tree: Path, base: str, event: Event | None) -> tuple[str | None, str]:
             return commit, base
         remedy = f"`git fetch origin {base}` may bring it; in a workflow, actions/checkout with `fetch-depth: 0`."
         raise UsageError(f"git knows no commit `{base}` here", where=str(tree), remedy=remedy)
+    merge = checkout.commit_of_head(tree) if event and event.pull_request else None
+    # GitHub checks out a merge that it made to try the pull request; its first parent is the base as it was then.
+    if event and merge and len(merge.parents) == 2 and checkout.commit_named(tree, merge.parents[0]):
+        return merge.parents[0], event.base_branch or merge.parents[0][:12]
     if event and event.base_sha and (commit := checkout.commit_named(tree, event.base_sha)):
         return commit, event.base_branch or commit[:12]
     commit = checkout.head_commit(tree)

@@ -112,7 +112,7 @@ class Base:
 
     def files(self, offer: Offer) -> tuple[dict[str, bytes], str]:
         """What the offer's files should be there; or nothing, and a sentence that says why they must stay."""
-        if self.tip != self._start and (why := self._overtaken(offer)):
+        if self.tip != self._start and (why := self._removed(offer) or self._overtaken(offer)):
             return {}, why
         files = dict(offer.files)
         if not offer.report.template:
@@ -152,6 +152,12 @@ class Base:
         """Whether files are on the tip what they were where the run started."""
         return self._scratch.entries(self.tip, paths) == self._scratch.entries(self._start, paths)
 
+    def _removed(self, offer: Offer) -> str:
+        """Whether somebody took the report away since the run started."""
+        there = [self._scratch.entries(commit, [offer.text]) for commit in (self._start, self.tip)]
+        gone = there[0] and not there[1]
+        return f"{offer.report.path} was removed on the branch meanwhile; it stays removed" if gone else ""
+
     def _overtaken(self, offer: Offer) -> str:
         """Why what is on the tip must stay: a newer result, or a person's work on the generated files."""
         name = offer.report.path
@@ -160,8 +166,6 @@ class Base:
         judged = [path for path in judged if offer.report.template or path != offer.text]
         if self._same(*judged):
             return ""
-        if self._scratch.entries(self._start, [offer.text]) and not self._scratch.entries(self.tip, [offer.text]):
-            return f"{name} was removed on the branch meanwhile; it stays removed"
         if not self._scratch.is_ancestor(self._start, self.tip):
             return ""  # the branch's history is another one than ours: nothing tells what is newer
         last = self._scratch.last_commit_of(self.tip, judged, beyond=self._start)
