@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.act import Runner
+from tests.e2e.act import Runner, commit
 from tests.e2e.conftest import Project, code, notebook
-from tests.e2e.test_action import committed
 from tests.workflow_commands import Found, found
 
 HOSTILE = """\
@@ -189,7 +188,7 @@ def test_a_runner_finds_the_annotations_and_no_other_command(
     failing: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     (failing.root.parent / ".git").rmdir()
-    committed(Project(failing.root.parent))
+    commit(failing.root.parent)
     workflow = """\
 on: push
 jobs:
