@@ -260,6 +260,14 @@ def test_one_comment_is_kept(api: StandIn, bot: Client) -> None:
     assert len(api.writes()) == 3
 
 
+def test_a_comment_that_is_not_there_is_not_made_unless_wanted(api: StandIn, bot: Client) -> None:
+    bot.make()
+    assert bot.github.keep_comment(1, MARKER, "text", create=False) == "unchanged"
+    assert bot.github.keep_comment(1, MARKER, "text") == "created"
+    assert bot.github.keep_comment(1, MARKER, "more", create=False) == "updated"
+    assert [comment.body for comment in api.repository(NAME).items[0].comments] == [f"{MARKER}\nmore"]
+
+
 def test_a_comment_is_found_among_many_and_with_other_line_ends(api: StandIn, bot: Client) -> None:
     bot.make()
     comments = api.repository(NAME).items[0].comments

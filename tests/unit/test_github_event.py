@@ -90,6 +90,7 @@ def test_a_pull_request(event: Read, name: str) -> None:
     got = event(name, payload, GITHUB_REF="refs/pull/2/merge")
     assert (got.pull_request, got.branch, got.base_branch, got.head_branch) == (2, None, "master", "changes")
     assert (got.sha, got.head_sha) == (SHA, "ec26c3e57ca3a959ca5aad62de7213c562f8c821")
+    assert got.base_sha == payload["pull_request"]["base"]["sha"]
     assert not got.from_fork
 
 
@@ -115,13 +116,31 @@ def test_a_pull_request_inside_a_fork_or_a_renamed_repository_is_from_no_fork(ev
     assert not event("pull_request", payload).from_fork
 
 
+def finished_for_a_pull_request() -> Payload:
+    """The example names a pull request of another repository: here it is one of its own."""
+    payload = next(one for one in payloads()["workflow_run"] if one["workflow_run"]["pull_requests"])
+    own = payload["workflow_run"]["pull_requests"][0]["base"]["repo"]["id"]
+    return {**payload, "repository": {**payload["repository"], "id": own}}
+
+
 @needs_payloads
 def test_a_finished_workflow_of_a_pull_request(event: Read) -> None:
-    payload = next(one for one in payloads()["workflow_run"] if one["workflow_run"]["pull_requests"])
+    payload = finished_for_a_pull_request()
     got = event("workflow_run", payload)
     assert (got.pull_request, got.base_branch, got.head_branch) == (2, "master", "master")
     assert got.head_sha == payload["workflow_run"]["head_sha"]
     assert not got.from_fork
+
+
+@needs_payloads
+def test_a_finished_workflow_of_a_pull_request_to_another_repository(event: Read) -> None:
+    payload = finished_for_a_pull_request()
+    theirs = payload["workflow_run"]["pull_requests"][0]
+    away = {**theirs, "number": 99, "base": {**theirs["base"], "repo": {**theirs["base"]["repo"], "id": 1}}}
+    several = {**payload, "workflow_run": {**payload["workflow_run"], "pull_requests": [away, theirs]}}
+    assert event("workflow_run", several).pull_request == 2
+    several["workflow_run"]["pull_requests"] = [away]
+    assert event("workflow_run", several).pull_request is None
 
 
 @needs_payloads
@@ -201,7 +220,17 @@ def test_names_that_look_like_commands_stay_text(event: Read) -> None:
         ),
         ("pull_request", {"pull_request": {"number": 7, "head": {"ref": "a", "sha": SHA}, "base": None}}, {}),
         ("workflow_run", {}, {}),
-        ("workflow_run", {"workflow_run": {"head_sha": SHA, "pull_requests": [{"number": "1"}]}}, {}),
+        (
+            "workflow_run",
+            {
+                "repository": {"id": 7},
+                "workflow_run": {
+                    "head_sha": SHA,
+                    "pull_requests": [{"number": "1", "base": {"repo": {"id": 7}}}],
+                },
+            },
+            {},
+        ),
         ("merge_group", {}, {}),
         ("push", {"repository": {"default_branch": "a b"}}, {}),
         ("push", "", {}),

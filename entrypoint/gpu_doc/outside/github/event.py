@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpu_doc.errors import UsageError
@@ -144,16 +144,15 @@ def _of_workflow_run(payload: _Payload, repository: str) -> _Head:
         sha=payload.sha("workflow_run", "head_sha"),
         from_fork=_is_foreign(payload.text("workflow_run", "head_repository", "full_name"), ours),
     )
-    # GitHub leaves the list empty for forks. Several pull requests of one branch: the first is as good as another.
-    if not payload.holds("workflow_run", "pull_requests", 0):
-        return head
-    return _Head(
-        number=payload.number("workflow_run", "pull_requests", 0, "number"),
-        branch=head.branch,
-        sha=head.sha,
-        base=payload.reference("workflow_run", "pull_requests", 0, "base", "ref"),
-        from_fork=head.from_fork,
-    )
+    # GitHub leaves the list empty for forks, and in a fork it may hold pull requests to other repositories. Several of
+    # one branch: the first is as good as another.
+    own = payload.identity("repository", "id")
+    for place in range(payload.length("workflow_run", "pull_requests")):
+        where = ("workflow_run", "pull_requests", place)
+        if own is not None and payload.identity(*where, "base", "repo", "id") == own:
+            number, base = payload.number(*where, "number"), payload.reference(*where, "base", "ref")
+            return replace(head, number=number, base=base)
+    return head
 
 
 def _is_foreign(theirs: str | None, ours: str) -> bool:
@@ -207,6 +206,14 @@ class _Payload:
 
     def sha(self, *path: str | int) -> str:
         return _matching(_SHA, self.required_text(*path), self._name(path))
+
+    def length(self, *path: str | int) -> int:
+        found = self._at(path)
+        return len(found) if isinstance(found, list) else 0
+
+    def identity(self, *path: str | int) -> int | None:
+        found = self._at(path)
+        return found if isinstance(found, int) else None
 
     def number(self, *path: str | int) -> int:
         found = self._at(path)
