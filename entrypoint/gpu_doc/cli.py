@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import gc
-import io
 import json
 import os
+import re
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -28,20 +28,23 @@ from gpu_doc.pipeline import Doors, Publishing
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.publishing import admission, target
 from gpu_doc.stages.state import State, default_folder
+from gpu_doc.streams import Guarded, Reader
 
 if TYPE_CHECKING:
     from gpu_doc.outside.containers.glance import Glance
     from gpu_doc.outside.github.event import Event
+    from gpu_doc.workflow_commands import Place
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the contract's exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     gc.disable()  # most calls find nothing to do and end at once: looking for garbage took 6 % of their time
-    out, err = _Reader(sys.stdout), _Reader(sys.stderr)
+    out, err = Reader(sys.stdout), Reader(sys.stderr)
+    console = _console(cast("TextIO", out), cast("TextIO", err))
     # argparse prints its help there; and what Python flushes at its end must not fail once more.
-    sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
-    console = _console(sys.stdout, sys.stderr)
+    others = (Guarded(out), Guarded(err)) if console.on_runner else (out, err)
+    sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", others)
     try:
         words = sys.argv[1:] if argv is None else argv
         code = _action(words[1:], console) if words[:1] == ["action"] else _dispatch(parse(words), console)
@@ -58,35 +61,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if out.failure:
         console.error(MachineError(f"standard output cannot be written: {out.failure.strerror}"))
         code = worst([code, Exit.MACHINE_LACKS])
+    console.finish()
     sys.exit(int(code))
-
-
-class _Reader(io.TextIOBase):
-    """Who reads what we print. That it has gone away, as `| head` does, changes nothing about our work and its end."""
-
-    def __init__(self, stream: TextIO | None) -> None:
-        """`stream` is None where the caller has closed it."""
-        self._stream = stream
-        self.failure: OSError | None = None
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute in the stub, a property in the class itself
-        return getattr(self._stream, "encoding", None) or "utf-8"
-
-    def isatty(self) -> bool:
-        return self._stream is not None and self._stream.isatty()
-
-    def write(self, text: str) -> int:
-        if self._stream is None:
-            return len(text)
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except BrokenPipeError:
-            self._stream = None
-        except OSError as error:
-            self._stream, self.failure = None, error
-        return len(text)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -99,7 +75,15 @@ def _console(out: TextIO, err: TextIO) -> Console:
     ci = os.environ.get("GITHUB_ACTIONS") == "true"
     console = Console(out, err, interactive=interactive, colour=colour, ci=ci)
     console.redactor = redaction.known(None, os.environ)
+    console.documents = _documents()
     return console
+
+
+def _documents() -> str:
+    """Where docs/ is to be read in a browser, if we are an action that a runner fetched."""
+    action = re.search(r"/_actions/([^/]+/[^/]+)/", os.environ.get("GITHUB_ACTION_PATH", "") + "/")
+    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    return f"{server}/{action[1]}/blob/HEAD/docs" if action else ""
 
 
 def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
@@ -107,6 +91,7 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
         Path.cwd()
     except FileNotFoundError as error:
         raise UsageError("the working folder has been deleted", remedy="Change to one that exists.") from error
+    console.locate = _locator(getattr(args, "config", None), Path.cwd())
     commands = {
         "init": _init,
         "plan": _plan,
@@ -118,6 +103,20 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
         "clean": _clean,
     }
     return commands[args.command](args, console)
+
+
+def _locator(given: Path | None, here: Path) -> Callable[[str, int], Place | None]:
+    """Gives the places that errors name, in the repository: GitHub annotates by them."""
+
+    def locate(where: str, line: int) -> Place | None:
+        from gpu_doc.stages.placement import place  # only what went wrong needs it
+
+        path = given or config.find(here)
+        root = config.root_of(here / path) if path else here
+        top = git.work_tree(root) or Path(os.environ.get("GITHUB_WORKSPACE") or root)
+        return place(where, line, bases=(root, here), top=top)
+
+    return locate
 
 
 def _action(names: Sequence[str], console: Console) -> Exit:
@@ -154,7 +153,7 @@ def _init(_args: argparse.Namespace, console: Console) -> Exit:
     here = Path.cwd()
     if not config.at(here):
         _refuse_nested(here, console)
-    done = init(here)
+    done = init(here, work_tree=git.work_tree(here))
     for path in done.written:
         console.say(f"wrote {path}")
     for path in done.kept:
@@ -272,7 +271,7 @@ def _clean(args: argparse.Namespace, console: Console) -> Exit:
     return Exit.DONE
 
 
-# --- the runner that we may be on ---------------------------------------------------------------------------------------
+# --- the runner that we may be on -------------------------------------------------------------------------------------
 
 
 def _event() -> Event | None:
