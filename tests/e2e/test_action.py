@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.e2e.act import Runner, commit
+from tests.e2e.act import CHECKOUT, Runner, commit
 from tests.e2e.conftest import Project
+from tests.integration.git_server import WRITER, GitServer, git
 
 pytestmark = [pytest.mark.xdist_group("act"), pytest.mark.needs("act", "git", "packages")]
 
@@ -168,3 +170,35 @@ def test_a_plan_decides_whether_a_refresh_starts(runner: Runner, project: Projec
     fresh = runner.run(project.root, PLANNED)
     assert fresh.outputs("plan:plan")["stale"] == "false"
     assert set(fresh.jobs) == {"plan"}
+
+
+COMMITTING = """\
+on: push
+jobs:
+  refresh:
+    runs-on: [self-hosted, gpu]
+    steps:
+      - uses: actions/checkout@v6
+        with: {persist-credentials: false}
+      - uses: org/gpu-doc-action@v1
+        id: refresh
+        with: {publish: commit}
+      - run: cp -a . "$KEEP"
+"""
+
+
+def test_a_checkout_without_credentials_is_enough(runner: Runner, project: Project, git_server: GitServer) -> None:
+    """The token of the job pushes, and stays out of the checkout and of the log."""
+    git_server.create("octo/docs")
+    git(project.root, "push", "-q", str(git_server.path("octo/docs")), "main")
+    settings: dict[str, Any] = {
+        "remote": git_server.url("octo/docs"),
+        "secrets": {"GITHUB_TOKEN": WRITER},
+        "actions": {"actions/checkout@v6": CHECKOUT},
+    }
+    done = runner.run(project.root, COMMITTING, **settings)
+    assert done.code == 0, done.log
+    assert done.outputs("refresh")["commit-sha"] == git_server.tip("octo/docs")
+    assert "| hello" in git_server.show("octo/docs", "docs/report.md").decode()
+    assert WRITER not in done.log
+    assert WRITER not in (runner.keep / ".git/config").read_text()

@@ -379,7 +379,7 @@ capture: {allow-hosts: [example.org]}
 """
     config = read(root, text)
     assert [line.partition(": ")[0] for line in later(config)] == [
-        *("gpu-doc.yml:3", "gpu-doc.yml:8", "gpu-doc.yml:12"),
+        *("gpu-doc.yml:7", "gpu-doc.yml:11"),
     ]
 
 
@@ -418,3 +418,7 @@ def test_the_command_line_decides_where_runs_happen(root: Path) -> None:
     assert with_executor(config, "auto") == config
     with pytest.raises(UsageError, match="the run b has no image to run in"):
         with_executor(config, "docker")
+    placed = with_executor(config, "docker", image="j", gpus=(0, "GPU-1"))
+    assert [(run.image, run.gpus) for run in placed.reports[0].runs] == [("j", (0, "GPU-1"))] * 2
+    local = with_executor(config, "local", image="j")
+    assert [(run.image, run.configured_image) for run in local.reports[0].runs] == [(None, "j")] * 2
