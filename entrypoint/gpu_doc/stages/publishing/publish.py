@@ -138,7 +138,8 @@ class Publisher:
                 "Set GH_TOKEN, or the action's input `token`; it needs `contents: write` and `pull-requests: write`."
             )
             raise PublishError("there is no token to open a pull request with", remedy=remedy)
-        return GitHub(target.repository, target.token, api_url=target.api_url, note=self._note)
+        github = GitHub(target.repository, target.token, api_url=target.api_url, note=self._note)
+        return self._stack.enter_context(github)
 
     def _own_paths(self) -> list[str]:
         from gpu_doc.stages.publishing.offer import Layout
