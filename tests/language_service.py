@@ -43,7 +43,7 @@ def documents() -> dict[str, str]:
 
 
 def examples(path: str, text: str) -> dict[str, str]:
-    """The workflows in a Markdown text that name our action; one that shows only steps is made whole."""
+    """The workflows in a Markdown text that name our action; one that shows a job or steps only is made whole."""
     return {
         f"{path}/{text[: found.start()].count(chr(10)) + 1}.yml": _whole(textwrap.dedent(found["text"]))
         for found in _FENCE.finditer(text)
@@ -54,8 +54,12 @@ def examples(path: str, text: str) -> dict[str, str]:
 def _whole(example: str) -> str:
     if re.search(r"^jobs:", example, re.MULTILINE):
         return example if re.search(r"^on:", example, re.MULTILINE) else f"on: push\n{example}"
-    steps = example if example.startswith("- ") else f"- {textwrap.indent(example, '  ').lstrip()}"
-    return "on: push\njobs:\n  job:\n    runs-on: ubuntu-latest\n    steps:\n" + textwrap.indent(steps, "      ")
+    job = example
+    if not re.search(r"^steps:", example, re.MULTILINE):
+        step = example if example.startswith("- ") else f"- {textwrap.indent(example, '  ').lstrip()}"
+        job = f"steps:\n{textwrap.indent(step, '  ')}"
+    runner = "" if re.search(r"^runs-on:", job, re.MULTILINE) else "    runs-on: ubuntu-latest\n"
+    return f"on: push\njobs:\n  job:\n{runner}{textwrap.indent(job, '    ')}"
 
 
 def _files() -> dict[str, str]:

@@ -11,6 +11,7 @@ from tests.language_service import documents, examples, problems
 pytestmark = pytest.mark.needs("node")
 
 WRONG = {
+    "permissions: {}\nsteps:\n  - uses: org/gpu-doc-action@v1\n    with: {jops: 2}\n": "Invalid action input 'jops'",
     "- uses: org/gpu-doc-action@v1\n  with:\n    fore: true\n": "Invalid action input 'fore'",
     "uses: org/gpu-doc-action/alarm@v1\n": "Missing required input `result`",
     "- uses: org/gpu-doc-action/plam@v1\n": "Unable to resolve action",

@@ -1,0 +1,76 @@
+"""What every workflow of ours keeps to, where the linters have no rule for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gpu_doc.config.yaml12 import parse, plain
+
+TOP = Path(__file__).parents[2]
+TO_COPY = sorted((TOP / "workflows").glob("*.yml"))
+WORKFLOWS = [
+    *sorted((TOP / ".github/workflows").glob("*.yml")),
+    *TO_COPY,
+    TOP / "templates/init/.github/workflows/gpu-doc.yml",
+]
+OURS = re.compile(r"org/gpu-doc-action(?:/[\w./-]+)?@v1")
+PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def content(path: Path) -> dict[str, Any]:
+    tree = parse(path.read_text("utf-8"), [])
+    assert tree
+    found: dict[str, Any] = plain(tree)
+    return found
+
+
+def steps(job: dict[str, Any], action: str) -> Iterator[dict[str, Any]]:
+    return (step for step in job.get("steps", []) if step.get("uses", "").startswith(action))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.relative_to(TOP).as_posix())
+def test_a_workflow_asks_for_little_ends_in_time_and_runs_what_it_names(path: Path) -> None:
+    text, workflow = path.read_text("utf-8"), content(path)
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        assert job["permissions"]
+        assert "timeout-minutes" in job or "uses" in job
+        assert all(step["with"]["persist-credentials"] is False for step in steps(job, "actions/checkout@"))
+    for used in re.findall(r"^ *(?:- )?uses: (.*)$", text, re.MULTILINE):
+        assert OURS.fullmatch(used) or PINNED.fullmatch(used), used
+    assert "secrets: inherit" not in text
+
+
+@pytest.mark.parametrize("path", TO_COPY, ids=lambda path: path.name)
+def test_a_workflow_to_copy_says_so_in_its_first_line(path: Path) -> None:
+    assert ".github/workflows/" in path.read_text("utf-8").splitlines()[0]
+
+
+def job_of(name: str, job: str) -> dict[str, Any]:
+    found: dict[str, Any] = content(TOP / ".github/workflows" / name)["jobs"][job]
+    return found
+
+
+def test_where_a_pull_requests_code_runs_nothing_may_be_written_and_the_other_way_round() -> None:
+    for name in ("plan", "preview"):
+        assert job_of("preview.yml", name)["permissions"] == {"contents": "read"}
+    comment = job_of("preview.yml", "comment")
+    assert comment["permissions"] == {"pull-requests": "write"}
+    assert [step["uses"] for step in comment["steps"]] == ["org/gpu-doc-action/comment@v1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "job"), [("refresh.yml", "refresh"), ("refresh.yml", "settle"), ("nightly.yml", "refresh")]
+)
+def test_nothing_is_cancelled_while_it_publishes(name: str, job: str) -> None:
+    concurrency = job_of(name, job)["concurrency"]
+    assert concurrency["cancel-in-progress"] is False
+    for part in ("github.workflow", "github.ref", "inputs.working-directory", "inputs.config", "inputs.reports"):
+        assert part in concurrency["group"]
+    if name == "refresh.yml":
+        assert concurrency == job_of(name, "refresh")["concurrency"]
