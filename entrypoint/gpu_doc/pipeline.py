@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gpu_doc.console import Console
-from gpu_doc.errors import Exit, FindingError, GpuDocError, UsageError, worst
+from gpu_doc.errors import Exit, FindingError, GpuDocError, PublishError, UsageError, worst
 from gpu_doc.model import Call, Config, Published, Report, Result, Run
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.planning.plan import Plan, Planner, ReportPlan
@@ -167,8 +167,12 @@ def plan_with_pull_request(
         return planned
     from gpu_doc.stages.publishing.publish import Publisher
 
-    with Publisher(whole, chosen, "pull-request", target(), doors.console.note, doors.environ) as publisher:
-        return publisher.foresee(planned, lambda: plan(chosen, doors))
+    try:
+        with Publisher(whole, chosen, "pull-request", target(), doors.console.note, doors.environ) as publisher:
+            return publisher.foresee(planned, lambda: plan(chosen, doors))
+    except (UsageError, PublishError) as error:  # better a run too many than none
+        doors.console.warn(f"what an open pull request may hold is not known: {_in_a_line(error)}")
+        return planned
 
 
 def _tell_loop(planned: Plan, doors: Doors) -> None:

@@ -11,6 +11,7 @@ from gpu_doc import outputs
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model import Config, Published, ReportChange
 from gpu_doc.outside import actions
+from gpu_doc.outside.git.checkout import work_tree
 from gpu_doc.pipeline import Outcome
 from gpu_doc.stages.planning.plan import Plan
 
@@ -32,7 +33,7 @@ def leave(
     outcome, published = ended
     values = outputs.of_run(outcome, published)
     changes: Sequence[ReportChange] = ()
-    if published.changed:
+    if published.changed and work_tree(config.root):  # without git there is nothing to compare with
         changes, more = _shown(config, event, environ)
         values |= more
     actions.set_outputs(values, environ)
