@@ -212,6 +212,7 @@ def test_a_base_that_was_forced_to_another_history(runner: Runner, git_server: G
 
 
 def test_a_base_other_than_what_is_checked_out(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
+    git(git_server.path(REPOSITORY), "branch", "feature", "main")
     git_server.seed(REPOSITORY, {"rate.txt": "0.5\n", "only-here.txt": "x"}, branch="feature")
     job = runner.checkout(branch="feature")
     runner.run(job, "--publish", "pull-request", "--base", "main", "--branch", "refresh", "--labels", "a,b")
