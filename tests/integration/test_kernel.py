@@ -17,6 +17,7 @@ import psutil
 import pytest
 from tests.integration.running import Runner, executed, text
 
+from gpu_doc.model import Limits
 from gpu_doc.outside import kernel, process
 from gpu_doc.outside.temporary import private_folder
 from gpu_doc.stages.executing.execute import execute
@@ -169,3 +170,17 @@ def test_what_a_kernel_prints_never_reaches_our_own_output(runner: Runner, capfd
     finished = runner.run([runner.job("ends-its-process"), runner.job("many-kinds-of-output")])
     assert executed(finished["many-kinds-of-output"])
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_reply_that_comes_while_a_widget_is_answered_is_seen(runner: Runner) -> None:
+    """Now and then such a cell was waited for for ever."""
+    source = "import os\nout = ipywidgets.Output()\nwith out: print(os.environ['HOME'])\ndisplay(out)"
+    cells: list[dict[str, object]] = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
+        for n, text in enumerate(["import ipywidgets", *[source] * 12])
+    ]
+    runner.root.mkdir()
+    whole = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (runner.root / "widgets.ipynb").write_text(json.dumps(whole))
+    finished = runner.one("widgets", notebook="widgets.ipynb", limits=Limits(time=30))
+    assert finished.error is None

@@ -14,8 +14,10 @@ import json
 import os
 import threading
 import traceback
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import NotebookFileError
@@ -377,8 +379,26 @@ def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[
         on_cell_executed=lambda **_: outputs.close(),
     )
     client.kc = kernel.client
+    _look_again(kernel.client.shell_channel)
     client.reset_execution_trackers()
     return client
+
+
+def _look_again(channel: Any) -> None:
+    """Have whoever waits for a message of a channel look for it twice a second.
+
+    nbclient answers output widgets on the channel by which the cell's reply comes. ZeroMQ signals a message once, and
+    sending takes the signal away: the reply is there then, and is never seen.
+    """
+    get_msg = channel.get_msg
+
+    async def patiently(timeout: float | None = None) -> Any:
+        while timeout is None:
+            with suppress(Empty):
+                return await get_msg(timeout=0.5)
+        return await get_msg(timeout=timeout)
+
+    channel.get_msg = patiently
 
 
 if __name__ == "__main__":
