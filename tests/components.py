@@ -103,6 +103,7 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "cjk-fonts": _lacks_cjk_fonts,
     "docker": _lacks_docker,
     "git": lambda: "" if shutil.which("git") else "git is not installed",
+    "git-lfs": lambda: "" if shutil.which("git-lfs") else "apt-get install git-lfs",
     "make": lambda: "" if shutil.which("make") else "make is not installed",
     "node": _lacks_node,
     "packages": _lacks_packages,

@@ -18,7 +18,7 @@ install_docker() {
         say "docker.io could not be installed"
     missing=
     for pair in mmdebstrap:mmdebstrap docker-registry:docker-registry rootlesskit:rootlesskit \
-        openssh-server:sshd openssh-client:ssh podman:podman catatonit:catatonit; do
+        openssh-server:sshd openssh-client:ssh podman:podman catatonit:catatonit git-lfs:git-lfs; do
         command -v "${pair#*:}" >/dev/null || missing="$missing ${pair%:*}"
     done
     # In a shell of its own, whose end takes back what it changed.

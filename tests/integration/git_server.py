@@ -204,6 +204,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._serve()
 
+    def handle_one_request(self) -> None:
+        with suppress(ConnectionError):  # git-lfs leaves without a word
+            super().handle_one_request()
+
     def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing: `requests` holds it."""
 
@@ -274,20 +278,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _keep_large(self, service: str, body: bytes) -> None:
         """Git LFS: say where objects are to be uploaded, and take them. https://github.com/git-lfs/git-lfs/tree/main/docs/api"""
-        server = self.state
+        server, kind = self.state, {"Content-Type": "application/vnd.git-lfs+json"}
         if not server.takes_large_files:
-            self._answer(422, json.dumps({"message": "This repository is over its data quota."}))
+            self._answer(422, json.dumps({"message": "This repository is over its data quota."}), **kind)
         elif self.command == "PUT":
             server.large_files[service.rpartition("/")[2]] = body
             self._answer(200, "")
         else:
-            place = self.path.partition("?")[0].removesuffix("/objects/batch")
+            place = f"{server.address}{self.path.removesuffix('/objects/batch')}"
             objects = [
-                wanted | {"actions": {"upload": {"href": f"{server.address}{place}/{wanted['oid']}"}}}
+                wanted | {"actions": {"upload": {"href": f"{place}/{wanted['oid']}"}}}
                 for wanted in json.loads(body)["objects"]
             ]
-            answer = json.dumps({"transfer": "basic", "objects": objects})
-            self._answer(200, answer, **{"Content-Type": "application/vnd.git-lfs+json"})
+            self._answer(200, json.dumps({"transfer": "basic", "objects": objects}), **kind)
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

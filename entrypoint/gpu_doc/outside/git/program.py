@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from gpu_doc.errors import PublishError
 from gpu_doc.outside.git import refusals, settings
@@ -79,7 +78,7 @@ class Program:
         """Run it. Raises PublishError or RejectedError where it fails, with what to do."""
         done = self.run(*words, given=given, variables=variables)
         if done.status:
-            self.fail(done.words)
+            raise self.meaning(done.words)
         return done
 
     def ask_server(
@@ -88,19 +87,19 @@ class Program:
         """Ask again where a server can't be reached, unless what was asked for turns out to have been done."""
         for pause in (*self.pauses, None):
             done = self.run(*words, variables=variables)
-            said = f"{done.words}\n{done.text}"
             if not done.status:
                 break
-            if pause is None or not refusals.may_pass(said):
-                self.fail(said)
+            error = self.meaning(f"{done.words}\n{done.text}")
+            if pause is None or not isinstance(error, refusals.UnreachableError):
+                raise error
             time.sleep(pause)
             if done_already():
                 break
         return done
 
-    def fail(self, words: str) -> NoReturn:
-        """Raise what git's words mean."""
-        raise refusals.meaning(words, remote=self.clean(self.remote.url), checkout=str(self.checkout))
+    def meaning(self, words: str) -> PublishError:
+        """What git's words mean."""
+        return refusals.meaning(words, remote=self.clean(self.remote.url), checkout=str(self.checkout))
 
     def clean(self, text: str) -> str:
         """Return text without the token, and without logins in addresses."""

@@ -210,7 +210,7 @@ class Scratch(AbstractContextManager["Scratch"]):
             remedy = "Try `git commit -S` in the checkout; `publish.sign: false` in gpu-doc.yml goes without."
             raise PublishError("the commit can't be signed", remedy=remedy, details=refusals.telling(done.words))
         if done.status:
-            self._git.fail(done.words)
+            raise self._git.meaning(done.words)
         return done.text.strip()
 
     def _tree(self, parent: str, entries: Mapping[str, Entry | None]) -> str:

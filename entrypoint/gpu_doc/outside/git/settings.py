@@ -80,8 +80,8 @@ def text(settings: Iterable[Setting]) -> str:
 
 def _lines(key: str, value: str) -> str:
     section, _, rest = key.partition(".")
-    middle, _, name = rest.rpartition(".")
-    title = f'{section} "{_escaped(middle)}"' if middle else section
+    middle, dot, name = rest.rpartition(".")
+    title = f'{section} "{_escaped(middle)}"' if dot else section
     quoted = _escaped(value).replace("\n", "\\n").replace("\t", "\\t")
     return f'[{title}]\n{name} = "{quoted}"\n'
 
