@@ -64,12 +64,15 @@ class Runner:
         *words: str,
         code: int | None = 0,
         payload: dict[str, Any] | None = None,
+        timeout: float = 120,
         **variables: str,
     ) -> subprocess.CompletedProcess[str]:
         """`gpu-doc run` as a step of a job on a push to the branch that is checked out."""
         argv = [sys.executable, "-m", "gpu_doc", "run", "--state-dir", str(self.folder / "state"), *words]
         environ = environment(**(self.push_event(checkout, **payload or {}) | self.variables | variables))
-        done = subprocess.run(argv, cwd=checkout, env=environ, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            argv, cwd=checkout, env=environ, capture_output=True, text=True, timeout=timeout, check=False
+        )
         said = f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert code is None or done.returncode == code, said
         assert "Traceback" not in said

@@ -236,7 +236,7 @@ def race(server: GitServer, folder: Path, racers: int) -> None:
     jobs = [each.checkout() for each in runners]
     with ThreadPoolExecutor(racers) as pool:
         running = [
-            pool.submit(each.run, job, "--publish", "commit", path)
+            pool.submit(each.run, job, "--publish", "commit", path, timeout=900)
             for each, job, path in zip(runners, jobs, reports, strict=True)
         ]
         persons = 0

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from gpu_doc.stages.publishing.target import Target
 
 PATIENCE = 600.0
-"""Seconds for which a race is tried to be won. A hundred racers need about one."""
+"""Seconds for which a race is tried to be won."""
 
-_LONGEST_PAUSE = 4.0
+_LONGEST_PAUSE = 30.0
+"""Seconds. Shorter ones let a hundred racers keep each other, and the server, too busy for anyone to win."""
 
 
 @dataclass(frozen=True, kw_only=True)
