@@ -121,12 +121,17 @@ class _Drive:
             return ended  # somebody kills and removes it, with all that lay in it
         try:
             if (outcome / "terminal.log").is_file():
-                (outcome / "terminal.log").replace(self._log)
+                self._keep(outcome / "terminal.log")
             if (outcome / "done.json").is_file():
                 return _told(outcome / "done.json", ended)
             return ended
         finally:
             shutil.rmtree(outcome, ignore_errors=True)
+
+    def _keep(self, log: Path) -> None:
+        """Keep a whole terminal, redacted."""
+        with log.open("rb") as whole, self._log.open("wb") as kept, self._redactor.stream(kept.write) as redacted:
+            shutil.copyfileobj(whole, redacted)
 
     def _hear(self, stream: Iterator[tuple[int, int, bytes]]) -> Event | None:
         """Keep the terminal as it comes, and pass on what is told, until the command has ended."""
