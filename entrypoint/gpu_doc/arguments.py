@@ -142,8 +142,8 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     plan = add("plan", "what would run, and why", PLAN_EPILOG)
     _reports(plan)
     plan.add_argument("--json", action="store_true", help="print JSON on standard output")
-    said = "take what an open pull request of gpu-doc holds for done; asks the remote"
-    plan.add_argument("--open-pull-request", action="store_true", help=said)
+    said = "for a run that publishes so: what its open pull request holds is done (default: none)"
+    plan.add_argument("--publish", choices=PUBLISH_MODES, default="none", help=said)
     _branches(plan)
     _place(plan)
     _common(plan)
@@ -160,6 +160,8 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     )
     _branches(run)
     run.add_argument("--labels", type=_names, metavar="A,B", help="labels of the pull request")
+    said = "execute nothing: bring the pull request up to date if all is fresh, else leave it"
+    run.add_argument("--only-fresh", action="store_true", help=said)
     run.add_argument("--allow-forks", action="store_true", help="run a fork's code on a self-hosted runner too")
     _common(run)
 

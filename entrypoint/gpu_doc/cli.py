@@ -179,7 +179,7 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image)
     doors = _doors(args, whole, console, event)
     plan = pipeline.plan(chosen, doors)
-    if args.open_pull_request and admission.mode_for("config", whole.publish, event)[0] == "pull-request":
+    if admission.mode_for(args.publish, whole.publish, event)[0] == "pull-request":
         wishes = target.Wishes(base=args.base, token=_token())
         plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.settle(whole, wishes, event))
     actions.set_outputs(outputs.of_plan(plan), os.environ)
@@ -211,6 +211,7 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
         mode=mode,
         target=lambda: target.settle(whole, wishes, event),
         echo=lambda: admission.is_echo(event, git.work_tree(whole.root)),
+        only_fresh=args.only_fresh,
     )
     planned = pipeline.plan(chosen, doors, force=args.force)
     actions.set_outputs(outputs.of_plan(planned), os.environ)

@@ -15,7 +15,8 @@ from gpu_doc.errors import UsageError
 
 _PLACE = ("config", "state-dir", "executor", "image")
 RUN = ("publish", *_PLACE, "gpus", "pull", "jobs", "force", "branch", "base", "labels", "allow-forks", "reports")
-PLAN = (*_PLACE, "branch", "base", "reports")
+PLAN = ("publish", *_PLACE, "branch", "base", "reports")
+SETTLE = PLAN
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
@@ -31,7 +32,12 @@ def run(environ: Mapping[str, str]) -> list[str]:
 
 def plan(environ: Mapping[str, str]) -> list[str]:
     """The command line for the inputs of plan/action.yml; raises UsageError as `run` does."""
-    return _argv(["plan", "--open-pull-request"], PLAN, environ)
+    return _argv(["plan"], PLAN, {"INPUT_PUBLISH": "config", **_filled(environ)})
+
+
+def settle(environ: Mapping[str, str]) -> list[str]:
+    """The command line for the inputs of settle/action.yml; raises UsageError as `run` does."""
+    return _argv(["run", "--only-fresh"], SETTLE, {"INPUT_PUBLISH": "config", **_filled(environ)})
 
 
 def given(environ: Mapping[str, str], name: str) -> str:
@@ -112,5 +118,5 @@ _READERS: Mapping[str, Callable[[str, str], list[str]]] = {
     "reports": _reports,
 }
 
-COMMANDS: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = {"run": run, "plan": plan}
+COMMANDS: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = {"run": run, "plan": plan, "settle": settle}
 """What the actions call, by the word that they give to scripts/action."""

@@ -128,14 +128,17 @@ class Publishing:
     """Where to; asked only if something may be published."""
     echo: Callable[[], bool]
     """Whether this run was started by nothing but our own commit."""
+    only_fresh: bool = False
+    """Whether nothing may run here: what is stale is left to another machine."""
 
 
 def refresh_and_publish(
     whole: Config, chosen: Config, doors: Doors, publishing: Publishing, planned: Plan, *, force: bool, jobs: int | None
 ) -> tuple[Outcome, Published]:
     """Bring the chosen reports of the whole configuration up to date, and publish what differs from the commit."""
-    if publishing.mode == "none":
-        outcome = refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
+    nothing = publishing.only_fresh  # to be executed; not even an image is pulled
+    if publishing.mode == "none" or (nothing and publishing.mode != "pull-request"):
+        outcome = Outcome() if nothing else refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
         return outcome, Published(mode="none", changed=_changed(outcome))
     if publishing.mode == "check":
         return _check_for_changes(chosen, doors, planned, force=force, jobs=jobs)
@@ -148,7 +151,10 @@ def refresh_and_publish(
         # With `force` too: where the results are the same again, what is there stays to the byte.
         if publisher.adopt(plan(chosen, doors) if force else planned, lambda: plan(chosen, doors)):
             planned = plan(chosen, doors, force=force)
-        outcome = refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
+        if nothing and not planned.fresh:
+            doors.console.note("something is stale, which is left to the next refresh: nothing runs here")
+            return Outcome(), Published(mode="none")
+        outcome = Outcome() if nothing else refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
         try:
             failures = [_in_a_line(error) for error in outcome.errors]
             with doors.console.group("Publish"):

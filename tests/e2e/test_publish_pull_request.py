@@ -110,6 +110,23 @@ def test_what_an_open_pull_request_holds_is_not_run_again_on_a_machine_without_s
     assert len(git_server.pushes()) == 1
 
 
+def test_where_only_what_is_fresh_may_be_published_nothing_runs(
+    runner: Runner, git_server: GitServer, github_api: StandIn, tmp_path: Path
+) -> None:
+    done = runner.refresh("pull-request", "--only-fresh")
+    assert "something is stale, which is left to the next refresh" in done.stderr
+    runner.refresh("commit", "--only-fresh")
+    assert (git_server.pushes(), writes(github_api)) == ([], [])
+    runner.refresh("commit")
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})
+    runner.refresh("pull-request")
+    git_server.seed(REPOSITORY, {"rate.txt": "0.1\n"})
+    cheap = Runner(git_server, tmp_path / "cheap", api_url=github_api.address)
+    cheap.folder.mkdir()
+    cheap.refresh("pull-request", "--only-fresh")
+    assert [each.state for each in pulls(github_api)] == ["closed"]
+
+
 def test_a_persons_commit_on_the_branch_is_never_overwritten(runner: Runner, git_server: GitServer) -> None:
     runner.refresh("pull-request")
     sha = git_server.seed(REPOSITORY, {"docs/notes.md": "# By a person\n"}, branch=BRANCH)

@@ -17,8 +17,12 @@ from gpu_doc.pipeline import Outcome
 from gpu_doc.stages.planning.plan import Plan
 
 TOP = Path(__file__).parents[2]
-ACTIONS = {"run": TOP / "action.yml", "plan": TOP / "plan/action.yml"}
-READ = {"run": {*inputs.RUN, "token", "working-directory"}, "plan": {*inputs.PLAN, "token", "working-directory"}}
+ACTIONS = {"run": TOP / "action.yml", "plan": TOP / "plan/action.yml", "settle": TOP / "settle/action.yml"}
+READ = {
+    "run": {*inputs.RUN, "token", "working-directory"},
+    "plan": {*inputs.PLAN, "token", "working-directory"},
+    "settle": {*inputs.SETTLE, "token", "working-directory"},
+}
 
 
 def run(**given: str) -> Any:
@@ -29,7 +33,8 @@ def run(**given: str) -> Any:
 def test_nothing_given_leaves_what_the_configuration_says() -> None:
     empty = {f"INPUT_{name.upper().replace('-', '_')}": "" for name in inputs.RUN}
     assert inputs.run(empty) == inputs.run({}) == ["run", "--publish=config"]
-    assert inputs.plan(empty) == ["plan", "--open-pull-request"]
+    assert inputs.plan(empty) == ["plan", "--publish=config"]
+    assert inputs.settle(empty) == ["run", "--only-fresh", "--publish=config"]
 
 
 def test_every_input_becomes_its_option() -> None:
@@ -65,6 +70,7 @@ def test_every_input_becomes_its_option() -> None:
         "labels": ("one", "two"),
         "state_dir": Path("/srv/state"),
         "allow_forks": True,
+        "only_fresh": False,
     }
 
 
