@@ -304,6 +304,18 @@ def test_a_branch_that_moved_is_not_overwritten(place: Place) -> None:
     assert place.server.tip(NAME) == theirs
 
 
+def test_a_branch_is_deleted_from_a_shallow_checkout_that_fell_behind(place: Place) -> None:
+    """Where the server takes shallow pushes, its git crashes over the way that git itself would do it."""
+    git(place.server.path(NAME), "config", "receive.shallowUpdate", "true")
+    tip = [place.seed("notes.txt", str(number)) for number in range(4)][-1]
+    with place.open() as scratch:
+        scratch.fetch("main")
+        made = add(scratch, tip, "docs/a.md", b"new\n")
+        scratch.push("made", made, expected=None)
+        scratch.push("made", None, expected=made)
+    assert place.server.tip(NAME, "made") is None
+
+
 def test_two_pushes_at_once_have_one_winner(place: Place) -> None:
     """The lease held when each looked: the server decides."""
     ready = place.server.path(NAME) / "ready"
@@ -370,7 +382,10 @@ def test_a_push_whose_answer_was_lost_is_not_done_twice(place: Place) -> None:
         place.server.lost_answers = 1
         scratch.push("main", made, expected=place.first)
         assert len(place.server.pushes()) == 1
-    assert place.server.tip(NAME) == made
+        scratch.push("other", made, expected=None)
+        place.server.lost_answers = 1
+        scratch.push("other", None, expected=made)
+    assert (place.server.tip(NAME), place.server.tip(NAME, "other")) == (made, None)
 
 
 def test_nobody_is_there(place: Place) -> None:
@@ -513,25 +528,27 @@ def command_lines() -> Iterator[set[bytes]]:
 
 def test_the_token_is_seen_nowhere(place: Place, command_lines: set[bytes], capfd: pytest.CaptureFixture[str]) -> None:
     place.server.latency = 0.03
-    header = authorization(WRITER).split()[-1]
-    place.server.refuse(NAME, f"said {WRITER} and {header} and https://x:{WRITER}@example.org/ and https://a:b@c/")
-    with place.open() as scratch:
+    token = "ghs_nowhere-else-0123456789abcdefghijklmn"
+    place.server.tokens[token] = "write"
+    header = authorization(token).split()[-1]
+    place.server.refuse(NAME, f"said {token} and {header} and https://x:{token}@example.org/ and https://a:b@c/")
+    with place.open(token) as scratch:
         made = add(scratch, str(scratch.fetch("main")["main"]), "docs/a.md", b"new\n")
         with pytest.raises(PublishError) as caught:
             scratch.push("main", made, expected=place.first)
         files = [*scratch._folder.rglob("*"), *place.checkout.rglob("*")]
-        stored = [path for path in files if path.is_file() and WRITER.encode() in path.read_bytes()]
+        stored = [path for path in files if path.is_file() and token.encode() in path.read_bytes()]
         stored += [path for path in files if path.is_file() and header.encode() in path.read_bytes()]
         shown = repr(scratch._theirs) + repr(scratch._git)
     error = caught.value
     said = "".join([error.what, error.where, error.remedy, error.details, *capfd.readouterr(), shown])
     assert any(b"git-remote-http" in line or b"remote-http" in line for line in command_lines)
-    assert not [line for line in command_lines if WRITER.encode() in line or header.encode() in line]
+    assert not [line for line in command_lines if token.encode() in line or header.encode() in line]
     assert stored == []
-    assert WRITER not in said
+    assert token not in said
     assert header not in said
     assert "said *** and *** and https://***@example.org/ and https://***@c/" in said
-    assert {request.token for request in place.server.requests if "receive-pack" in request.path} == {WRITER}
+    assert {request.token for request in place.server.requests if "receive-pack" in request.path} == {token}
 
 
 def test_other_credentials_do_not_get_between(place: Place, tmp_path: Path) -> None:

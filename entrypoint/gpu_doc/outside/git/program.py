@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,24 +79,16 @@ class Program:
         """Run it. Raises PublishError or RejectedError where it fails, with what to do."""
         done = self.run(*words, given=given, variables=variables)
         if done.status:
-            raise self.meaning(done.words)
+            raise self.meaning(f"{done.words}\n{done.text}")
         return done
 
-    def ask_server(
-        self, *words: str, variables: Mapping[str, str] | None = None, done_already: Callable[[], bool] = lambda: False
-    ) -> Done:
-        """Ask again where a server can't be reached, unless what was asked for turns out to have been done."""
-        for pause in (*self.pauses, None):
-            done = self.run(*words, variables=variables)
-            if not done.status:
-                break
-            error = self.meaning(f"{done.words}\n{done.text}")
-            if pause is None or not isinstance(error, refusals.UnreachableError):
-                raise error
+    def ask_server(self, *words: str, variables: Mapping[str, str] | None = None) -> Done:
+        """Run it, and again after a while where a server can't be reached. Raises as `ask` does."""
+        for pause in self.pauses:
+            with suppress(refusals.UnreachableError):
+                return self.ask(*words, variables=variables)
             time.sleep(pause)
-            if done_already():
-                break
-        return done
+        return self.ask(*words, variables=variables)
 
     def meaning(self, words: str) -> PublishError:
         """What git's words mean."""

@@ -238,17 +238,14 @@ class Scratch(AbstractContextManager["Scratch"]):
         options = ("--porcelain", "--no-verify", "--no-recurse-submodules")
         lease = f"--force-with-lease={reference}:{expected or ''}"
 
-        def done_already() -> bool:
-            return self.tips(branch)[branch] == commit
-
-        # A server (git 2.39) crashes over a deletion that comes with a shallow history.
+        # A server that takes shallow pushes (git 2.39) crashes over a deletion that comes with a shallow history.
         variables = {} if commit else {"GIT_SHALLOW_FILE": ""}
         words = ("push", *options, lease, "origin", f"{commit or ''}:{reference}")
         try:
-            self._git.ask_server(*words, variables=variables, done_already=done_already)
+            self._git.ask_server(*words, variables=variables)
         except RejectedError:
-            # The answer to an earlier try may have been lost.
-            if not done_already():
+            # An earlier try may have succeeded, and its answer been lost.
+            if self.tips(branch)[branch] != commit:
                 raise
         if commit:
             self._repository.there.add(commit)
