@@ -40,7 +40,13 @@ def leave(
     from gpu_doc.stages.publishing import words
 
     text = words.summary(
-        plan=planned, results=outcome.results, errors=outcome.errors, changes=changes, published=published
+        plan=planned,
+        results=outcome.results,
+        errors=outcome.errors,
+        changes=changes,
+        published=published,
+        written=outcome.written,
+        left=outcome.failed,
     )
     actions.add_summary(text, environ)
 

@@ -197,13 +197,14 @@ def summary(errors: Sequence[GpuDocError] = ()) -> str:
         errors=errors,
         changes=[change()],
         published=Published(mode="pull-request", number=7, url="https://x.example/7", operation="updated"),
+        left=["docs/a.md"] if errors else [],
     )
 
 
 def test_the_summary_tells_each_run_with_its_time_and_reason() -> None:
     error = RunError("cell 3 failed", where="n.ipynb", remedy="Mend it.", details="a\n```\nb", kept="state/x.ipynb")
     made = summary([error])
-    assert "| `docs/a.md` | stale | template changed |" in made
+    assert "| `docs/a.md` | failed, or stopped by a failure | template changed |" in made
     assert "| `ran` | `docs/a.md` | ran | 1 min 15 s | lr 0.1 → 0.2 |" in made
     assert "| `failed` | `docs/a.md` | failed, or stopped by a failure |  | new |" in made
     assert "| `fresh` | `docs/a.md` | fresh |  | not checked here&#58; GPU |" in made

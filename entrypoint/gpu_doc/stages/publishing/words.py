@@ -5,7 +5,7 @@ Each is filled in with fewer rows and pictures until it is short enough; what wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gpu_doc.errors import GpuDocError
@@ -111,9 +111,13 @@ def summary(
     errors: Sequence[GpuDocError] = (),
     changes: Sequence[ReportChange] = (),
     published: Published | None = None,
-    preview_url: str = "",
+    written: Collection[str] = (),
+    left: Collection[str] = (),
 ) -> str:
-    """The job summary: each report and run with the reason that it ran or did not; what changed; what failed."""
+    """The job summary: each report and run with the reason that it ran or did not; what changed; what failed.
+
+    `written` and `left` are the paths of reports that were refreshed, and that stayed as they were for a failure.
+    """
     from gpu_doc.console import readable_time
 
     took = {(each.run.report, each.run.address): float(each.record["seconds"]) for each in results}
@@ -121,7 +125,9 @@ def summary(
         {
             "report": report.report.path,
             "run": each.run.address,
-            "verdict": _verdict(fresh=each.fresh, ran=(each.run.report, each.run.address) in took, failed=bool(errors)),
+            "verdict": "ran"
+            if (each.run.report, each.run.address) in took
+            else _verdict(report.report.path, written, left, fresh=each.fresh, done="result kept from before"),
             "took": readable_time(took[key]) if (key := (each.run.report, each.run.address)) in took else "",
             "why": "; ".join([*each.reasons, *(f"not checked here: {item}" for item in each.unchecked)]),
         }
@@ -129,7 +135,11 @@ def summary(
         for each in report.runs
     ]
     reports = [
-        {"path": report.report.path, "fresh": report.fresh, "why": "; ".join(report.reasons)}
+        {
+            "path": report.report.path,
+            "verdict": _verdict(report.report.path, written, left, fresh=report.fresh, done="refreshed"),
+            "why": "; ".join(report.reasons),
+        }
         for report in (plan.reports if plan else ())
     ]
 
@@ -142,19 +152,18 @@ def summary(
             "errors": [_error(error, room) for error in errors[: room.failures]],
             "more_errors": max(0, len(errors) - room.failures),
             "published": published,
-            "preview_url": preview_url,
             **changed(changes, room, place=None),
         }
 
     return fitting("summary.md.j2", values, size=lambda made: len(made.encode()), limit=LONGEST_SUMMARY)
 
 
-def _verdict(*, fresh: bool, ran: bool, failed: bool) -> str:
-    if ran:
-        return "ran"
+def _verdict(report: str, written: Collection[str], left: Collection[str], *, fresh: bool, done: str) -> str:
     if fresh:
         return "fresh"
-    return "failed, or stopped by a failure" if failed else "would run"
+    if report in written:
+        return done
+    return "failed, or stopped by a failure" if report in left else "stale"
 
 
 def _error(error: GpuDocError, room: Room) -> dict[str, Any]:
