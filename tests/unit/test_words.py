@@ -211,7 +211,7 @@ def test_the_summary_tells_each_run_with_its_time_and_reason() -> None:
     assert "- **cell 3 failed** in `n.ipynb`. Mend it. Kept: `state/x.ipynb`" in made
     assert "````text\na\n```\nb\n````" in made
     assert "[Pull request 7](https://x.example/7): updated." in made
-    assert "would run" in summary()
+    assert "| `failed` | `docs/a.md` | stale |" in summary()
 
 
 def test_texts_keep_within_githubs_limits() -> None:
