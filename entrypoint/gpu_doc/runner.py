@@ -14,6 +14,7 @@ from gpu_doc.outside import actions
 from gpu_doc.outside.git.checkout import work_tree
 from gpu_doc.pipeline import Outcome
 from gpu_doc.stages.planning.plan import Plan
+from gpu_doc.stages.publishing.target import slug_of
 
 if TYPE_CHECKING:
     from gpu_doc.outside.github.event import Event
@@ -69,4 +70,8 @@ def _shown(
     # A folder of its own: a job may use the action several times.
     out = Path(tempfile.mkdtemp(prefix="gpu-doc-preview-", dir=environ.get("RUNNER_TEMP") or None))
     page, changes, _ = preview(config, base="", event=event, out=out)
+    tree = work_tree(config.root) or config.root
+    slug = slug_of(config.path.resolve().relative_to(tree.resolve()).as_posix())
+    # An artifact of one file has its name: in a repository with two configurations it must tell which one is meant.
+    page = page.rename(page.with_name(f"gpu-doc-preview{slug and f'-{slug}'}.html"))
     return changes, {"changes": to_json(changes), "preview-path": str(page)}

@@ -49,7 +49,7 @@ def commit(desk: Desk, offers: Sequence[Offer]) -> str:
         tip = desk.scratch.fetch(target.base)[target.base]
         if tip is None:
             remedy = "Was it deleted meanwhile? The result is kept: the next run publishes it without running."
-            raise PublishError(f"the branch `{target.base}` is not there", where=target.remote.url, remedy=remedy)
+            raise PublishError(f"the branch `{target.base}` is not there", where=target.place, remedy=remedy)
         changes, reports = placed(desk, tip, offers, told)
         if not changes:
             return ""
@@ -60,7 +60,7 @@ def commit(desk: Desk, offers: Sequence[Offer]) -> str:
             if time.monotonic() > end:
                 remedy = "The result is kept: the next run publishes it without running."
                 what = f"others pushed to `{target.base}` each time, {attempt + 1} times in {PATIENCE / 60:.0f} minutes"
-                raise PublishError(what, where=target.remote.url, remedy=remedy) from error
+                raise PublishError(what, where=target.place, remedy=remedy) from error
             if attempt == 0:
                 desk.note(f"somebody pushed to {target.base} meanwhile; the results are put on top of that")
             pause(attempt)

@@ -132,7 +132,7 @@ class Publisher:
         target = self._target
         if not target.repository:
             remedy = "`--publish commit` pushes to any git server."
-            raise PublishError("pull requests need a repository on GitHub", where=target.remote.url, remedy=remedy)
+            raise PublishError("pull requests need a repository on GitHub", where=target.place, remedy=remedy)
         if not target.token:
             remedy = (
                 "Set GH_TOKEN, or the action's input `token`; it needs `contents: write` and `pull-requests: write`."

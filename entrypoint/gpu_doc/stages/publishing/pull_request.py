@@ -55,7 +55,7 @@ def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Pu
     tips = desk.scratch.fetch(target.base, target.branch)
     base, tip = tips[target.base], tips[target.branch]
     if base is None:
-        raise PublishError(f"the base branch `{target.base}` is not there", where=target.remote.url)
+        raise PublishError(f"the base branch `{target.base}` is not there", where=target.place)
     standing = Standing.of(desk, tip) if tip else None
     offers = [*results.offers, *(_carried(desk, standing, results, base) if standing else ())]
     changes, reports = placed(desk, base, _not_overtaken(desk, offers, standing, told), told)

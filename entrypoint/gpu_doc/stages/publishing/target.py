@@ -54,6 +54,11 @@ class Target:
     identity: Identity
     publish: Publish
 
+    @property
+    def place(self) -> str:
+        """The repository, for messages: without a login that a person's own address may hold."""
+        return self.repository or re.sub(r"(?<=://)[^/@]*@", "", self.remote.url)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
@@ -95,8 +100,7 @@ def branch_name(pattern: str, base: str, configuration: str) -> str:
 
     Raises UsageError where git would not take the name.
     """
-    other = re.sub(r"^(?:\.github/)?gpu-doc\.yml$|/gpu-doc\.yml$|\.ya?ml$", "", configuration)
-    slug = re.sub(r"[^\w.-]+", "-", other).strip("-.")
+    slug = slug_of(configuration)
     if slug and "{config}" not in pattern:
         pattern += "-{config}"
     branch = pattern.replace("{base}", base).replace("{config}", slug)
@@ -104,6 +108,12 @@ def branch_name(pattern: str, base: str, configuration: str) -> str:
         remedy = "Give `publish.branch` a name of its own, such as the default `gpu-doc/refresh-{base}`."
         raise UsageError(f"the pull request's branch would be its base, `{base}`", remedy=remedy)
     return _valid(branch, "publish.branch")
+
+
+def slug_of(configuration: str) -> str:
+    """What tells a configuration from the repository's main one in names; empty for that one."""
+    other = re.sub(r"^(?:\.github/)?gpu-doc\.yml$|/gpu-doc\.yml$|\.ya?ml$", "", configuration)
+    return re.sub(r"[^\w.-]+", "-", other).strip("-.")
 
 
 def is_own_branch(publish: Publish, branch: str) -> bool:
