@@ -13,6 +13,7 @@ from tests.integration.running import Runner, executed, outputs, text
 
 from gpu_doc.errors import RunError
 from gpu_doc.redaction import MARK, Redactor
+from gpu_doc.stages.executing.files import redact_files
 from gpu_doc.stages.executing.job import Finished
 
 SECRET = "Zebra7Quagga-Okapi/9"
@@ -204,6 +205,15 @@ def test_files_of_text_are_redacted_and_others_stay_to_the_byte(runner: Runner) 
     assert (produced / "other.bin").read_bytes() == bytes(range(256)) * 10
     assert sorted(path.name for path in produced.iterdir()) == sorted(WANTED)
     assert leaks(finished.job.folder) == []
+
+
+def test_logs_are_looked_through_once_more_when_they_are_whole(local: Runner) -> None:
+    """More colours than fit into what is held back of a stream divide this one."""
+    job = replace(local.job("whole", command=("true",)), redactor=Redactor([SECRET]))
+    log = job.folder / "terminal.log"
+    log.write_bytes(SECRET[:9].encode() + b"\x1b[0m" * 100_000 + SECRET[9:].encode() + b"\xff")
+    redact_files(job)
+    assert log.read_bytes() == MARK.encode() + b"\xff"
 
 
 @pytest.mark.parametrize(

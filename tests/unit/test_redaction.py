@@ -21,6 +21,7 @@ from gpu_doc.config import load
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, RunError
 from gpu_doc.model import Config
+from gpu_doc.outside.kernel_process import Log
 from gpu_doc.redaction import MARK, Redactor
 from gpu_doc.redaction.forms import forms
 
@@ -215,6 +216,14 @@ def test_a_long_stream_is_passed_on_while_it_comes() -> None:
     for _ in range(1000):
         stream.write(b"x" * 1000)
     assert sum(map(len, written)) > 800_000
+
+
+def test_a_kernels_own_log_is_redacted_while_it_is_written(tmp_path: Path) -> None:
+    log = Log(tmp_path / "kernel.log", Redactor([SECRET]))
+    for part in (SECRET[:5], SECRET[5:], " and more"):
+        log.write(part.encode())
+        assert "hunt" not in ((tmp_path / "kernel.log").read_text() if (tmp_path / "kernel.log").exists() else "")
+    assert log.end() == f"{MARK} and more"
 
 
 # --- outputs, errors, what is printed --------------------------------------------------------------------------------

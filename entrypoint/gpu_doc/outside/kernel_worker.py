@@ -57,7 +57,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
         while (job := await self._jobs.get())["do"] != "end":
-            self._link.send("done", **Redactor(job["redact"]).json(await self._outcome(job)))
+            self._link.send("done", **await self._outcome(job))
         await asyncio.gather(*self._retiring)
         self._link.send("ended")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gpu_doc import __version__, redaction
 from gpu_doc.console import Console
-from gpu_doc.errors import GpuDocError, MachineError, PublishError, RunError, UsageError
+from gpu_doc.errors import ConfigError, GpuDocError, MachineError, PublishError, RunError
 from gpu_doc.model import Answer, Call, Config, Json, Result, Run
 from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
@@ -133,17 +133,18 @@ class Refresh:
         found = (self._docker.problem(plan.run, before.get(plan.run.address)) for plan in plans)
         return [problem for problem in found if problem]
 
-    def _without_secrets(self, run: Run) -> UsageError | None:
+    def _without_secrets(self, run: Run) -> ConfigError | None:
         """Why a run can't have its secrets."""
         missing = redaction.missing(run, self._environ)
         if not missing:
             return None
         names = ", ".join(f"`{name}`" for name in missing)
-        lines = ", ".join(f"{name}: ${{{{ secrets.{name} }}}}" for name in missing)
-        return UsageError(
-            f"the run needs {names}, which {'is' if len(missing) == 1 else 'are'} not set here",
-            where=f"{run.report}: {run.address}",
-            remedy=f"Set it in the environment of gpu-doc; in a workflow, `env: {{{lines}}}`. "
+        variables = ", ".join(f"{name}: ${{{{ secrets.{name} }}}}" for name in missing)
+        line = self._config.lines.get((run.report, run.name, "secrets"), run.line)
+        return ConfigError(
+            f"the run {run.address} needs {names}, which {'is' if len(missing) == 1 else 'are'} not set here",
+            where=f"{self._config.path.relative_to(self._config.root).as_posix()}:{line}",
+            remedy=f"Set it in the environment of gpu-doc; in a workflow, `env: {{{variables}}}`. "
             "GitHub gives no secrets to pull requests from forks.",
         )
 
@@ -206,8 +207,6 @@ class Refresh:
     def _made(self, plan: RunPlan) -> Job:
         run = plan.run
         assert plan.fingerprint is not None
-        if problem := self._without_secrets(run):
-            raise problem
         place = None
         if run.image and self._docker:
             digest = plan.fingerprint.machine.get("image-digest")
@@ -237,7 +236,7 @@ class Refresh:
             self._failed(job, error, [work for work, _ in waiting])
             return
         record = self._record(finished, waiting[0][1])
-        result = self._state.keep(job.run, job.fingerprint, job.folder, self._redactor.json(record))
+        result = self._state.keep(job.run, job.fingerprint, job.folder, record)
         self.results.append(result)
         for work, plan in waiting:
             work.executed[plan.run.address] = replace(result, run=plan.run)

@@ -26,7 +26,7 @@ def redact_files(job: Job) -> None:
     logs = [path for path in job.folder.glob("*") if path.is_file() and path.suffix != ".ipynb"]
     left = [path for path in sorted(produced.rglob("*")) if path.is_file() and not path.is_symlink()]
     for path in logs:
-        if _look(path, job.redactor)[0]:
+        if _look(path, job.redactor, log=True)[0]:
             _redact(path, job.redactor)
     spoilt = [path for path in left if not _is_well(path, path.relative_to(produced), job.redactor)]
     for path in spoilt:
@@ -50,15 +50,15 @@ def _is_well(path: Path, name: Path, redactor: Redactor) -> bool:
     return text or not found
 
 
-def _look(path: Path, redactor: Redactor) -> tuple[bool, bool]:
-    """Say whether a file holds a secret, and whether it is text."""
+def _look(path: Path, redactor: Redactor, *, log: bool = False) -> tuple[bool, bool]:
+    """Say whether a file holds a secret, and whether it is text. What a log holds is taken for text."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     found, text, before = False, True, b""
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             text = text and b"\0" not in block and _decodes(decoder, block)
             piece = before + block
-            found = found or redactor.is_in_binary(piece) or (text and bool(redactor.spans(piece)))
+            found = found or redactor.is_in_binary(piece) or ((text or log) and bool(redactor.spans(piece)))
             before = piece[-redactor.reach :]
     return found, text and _decodes(decoder, b"", final=True)
 
