@@ -177,6 +177,7 @@ def cold(tmp_path_factory: pytest.TempPathFactory) -> Job:
     return job(folder / "0", RUNNER_TOOL_CACHE=str(folder / "no folder"))
 
 
+@pytest.mark.stress
 def test_two_jobs_at_once_set_up_once(cold: Job, tmp_path: Path) -> None:
     action = tmp_path / "the action's folder"
     shutil.copytree(our_action(), action)
