@@ -208,7 +208,8 @@ class Outputs:
     def _redact(self, streams: list[dict[str, Any]]) -> None:
         """Redact each stream and then all, as a person reads them: what is printed meanwhile divides a stream."""
         names = sorted({output["name"] for output in streams})
-        for group in (*[[output for output in streams if output["name"] == name] for name in names], streams):
+        alone = [[output for output in streams if output["name"] == name] for name in names] if len(names) > 1 else []
+        for group in (*alone, streams):
             for output, text in zip(group, self.redactor.parts([each["text"] for each in group]), strict=True):
                 output["text"] = text
 

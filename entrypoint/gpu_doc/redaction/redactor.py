@@ -60,13 +60,13 @@ class Redactor:
     def parts(self, parts: Sequence[str]) -> list[str]:
         """Return texts that follow each other without them; one that runs over an end is gone from both sides."""
         data = [part.encode("utf-8", "surrogatepass") for part in parts]
-        spans = self.spans(b"".join(data)) if len(data) > 1 else []
-        found, at = [], 0
-        for piece in data:
+        spans, at, found = self.spans(b"".join(data)), 0, []
+        for piece in data if spans else []:
             inner = [(max(b, at) - at, min(e, at + len(piece)) - at, b >= at) for b, e in spans]
-            found.append(_without(piece, [span for span in inner if span[0] < span[1]]))
+            whole = _without(piece, [span for span in inner if span[0] < span[1]])
+            found.append(whole.decode("utf-8", "surrogatepass"))
             at += len(piece)
-        return [self.text(piece.decode("utf-8", "surrogatepass")) for piece in found]
+        return found or list(parts)
 
     def json(self, value: Json) -> Json:
         """Return what `json.loads` may give without them, in keys too."""
