@@ -43,14 +43,18 @@ def mode_for(asked: str, publish: Publish, event: Event | None) -> tuple[AnyMode
         return "none", "nothing is published for a pull request from a fork"
     if event.pull_request and asked == "config":
         return "none", "nothing is published for a pull request, unless its `publish` says so; see its preview"
-    if event.branch and is_own_branch(publish, event.branch):
-        return "none", f"nothing is published for {event.branch}, which is gpu-doc's own branch"
+    branch = event.head_branch if event.pull_request else event.branch
+    if branch and is_own_branch(publish, branch):
+        return "none", f"nothing is published for {branch}, which is gpu-doc's own branch"
     return mode, ""
 
 
 def is_echo(event: Event | None, tree: Path | None) -> bool:
-    """Whether a push brought nothing but a commit of ours."""
+    """Whether a push brought nothing but a commit of ours, made from what was there before.
+
+    Where it was put on top of a person's push, that one's results may still be missing.
+    """
     if event is None or event.name != "push" or tree is None:
         return False
     commit = commit_of_head(tree)
-    return commit is not None and commit.intact and commit.parents[0] == event.before
+    return commit is not None and commit.intact and commit.parents[0] == commit.source == event.before

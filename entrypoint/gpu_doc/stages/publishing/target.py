@@ -75,9 +75,9 @@ def settle(config: Config, wishes: Wishes, event: Event | None) -> Target:
     if tree is None or source is None:
         what = "there is no git repository to publish to" if tree is None else "the repository has no commit yet"
         raise UsageError(what, where=str(config.root), remedy="`--publish none` writes the files only.")
-    configuration = config.path.resolve().relative_to(tree.resolve()).as_posix()
+    configuration = config.path.relative_to(tree).as_posix()  # a link counts by its own place
     place = _place(tree, wishes, event)
-    base = _valid(wishes.base, "base") if wishes.base else _base(tree, event)
+    base = _valid(wishes.base, "base") if wishes.base else _base(tree, source, event)
     return Target(
         tree=tree,
         source=source,
@@ -129,11 +129,18 @@ def _valid(branch: str, key: str) -> str:
     return branch
 
 
-def _base(tree: Path, event: Event | None) -> str:
+def _base(tree: Path, source: str, event: Event | None) -> str:
     """The branch that is checked out, as the event or the checkout says."""
-    if event and event.pull_request and event.head_branch:
-        return event.head_branch
-    branch = (event.branch if event else None) or checkout.current_branch(tree)
+    here = checkout.current_branch(tree)
+    head = event.head_branch if event and event.pull_request else None
+    if event and head and source == event.sha != event.head_sha:
+        what = f"not the pull request's branch `{head}` is checked out, but its merge with the base, or the base"
+        remedy = "Results would hold what is not on that branch. In actions/checkout: `ref: ${{ github.head_ref }}`."
+        raise UsageError(what, remedy=remedy)
+    branch = head or (event.branch if event else None) or here
+    if event and here and here != branch and source not in (event.sha, event.head_sha):
+        remedy = "Say which branch the results are for: `--base main`, or the action's input `base`."
+        raise UsageError(f"`{here}` is checked out, and the job runs on `{branch}`", remedy=remedy)
     if branch is None:
         what = "a tag is checked out" if event and event.is_tag else "no branch is checked out (detached HEAD)"
         remedy = "Say which branch the results are for: `--base main`, or the action's input `base`."
