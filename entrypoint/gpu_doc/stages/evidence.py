@@ -174,6 +174,7 @@ def _inside(path: str) -> str:
 
 def _plain_name(name: str) -> str:
     _require(name not in ("", ".", "..", NAME) and "/" not in name and "\0" not in name)
+    _require(len(name.encode()) <= 255)  # what Linux takes; half of a surrogate pair is none of it
     return name
 
 
