@@ -179,7 +179,7 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image)
     doors = _doors(args, whole, console, event)
     plan = pipeline.plan(chosen, doors)
-    if admission.mode_for(args.publish, whole.publish, event)[0] == "pull-request":
+    if admission.mode_for(args.publish, whole.publish, event)[0] in ("pull-request", "auto"):
         wishes = target.Wishes(base=args.base, token=_token())
         plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.settle(whole, wishes, event))
     actions.set_outputs(outputs.of_plan(plan), os.environ)

@@ -54,10 +54,11 @@ def tracked_files(root: Path, path: str) -> frozenset[str] | None:
 def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:
     """The files at or below paths that differ from HEAD, or that git does not know; paths are from the tree's top.
 
+    Ignored files are among them, or the folder that is ignored: what we write there is published all the same.
     All of `paths` where git says nothing: better looked at once too often.
     """
     wanted = list(paths)
-    options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignored=no")
+    options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignored=matching")
     status = _ask(tree, "--literal-pathspecs", "status", *options, "--", *wanted)
     return wanted if status is None else [entry[3:] for entry in status.split("\0") if entry]
 

@@ -86,6 +86,11 @@ class Scratch(AbstractContextManager["Scratch"]):
                 return self.fetch(*branches)
         return tips
 
+    def have(self, commit: str) -> None:
+        """Have a commit and its files, which may lie deeper than what was fetched in a shallow checkout."""
+        if self._repository.shallow and self._git.run("cat-file", "-e", f"{commit}^{{tree}}").status:
+            self._repository.fetch([commit], depth=_DEPTH)
+
     # --- commits and files -------------------------------------------------------------------------------------------
 
     def commit_at(self, sha: str) -> Commit:

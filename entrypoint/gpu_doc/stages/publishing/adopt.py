@@ -6,42 +6,38 @@ Until somebody merges it, each push and each night would else find its reports s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from gpu_doc.model import Report
+from gpu_doc.outside.git.checkout import changed_files
 from gpu_doc.stages.planning.plan import Plan
 from gpu_doc.stages.publishing.checkout import Draft, read, write
 from gpu_doc.stages.publishing.commit import Desk
-from gpu_doc.stages.publishing.offer import Base, from_commit
-from gpu_doc.stages.publishing.pull_request import Standing
+from gpu_doc.stages.publishing.offer import Base, Offer
+from gpu_doc.stages.publishing.standing import Standing
+
+Files = dict[str, bytes | None]
+"""Contents by path from the repository's top; None: no such file."""
 
 
-def adopt(desk: Desk, planned: Plan, plan: Callable[[], Plan]) -> dict[str, dict[str, bytes | None]]:
+def adopt(desk: Desk, planned: Plan, plan: Callable[[], Plan]) -> dict[str, Files]:
     """Write what the pull request's branch has for stale reports, where fewer runs are stale with it.
 
-    Gives what stood there before, by the reports' paths.
+    Gives what stood there before, by the reports' paths. Nothing is written over what a person has not committed.
     """
-    stale = {
-        report.report.path: len(_stale(planned, report.report.path)) for report in planned.reports if not report.fresh
-    }
-    reports = [report.report for report in planned.reports if report.report.path in stale]
-    tip = desk.scratch.fetch(desk.target.branch)[desk.target.branch] if reports else None
-    standing = Standing.of(desk, tip) if tip else None
-    if standing is None or standing.foreign:
-        return {}
-    base = Base(desk.scratch, desk.layout, tip=desk.target.source, start=standing.start)
-    before = {}
-    for offer in from_commit(desk.layout, reports, desk.scratch, standing.tip):
-        files, _ = base.files(offer)
-        if files and any(path in standing.changes for path in files):
-            before[offer.report.path] = _exchange(desk, offer.report, files)
-    if not before:
-        return {}
-    now = plan()
-    for report in reports:
-        if report.path in before and not _is_better(now, report.path, stale[report.path]):
-            _exchange(desk, report, before.pop(report.path))
+    before: dict[str, Files] = {}
+    reports = {report.report.path: report.report for report in planned.reports}
+    try:
+        for offer, files in _held(desk, [report.report for report in planned.reports if not report.fresh]):
+            before[offer.report.path] = {path: read(desk.layout.tree / path) for path in files}
+            _write(desk, offer.report, files)
+        now = plan() if before else planned
+    except BaseException:  # an interrupt too
+        _put_back(desk, reports, before)
+        raise
+    vain = [path for path in before if not _is_better(now, path, len(_stale(planned, path)))]
+    _put_back(desk, reports, {path: before.pop(path) for path in vain})
     for path in before:
         desk.note(f"{path}: its pull request has results already, which are taken over")
     return before
@@ -54,9 +50,22 @@ def adopted(desk: Desk, planned: Plan, plan: Callable[[], Plan]) -> Iterator[Non
     try:
         yield
     finally:
-        reports = {report.report.path: report.report for report in planned.reports}
-        for path, files in before.items():
-            _exchange(desk, reports[path], files)
+        _put_back(desk, {report.report.path: report.report for report in planned.reports}, before)
+
+
+def _held(desk: Desk, reports: Sequence[Report]) -> Iterator[tuple[Offer, dict[str, bytes]]]:
+    """What the branch has for reports, and the files that it comes to here."""
+    layout, branch = desk.layout, desk.target.branch
+    tip = desk.scratch.fetch(branch)[branch] if reports else None
+    standing = Standing.of(desk, tip) if tip else None
+    if standing is None or standing.foreign:
+        return
+    base = Base(desk.scratch, layout, tip=desk.target.source)
+    for offer in standing.offers(desk, reports):
+        files, _ = base.files(offer)
+        ours = any(path in standing.changes for path in files)
+        if ours and not changed_files(layout.tree, [offer.text, layout.path(offer.report.assets)]):
+            yield offer, files
 
 
 def _stale(planned: Plan, path: str) -> list[str]:
@@ -70,17 +79,23 @@ def _is_better(now: Plan, path: str, stale_before: int) -> bool:
     return fresh or len(_stale(now, path)) < stale_before
 
 
-def _exchange(desk: Desk, report: Report, files: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
-    """Write a report's files, given by path from the repository's top; None: none is there. Gives what was there."""
+def _put_back(desk: Desk, reports: Mapping[str, Report], before: Mapping[str, Files]) -> None:
+    for path, files in before.items():
+        _write(desk, reports[path], files)
+
+
+def _write(desk: Desk, report: Report, files: Mapping[str, bytes | None]) -> None:
+    """Write a report's files; folders that are left empty go with them."""
     layout = desk.layout
-    before = {path: read(layout.tree / path) for path in files}
     names = {path: os.path.relpath(layout.tree / path, layout.root.resolve()) for path in files}
-    text = report.path
+    gone = [path for path, content in files.items() if content is None]
     draft = Draft(
-        path=text,
+        path=report.path,
         files={names[path]: content for path, content in files.items() if content is not None},
-        before=read(layout.root / text),
-        obsolete=tuple(names[path] for path, content in files.items() if content is None),
+        before=read(layout.root / report.path),
+        obsolete=tuple(names[path] for path in gone),
     )
     write(draft, layout.root)
-    return before
+    for folder in {(layout.tree / path).parent for path in gone}:
+        with suppress(OSError):  # not empty
+            folder.rmdir()

@@ -71,7 +71,7 @@ def commit(desk: Desk, offers: Sequence[Offer]) -> str:
 
 def placed(desk: Desk, tip: str, offers: Sequence[Offer], told: set[str]) -> tuple[dict[str, Entry | None], list[str]]:
     """What offers change on a tip, and of which reports. What must not be changed is said, once."""
-    base = Base(desk.scratch, desk.layout, tip=tip, start=desk.target.source)
+    base = Base(desk.scratch, desk.layout, tip=tip)
     changes: dict[str, Entry | None] = {}
     reports = []
     for offer in offers:

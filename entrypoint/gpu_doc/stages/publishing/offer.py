@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gpu_doc.errors import PublishError, ReportError
 from gpu_doc.model import Report
-from gpu_doc.outside.git.commits import Commit, Entry
+from gpu_doc.outside.git.commits import Entry
 from gpu_doc.outside.git.scratch import Scratch
 from gpu_doc.stages import evidence
 from gpu_doc.stages.publishing.checkout import read
@@ -32,6 +32,8 @@ class Offer:
     evidence: str
     files: Mapping[str, bytes]
     source: str
+    start: str
+    """The commit that the files were put on: what differs from it, others changed meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,17 +73,13 @@ class Layout:
 
 def from_checkout(layout: Layout, reports: Sequence[Report], source: str) -> list[Offer]:
     """What lies in the checkout for these reports; those without evidence have nothing to offer."""
-    return _offers(layout, reports, source, lambda path: read(layout.tree / path))
+    return offers_of(layout, reports, lambda path: read(layout.tree / path), source=source, start=source)
 
 
-def from_commit(layout: Layout, reports: Sequence[Report], scratch: Scratch, commit: Commit) -> list[Offer]:
-    """What a commit of ours holds for these reports."""
-    return _offers(layout, reports, commit.source or commit.sha, lambda path: scratch.read(commit.sha, path))
-
-
-def _offers(
-    layout: Layout, reports: Sequence[Report], source: str, content: Callable[[str], bytes | None]
+def offers_of(
+    layout: Layout, reports: Sequence[Report], content: Callable[[str], bytes | None], *, source: str, start: str
 ) -> list[Offer]:
+    """What one side has for these reports, given the content of its files."""
     made = [(report, layout.own(report, content)) for report in reports]
     return [
         Offer(
@@ -90,6 +88,7 @@ def _offers(
             evidence=layout.evidence(report),
             files=files,
             source=source,
+            start=start,
         )
         for report, files in made
         if files
@@ -97,13 +96,12 @@ def _offers(
 
 
 class Base:
-    """A branch's tip that offers are put on, and the commit that their runs started from."""
+    """A branch's tip that offers are put on."""
 
-    def __init__(self, scratch: Scratch, layout: Layout, *, tip: str, start: str) -> None:
+    def __init__(self, scratch: Scratch, layout: Layout, *, tip: str) -> None:
         self._scratch = scratch
         self._layout = layout
         self.tip = tip
-        self._start = start
 
     def changes(self, offer: Offer) -> tuple[dict[str, Entry | None], str]:
         """What an offer changes there; or nothing, and a sentence that says why it must not."""
@@ -112,7 +110,7 @@ class Base:
 
     def files(self, offer: Offer) -> tuple[dict[str, bytes], str]:
         """What the offer's files should be there; or nothing, and a sentence that says why they must stay."""
-        if self.tip != self._start and (why := self._removed(offer) or self._overtaken(offer)):
+        if self.tip != offer.start and (why := self._removed(offer) or self._overtaken(offer)):
             return {}, why
         files = dict(offer.files)
         if not offer.report.template:
@@ -139,22 +137,24 @@ class Base:
         return changes | dict.fromkeys(sorted(obsolete))
 
     def _reapplied(self, offer: Offer) -> bytes | None:
-        """The tip's text of a report in place, with the offer's blocks; None where its blocks are others by now."""
+        """The tip's text of a report in place, with the offer's blocks; None where its blocks are others by now.
+
+        The checkout may hold what its person has written and not committed: that is not published.
+        """
         ours = offer.files.get(offer.text)
         theirs = self._scratch.read(self.tip, offer.text)
         if ours is None or theirs is None:
-            return ours if self.tip == self._start else None
-        if self.tip == self._start or self._same(offer.text):
-            return ours
-        return reapplied(ours, theirs)
+            return ours if self.tip == offer.start else None
+        found = reapplied(ours, theirs)
+        return ours if found is None and self._same(offer, offer.text) else found
 
-    def _same(self, *paths: str) -> bool:
+    def _same(self, offer: Offer, *paths: str) -> bool:
         """Whether files are on the tip what they were where the run started."""
-        return self._scratch.entries(self.tip, paths) == self._scratch.entries(self._start, paths)
+        return self._scratch.entries(self.tip, paths) == self._scratch.entries(offer.start, paths)
 
     def _removed(self, offer: Offer) -> str:
         """Whether somebody took the report away since the run started."""
-        there = [self._scratch.entries(commit, [offer.text]) for commit in (self._start, self.tip)]
+        there = [self._scratch.entries(commit, [offer.text]) for commit in (offer.start, self.tip)]
         gone = there[0] and not there[1]
         return f"{offer.report.path} was removed on the branch meanwhile; it stays removed" if gone else ""
 
@@ -164,11 +164,11 @@ class Base:
         judged = [path for path in offer.files if offer.report.template or path != offer.text]
         judged += self._layout.own(offer.report, lambda path: self._scratch.read(self.tip, path))
         judged = [path for path in judged if offer.report.template or path != offer.text]
-        if self._same(*judged):
+        if self._same(offer, *judged):
             return ""
-        if not self._scratch.is_ancestor(self._start, self.tip):
+        if not self._scratch.is_ancestor(offer.start, self.tip):
             return ""  # the branch's history is another one than ours: nothing tells what is newer
-        last = self._scratch.last_commit_of(self.tip, judged, beyond=self._start)
+        last = self._scratch.last_commit_of(self.tip, judged, beyond=offer.start)
         if last is None:
             return ""
         if last.source is None:

@@ -54,7 +54,7 @@ class Publisher:
 
     def adopt(self, planned: Plan, plan: Callable[[], Plan]) -> bool:
         """Take over what the pull request's branch has for stale reports; gives whether it had any."""
-        if self._mode != "pull-request" or planned.fresh:
+        if self._mode == "commit" or planned.fresh:
             return False
         from gpu_doc.stages.publishing.adopt import adopt
 
@@ -76,8 +76,10 @@ class Publisher:
         self.changed = changed = tuple(offer.report.path for offer in offers)
         if self._mode == "pull-request":
             done = self._pull_request(offers, failed, failures)
+        elif offers or self._mode == "auto":
+            done = self._commit(offers, failed, failures)
         else:
-            done = self._commit(offers, failed, failures) if offers else Published(mode="commit")
+            done = Published(mode="commit")
         return replace(done, changed=changed)
 
     def _offers(self, failed: frozenset[str]) -> list[Offer]:
@@ -88,7 +90,7 @@ class Publisher:
 
         desk, source = self._desk, self._target.source
         reports = [report for report in self._chosen.reports if report.path not in failed]
-        base = Base(desk.scratch, desk.layout, tip=source, start=source)
+        base = Base(desk.scratch, desk.layout, tip=source)
         offers = from_checkout(desk.layout, reports, source)
         return [offer for offer in offers if base.changes(offer)[0]]
 
@@ -97,12 +99,22 @@ class Publisher:
         from gpu_doc.stages.publishing.commit import commit
 
         try:
-            return Published(mode="commit", commit=commit(self._desk, offers))
+            made = commit(self._desk, offers) if offers else ""
         except ProtectedBranchError as error:
             if self._mode != "auto":
                 raise
             self._note(f"{error.what}; a pull request it is, then")
             return self._pull_request(offers, failed, failures)
+        done = Published(mode="commit", commit=made)
+        return self._without_pull_request(done, failed) if self._mode == "auto" else done
+
+    def _without_pull_request(self, done: Published, failed: frozenset[str]) -> Published:
+        """Close a pull request from when the branch was protected, if the branch has it all by now."""
+        try:
+            return replace(self._pull_request([], failed, []), mode="commit", commit=done.commit)
+        except PublishError as error:
+            self._note(f"the results are on {self._target.base}, but their pull request stays: {error.what}")
+            return done
 
     def _pull_request(self, offers: Sequence[Offer], failed: frozenset[str], failures: Sequence[str]) -> Published:
         desk, target = self._desk, self._target

@@ -16,10 +16,11 @@ from gpu_doc.outside.git.refusals import RejectedError
 from gpu_doc.stages.publishing import words
 from gpu_doc.stages.publishing.changes import compare
 from gpu_doc.stages.publishing.commit import Desk, message_of, pause, placed
-from gpu_doc.stages.publishing.offer import Offer, from_commit
+from gpu_doc.stages.publishing.offer import Offer
+from gpu_doc.stages.publishing.standing import Standing
 
 if TYPE_CHECKING:
-    from gpu_doc.outside.git.commits import Commit, Entry
+    from gpu_doc.outside.git.commits import Entry
     from gpu_doc.outside.github.client import GitHub, PullRequest
 
 _TRIES = 20
@@ -62,7 +63,7 @@ def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Pu
     if not changes:
         return _close(desk, github, standing)
     if standing and _is_the_same(desk, standing, base, changes):
-        return _opened(desk, github, results, base, standing.commit.sha, fresh=False)
+        return _opened(desk, github, results, base, standing.tip.sha, fresh=False)
     if standing and standing.foreign:
         raise _foreign(desk, standing)
     made = desk.scratch.commit(base, changes, message_of(desk, reports), target.identity, source=target.source)
@@ -70,55 +71,22 @@ def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Pu
     return _opened(desk, github, results, base, made, fresh=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What is on the pull request's branch."""
-
-    tip: Commit
-    commit: Commit
-    """Our own commit; the tip, or what somebody merged the base into."""
-    changes: Mapping[str, Entry | None]
-    """What the branch changes, compared with the base that it stands on."""
-    start: str
-    """That base."""
-    foreign: str
-    """The commit that is not ours; empty where all is."""
-
-    @classmethod
-    def of(cls, desk: Desk, tip: str) -> Standing:
-        """Look at a branch's tip."""
-        scratch = desk.scratch
-        top = scratch.commit_at(tip)
-        if top.intact:
-            start = top.parents[0]
-            return cls(tip=top, commit=top, changes=scratch.changes(start, tip), start=start, foreign="")
-        # "Update branch" merges the base into ours: nobody's work, as long as it changes what our commit changed.
-        if len(top.parents) == 2 and (ours := scratch.commit_at(top.parents[0])).intact:
-            start = top.parents[1]
-            changes = scratch.changes(start, tip)
-            if changes == scratch.changes(ours.parents[0], ours.sha) and _is_of_base(desk, start):
-                return cls(tip=top, commit=ours, changes=changes, start=start, foreign="")
-        start = top.parents[0] if top.parents else tip
-        return cls(tip=top, commit=top, changes=scratch.changes(start, tip), start=start, foreign=tip)
-
-
-def _is_of_base(desk: Desk, commit: str) -> bool:
-    base = desk.scratch.fetch(desk.target.base)[desk.target.base]
-    return base is not None and desk.scratch.is_ancestor(commit, base)
-
-
 def _carried(desk: Desk, standing: Standing, results: Results, base: str) -> list[Offer]:
-    """What the branch holds of reports that this run did not settle, where the base did not change them meanwhile."""
+    """What the branch holds of reports that this run did not settle, where the base did not change them meanwhile.
+
+    Of a report in place that goes for what is ours; into a new text its blocks are put.
+    """
     if standing.foreign:
         return []
     others = [report for report in results.reports if report.path not in results.settled]
-    found = from_commit(desk.layout, others, desk.scratch, standing.tip)
+    found = standing.offers(desk, others)
     mine = [offer for offer in found if any(path in standing.changes for path in offer.files)]
-    return [
-        offer
-        for offer in mine
-        if desk.scratch.entries(base, list(offer.files)) == desk.scratch.entries(standing.start, list(offer.files))
-    ]
+
+    def kept(offer: Offer, commit: str) -> dict[str, Entry]:
+        whole = bool(offer.report.template)
+        return desk.scratch.entries(commit, [path for path in offer.files if whole or path != offer.text])
+
+    return [offer for offer in mine if kept(offer, base) == kept(offer, standing.start)]
 
 
 def _not_overtaken(desk: Desk, offers: Sequence[Offer], standing: Standing | None, told: set[str]) -> list[Offer]:
@@ -135,7 +103,7 @@ def _not_overtaken(desk: Desk, offers: Sequence[Offer], standing: Standing | Non
             if why not in told:
                 told.add(why)
                 desk.note(why)
-            chosen += from_commit(desk.layout, [offer.report], desk.scratch, standing.tip)
+            chosen += standing.offers(desk, [offer.report])
         else:
             chosen.append(offer)
     return chosen
@@ -148,8 +116,11 @@ def _is_the_same(desk: Desk, standing: Standing, base: str, changes: Mapping[str
         return desk.scratch.entries(standing.tip.sha, paths) == {p: e for p, e in changes.items() if e}
     same = dict(standing.changes) == dict(changes)
     same = same and desk.scratch.entries(base, paths) == desk.scratch.entries(standing.start, paths)
-    # Where the base was forced to another history, merging would bring back what was taken out of it.
-    return same and desk.scratch.is_ancestor(standing.start, base)
+    # Where the base was forced to another history, merging would bring back what was taken out of it; where the branch
+    # was merged and that was reverted, merging it once more would bring nothing.
+    return (
+        same and desk.scratch.is_ancestor(standing.start, base) and not desk.scratch.is_ancestor(standing.tip.sha, base)
+    )
 
 
 def _foreign(desk: Desk, standing: Standing) -> PublishError:

@@ -1,0 +1,72 @@
+"""What is on the branch of a pull request: our commit, perhaps with the base merged into it, or somebody's work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_doc.model import Report
+from gpu_doc.stages.publishing.commit import Desk
+from gpu_doc.stages.publishing.offer import Offer, offers_of
+
+if TYPE_CHECKING:
+    from gpu_doc.outside.git.commits import Commit, Entry
+
+_MERGES = 50
+"""How often "Update branch" is followed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What is on the pull request's branch."""
+
+    tip: Commit
+    commit: Commit
+    """Our own commit; the tip, or what somebody merged the base into."""
+    changes: Mapping[str, Entry | None]
+    """What the branch changes, compared with the base that it stands on."""
+    start: str
+    """That base."""
+    foreign: str
+    """The commit that is not ours; empty where all is."""
+
+    @classmethod
+    def of(cls, desk: Desk, tip: str) -> Standing:
+        """Look at a branch's tip."""
+        scratch = desk.scratch
+        top = scratch.commit_at(tip)
+        ours = _below_merges(desk, top)
+        if ours:
+            start = top.parents[-1]
+            changes = scratch.changes(start, tip)
+            if ours is top or changes == scratch.changes(ours.parents[0], ours.sha):
+                return cls(tip=top, commit=ours, changes=changes, start=start, foreign="")
+        start = top.parents[0] if top.parents else tip
+        return cls(tip=top, commit=top, changes=scratch.changes(start, tip), start=start, foreign=tip)
+
+    def offers(self, desk: Desk, reports: Sequence[Report]) -> list[Offer]:
+        """What the branch holds for these reports."""
+        source = self.commit.source or self.tip.sha
+        content = self.tip.sha
+        return offers_of(
+            desk.layout, reports, lambda path: desk.scratch.read(content, path), source=source, start=self.start
+        )
+
+
+def _below_merges(desk: Desk, top: Commit) -> Commit | None:
+    """Our commit, itself or below merges of the base; None where there is something else.
+
+    "Update branch" makes those merges: as long as they change nothing of ours they are nobody's work.
+    """
+    commit, base = top, desk.target.base
+    for _ in range(_MERGES):
+        if commit.intact:
+            desk.scratch.have(commit.parents[0])
+            return commit
+        tip = desk.scratch.fetch(base)[base] if len(commit.parents) == 2 else None
+        if tip is None or not desk.scratch.is_ancestor(commit.parents[1], tip):
+            return None
+        desk.scratch.have(commit.parents[0])
+        commit = desk.scratch.commit_at(commit.parents[0])
+    return None
