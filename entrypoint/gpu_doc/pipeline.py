@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gpu_doc.console import Console
-from gpu_doc.errors import Exit, FindingError, GpuDocError, PublishError, UsageError, worst
+from gpu_doc.errors import Exit, FindingError, GpuDocError, UsageError, worst
 from gpu_doc.model import Call, Config, Published, Report, Result, Run
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.planning.plan import Plan, Planner, ReportPlan
@@ -137,7 +137,7 @@ def refresh_and_publish(
 ) -> tuple[Outcome, Published]:
     """Bring the chosen reports of the whole configuration up to date, and publish what differs from the commit."""
     nothing = publishing.only_fresh  # to be executed; not even an image is pulled
-    if publishing.mode == "none" or (nothing and publishing.mode != "pull-request"):
+    if publishing.mode == "none" or (nothing and publishing.mode in ("check", "commit")):
         outcome = Outcome() if nothing else refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
         return outcome, Published(mode="none", changed=_changed(outcome))
     if publishing.mode == "check":
@@ -148,6 +148,7 @@ def refresh_and_publish(
         _tell_loop(planned, doors)
         return Outcome(), Published(mode="none")
     with Publisher(whole, chosen, publishing.mode, publishing.target(), doors.console.note, doors.environ) as publisher:
+        publisher.demand_what_is_needed()
         # With `force` too: where the results are the same again, what is there stays to the byte.
         if publisher.adopt(plan(chosen, doors) if force else planned, lambda: plan(chosen, doors)):
             planned = plan(chosen, doors, force=force)
@@ -176,7 +177,7 @@ def plan_with_pull_request(
     try:
         with Publisher(whole, chosen, "pull-request", target(), doors.console.note, doors.environ) as publisher:
             return publisher.foresee(planned, lambda: plan(chosen, doors))
-    except (UsageError, PublishError) as error:  # better a run too many than none
+    except GpuDocError as error:  # better a run too many than none
         doors.console.warn(f"what an open pull request may hold is not known: {_in_a_line(error)}")
         return planned
 

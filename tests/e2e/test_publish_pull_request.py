@@ -242,3 +242,24 @@ def test_without_a_token_it_says_which_one_it_needs(runner: Runner) -> None:
     said = runner.run(runner.checkout(), "--publish", "pull-request", code=4, INPUT_TOKEN="").stderr
     assert "no token" in said
     assert "started" not in said
+
+
+@pytest.mark.parametrize(
+    ("origin", "lacks"),
+    [
+        ("git@github.com:octo/docs.git", "there is no token to open a pull request with"),
+        ("/srv/git/docs.git", "pull requests need a repository on GitHub"),
+    ],
+)
+def test_on_ones_own_machine_what_lacks_is_said_before_anything_runs(runner: Runner, origin: str, lacks: str) -> None:
+    job = runner.checkout()
+    for words in [
+        ("remote", "set-url", "origin", origin),
+        ("config", "user.name", "A"),
+        ("config", "user.email", "a@b"),
+    ]:
+        git(job, *words)
+    mode = ("--publish", "pull-request")
+    said = runner.run(job, *mode, code=4, GITHUB_ACTIONS="", INPUT_TOKEN="", GH_TOKEN="", GITHUB_TOKEN="").stderr
+    assert lacks in said
+    assert "started" not in said

@@ -52,6 +52,21 @@ class Publisher:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
+    def demand_what_is_needed(self) -> None:
+        """Raise PublishError now, rather than after hours of runs, for what a pull request would lack."""
+        if self._mode == "pull-request":
+            self._demand_github()
+
+    def _demand_github(self) -> None:
+        target = self._target
+        if not target.repository:
+            remedy = "`--publish commit` pushes to any git server."
+            raise PublishError("pull requests need a repository on GitHub", where=target.place, remedy=remedy)
+        if not target.token:
+            rights = "`contents: write` and `pull-requests: write`"
+            remedy = f"Set GH_TOKEN, or the action's input `token`; it needs {rights}."
+            raise PublishError("there is no token to open a pull request with", remedy=remedy)
+
     def adopt(self, planned: Plan, plan: Callable[[], Plan]) -> bool:
         """Take over what the pull request's branch has for stale reports; gives whether it had any."""
         if self._mode == "commit" or planned.fresh:
@@ -141,15 +156,8 @@ class Publisher:
     def _github(self) -> GitHub:
         from gpu_doc.outside.github.client import GitHub
 
+        self._demand_github()
         target = self._target
-        if not target.repository:
-            remedy = "`--publish commit` pushes to any git server."
-            raise PublishError("pull requests need a repository on GitHub", where=target.place, remedy=remedy)
-        if not target.token:
-            remedy = (
-                "Set GH_TOKEN, or the action's input `token`; it needs `contents: write` and `pull-requests: write`."
-            )
-            raise PublishError("there is no token to open a pull request with", remedy=remedy)
         github = GitHub(target.repository, target.token, api_url=target.api_url, note=self._note)
         return self._stack.enter_context(github)
 
