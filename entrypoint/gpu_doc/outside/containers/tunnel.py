@@ -56,7 +56,7 @@ class Tunnel:
 
     def _wait(self) -> None:
         end = time.monotonic() + PATIENCE
-        while not self.socket.is_socket():
+        while not _is_listened_to(self.socket):
             if self._ssh.ended or time.monotonic() > end:
                 raise _failure(self.destination, self._ssh.words())
             time.sleep(0.02)
@@ -81,6 +81,16 @@ class Tunnel:
         """End the connection."""
         self._ssh.close()
         self.socket.unlink(missing_ok=True)
+
+
+def _is_listened_to(socket: Path) -> bool:
+    """Whether a socket takes connections. ssh makes it a moment before it listens; until then it refuses them.
+
+    Asked of the kernel (proc_pid_net(5), unix: flag __SO_ACCEPTCON), since connecting would ask the engine already.
+    """
+    lines = Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()
+    fields = (line.split(maxsplit=7) for line in lines)
+    return any(len(field) == 8 and field[7] == str(socket) and int(field[3], 16) & 0x10000 for field in fields)
 
 
 def _failure(destination: str, words: str) -> EngineError:
