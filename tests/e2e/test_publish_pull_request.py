@@ -263,3 +263,19 @@ def test_on_ones_own_machine_what_lacks_is_said_before_anything_runs(runner: Run
     said = runner.run(job, *mode, code=4, GITHUB_ACTIONS="", INPUT_TOKEN="", GH_TOKEN="", GITHUB_TOKEN="").stderr
     assert lacks in said
     assert "started" not in said
+
+
+def test_two_configurations_never_share_a_branch(runner: Runner, git_server: GitServer) -> None:
+    git_server.seed(REPOSITORY, {"docs.yml": CONFIG, "docs/gpu-doc.yml": CONFIG.split("  - path: docs/notes.md")[0]})
+    runner.refresh("pull-request", "--config", "docs.yml")
+    tip = git_server.tip(REPOSITORY, f"{BRANCH}-docs")
+    assert tip
+    git_server.seed(
+        REPOSITORY, {"docs/templates/report.md.j2": "# Another\n", "docs/train.sh": "touch rates.csv plot.svg\n"}
+    )
+    said = runner.refresh("pull-request", "--config", "docs/gpu-doc.yml", code=4).stderr
+    assert (
+        f"`{BRANCH}-docs` is the pull request's branch of docs.yml on main, and this is docs/gpu-doc.yml on main"
+        in said
+    )
+    assert git_server.tip(REPOSITORY, f"{BRANCH}-docs") == tip

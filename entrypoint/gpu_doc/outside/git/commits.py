@@ -1,7 +1,8 @@
 """Values about commits: what one holds, and how one of ours is known again.
 
-Our commits carry two trailers. `Gpu-Doc-Source` names the commit that the run was made from. `Gpu-Doc-Seal` is made of
-the commit's own parent and tree, so that one which somebody amended, rebased or picked is no longer taken for ours.
+Our commits carry trailers. `Gpu-Doc-Source` names the commit that the run was made from, `Gpu-Doc-For` whose pull request
+it is. `Gpu-Doc-Seal` is made of the commit's own parent and tree, so that one which somebody amended, rebased or picked is
+no longer taken for ours.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from hashlib import sha256
 
 SOURCE = "Gpu-Doc-Source"
 SEAL = "Gpu-Doc-Seal"
+PURPOSE = "Gpu-Doc-For"
 
 _TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*|[ \t]+\S.*")
 """A line of a block of trailers, or the continuation of one (git-interpret-trailers)."""
@@ -42,6 +44,11 @@ class Commit:
     def source(self) -> str | None:
         """The commit that a run of ours was made from; None where the commit doesn't say."""
         return _trailers(self.message).get(SOURCE)
+
+    @property
+    def purpose(self) -> str | None:
+        """Which configuration and base a pull request's commit is for; None where the commit doesn't say."""
+        return _trailers(self.message).get(PURPOSE)
 
     @property
     def intact(self) -> bool:

@@ -85,11 +85,12 @@ def placed(desk: Desk, tip: str, offers: Sequence[Offer], told: set[str]) -> tup
     return changes, reports
 
 
-def message_of(desk: Desk, reports: Sequence[str]) -> str:
-    """The commit's message, without the trailers that tell our commits."""
+def message_of(desk: Desk, reports: Sequence[str], *more: str) -> str:
+    """The commit's message, with the trailers of the configuration and `more`; source and seal come after them."""
     publish = desk.target.publish
     text = words.commit_message(publish.title, reports, publish.message)
-    return "\n".join([text.rstrip(), "", *publish.trailers]) if publish.trailers else text
+    trailers = [*publish.trailers, *more]
+    return "\n".join([text.rstrip(), "", *trailers]) if trailers else text
 
 
 def pause(attempt: int) -> None:

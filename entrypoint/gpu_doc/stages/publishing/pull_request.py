@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import PublishError
 from gpu_doc.model import Published, Report
+from gpu_doc.outside.git.commits import PURPOSE
 from gpu_doc.outside.git.refusals import RejectedError
 from gpu_doc.stages.publishing import words
 from gpu_doc.stages.publishing.changes import compare
@@ -66,7 +67,8 @@ def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Pu
         return _opened(desk, github, results, base, standing.tip.sha, fresh=False)
     if standing and standing.foreign:
         raise _foreign(desk, standing)
-    made = desk.scratch.commit(base, changes, message_of(desk, reports), target.identity, source=target.source)
+    message = message_of(desk, reports, f"{PURPOSE}: {target.purpose}")
+    made = desk.scratch.commit(base, changes, message, target.identity, source=target.source)
     desk.scratch.push(target.branch, made, expected=tip)
     return _opened(desk, github, results, base, made, fresh=True)
 
@@ -125,6 +127,12 @@ def _is_the_same(desk: Desk, standing: Standing, base: str, changes: Mapping[str
 
 def _foreign(desk: Desk, standing: Standing) -> PublishError:
     branch = desk.target.branch
+    if standing.commit.intact and standing.commit.purpose not in (None, desk.target.purpose):
+        return PublishError(
+            f"`{branch}` is the pull request's branch of {standing.commit.purpose}, and this is {desk.target.purpose}",
+            where=branch,
+            remedy="Give each configuration and base its own: `publish.branch` may hold {base} and {config}.",
+        )
     return PublishError(
         f"`{branch}` holds a commit that is not gpu-doc's, {standing.foreign[:10]}: it is not overwritten",
         where=branch,

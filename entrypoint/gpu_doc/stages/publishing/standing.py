@@ -29,7 +29,7 @@ class Standing:
     start: str
     """That base."""
     foreign: str
-    """The commit that is not ours; empty where all is."""
+    """The commit that is not ours, or the pull request's of another configuration or base; empty where all is well."""
 
     @classmethod
     def of(cls, desk: Desk, tip: str) -> Standing:
@@ -37,13 +37,13 @@ class Standing:
         scratch = desk.scratch
         top = scratch.commit_at(tip)
         ours = _below_merges(desk, top)
-        if ours:
+        if ours and ours.purpose in (None, desk.target.purpose):
             start = top.parents[-1]
             changes = scratch.changes(start, tip)
             if ours is top or changes == scratch.changes(ours.parents[0], ours.sha):
                 return cls(tip=top, commit=ours, changes=changes, start=start, foreign="")
         start = top.parents[0] if top.parents else tip
-        return cls(tip=top, commit=top, changes=scratch.changes(start, tip), start=start, foreign=tip)
+        return cls(tip=top, commit=ours or top, changes=scratch.changes(start, tip), start=start, foreign=tip)
 
     def offers(self, desk: Desk, reports: Sequence[Report]) -> list[Offer]:
         """What the branch holds for these reports."""

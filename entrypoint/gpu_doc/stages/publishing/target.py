@@ -55,6 +55,11 @@ class Target:
     publish: Publish
 
     @property
+    def purpose(self) -> str:
+        """What the pull request is for, on one line: other configurations and bases have their own."""
+        return re.sub(r"[\x00-\x1f]", " ", f"{self.configuration} on {self.base}")
+
+    @property
     def place(self) -> str:
         """The repository, for messages: without a login that a person's own address may hold."""
         return self.repository or re.sub(r"(?<=://)[^/@]*@", "", self.remote.url)
