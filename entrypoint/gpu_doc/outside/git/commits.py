@@ -1,8 +1,8 @@
 """Values about commits: what one holds, and how one of ours is known again.
 
-Our commits carry trailers. `Gpu-Doc-Source` names the commit that the run was made from, `Gpu-Doc-For` whose pull request
-it is. `Gpu-Doc-Seal` is made of the commit's own parent and tree, so that one which somebody amended, rebased or picked is
-no longer taken for ours.
+Our commits carry trailers. `Gpu-Doc-Source` names the commit that the run was made from, `Gpu-Doc-For` whose pull
+request it is. `Gpu-Doc-Seal` is made of the commit's own parent and tree, so that one which somebody amended, rebased
+or picked is no longer taken for ours.
 """
 
 from __future__ import annotations
