@@ -109,6 +109,7 @@ class _Page:
         self._frame_size = (0, 0)  # what the window is larger than the page in it
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         session.on("Inspector.targetCrashed", self._crashed)
+        connection.setClosedCallback(self._lose)  # pyppeteer's calls would wait for ever where nobody is connected
         session.on("Fetch.requestPaused", self._refuse)
         session.on("Page.javascriptDialogOpening", lambda _: self._send("Page.handleJavaScriptDialog", accept=False))
 
@@ -194,6 +195,9 @@ class _Page:
         return call
 
     def _crashed(self, _: Json) -> None:
+        self._lose()
+
+    def _lose(self) -> None:
         if not self._lost.done():
             self._lost.set_result(None)
 
