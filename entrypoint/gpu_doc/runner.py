@@ -32,12 +32,11 @@ def leave(
     if not listens(environ):
         return
     outcome, published = ended
-    values = outputs.of_run(outcome, published)
+    actions.set_outputs(outputs.of_run(outcome, published), environ)  # they hold whatever becomes of the rest
     changes: Sequence[ReportChange] = ()
     if published.changed and work_tree(config.root):  # without git there is nothing to compare with
         changes, more = _shown(config, event, environ)
-        values |= more
-    actions.set_outputs(values, environ)
+        actions.set_outputs(more, environ)
     from gpu_doc.stages.publishing import words
 
     text = words.summary(
@@ -71,7 +70,7 @@ def _shown(
     out = Path(tempfile.mkdtemp(prefix="gpu-doc-preview-", dir=environ.get("RUNNER_TEMP") or None))
     page, changes, _ = preview(config, base="", event=event, out=out)
     tree = work_tree(config.root) or config.root
-    slug = slug_of(config.path.resolve().relative_to(tree.resolve()).as_posix())
+    slug = slug_of(config.path.relative_to(tree).as_posix())
     # An artifact of one file has its name: in a repository with two configurations it must tell which one is meant.
     page = page.rename(page.with_name(f"gpu-doc-preview{slug and f'-{slug}'}.html"))
     return changes, {"changes": to_json(changes), "preview-path": str(page)}
