@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean test stress bench lint fmt readme lock clean
+.PHONY: help demo demo-clean unit test test-full stress bench lint fmt readme lock clean
 
 # Passed on to the program: `make test ARGS="-k fingerprint"`, `make lock ARGS="--upgrade-package pyppeteer"`
 ARGS ?=
@@ -21,11 +21,18 @@ demo: ## set up, then refresh demo/, a copy of examples/quickstart: no Docker, n
 demo-clean: ## remove demo/, your edits to it included
 	rm -rf demo
 
+unit: ## set up, then run the tests of single modules
+	@scripts/set-up test
+	@.venv/bin/python -m pytest -n 2 tests/unit $(ARGS)
+
 # Images for tests are built while the linters run; a test that needs one waits for it, and says what is wrong with it.
-test: ## set up, then run linters and all tests, with real kernels, a real Chromium and a real Docker engine
+test: ## set up, then run linters and what is to be run at every change: real kernels, a real Chromium, a real Docker engine
 	@scripts/set-up test chromium docker node
 	@.venv/bin/python -m tests.images.build >/dev/null 2>&1 & scripts/lint
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-full: test ## `make test`, then what takes longer: other engines, whole workflows, kills at many moments
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup -m full $(ARGS)
 
 stress: ## the long soaks: hundreds of kernel starts, kills, races
 	@scripts/set-up test chromium docker node

@@ -15,22 +15,36 @@ import pytest
 from gpu_doc.errors import MachineError
 from gpu_doc.outside.chromium import find_chromium
 
-NODE_MODULES = Path(__file__).parents[1] / ".venv/node/node_modules"
+VENV = Path(__file__).parents[1] / ".venv"
+NODE_MODULES = VENV / "node/node_modules"
 """Where scripts/set-up puts the npm packages of tests/node."""
 
 
 def require(*components: str) -> None:
-    """Skip the test, with the reason, where this machine lacks one of them; where CI=true, let it fail."""
+    """Skip the test, with the reason, where this machine lacks one of them.
+
+    Where CI=true, let it fail if `scripts/set-up` should have brought the component.
+    """
     for component in components:
         if missing := _lacking(component):
-            leave_out(f"this machine lacks {component}: {missing}")
+            reason = f"this machine lacks {component}: {missing}"
+            if _set_up_brings(component):
+                leave_out(reason)
+            pytest.skip(reason)
 
 
 def leave_out(reason: str) -> None:
-    """Skip the test; where CI=true nothing may be missing, and it fails."""
+    """Skip the test; where CI=true it fails, since what it lacks should have been there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def _set_up_brings(component: str) -> bool:
+    """Whether `scripts/set-up` installs this component on this machine: Debian packages only where it may."""
+    if component in GIVEN:
+        return False
+    return component in LOCKED or (os.geteuid() == 0 and shutil.which("apt-get") is not None)
 
 
 @cache
@@ -58,16 +72,22 @@ def _lacks_act() -> str:
     return "" if (Path(sys.executable).parent / "act").exists() else "`scripts/set-up test` installs it"
 
 
+def find_uv() -> str | None:
+    """The uv that `scripts/set-up` uses: the one on PATH, else the one that it fetched into `.venv`."""
+    return shutil.which("uv") or shutil.which(str(VENV / "uv/bin/uv"))
+
+
 def _lacks_uv() -> str:
-    return "" if shutil.which("uv") else "uv is not on PATH: https://docs.astral.sh/uv/"
+    return "" if find_uv() else "`scripts/set-up test` fetches uv, where a package index can be reached"
 
 
 def _lacks_packages() -> str:
     """Installing takes a package index; uv knows which one is meant on this machine."""
-    if _lacks_uv():
+    uv = find_uv()
+    if uv is None:
         return _lacks_uv()
     asked = subprocess.run(
-        ["uv", "pip", "compile", "--quiet", "--no-header", "-"], input=b"editables\n", capture_output=True, check=False
+        [uv, "pip", "compile", "--quiet", "--no-header", "-"], input=b"editables\n", capture_output=True, check=False
     )
     return "" if asked.returncode == 0 else "no package index can be reached"
 
@@ -117,3 +137,9 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "uv": _lacks_uv,
 }
 """Each gives what is missing in words, or nothing."""
+
+GIVEN = frozenset({"packages", "root"})
+"""What a machine has or has not; nothing installs it."""
+
+LOCKED = frozenset({"act", "uv"})
+"""What comes with the locked packages."""

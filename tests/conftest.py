@@ -1,7 +1,7 @@
 """What all rooms share: a test says what it needs, and a machine that lacks it hears so.
 
-`@pytest.mark.needs("chromium")` skips the test where there is none, with that reason; where CI=true it fails instead,
-since nothing may be missing there. A module says it once: `pytestmark = pytest.mark.needs("chromium")`.
+`@pytest.mark.needs("chromium")` skips the test where there is none, with that reason; where CI=true it fails instead
+if `scripts/set-up` should have brought it. A module says it once: `pytestmark = pytest.mark.needs("chromium")`.
 """
 
 from __future__ import annotations
