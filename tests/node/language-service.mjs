@@ -4,18 +4,18 @@
 // repository's action.yml files and reusable workflows; of other repositories nothing is known.
 // Standard output: a line of `name:line: message` for each problem.
 import { validate } from "@actions/languageservice";
-import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import { parse } from "yaml";
 
-const { documents, files, repository } = JSON.parse(readFileSync(0, "utf8"));
+const { documents, files, repository } = JSON.parse(await text(process.stdin));
 
 const config = {
   actionsMetadataProvider: {
     fetchActionMetadata: async ({ owner, name, path }) => {
       if (`${owner}/${name}` !== repository) return { name: "another's", description: "" };
-      const text = files[path ? `${path}/action.yml` : "action.yml"];
-      return text === undefined ? undefined : parse(text);
+      const metadata = files[path ? `${path}/action.yml` : "action.yml"];
+      return metadata === undefined ? undefined : parse(metadata);
     },
   },
   fileProvider: {
@@ -27,8 +27,8 @@ const config = {
   },
 };
 
-for (const [name, text] of Object.entries(documents)) {
-  const document = TextDocument.create(`file:///${name}`, "yaml", 0, text);
+for (const [name, content] of Object.entries(documents)) {
+  const document = TextDocument.create(`file:///${name}`, "yaml", 0, content);
   for (const { message, range } of await validate(document, config)) {
     process.stdout.write(`${name}:${range.start.line + 1}: ${message}\n`);
   }
