@@ -165,7 +165,7 @@ def test_a_python_without_ipykernel_is_told_with_the_remedy(local: Runner) -> No
     assert error.remedy == f"Install it there: {bare}/bin/python -m pip install ipykernel"
 
 
-@pytest.mark.parametrize(("name", "said"), [("broken-json", "broken JSON"), ("empty", "the file is empty")])
+@pytest.mark.parametrize(("name", "said"), [("broken-json", "not valid JSON"), ("empty", "is empty")])
 def test_a_file_that_is_no_notebook_is_told(runner: Runner, name: str, said: str) -> None:
     error = runner.one(name).error
     assert isinstance(error, NotebookFileError)

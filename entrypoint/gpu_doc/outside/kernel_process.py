@@ -43,7 +43,7 @@ class FailureError(Exception):
 
 def kernel_name(job: Mapping[str, Any], source: Any) -> str:
     """Return the name of the kernel that a run asks for: its own, else the notebook's; empty is any Python."""
-    name: str = job["kernel"] or source.get("metadata", {}).get("kernelspec", {}).get("name") or ""
+    name: str = job["kernel"] or source["metadata"].get("kernelspec", {}).get("name") or ""
     return name
 
 

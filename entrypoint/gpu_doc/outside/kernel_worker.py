@@ -24,7 +24,9 @@ from gpu_doc.errors import NotebookFileError
 from gpu_doc.outside.kernel_output import Outputs, size_of
 from gpu_doc.outside.kernel_process import FailureError, Kernel, LocalKernel, choose_kernel, kernel_name
 from gpu_doc.outside.link import Link
-from gpu_doc.outside.notebook_source import INJECTED, cell_name, cell_numbers, read_source, write_atomically
+from gpu_doc.outside.notebook_file import read
+from gpu_doc.outside.notebook_shape import with_valid_ids
+from gpu_doc.outside.notebook_source import INJECTED, cell_name, cell_numbers, write_atomically
 from gpu_doc.outside.process import remove_folder, sweep
 from gpu_doc.redaction import Redactor
 
@@ -101,7 +103,7 @@ class Worker:
         # Where kernels are looked for, and what their launcher sees, is the run's environment and not an earlier one's.
         os.environ.clear()
         os.environ.update(job["environment"])
-        source = read_source(Path(job["notebook"]), job["name"])
+        source = with_valid_ids(read(Path(job["notebook"]), job["name"]))
         self._count += 1
         kernel = self._kernel = self._make(job, source, Path(job["runtime"]) / f"k{os.getpid()}-{self._count}")
         try:
@@ -208,8 +210,7 @@ class Execution:
         from papermill.iorw import load_notebook_node
 
         try:
-            text = isinstance(source, nbformat.NotebookNode)
-            notebook = load_notebook_node(source if text else self._job["notebook"])
+            notebook = load_notebook_node(nbformat.from_dict(source))
             if self._job["parameters"]:
                 notebook = self._parameterise(notebook)
             # Paths of this machine have no place in a result.

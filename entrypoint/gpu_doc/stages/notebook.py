@@ -1,12 +1,10 @@
-"""Reading notebooks: source notebooks as their authors wrote them, executed ones as papermill left them.
+"""The code cells of notebooks: source notebooks as their authors wrote them, executed ones as papermill left them.
 
-Neither needs nbformat, whose import would cost the fresh path 0.15 s; jupytext is imported only for `.py` and `.md`.
-Formats: https://nbformat.readthedocs.io/en/latest/format_description.html (4; of 3 what sources need).
+outside/notebook_file.py reads them.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +14,10 @@ from typing import TypeVar
 
 from gpu_doc.errors import NotebookFileError, ReportError
 from gpu_doc.model import Json
+from gpu_doc.outside import notebook_file
 from gpu_doc.stages.reporting.address import listed, nearest
 
 _OPTION = re.compile(r"(?:#|//|--|%)\|\s*(?P<key>[\w-]+)\s*:\s*(?P<value>.*?)\s*")
-_CONFLICT = re.compile(rb"^(?:<<<<<<< |>>>>>>> )", re.MULTILINE)
 _INJECTED = "injected-parameters"
 _UNNAMING = frozenset({"parameters", _INJECTED})
 """Tags that papermill gives a meaning: they are names too, but not worth proposing."""
@@ -39,7 +37,7 @@ _MAGIC_LANGUAGES = {
     "ruby": "ruby",
     "cython": "cython",
 }
-_REPAIR = "Open it in Jupyter, or take the last good version from git."
+_PYTHON = frozenset({"python", "ipython", "python3", "python2"})
 
 
 @dataclass(frozen=True)
@@ -79,18 +77,30 @@ class ExecutedCell(SourceCell):
 
 def source_cells(path: Path) -> list[SourceCell]:
     """The code cells of a notebook, script or Markdown notebook. Raises NotebookFileError."""
-    return [SourceCell(*fields) for fields, _ in _code_cells(read(path), lasting_ids=path.suffix == ".ipynb")]
+    return [SourceCell(*fields) for fields, _ in _code_cells(read(path))]
 
 
 def executed_cells(path: Path) -> list[ExecutedCell]:
     """The code cells of an executed notebook with their outputs, read anew. Raises NotebookFileError."""
-    cells = _code_cells(_load(path), lasting_ids=True)
-    return [ExecutedCell(*fields, outputs=tuple(cell.get("outputs") or ())) for fields, cell in cells]
+    cells = _code_cells(notebook_file.read(path, str(path), outputs=True))
+    return [ExecutedCell(*fields, outputs=tuple(cell["outputs"])) for fields, cell in cells]
 
 
 def kernel_name(path: Path) -> str:
-    """The kernelspec that a notebook names; empty if it names none. Raises NotebookFileError."""
-    return str(_metadata(read(path), "kernelspec").get("name") or "")
+    """The kernelspec that a notebook names; empty if it names none.
+
+    Raises NotebookFileError; so too where it names none but says that it is in another language than Python, which an
+    unnamed kernel is.
+    """
+    notebook = read(path)
+    name = str(notebook["metadata"].get("kernelspec", {}).get("name") or "")
+    if not name and (language := _language(notebook)) not in _PYTHON:
+        raise NotebookFileError(
+            f"this notebook is in {language}, but names no kernel",
+            where=str(path),
+            remedy="Choose its kernel in Jupyter and save it, or name one in gpu-doc.yml, as in `kernel: ir`.",
+        )
+    return name
 
 
 Cell = TypeVar("Cell", bound=SourceCell)
@@ -130,72 +140,17 @@ def missing_cell(cells: Sequence[SourceCell], name: str, notebook: str, *, value
 
 
 def read(path: Path) -> Mapping[str, Json]:
-    """A notebook as nbformat has it, whatever its file format; the last few are kept. Raises NotebookFileError."""
+    """A notebook in the one shape of notebook_shape.py; the last few are kept. Raises NotebookFileError."""
     try:
         stat = path.stat()
     except OSError:
-        return _load(path)
+        return notebook_file.read(path, str(path))
     return _read(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=8)
 def _read(path: Path, _mtime: int, _size: int) -> Mapping[str, Json]:
-    return _load(path)
-
-
-def _load(path: Path) -> Mapping[str, Json]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise NotebookFileError(
-            f"cannot be read: {error.strerror}", where=str(path), remedy="Check the path."
-        ) from error
-    return _from_json(content, path) if path.suffix == ".ipynb" else _from_text(content, path)
-
-
-def _from_json(content: bytes, path: Path) -> Mapping[str, Json]:
-    if not content.strip():
-        raise NotebookFileError("this notebook is empty", where=f"{path}:1", remedy=_REPAIR)
-    try:
-        notebook = json.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise NotebookFileError("this notebook is not UTF-8", where=f"{path}:{line}", remedy=_REPAIR) from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise _broken(content, path, error) from error
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells", notebook.get("worksheets")), list):
-        raise NotebookFileError("this is JSON, but not a notebook: it has no cells", where=f"{path}:1", remedy=_REPAIR)
-    return notebook
-
-
-def _broken(content: bytes, path: Path, error: Exception) -> NotebookFileError:
-    if conflict := _CONFLICT.search(content):
-        line = content.count(b"\n", 0, conflict.start()) + 1
-        return NotebookFileError(
-            "this notebook holds an unresolved merge conflict",
-            where=f"{path}:{line}",
-            remedy="Resolve it; nbdime understands notebooks.",
-        )
-    line, why = (error.lineno, error.msg) if isinstance(error, json.JSONDecodeError) else (1, "nested too deeply")
-    return NotebookFileError(f"this notebook is not valid JSON: {why}", where=f"{path}:{line}", remedy=_REPAIR)
-
-
-def _from_text(content: bytes, path: Path) -> Mapping[str, Json]:
-    """A script or Markdown file, as jupytext reads it."""
-    import jupytext
-
-    try:
-        notebook = jupytext.reads(content.decode("utf-8-sig"), fmt=path.suffix.removeprefix("."))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise NotebookFileError("this file is not UTF-8", where=f"{path}:{line}", remedy="Save it as UTF-8.") from error
-    except Exception as error:  # jupytext documents no errors, and parses the header as YAML
-        why = " ".join(str(error).split())[:200]
-        raise NotebookFileError(
-            f"jupytext cannot read this: {why}", where=f"{path}:1", remedy="Check its header."
-        ) from error
-    as_json: Mapping[str, Json] = json.loads(json.dumps(notebook))
-    return as_json
+    return notebook_file.read(path, str(path))
 
 
 # --- cells -----------------------------------------------------------------------------------------------------------
@@ -203,26 +158,17 @@ def _from_text(content: bytes, path: Path) -> Mapping[str, Json]:
 _Fields = tuple[int, str, tuple[str, ...], str, str, str]
 
 
-def _code_cells(notebook: Mapping[str, Json], *, lasting_ids: bool) -> Iterator[tuple[_Fields, Mapping[str, Json]]]:
+def _code_cells(notebook: Mapping[str, Json]) -> Iterator[tuple[_Fields, Mapping[str, Json]]]:
     """Number, id, tags, label, source and language of each code cell, and the cell itself."""
     language, number = _language(notebook), 0
-    for cell in _all_cells(notebook):
-        if cell.get("cell_type") != "code":
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
             continue
-        metadata = _metadata(cell)
-        tags = tuple(str(tag) for tag in metadata.get("tags") or ())
+        tags, source = tuple(cell["metadata"]["tags"]), cell["source"]
         counts = _INJECTED not in tags
         number += counts
-        source = joined(cell.get("source", cell.get("input", "")))
-        cell_id = str(cell.get("id") or "") if lasting_ids else ""
-        yield (number if counts else 0, cell_id, tags, _label(source), source, _cell_language(source, language)), cell
-
-
-def _all_cells(notebook: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
-    """All cells, of nbformat 3's worksheets too."""
-    sheets = [notebook] if "cells" in notebook else notebook.get("worksheets", [])
-    for sheet in sheets:
-        yield from (cell for cell in sheet.get("cells") or () if isinstance(cell, dict))
+        own = _cell_language(source, language)
+        yield (number if counts else 0, cell["id"], tags, _label(source), source, own), cell
 
 
 def joined(text: Json) -> str:
@@ -241,16 +187,12 @@ def _label(source: str) -> str:
     return ""
 
 
-def _metadata(holder: Mapping[str, Json], *keys: str) -> Mapping[str, Json]:
-    found: Json = holder.get("metadata")
-    for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def _language(notebook: Mapping[str, Json]) -> str:
-    info, spec = _metadata(notebook, "language_info"), _metadata(notebook, "kernelspec")
-    return str(info.get("name") or spec.get("language") or "python").lower()
+    metadata = notebook["metadata"]
+    info, spec, script = (metadata.get(key) for key in ("language_info", "kernelspec", "jupytext"))
+    said = [(info or {}).get("name"), (spec or {}).get("language")]
+    said += [script.get("main_language")] if isinstance(script, dict) else []
+    return next((str(name) for name in said if name), "python").lower()
 
 
 def _cell_language(source: str, language: str) -> str:

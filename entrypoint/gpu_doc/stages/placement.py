@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from gpu_doc.errors import GpuDocError
+from gpu_doc.outside import json_places
 from gpu_doc.stages.notebook import joined, source_cells
 from gpu_doc.workflow_commands import Place
 
 _CELL = re.compile(r"(?P<file>.+), cell (?P<number>\d+)(?: \(.*\))?", re.DOTALL)
 _LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?(?::\s.*)?", re.DOTALL)
 _INJECTED = "injected-parameters"
-
-_DECODER = json.JSONDecoder()
-_JSON_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def place(where: str, line: int, *, bases: Sequence[Path], top: Path) -> Place | None:
@@ -69,9 +66,9 @@ def cell_lines(path: Path, number: int, line: int = 0) -> tuple[int, int]:
 def _lines_in_json(text: str, number: int) -> list[int]:
     """For each line of a code cell the line of the file that it stands in; of nbformat 3 too."""
     count = 0
-    for at in _cells(text, dict(_members(text, _blanks(text, 0)))):
-        cell = dict(_members(text, at))
-        if _value(text, cell["cell_type"]) != "code" or _INJECTED in _tags(text, cell):
+    for at in json_places.cells(text):
+        cell = dict(json_places.members(text, at))
+        if json_places.value(text, cell["cell_type"]) != "code" or _INJECTED in _tags(text, cell):
             continue
         count += 1
         if count == number:
@@ -79,54 +76,16 @@ def _lines_in_json(text: str, number: int) -> list[int]:
     return []
 
 
-def _cells(text: str, notebook: dict[str, int]) -> Iterator[int]:
-    if "cells" in notebook:
-        yield from _items(text, notebook["cells"])
-        return
-    for sheet in _items(text, notebook["worksheets"]):
-        yield from _items(text, dict(_members(text, sheet))["cells"])
-
-
 def _tags(text: str, cell: dict[str, int]) -> Sequence[object]:
-    metadata = _value(text, cell["metadata"]) if "metadata" in cell else {}
+    metadata = json_places.value(text, cell["metadata"]) if "metadata" in cell else {}
     return metadata.get("tags") or () if isinstance(metadata, dict) else ()
 
 
 def _source_lines(text: str, at: int) -> list[int]:
     """The source is one string, or a list of strings that are mostly a line each."""
-    parts = list(_items(text, at)) if text[at] == "[" else [at]
-    counts = [joined(_value(text, part)).removesuffix("\n").count("\n") + 1 for part in parts]
+    parts = list(json_places.items(text, at)) if text[at] == "[" else [at]
+    counts = [joined(json_places.value(text, part)).removesuffix("\n").count("\n") + 1 for part in parts]
     return [text.count("\n", 0, part) + 1 for part, count in zip(parts, counts, strict=True) for _ in range(count)]
-
-
-def _value(text: str, at: int) -> object:
-    return _DECODER.raw_decode(text, at)[0]
-
-
-def _items(text: str, at: int) -> Iterator[int]:
-    """Where the items of the JSON array at `at` begin."""
-    at = _blanks(text, at + 1)
-    while text[at] != "]":
-        yield at
-        at = _blanks(text, _DECODER.raw_decode(text, at)[1])
-        at = _blanks(text, at + 1) if text[at] == "," else at
-
-
-def _members(text: str, at: int) -> Iterator[tuple[str, int]]:
-    """The keys of the JSON object at `at`, and where their values begin."""
-    at = _blanks(text, at + 1)
-    while text[at] != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        at = _blanks(text, _blanks(text, at) + 1)
-        yield key, at
-        at = _blanks(text, _DECODER.raw_decode(text, at)[1])
-        at = _blanks(text, at + 1) if text[at] == "," else at
-
-
-def _blanks(text: str, at: int) -> int:
-    match = _JSON_BLANKS.match(text, at)
-    assert match
-    return match.end()
 
 
 # --- scripts and Markdown --------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from gpu_doc.model import Json, Result, Run
 from gpu_doc.outside.containers.recipe import NAME, PYTHONS, WORKSPACE
 from gpu_doc.outside.git.checkout import work_tree
-from gpu_doc.stages.notebook import ExecutedCell, executed_cells, kernel_name, read, source_cells
+from gpu_doc.stages.notebook import ExecutedCell, executed_cells, kernel_name, source_cells
 
 _HOME = "/tmp"  # noqa: S108 - in the container, where everyone may write
 _PYTHON_KERNELS = frozenset({"", "python", "python3"})
@@ -172,8 +172,15 @@ def _settings(kernel: str) -> str:
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a few lines can read the notebook: JSON in today's format, rather than what jupytext reads."""
-    return path.suffix == ".ipynb" and "cells" in read(path)
+    """Whether a few lines can read the notebook: JSON in today's format, and nothing in it that had to be mended."""
+    if path.suffix != ".ipynb":
+        return False
+    try:
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        found = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return found == [cell.source for cell in source_cells(path)]
 
 
 def _read_cells(run: Run, path: Path, cells: Sequence[ExecutedCell]) -> Iterator[str]:
