@@ -20,6 +20,7 @@ MARGIN = 12
 _SMALLEST = (64, 32)  # CSS pixels: a picture of a single digit should not look like a speck
 # The fastest of zlib-ng's levels whose files are as good as Chromium's own: 1.02 to 1.04 of their size; 3: up to 1.3.
 _COMPRESSION = 4
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class StripError(Exception):
@@ -27,13 +28,26 @@ class StripError(Exception):
 
 
 def decoded_equal(a: bytes, b: bytes) -> bool:
-    """Tell whether two PNGs have the same size and the same pixels, however they are encoded."""
+    """Tell whether two PNGs have the same size and the same pixels, however they are encoded.
+
+    What is no whole PNG, as a pointer of Git LFS, is equal to nothing. Of another size, it isn't even opened: a few
+    bytes may claim to be a picture that no memory holds.
+    """
+    if _head(a) is None or _head(a) != _head(b):
+        return False
     from PIL import Image, ImageChops
 
-    with Image.open(io.BytesIO(a)) as first, Image.open(io.BytesIO(b)) as second:
-        if first.size != second.size:
-            return False
-        return ImageChops.difference(first.convert("RGBA"), second.convert("RGBA")).getbbox(alpha_only=False) is None
+    try:
+        with Image.open(io.BytesIO(a)) as first, Image.open(io.BytesIO(b)) as second:
+            difference = ImageChops.difference(first.convert("RGBA"), second.convert("RGBA"))
+            return difference.getbbox(alpha_only=False) is None
+    except Exception:  # noqa: BLE001 - Pillow names no errors for what is broken, and it raises many
+        return False
+
+
+def _head(content: bytes) -> bytes | None:
+    """Width and height of a PNG, as they are written; None where it is none."""
+    return content[16:24] if content.startswith(_SIGNATURE) and content[12:16] == b"IHDR" else None
 
 
 class Cutter:

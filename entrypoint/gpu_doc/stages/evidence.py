@@ -14,7 +14,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from gpu_doc.model import Call, Capture, Json, Report, Run
-from gpu_doc.stages.planning.fingerprint import Fingerprint, lfs_oid, short_hash
+from gpu_doc.outside.git import lfs
+from gpu_doc.stages.planning.fingerprint import Fingerprint, short_hash
 
 FORMAT = 1
 NAME = "evidence.json"
@@ -260,4 +261,4 @@ def file_digest(path: Path) -> str | None:
 
 def digest(content: bytes) -> str:
     """SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
-    return lfs_oid(content) or sha256(content).hexdigest()
+    return lfs.oid(content) or sha256(content).hexdigest()

@@ -25,6 +25,7 @@ from gpu_doc.stages.executing.job import Finished, Job, kernel_environment
 from gpu_doc.stages.notebook import executed_cells
 from gpu_doc.stages.planning.fingerprint import Surroundings, cell_hash
 from gpu_doc.stages.planning.plan import Planner, ReportPlan, RunPlan, Usable
+from gpu_doc.stages.planning.unfetched import demand_fetched
 from gpu_doc.stages.publishing import checkout
 from gpu_doc.stages.publishing.checkout import Draft
 from gpu_doc.stages.reporting.compose import Composer, NeedsRuns, Workshop
@@ -207,6 +208,7 @@ class Refresh:
     def _made(self, plan: RunPlan) -> Job:
         run = plan.run
         assert plan.fingerprint is not None
+        demand_fetched(plan, self._config.root)
         place = None
         if run.image and self._docker:
             digest = plan.fingerprint.machine.get("image-digest")

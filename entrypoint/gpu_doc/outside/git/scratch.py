@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from gpu_doc.errors import PublishError
-from gpu_doc.outside.git import commits, refusals
+from gpu_doc.outside.git import commits, lfs, refusals
 from gpu_doc.outside.git.commits import Commit, Entry, Identity, Remote
 from gpu_doc.outside.git.program import PAUSES, Done, Program
 from gpu_doc.outside.git.refusals import GoneError, RejectedError
@@ -24,8 +24,6 @@ _DEPTHS_OF_COMMITS = (100, 5000)
 
 _MANY = 500
 """Paths in one command line."""
-
-_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 class Scratch(AbstractContextManager["Scratch"]):
@@ -176,8 +174,7 @@ class Scratch(AbstractContextManager["Scratch"]):
 
     def store(self, path: str, content: bytes) -> str:
         """Keep a file's content as `git add` would in the checkout, filters applied; returns its id."""
-        is_pointer = content.startswith(_POINTER) and len(content) < 1024
-        if is_pointer or self._keeps_line_ends(path, content):
+        if lfs.oid(content) or self._keeps_line_ends(path, content):
             return self._git.ask("hash-object", "-w", "--stdin", given=content).text.strip()
         return self._ask_in_checkout("hash-object", "-w", "--stdin", f"--path={path}", given=content).text.strip()
 

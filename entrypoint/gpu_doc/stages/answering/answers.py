@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Exhibit, Json, Report, Result
+from gpu_doc.outside.git import lfs
 from gpu_doc.stages.answering import (
     comparison,
     consumption,
@@ -132,6 +133,9 @@ class Answers:
             )
         if path.stat().st_size > _LARGEST_FILE:
             raise ReportError(f"{address.file} is larger than {_LARGEST_FILE >> 20} MiB", remedy="Show a part of it.")
+        if lfs.is_pointer(path):
+            what = f"{address.file} is no file of the run: it is a pointer of Git LFS that was not fetched"
+            raise ReportError(what, remedy=lfs.remedy(address.file or ""))
         return path
 
     # --- pictures -------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -19,6 +18,7 @@ from pathlib import Path
 from gpu_doc.errors import ConfigError
 from gpu_doc.model import DataSource, Json, Run
 from gpu_doc.outside.environment import PythonEnvironment
+from gpu_doc.outside.git import lfs
 from gpu_doc.redaction import Redactor
 from gpu_doc.stages.notebook import SourceCell, kernel_name, source_cells
 from gpu_doc.stages.planning import imports
@@ -26,7 +26,6 @@ from gpu_doc.stages.planning.imports import is_file
 
 # Tags that change what papermill and nbclient do with a cell; any other tag only names it.
 _TAGS_THAT_MATTER = frozenset({"parameters", "injected-parameters", "raises-exception", "skip-execution"})
-_LFS_POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:(?P<oid>[0-9a-f]{64})\n")
 _PYTHON_KERNELS = frozenset({"", "python", "python3"})
 
 
@@ -123,12 +122,12 @@ def _command_code(run: Run, root: Path, redact: Callable[[Json], Json]) -> tuple
 
 
 def _files(patterns: Iterable[str], root: Path) -> dict[str, str]:
-    paths = {path for pattern in patterns for path in _glob(root, pattern)}
+    paths = {path for pattern in patterns for path in pattern_files(root, pattern)}
     return {path.relative_to(root).as_posix(): content_hash(path) for path in sorted(paths)}
 
 
-def _glob(root: Path, pattern: str) -> list[Path]:
-    """The files that a pattern names; what git or we ourselves keep there is not the user's."""
+def pattern_files(root: Path, pattern: str) -> list[Path]:
+    """The files that a pattern names; what git or we ourselves keep there is not the user's. Raises ConfigError."""
     try:
         found = [path for path in root.glob(pattern) if is_file(path)]
     except (ValueError, NotImplementedError) as error:
@@ -204,20 +203,15 @@ def content_hash(path: Path) -> str:
     hashed = sha256()
     try:
         with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                if oid := lfs_oid(block):
-                    return oid
+            block = file.read(1 << 20)
+            if oid := lfs.oid(block):
+                return oid
+            while block:
                 hashed.update(block)
+                block = file.read(1 << 20)
     except OSError as error:
         raise imports.unreadable(error, str(path)) from error
     return hashed.hexdigest()
-
-
-def lfs_oid(content: bytes) -> str | None:
-    """The SHA-256 that a Git LFS pointer names; None where the content is no pointer."""
-    # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
-    match = _LFS_POINTER.match(content)
-    return match["oid"].decode() if match else None
 
 
 def _walk_error(error: OSError) -> None:

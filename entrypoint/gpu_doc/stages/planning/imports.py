@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gpu_doc.errors import NotebookFileError
+from gpu_doc.outside.git import lfs
 
 _MAGIC = re.compile(r"^(?P<indent>\s*)(?P<target>[\w, ]+=\s*)?(?P<magic>[%!?].*|[\w.]+\?{1,2}\s*)$")
 _RUN = re.compile(r"^\s*%run\s+(?:-\w+\s+)*(?P<file>[^\s]+)", re.MULTILINE)
@@ -115,7 +116,7 @@ def _take_file(file: Path, found: Found, *, search: list[Path], root: Path) -> N
         content = file.read_bytes()
     except OSError as error:
         raise unreadable(error, key) from error
-    found.modules[key] = sha256(content).hexdigest()
+    found.modules[key] = lfs.oid(content) or sha256(content).hexdigest()
     if file.suffix == ".py":
         names = read_names(content.decode("utf-8", "replace"))
         added = [file.parent / place for place in names.folders]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gpu_doc.errors import GpuDocError, ReportError
 from gpu_doc.model import Call, Capture, Config, Json, Report, Run
+from gpu_doc.outside.git import lfs
 from gpu_doc.stages import evidence
 from gpu_doc.stages.evidence import Evidence, KeptAnswer
 from gpu_doc.stages.notebook import source_cells
@@ -166,7 +167,8 @@ class Planner:
     def _text_reasons(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:
         """Why the text would be rendered again: it, its sources or its pictures are not what evidence says."""
         if known is None:
-            return ["has no evidence yet"], []
+            unfetched = lfs.is_pointer(evidence.path_of(report, self.root))
+            return ["its evidence was not fetched from Git LFS" if unfetched else "has no evidence yet"], []
         reasons = [f"{path} changed" for path, digest in known.sources.items() if self._digest(path) != digest]
         if report.template and report.template not in known.sources:
             reasons.append(f"its template is now {report.template}")
@@ -194,12 +196,14 @@ class Planner:
                 return ["it was refreshed in place, and has a template now"], []
             return [], [] if digest == known.text else [HandEdit(path=report.path)]
         try:
-            blocks = inplace.fingerprints((self.root / report.path).read_bytes().decode("utf-8-sig", "replace"))
+            content = (self.root / report.path).read_bytes()
+            blocks = inplace.fingerprints(content.decode("utf-8-sig", "replace"))
         except (ReportError, OSError) as error:
             return [str(error)], []
         before = known.text if isinstance(known.text, tuple) else ()
         if [expression for _, expression, _ in blocks] != [expression for expression, _ in before]:
-            return ["its blocks changed"], []
+            unfetched = lfs.oid(content) is not None
+            return [f"{report.path} was not fetched from Git LFS" if unfetched else "its blocks changed"], []
         changed = [line for (line, _, digest), (_, earlier) in zip(blocks, before, strict=True) if digest != earlier]
         return [], [HandEdit(path=report.path, line=line) for line in changed]
 

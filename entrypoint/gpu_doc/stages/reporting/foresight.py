@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from gpu_doc.errors import ConfigError, GpuDocError
+from gpu_doc.errors import ConfigError, GpuDocError, ReportError
 from gpu_doc.model import Call, Run
+from gpu_doc.outside.git import lfs
 from gpu_doc.outside.template import TemplateWorker
+from gpu_doc.stages import evidence
 from gpu_doc.stages.notebook import SourceCell, kernel_name, source_cells
 from gpu_doc.stages.planning.imports import parse
 from gpu_doc.stages.planning.plan import ReportPlan
+from gpu_doc.stages.planning.unfetched import demand_fetched
 from gpu_doc.stages.reporting.precheck import check
 from gpu_doc.stages.reporting.report import rehearse
 
@@ -34,13 +37,25 @@ def foresee(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Foreseen
         for call, place in rehearse(plan.report, root, templates).calls:
             calls.append(call)
             check(call, plan.report, root, line=place)
+        _demand_evidence(plan, root)
         for run in plan.runs:
             if not run.problem:
                 check_parameters(run.run, root)
+            if not (run.problem or run.fresh):
+                demand_fetched(run, root)
     except GpuDocError as error:
         problems.append(error)
     distinct = {(error.what, error.where): error for error in problems}
     return Foreseen(tuple(calls), tuple(distinct.values()))
+
+
+def _demand_evidence(plan: ReportPlan, root: Path) -> None:
+    """Raise ReportError where evidence was not fetched: all that it tells is fresh would be executed again."""
+    place = evidence.path_of(plan.report, root)
+    if plan.evidence is None and lfs.is_pointer(place):
+        name = f"{plan.report.assets}/{evidence.NAME}"
+        what = "what the report was made of was not fetched: a pointer of Git LFS stands in its place"
+        raise ReportError(what, where=name, remedy=f"{lfs.remedy(name)} Better: keep this small file out of Git LFS.")
 
 
 def check_parameters(run: Run, root: Path) -> None:
@@ -49,7 +64,11 @@ def check_parameters(run: Run, root: Path) -> None:
     Without a cell tagged `parameters`, papermill puts what is given at the top, and whatever assigns the name later
     wins. A notebook with such a cell knows what it does.
     """
-    if not run.notebook or not run.parameters or kernel_name(root / run.notebook) not in ("", "python", "python3"):
+    if (
+        not run.notebook
+        or not run.parameters
+        or (run.kernel or kernel_name(root / run.notebook)) not in ("", "python", "python3")
+    ):
         return
     cells = source_cells(root / run.notebook)
     if any("parameters" in cell.tags for cell in cells):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Call, Json, Report
+from gpu_doc.outside.git import lfs
 from gpu_doc.outside.template import Place, Source, TemplateWorker
 from gpu_doc.stages.reporting import inplace
 from gpu_doc.stages.reporting.precheck import located
@@ -194,6 +195,9 @@ def _content(path: Path, shown: str) -> bytes:
         raise ReportError("there is no such file", where=shown, remedy="Write it, or correct its path.") from error
     except OSError as error:
         raise ReportError(f"cannot be read: {error.strerror}", where=shown, remedy="Check the path.") from error
+    if lfs.oid(content):
+        what = "this file was not fetched: a pointer of Git LFS stands in its place"
+        raise ReportError(what, where=shown, remedy=lfs.remedy(shown))
     if len(content) > _LARGEST:
         raise ReportError(f"larger than {_LARGEST / 1e6:g} MB", where=shown, remedy="Split it into several reports.")
     return content
