@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.e2e.conftest import Project
 from tests.malformed import MENDED, REFUSED, NotebookCase
 

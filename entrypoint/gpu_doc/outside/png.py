@@ -21,6 +21,7 @@ _SMALLEST = (64, 32)  # CSS pixels: a picture of a single digit should not look 
 # The fastest of zlib-ng's levels whose files are as good as Chromium's own: 1.02 to 1.04 of their size; 3: up to 1.3.
 _COMPRESSION = 4
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"IEND\xaeB`\x82"
 
 
 class StripError(Exception):
@@ -46,8 +47,9 @@ def decoded_equal(a: bytes, b: bytes) -> bool:
 
 
 def _head(content: bytes) -> bytes | None:
-    """Width and height of a PNG, as they are written; None where it is none."""
-    return content[16:24] if content.startswith(_SIGNATURE) and content[12:16] == b"IHDR" else None
+    """Width and height of a PNG, as they are written; None where it is none, or its end is missing."""
+    whole = content.startswith(_SIGNATURE) and content[12:16] == b"IHDR" and content.endswith(_END)
+    return content[16:24] if whole else None
 
 
 class Cutter:

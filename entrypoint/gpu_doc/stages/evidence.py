@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.model import Call, Capture, Json, Report, Run
 from gpu_doc.outside.git import lfs
+from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.stages.planning.fingerprint import Fingerprint, short_hash
 
 FORMAT = 1
@@ -241,22 +242,28 @@ def calls_of(evidence: Evidence) -> list[Call]:
     return calls
 
 
-def missing_files(evidence: Evidence, report: Report, root: Path) -> dict[str, str]:
+def missing_files(evidence: Evidence, report: Report, root: Path, line_ends: LineEnds) -> dict[str, str]:
     """Files that are gone or are not what evidence says: name to what is wrong."""
     wrong = {}
     for name, kept in evidence.files.items():
-        now = file_digest(root / report.assets / name)
-        if now != kept.sha256:
-            wrong[name] = "is missing" if now is None else "was changed"
+        path = root / report.assets / name
+        if not is_file_as(path, kept.sha256, line_ends):
+            wrong[name] = "was changed" if path.is_file() else "is missing"
     return wrong
 
 
-def file_digest(path: Path) -> str | None:
-    """The digest of a file's content; None where there is no such file."""
+def is_file_as(path: Path, sha256: str, line_ends: LineEnds) -> bool:
+    """Whether there is a file whose content has this digest."""
     try:
-        return digest(path.read_bytes()) if path.is_file() else None  # reading a pipe would wait for ever
+        # Reading a pipe would wait for ever.
+        return path.is_file() and is_as(path, path.read_bytes(), sha256, line_ends)
     except OSError:
-        return None
+        return False
+
+
+def is_as(path: Path, content: bytes, sha256: str, line_ends: LineEnds) -> bool:
+    """Whether the content of a file has this digest, as it is or as git would store it."""
+    return digest(content) == sha256 or digest(line_ends.stored(path, content)) == sha256
 
 
 def digest(content: bytes) -> str:

@@ -157,6 +157,7 @@ class Refresh:
             darkroom=self._darkroom,
             templates=self._templates,
             redactor=self._redactor,
+            line_ends=self._surroundings.line_ends,
         )
         return Composer(work.plan, shop, executed=work.executed)
 
@@ -308,7 +309,9 @@ class Refresh:
             name = path.removeprefix(f"{plan.report.assets}/")
             known = plan.evidence.files.get(name) if plan.evidence else None
             content = checkout.read(self._config.root / path) if known else None
-            if content is None or known is None or evidence.digest(content) == known.sha256:
+            if content is None or known is None:
+                continue
+            if evidence.is_as(self._config.root / path, content, known.sha256, self._surroundings.line_ends):
                 continue
             if content != checkout.content_of(new):
                 kept = self._state.keep_edited(path, content)
@@ -320,7 +323,10 @@ class Refresh:
             return bool(plan.edits)
         if draft.before is None or draft.before == checkout.content_of(draft.files[draft.path]):
             return False
-        return plan.evidence is None or evidence.digest(draft.before) != plan.evidence.text
+        if plan.evidence is None or not isinstance(plan.evidence.text, str):
+            return True
+        path, line_ends = self._config.root / plan.report.path, self._surroundings.line_ends
+        return not evidence.is_as(path, draft.before, plan.evidence.text, line_ends)
 
     def _fail(self, work: _Work, *errors: GpuDocError) -> None:
         """Leave a report as it was. What reports fail of together is told once."""
@@ -390,7 +396,8 @@ def first_edited_line(plan: ReportPlan, planner: Planner) -> int | None:
     known = plan.evidence
     if known is None or not plan.report.template:
         return None
-    usable = Usable(plan.report, known, planner.capture, planner.root)
+    line_ends = planner.surroundings.line_ends
+    usable = Usable(plan.report, known, planner.capture, planner.root, line_ends)
 
     def answer(call: Call) -> Answer:
         kept = usable.answer(call)

@@ -29,8 +29,8 @@ def clean_commit(root: Path, *, own_files: Iterable[str]) -> str | None:
     tree = work_tree(root)
     if tree is None:
         return None
-    commit = _ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    status = _ask(tree, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    commit = ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    status = ask(tree, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
     if commit is None or status is None:
         return None
     prefix = root.relative_to(tree).as_posix()
@@ -47,7 +47,7 @@ def tracked_files(root: Path, path: str) -> frozenset[str] | None:
     """The files at or below a path that git carries to other checkouts, relative to root; None without git."""
     if work_tree(root) is None:
         return None
-    listed = _ask(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
+    listed = ask(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
     return None if listed is None else frozenset(listed.split("\0")) - {""}
 
 
@@ -59,7 +59,7 @@ def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:
     """
     wanted = list(paths)
     options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignored=matching")
-    status = _ask(tree, "--literal-pathspecs", "status", *options, "--", *wanted)
+    status = ask(tree, "--literal-pathspecs", "status", *options, "--", *wanted)
     return wanted if status is None else [entry[3:] for entry in status.split("\0") if entry]
 
 
@@ -69,7 +69,7 @@ def head_commit(tree: Path) -> str | None:
         head = _head(tree)
         if found := head if _SHA.fullmatch(head) else _reference(_git_folder(tree), head.removeprefix("ref: ")):
             return found
-    return _ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")  # references may be kept in other ways
+    return ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")  # references may be kept in other ways
 
 
 def current_branch(tree: Path) -> str | None:
@@ -78,7 +78,7 @@ def current_branch(tree: Path) -> str | None:
     with suppress(OSError):
         head = _head(tree)
         if head == "ref: refs/heads/.invalid":  # references are kept in another way (git help reftable)
-            name = _ask(tree, "symbolic-ref", "--quiet", "HEAD")
+            name = ask(tree, "symbolic-ref", "--quiet", "HEAD")
         elif head.startswith("ref: "):
             name = head.removeprefix("ref: ")
     return name.removeprefix("refs/heads/") if name and name.startswith("refs/heads/") else None
@@ -87,20 +87,20 @@ def current_branch(tree: Path) -> str | None:
 def commit_of_head(tree: Path) -> Commit | None:
     """What the commit that is checked out says of itself; None without one."""
     sha = head_commit(tree)
-    raw = _ask(tree, "cat-file", "commit", sha) if sha else None
+    raw = ask(tree, "cat-file", "commit", sha) if sha else None
     return commits.parsed(sha, raw.encode("utf-8", "surrogateescape")) if sha and raw else None
 
 
 def commit_named(tree: Path, name: str) -> str | None:
     """The id of the commit that a branch, a tag or any other name stands for; None where git knows none."""
-    return None if name.startswith("-") else _ask(tree, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    return None if name.startswith("-") else ask(tree, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
 
 def content(tree: Path, commit: str, path: str) -> bytes | None:
     """A file's content in a commit, by its path from the top, as git keeps it; None where there is no such file."""
     try:
         import git
-    except ImportError:  # see _ask()
+    except ImportError:  # see ask()
         return None
     try:
         words = ["git", "--no-optional-locks", "cat-file", "blob", f"{commit}:{path}"]
@@ -111,7 +111,7 @@ def content(tree: Path, commit: str, path: str) -> bytes | None:
 
 def origin_url(tree: Path) -> str | None:
     """Where `git push origin` would push; None without such a remote."""
-    return _ask(tree, "remote", "get-url", "--push", "origin")
+    return ask(tree, "remote", "get-url", "--push", "origin")
 
 
 def _git_folder(tree: Path) -> Path:
@@ -143,7 +143,7 @@ def _reference(folder: Path, name: str) -> str | None:
 
 def identity(tree: Path) -> tuple[str, str] | None:
     """Name and address that git would commit with; None where it knows none."""
-    said = _ask(tree, "var", "GIT_AUTHOR_IDENT")
+    said = ask(tree, "var", "GIT_AUTHOR_IDENT")
     name, _, rest = (said or "").partition(" <")
     address, closed, _ = rest.partition(">")
     return (name, address) if name and closed else None
@@ -151,10 +151,10 @@ def identity(tree: Path) -> tuple[str, str] | None:
 
 def signs_commits(tree: Path) -> bool:
     """Whether git's settings have commits signed."""
-    return _ask(tree, "config", "--type=bool", "commit.gpgsign") == "true"
+    return ask(tree, "config", "--type=bool", "commit.gpgsign") == "true"
 
 
-def _ask(folder: Path, *words: str) -> str | None:
+def ask(folder: Path, *words: str) -> str | None:
     """What git answers in a folder; None where it is not installed, refuses or fails."""
     try:
         import git

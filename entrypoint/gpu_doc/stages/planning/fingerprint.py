@@ -18,10 +18,11 @@ from pathlib import Path
 from gpu_doc.errors import ConfigError
 from gpu_doc.model import DataSource, Json, Run
 from gpu_doc.outside.environment import PythonEnvironment
-from gpu_doc.outside.git import lfs
+from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.redaction import Redactor
 from gpu_doc.stages.notebook import SourceCell, kernel_name, source_cells
 from gpu_doc.stages.planning import imports
+from gpu_doc.stages.planning.contents import Contents, unreadable
 from gpu_doc.stages.planning.imports import is_file
 
 # Tags that change what papermill and nbclient do with a cell; any other tag only names it.
@@ -39,6 +40,7 @@ class Surroundings:
     """The files at or below a path that git carries to other checkouts, relative to root; None where git is silent."""
     image_digest: Callable[[Run, str | None], str | None]
     """The digest of the image that a run would take, given the one in evidence; None where it can't be seen."""
+    line_ends: LineEnds = field(default_factory=LineEnds)
     redactor: Redactor = field(default_factory=Redactor)
     """Of the secrets that are known here: nothing that is kept may hold one, were it written in the configuration."""
 
@@ -62,12 +64,15 @@ def short_hash(value: Json) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def of(run: Run, *, root: Path, surroundings: Surroundings, image_digest: str | None = None) -> Fingerprint:
+def of(
+    run: Run, *, root: Path, surroundings: Surroundings, contents: Contents, image_digest: str | None = None
+) -> Fingerprint:
     """The fingerprint of a run on this machine. `image_digest` is the one in evidence, which the run stays on."""
     redact = surroundings.redactor.json
-    code, found = _notebook_code(run, root, redact) if run.notebook else _command_code(run, root, redact)
-    inside, outside = _data(run.data, root, surroundings.tracked)
-    files = _files(run.depends_on, root)
+    made_code = _notebook_code if run.notebook else _command_code
+    code, found = made_code(run, root, redact, contents)
+    inside, outside = _data(run.data, root, surroundings.tracked, contents)
+    files = _files(run.depends_on, root, contents)
     source: dict[str, Json] = {
         **code,
         "image": run.image or "local",
@@ -92,13 +97,16 @@ def _packages(kernel: str, environment: PythonEnvironment, found: imports.Found)
     return {"python": python, **environment.versions(found.packages)}
 
 
-def _notebook_code(run: Run, root: Path, redact: Callable[[Json], Json]) -> tuple[dict[str, Json], imports.Found]:
+def _notebook_code(
+    run: Run, root: Path, redact: Callable[[Json], Json], contents: Contents
+) -> tuple[dict[str, Json], imports.Found]:
     path = root / str(run.notebook)
     cells = source_cells(path)
     kernel = run.kernel or kernel_name(path)
     folder = root if run.cwd == "root" else path.parent
     python = kernel in _PYTHON_KERNELS
-    found = imports.follow((c.source for c in cells), folder=folder, root=root) if python else imports.Found()
+    sources = [cell.source for cell in cells] if python else []
+    found = imports.follow(sources, folder=folder, root=root, contents=contents)
     kernel = "python3" if python else kernel
     # Equal notebooks in different folders may read different files beside them: they share no result.
     place = folder.relative_to(root).as_posix()
@@ -113,17 +121,20 @@ def cell_hash(cell: SourceCell) -> str:
     return short_hash([cell.source, tags] if tags else cell.source)[:12]
 
 
-def _command_code(run: Run, root: Path, redact: Callable[[Json], Json]) -> tuple[dict[str, Json], imports.Found]:
+def _command_code(
+    run: Run, root: Path, redact: Callable[[Json], Json], contents: Contents
+) -> tuple[dict[str, Json], imports.Found]:
     """A command's code: the files that its words name, as in `train.py --config=small.yml`, and what `-m` runs."""
     words = run.command or ()
     named = [root / value for word in words for value in (word, word.partition("=")[2]) if value]
     modules = [after for word, after in pairwise(words) if word == "-m"]
-    return {"command": redact(list(words))}, imports.follow_files(filter(is_file, named), modules, root=root)
+    found = imports.follow_files(filter(is_file, named), modules, root=root, contents=contents)
+    return {"command": redact(list(words))}, found
 
 
-def _files(patterns: Iterable[str], root: Path) -> dict[str, str]:
+def _files(patterns: Iterable[str], root: Path, contents: Contents) -> dict[str, str]:
     paths = {path for pattern in patterns for path in pattern_files(root, pattern)}
-    return {path.relative_to(root).as_posix(): content_hash(path) for path in sorted(paths)}
+    return {path.relative_to(root).as_posix(): contents.hash(path) for path in sorted(paths)}
 
 
 def pattern_files(root: Path, pattern: str) -> list[Path]:
@@ -138,7 +149,7 @@ def pattern_files(root: Path, pattern: str) -> list[Path]:
 
 
 def _data(
-    sources: Iterable[DataSource], root: Path, tracked: Callable[[str], frozenset[str] | None]
+    sources: Iterable[DataSource], root: Path, tracked: Callable[[str], frozenset[str] | None], contents: Contents
 ) -> tuple[dict[str, str], dict[str, str | None]]:
     """Declared data. What git carries belongs to the source part.
 
@@ -154,13 +165,13 @@ def _data(
         if source.version is not None:
             inside[source.path] = f"version {source.version}"
         elif known is None:
-            inside[source.path] = tree_hash(path, files)
+            inside[source.path] = _tree_hash(path, files, contents)
         else:
             carried = [file for file in files if file.relative_to(root).as_posix() in known] if known else []
             if known:
-                inside[source.path] = tree_hash(path, carried)
+                inside[source.path] = _tree_hash(path, carried, contents)
             if len(carried) < len(files) or not known:
-                outside[source.path] = tree_hash(path, files) if files else None
+                outside[source.path] = _tree_hash(path, files, contents) if files else None
     return inside, outside
 
 
@@ -189,31 +200,15 @@ def data_files(path: Path) -> list[Path]:
     return sorted(files)
 
 
-def tree_hash(path: Path, files: Sequence[Path]) -> str:
+def _tree_hash(path: Path, files: Sequence[Path], contents: Contents) -> str:
     """SHA-256 of a file, or over names and contents of a folder's files; `missing` where there are none."""
     if not files:
         return "missing"
     if files == [path]:
-        return content_hash(path)
-    return short_hash([[file.relative_to(path).as_posix(), content_hash(file)] for file in files])
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
-    hashed = sha256()
-    try:
-        with path.open("rb") as file:
-            block = file.read(1 << 20)
-            if oid := lfs.oid(block):
-                return oid
-            while block:
-                hashed.update(block)
-                block = file.read(1 << 20)
-    except OSError as error:
-        raise imports.unreadable(error, str(path)) from error
-    return hashed.hexdigest()
+        return contents.hash(path)
+    return short_hash([[file.relative_to(path).as_posix(), contents.hash(file)] for file in files])
 
 
 def _walk_error(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        raise imports.unreadable(error, str(error.filename)) from error
+        raise unreadable(error, str(error.filename)) from error

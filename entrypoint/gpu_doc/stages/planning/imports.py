@@ -13,11 +13,9 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 
-from gpu_doc.errors import NotebookFileError
-from gpu_doc.outside.git import lfs
+from gpu_doc.stages.planning.contents import Contents, unreadable
 
 _MAGIC = re.compile(r"^(?P<indent>\s*)(?P<target>[\w, ]+=\s*)?(?P<magic>[%!?].*|[\w.]+\?{1,2}\s*)$")
 _RUN = re.compile(r"^\s*%run\s+(?:-\w+\s+)*(?P<file>[^\s]+)", re.MULTILINE)
@@ -42,15 +40,17 @@ class Found:
 
     modules: dict[str, str] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
+    contents: Contents = field(default_factory=Contents)
+    """What hashes the files."""
 
 
-def follow(cells: Iterable[str], *, folder: Path, root: Path) -> Found:
+def follow(cells: Iterable[str], *, folder: Path, root: Path, contents: Contents | None = None) -> Found:
     """What code that runs in `folder` uses, local modules followed to the end.
 
     Looks where Python would: in `folder`, then in what the code adds to `sys.path`, then in root and root/src, which
     stand for an editable install. Files outside root do not count.
     """
-    found, root = Found(), root.resolve()
+    found, root = Found(contents=contents or Contents()), root.resolve()
     names = [read_names(cell) for cell in cells]
     added = [folder / place for name in names for place in name.folders]
     search = [folder, *added, root, root / "src"]
@@ -59,9 +59,11 @@ def follow(cells: Iterable[str], *, folder: Path, root: Path) -> Found:
     return found
 
 
-def follow_files(files: Iterable[Path], modules: Iterable[str] = (), *, root: Path) -> Found:
+def follow_files(
+    files: Iterable[Path], modules: Iterable[str] = (), *, root: Path, contents: Contents | None = None
+) -> Found:
     """What scripts use: as `follow`, for files, which count themselves, and for modules as `python -m` runs them."""
-    found, root = Found(), root.resolve()
+    found, root = Found(contents=contents or Contents()), root.resolve()
     for file in files:
         _take_file(file, found, search=[file.parent, root, root / "src"], root=root)
     run = [(0, name) for module in modules for name in (module, f"{module}.__main__")]
@@ -82,11 +84,6 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
-
-
-def unreadable(error: OSError, where: str) -> NotebookFileError:
-    """What a file that cannot be read means, in a sentence."""
-    return NotebookFileError(f"cannot be read: {error.strerror}", where=where, remedy="Make it readable for this user.")
 
 
 def _take(names: Names, found: Found, *, folder: Path, search: list[Path], root: Path) -> None:
@@ -116,7 +113,7 @@ def _take_file(file: Path, found: Found, *, search: list[Path], root: Path) -> N
         content = file.read_bytes()
     except OSError as error:
         raise unreadable(error, key) from error
-    found.modules[key] = lfs.oid(content) or sha256(content).hexdigest()
+    found.modules[key] = found.contents.hash_read(file, content)
     if file.suffix == ".py":
         names = read_names(content.decode("utf-8", "replace"))
         added = [file.parent / place for place in names.folders]

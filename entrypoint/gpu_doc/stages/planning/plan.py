@@ -9,10 +9,12 @@ from pathlib import Path
 from gpu_doc.errors import GpuDocError, ReportError
 from gpu_doc.model import Call, Capture, Config, Json, Report, Run
 from gpu_doc.outside.git import lfs
+from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.stages import evidence
-from gpu_doc.stages.evidence import Evidence, KeptAnswer
+from gpu_doc.stages.evidence import Evidence, KeptAnswer, RunEvidence
 from gpu_doc.stages.notebook import source_cells
 from gpu_doc.stages.planning import differences, fingerprint
+from gpu_doc.stages.planning.contents import Contents
 from gpu_doc.stages.planning.fingerprint import Fingerprint, Surroundings
 from gpu_doc.stages.reporting import inplace
 from gpu_doc.stages.state import State
@@ -144,18 +146,35 @@ class Planner:
         before = known.runs.get(run.address) if known else None
         digest = before.image_digest(run.image) if before else None
         try:
-            here = fingerprint.of(run, root=self.root, surroundings=self.surroundings, image_digest=digest)
+            verdict, here = self._verdict(run, before, digest)
         except GpuDocError as error:
             return RunPlan(run=run, fingerprint=None, reasons=(str(error),), problem=error)
-        verdict = differences.Verdict(("never run, as far as evidence and state tell",), (), here)
-        if before:
-            verdict = differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n))
         kept = [verdict.now] if not verdict.reasons else [verdict.now, here]
         usable = [one for one in kept if not verdict.reasons or self.state.find(run, one.text)]
         if usable and not force:
             return RunPlan(run=run, fingerprint=usable[0], here=here, unchecked=verdict.unchecked)
         reasons = verdict.reasons or ("forced",)
         return RunPlan(run=run, fingerprint=here, here=here, reasons=reasons, unchecked=verdict.unchecked)
+
+    def _verdict(
+        self, run: Run, before: RunEvidence | None, digest: str | None
+    ) -> tuple[differences.Verdict, Fingerprint]:
+        """What differs from before, and what the run is made of here. Raises NotebookFileError or ConfigError."""
+        contents = Contents()
+        verdict, here = self._compared(run, before, digest, contents)
+        if verdict.reasons and contents.crlf:  # only then is git asked, which takes time
+            return self._compared(run, before, digest, Contents(self.surroundings.line_ends))
+        return verdict, here
+
+    def _compared(
+        self, run: Run, before: RunEvidence | None, digest: str | None, contents: Contents
+    ) -> tuple[differences.Verdict, Fingerprint]:
+        here = fingerprint.of(
+            run, root=self.root, surroundings=self.surroundings, contents=contents, image_digest=digest
+        )
+        if before is None:
+            return differences.Verdict(("never run, as far as evidence and state tell",), (), here), here
+        return differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n)), here
 
     def _cell_name(self, run: Run, number: int) -> str:
         if not run.notebook:
@@ -169,11 +188,11 @@ class Planner:
         if known is None:
             unfetched = lfs.is_pointer(evidence.path_of(report, self.root))
             return ["its evidence was not fetched from Git LFS" if unfetched else "has no evidence yet"], []
-        reasons = [f"{path} changed" for path, digest in known.sources.items() if self._digest(path) != digest]
+        reasons = [f"{path} changed" for path, digest in known.sources.items() if not self._is(path, digest)]
         if report.template and report.template not in known.sources:
             reasons.append(f"its template is now {report.template}")
         reasons += self._settings_reasons(report, known)
-        wrong = evidence.missing_files(known, report, self.root)
+        wrong = evidence.missing_files(known, report, self.root, self.surroundings.line_ends)
         reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
         more, edits = self._generated_text(report, known)
         return reasons + more, edits
@@ -189,19 +208,18 @@ class Planner:
 
     def _generated_text(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
         if report.template:
-            digest = self._digest(report.path)
-            if digest is None:
+            if not (self.root / report.path).is_file():
                 return [f"{report.path} is missing"], []
             if not isinstance(known.text, str):
                 return ["it was refreshed in place, and has a template now"], []
-            return [], [] if digest == known.text else [HandEdit(path=report.path)]
+            return [], [] if self._is(report.path, known.text) else [HandEdit(path=report.path)]
         try:
             content = (self.root / report.path).read_bytes()
             blocks = inplace.fingerprints(content.decode("utf-8-sig", "replace"))
         except (ReportError, OSError) as error:
             return [str(error)], []
         before = known.text if isinstance(known.text, tuple) else ()
-        if [expression for _, expression, _ in blocks] != [expression for expression, _ in before]:
+        if [expression for _, expression, _ in blocks] != [_one_newline(expression) for expression, _ in before]:
             unfetched = lfs.oid(content) is not None
             return [f"{report.path} was not fetched from Git LFS" if unfetched else "its blocks changed"], []
         changed = [line for (line, _, digest), (_, earlier) in zip(blocks, before, strict=True) if digest != earlier]
@@ -241,7 +259,7 @@ class Planner:
         """
         if known is None:
             return frozenset(lacking)
-        usable = Usable(report, known, self.capture, self.root)
+        usable = Usable(report, known, self.capture, self.root, self.surroundings.line_ends)
         calls = [(usable.answer(call), runs) for call, runs in self._calls(report, known)]
         needed: frozenset[str] = frozenset()
         while True:
@@ -262,12 +280,18 @@ class Planner:
 
     def _asks_the_same(self, report: Report, known: Evidence) -> bool:
         if report.template:
-            return all(self._digest(path) == digest for path, digest in known.sources.items())
+            return all(self._is(path, digest) for path, digest in known.sources.items())
         reasons, _ = self._generated_text(report, known)
         return not reasons
 
-    def _digest(self, path: str) -> str | None:
-        return evidence.file_digest(self.root / path)
+    def _is(self, path: str, digest: str) -> bool:
+        """Whether a file is what evidence says."""
+        return evidence.is_file_as(self.root / path, digest, self.surroundings.line_ends)
+
+
+def _one_newline(expression: str) -> str:
+    """An expression of several lines as evidence of earlier versions may have it, from a file with CRLF."""
+    return expression.replace("\r\n", "\n")
 
 
 def _same(known: Evidence, plan: RunPlan) -> bool:
@@ -282,11 +306,11 @@ def _holds(kept: KeptAnswer | None, unchanged: Set[str]) -> bool:
 class Usable:
     """The answers of evidence that still hold: their files are intact, the settings that they show are the same."""
 
-    def __init__(self, report: Report, known: Evidence, capture: Capture, root: Path) -> None:
+    def __init__(self, report: Report, known: Evidence, capture: Capture, root: Path, line_ends: LineEnds) -> None:
         self._known = known
         self._settings = evidence.settings_of(report, capture, known.answers)
         self._same_capture = known.settings.get("capture") == self._settings["capture"]
-        self._broken = set(evidence.missing_files(known, report, root))
+        self._broken = set(evidence.missing_files(known, report, root, line_ends))
 
     def answer(self, call: Call) -> KeptAnswer | None:
         """The kept answer to a call; None where there is none that can be used."""

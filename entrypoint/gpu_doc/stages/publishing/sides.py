@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpu_doc.outside.git import checkout
+from gpu_doc.outside.git.line_ends import LineEnds
 
+_LINE_ENDS = LineEnds()
 _LARGEST = 256 << 20
 """Bytes of a file that are read; no report and no picture is as large."""
 
@@ -43,7 +45,9 @@ class Checkout:
         known = self.repository.path(path)
         file = self.repository.tree / known if known else None
         try:
-            return file.read_bytes() if file and file.is_file() and file.stat().st_size <= _LARGEST else None
+            if not file or not file.is_file() or file.stat().st_size > _LARGEST:
+                return None
+            return _LINE_ENDS.stored(file, file.read_bytes())  # as a commit has it
         except OSError:
             return None
 

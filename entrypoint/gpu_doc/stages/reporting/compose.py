@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gpu_doc.errors import CaptureError, ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
+from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.redaction import Redactor
 from gpu_doc.resources import template_path
@@ -54,6 +55,7 @@ class Workshop:
     darkroom: Darkroom
     templates: TemplateWorker
     redactor: Redactor
+    line_ends: LineEnds
 
 
 class Composer:
@@ -67,7 +69,7 @@ class Composer:
         self._runs = {run.run.address: run for run in plan.runs}
         self._results: dict[str, Result] = {}
         self._known = plan.evidence or Evidence()
-        self._usable = Usable(plan.report, self._known, shop.capture, shop.root)
+        self._usable = Usable(plan.report, self._known, shop.capture, shop.root, shop.line_ends)
         self._answers = Answers(plan.report, shop.capture, self._results, root=shop.root)
         self._as_published: set[str] = set()
         """Addresses of new runs of which the report tells what was published of the one before."""
@@ -92,18 +94,25 @@ class Composer:
             self._renewed |= renewed
             rendered, contents, kept = self._rendered()
         text = rendered.text.encode("utf-8")
+        if self._report.template:  # in place, every byte outside of blocks stays
+            text = self._shop.line_ends.as_there(self._shop.root / self._report.path, text, before)
         whole = self._evidence(rendered, kept)
         place = self._report.assets
         files = {f"{place}/{name}": content for name, content in contents.items()}
         files[self._report.path] = text
-        files[f"{place}/{evidence.NAME}"] = whole.to_bytes()
+        written = evidence.path_of(self._report, self._shop.root)
+        files[f"{place}/{evidence.NAME}"] = self._shop.line_ends.as_there(
+            written, whole.to_bytes(), checkout.read(written)
+        )
         gone = [name for name in self._known.files if name not in contents and self._published(name) is not None]
         obsolete = tuple(f"{place}/{name}" for name in gone)
         return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete)
 
     def _rendered(self) -> tuple[Rendered, dict[str, Content], dict[str, KeptFile]]:
         """The text, every file's content, and what evidence says of the files."""
-        rendered = report.render(self._report, self._shop.root, self._shop.templates, self._answer)
+        rendered = report.render(
+            self._report, self._shop.root, self._shop.templates, self._answer, line_ends=self._shop.line_ends
+        )
         # Half of a surrogate pair, as a notebook may print it, cannot be written.
         rendered = replace(rendered, text=rendered.text.encode("utf-8", "replace").decode())
         assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
@@ -189,8 +198,11 @@ class Composer:
     def _published(self, name: str) -> bytes | None:
         """The bytes of a published file, if they are what evidence says."""
         kept = self._known.files.get(name)
-        content = checkout.read(self._shop.root / self._report.assets / name) if kept else None
-        return content if content is not None and kept and kept.sha256 == evidence.digest(content) else None
+        path = self._shop.root / self._report.assets / name
+        content = checkout.read(path) if kept else None
+        if content is None or kept is None or not evidence.is_as(path, content, kept.sha256, self._shop.line_ends):
+            return None
+        return content
 
     def _contents(self, assets: list[Asset]) -> tuple[dict[str, Content], dict[str, KeptFile]]:
         """Every file's content, and what evidence says of it."""
@@ -200,7 +212,9 @@ class Composer:
         for asset in sorted(assets, key=lambda asset: asset.name):
             content, made_from = self._content(asset)
             contents[asset.name] = content
-            kept[asset.name] = KeptFile(sha256=evidence.digest(checkout.content_of(content)), made_from=made_from)
+            path = self._shop.root / self._report.assets / asset.name
+            stored = self._shop.line_ends.stored(path, checkout.content_of(content))
+            kept[asset.name] = KeptFile(sha256=evidence.digest(stored), made_from=made_from)
         return contents, kept
 
     def _content(self, asset: Asset) -> tuple[Content, str]:
@@ -244,7 +258,9 @@ class Composer:
     def _evidence(self, rendered: Rendered, files: Mapping[str, KeptFile]) -> Evidence:
         answers = _kept_answers(rendered)
         runs = {plan.run.address: self._run_evidence(plan, answers, files) for plan in self._plan.runs}
-        text: str | tuple[tuple[str, str], ...] = sha256(rendered.text.encode("utf-8")).hexdigest()
+        content = rendered.text.encode("utf-8")
+        stored = self._shop.line_ends.stored(self._shop.root / self._report.path, content)
+        text: str | tuple[tuple[str, str], ...] = sha256(stored).hexdigest()
         if not self._report.template:
             blocks = inplace.fingerprints(rendered.text)
             text = tuple((expression, digest) for _, expression, digest in blocks)

@@ -142,7 +142,7 @@ def fingerprints(text: str) -> list[tuple[int, str, str]]:
 
 
 def _expression(text: str, start: int, end: int | None, document: Document, line: int) -> str:
-    inside = text[start : end - 3].strip() if end is not None else "<!--"
+    inside = _NEWLINE.sub("\n", text[start : end - 3].strip()) if end is not None else "<!--"
     if "<!--" in inside:
         raise ReportError(
             "this marker is not closed",

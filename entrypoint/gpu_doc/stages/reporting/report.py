@@ -11,6 +11,7 @@ from pathlib import Path
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Call, Json, Report
 from gpu_doc.outside.git import lfs
+from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.outside.template import Place, Source, TemplateWorker
 from gpu_doc.stages.reporting import inplace
 from gpu_doc.stages.reporting.precheck import located
@@ -60,8 +61,18 @@ def rehearse(report: Report, root: Path, worker: TemplateWorker) -> Rehearsal:
     return Rehearsal(tuple({(call.key, place): (call, place) for call, place in calls}.values()), sources)
 
 
-def render(report: Report, root: Path, worker: TemplateWorker, answer: Callable[[Call], Answer]) -> Rendered:
-    """The report's text, each call answered by `answer`. Raises ReportError, and what `answer` raises."""
+def render(
+    report: Report,
+    root: Path,
+    worker: TemplateWorker,
+    answer: Callable[[Call], Answer],
+    *,
+    line_ends: LineEnds | None = None,
+) -> Rendered:
+    """The report's text, each call answered by `answer`. Raises ReportError, and what `answer` raises.
+
+    With `line_ends`, its sources are told by the hash of what git would store of them.
+    """
     answers: dict[str, Answer] = {}
     asked: list[tuple[Call, Place]] = []
 
@@ -75,7 +86,7 @@ def render(report: Report, root: Path, worker: TemplateWorker, answer: Callable[
         return answers[call.key].value
 
     if report.template:
-        files = _Files(root, report.template)
+        files = _Files(root, report.template, line_ends)
         text = worker.render(files.main, report=report.path, load=files.load, answer=answering)
         _check_blocks_stand_alone(text, asked, answers)
         text = _with_notice(_NEWLINE.sub(files.newline, text), report.template, files.newline)
@@ -150,7 +161,8 @@ def _document(report: Report, root: Path) -> inplace.Document:
 class _Files:
     """A template and the files that it includes, all of them inside the template's own folder."""
 
-    def __init__(self, root: Path, template: str) -> None:
+    def __init__(self, root: Path, template: str, line_ends: LineEnds | None = None) -> None:
+        self._line_ends = line_ends
         self._root = root.resolve()
         self._folder = (root / template).parent.resolve()
         self.digests: dict[str, str] = {}
@@ -183,7 +195,8 @@ class _Files:
 
     def _read(self, path: Path, shown: str) -> str:
         content = _content(path, shown)
-        self.digests[shown] = sha256(content).hexdigest()
+        stored = self._line_ends.stored(path, content) if self._line_ends else content
+        self.digests[shown] = sha256(stored).hexdigest()
         return _decoded(content, shown)
 
 
