@@ -296,13 +296,13 @@ def _config(args: argparse.Namespace) -> Config:
     path = args.config or config.find(Path.cwd())
     if path is None:
         raise _no_config(Path.cwd())
-    return config.load(path.absolute())
+    return config.load(path.absolute(), git.left_out)
 
 
 def _config_if_any(path: Path | None, console: Console) -> Config | None:
     """The configuration, for commands that are of use without one too."""
     try:
-        return config.load(path.absolute()) if path else None
+        return config.load(path.absolute(), git.left_out) if path else None
     except ConfigError as error:
         console.error(error)
         return None

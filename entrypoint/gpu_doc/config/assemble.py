@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,15 @@ from gpu_doc.model import Capture, Config, DataSource, GpuRequirement, Limits, P
 _MERGED = frozenset(key for key, spec in DEFAULTS.keys.items() if isinstance(spec.kind, Section))
 """The keys that merge key by key; others replace."""
 
+Absent = Callable[[Path, str], str]
+"""What is known of a file that is not there, given root and its path: the end of a sentence, or nothing."""
+
 
 class Assembly:
     """One configuration being put together; what is wrong is added to `problems`."""
 
-    def __init__(self, path: Path, root: Path, problems: Problems) -> None:
+    def __init__(self, path: Path, root: Path, problems: Problems, absent: Absent) -> None:
+        self.absent = absent
         self.path = path
         self.root = root
         self.problems = problems
@@ -144,7 +148,8 @@ class Assembly:
         if not self.files[path]:
             from gpu_doc.config.suggest import near_files  # only a mistake pays for it
 
-            self.problems.append(node.problem(f"there is no file `{path}`{why}{near_files(self.root, path)}"))
+            hint = self.absent(self.root, path) or f"{why}{near_files(self.root, path)}"
+            self.problems.append(node.problem(f"there is no file `{path}`{hint}"))
 
 
 def merge(levels: tuple[Values, ...]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gpu_doc.config.assemble import Assembly
+from gpu_doc.config.assemble import Absent, Assembly
 from gpu_doc.config.schema import ROOT
 from gpu_doc.config.shapes import Values
 from gpu_doc.config.yaml12 import Problem, Problems, parse
@@ -13,6 +13,10 @@ from gpu_doc.errors import ConfigError
 from gpu_doc.model import Config
 
 PLACES = ("gpu-doc.yml", ".github/gpu-doc.yml")
+
+
+def _not_asked(_root: Path, _path: str) -> str:
+    return ""
 
 
 def find(start: Path) -> Path | None:
@@ -40,8 +44,8 @@ def root_of(path: Path) -> Path:
     return path.parent.parent if path.parent.name == ".github" else path.parent
 
 
-def load(path: Path) -> Config:
-    """Read, merge and check the configuration.
+def load(path: Path, absent: Absent = _not_asked) -> Config:
+    """Read, merge and check the configuration. `absent` says what is known of a file that is not there.
 
     Raises ConfigError, whose `details` have one line per problem: `gpu-doc.yml:12:5: ...`.
     """
@@ -54,7 +58,7 @@ def load(path: Path) -> Config:
     if tree is None and not problems:
         problems.append(Problem(1, 1, "the file is empty; in an empty folder, `gpu-doc init` writes one to start from"))
     values = ROOT.read(tree, name, problems) if tree else None
-    config = Assembly(path, root, problems).config(values) if isinstance(values, Values) else None
+    config = Assembly(path, root, problems, absent).config(values) if isinstance(values, Values) else None
     if problems or config is None:
         raise _refusal(name, problems)
     return config

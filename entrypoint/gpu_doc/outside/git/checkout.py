@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +50,24 @@ def tracked_files(root: Path, path: str) -> frozenset[str] | None:
         return None
     listed = ask(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
     return None if listed is None else frozenset(listed.split("\0")) - {""}
+
+
+def left_out(root: Path, path: str) -> str:
+    """Say that a file which git tracks is left out of a sparse checkout; nothing where it isn't so.
+
+    `path` is relative to root, or a pattern as in `:(glob)src/**`.
+    """
+    if work_tree(root) is None:
+        return ""
+    listed = (ask(root, "ls-files", "-t", "-z", "--", path) or "").split("\0")
+    names = [entry.removeprefix("S ") for entry in listed if entry.startswith("S ")]
+    if not names:
+        return ""
+    folder = names[0].rpartition("/")[0] or names[0]
+    return (
+        f": this is a sparse checkout, which leaves {'it' if names == [path] else names[0]} out; "
+        f"`git sparse-checkout add {shlex.quote(folder)}` brings it"
+    )
 
 
 def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Files that a run would read and that Git LFS has not fetched: it would take their pointers for what they hold."""
+"""Files that a run would read and that are not here: pointers of Git LFS, and what a sparse checkout leaves out."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gpu_doc.errors import MachineError
-from gpu_doc.outside.git import lfs
+from gpu_doc.outside.git import checkout, lfs
 from gpu_doc.stages.planning.fingerprint import data_files, pattern_files
 from gpu_doc.stages.planning.plan import RunPlan
 
 
 def demand_fetched(plan: RunPlan, root: Path) -> None:
-    """Raise MachineError where one of a run's files is a pointer of Git LFS.
+    """Raise MachineError where one of a run's files is a pointer of Git LFS, or left out of a sparse checkout.
 
-    In the fingerprint it counts as the content that it stands for, so what such a run gave would be taken for the
-    result of the real file.
+    In the fingerprint, a pointer counts as the content that it stands for, so what such a run gave would be taken for
+    the result of the real file; and what is left out would be taken for removed.
     """
+    data = [f":(literal){source.path}" for source in plan.run.data if source.version is None]
+    for named in [*data, *(f":(glob){pattern}" for pattern in plan.run.depends_on)]:
+        if said := checkout.left_out(root, named):
+            shown = named.partition(")")[2]
+            raise MachineError(f"run {plan.run.address} would read `{shown}`, which is not all here{said}")
     missing = sorted({name for name, path in _files(plan, root) if lfs.is_pointer(path)})
     if not missing:
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gpu_doc.errors import ConfigError, GpuDocError, ReportError
 from gpu_doc.model import Call, Run
-from gpu_doc.outside.git import lfs
+from gpu_doc.outside.git import checkout, lfs
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.stages import evidence
 from gpu_doc.stages.notebook import SourceCell, kernel_name, source_cells
@@ -52,8 +52,10 @@ def foresee(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Foreseen
 def _demand_evidence(plan: ReportPlan, root: Path) -> None:
     """Raise ReportError where evidence was not fetched: all that it tells is fresh would be executed again."""
     place = evidence.path_of(plan.report, root)
+    name = f"{plan.report.assets}/{evidence.NAME}"
+    if plan.evidence is None and not place.exists() and (said := checkout.left_out(root, name)):
+        raise ReportError(f"what the report was made of is not here{said}", where=name)
     if plan.evidence is None and lfs.is_pointer(place):
-        name = f"{plan.report.assets}/{evidence.NAME}"
         what = "what the report was made of was not fetched: a pointer of Git LFS stands in its place"
         raise ReportError(what, where=name, remedy=f"{lfs.remedy(name)} Better: keep this small file out of Git LFS.")
 
