@@ -106,6 +106,34 @@ def test_nothing_that_is_said_kept_or_published_holds_a_secret(tmp_path: Path) -
     made.gpu_doc("check", API_KEY=SECRET, GITHUB_TOKEN=TOKEN)
 
 
+@pytest.mark.needs("chromium")
+def test_a_secret_of_digits_and_letters_written_as_entities_are_not_shown(tmp_path: Path) -> None:
+    digits = "8675309042"
+    shown = [
+        "from IPython.display import HTML, display\nimport os\nkey = os.environ['API_KEY']",
+        "display({'application/json': int(key)}, raw=True)",
+        "float(key)",
+        "HTML(''.join(f'&#{ord(letter)};' for letter in key))",
+        "HTML('<!-- > -->'.join(key))",
+        "HTML('***')",
+    ]
+    template = '{{ value("show/#2") }}\n\n{{ text("show/#3") }}\n\n{{ shot("show/#4") }}\n\n{{ shot("show/#6") }}\n\n'
+    made = project(tmp_path, template=template + '{{ shot("show/#5") }}\n')
+    made.write({"show.ipynb": notebook(*map(code, shown))})
+    made.edit("gpu-doc.yml", f', parameters: {{key: "{SECRET}"}}, produces: [out.csv, out.json]', "")
+    made.edit("gpu-doc.yml", SECRET, "")
+    made.gpu_doc("run", API_KEY=digits)
+    assert "\n\n***\n\n" in made.read("docs/report.md")
+    assert "```text\n***\n```" in made.read("docs/report.md")
+    files = [path for place in ("docs", ".gpu-doc") for path in (made.root / place).rglob("*") if path.is_file()]
+    assert not [path for path in files if b"86753" in path.read_bytes() or b"&#56;&#54;" in path.read_bytes()]
+    entities, comments, expected = (
+        next((made.root / "docs/report.assets").glob(f"show-{number}-*.png")).read_bytes() for number in (4, 5, 6)
+    )
+    assert entities == expected
+    assert comments == expected
+
+
 @pytest.mark.needs("docker")
 def test_a_container_gets_a_secret_and_shows_what_becomes_of_it(tmp_path: Path) -> None:
     template = '{{ text("show/said") }}\n\n{{ table("show/file:out.csv") }}\n\n{{ text("log") }}\n\n'

@@ -18,7 +18,8 @@ from functools import cached_property, partial
 _CODES = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])"
 """Colours and links of terminals."""
 
-_TAG = rb"<[^<>]{0,400}>"
+_TAG = rb"(?:<(?!!--)[^<>]{0,400}>|<!--(?:(?!-->)[\s\S]){0,400}-->)"
+"""A tag, or a comment: that may hold anything but its end."""
 
 # What follows is repeated between letters: no text may be taken in two ways, or looking for it could take for ever.
 _NOISE = b"(?:" + _CODES + b"|" + _TAG + rb"|[\r\n][ \t]*|\\{1,4}[rn])"
@@ -32,6 +33,8 @@ _GAP = (
 
 _BETWEEN_HEX = rb"(?:" + _NOISE + rb"|[ \t:;,_%&#-]|\\{1,8}x){0,6}"
 _SEPARATORS = b" \t:;,_%&#-\\x"
+_LEAST_DIGITS = 5
+"""Digits before an exponent that are still told from any number."""
 _BLANKS = b" \t\r\n"
 _ANY_NOISE = re.compile(_NOISE)
 _WORD = re.compile(rb"[0-9A-Za-z]+")
@@ -57,6 +60,11 @@ def forms(value: str) -> Iterator[Form]:
     data = value.encode("utf-8", "surrogatepass")
     yield Form(_longest_word(data), partial(_spelled, value))
     yield Form(data.hex().encode(), partial(_in_hex, data), hexadecimal=True)
+    if value.isascii() and value.isdecimal():
+        yield Form(data, partial(_in_groups, value), hexadecimal=True)
+        mantissa = value.strip("0")
+        if len(mantissa) >= _LEAST_DIGITS:
+            yield Form(mantissa[1:].encode(), partial(_with_exponent, mantissa, len(value.lstrip("0")) - 1))
     for before in range(3):
         digits = base64_digits(data, before)
         yield Form(_longest_word(digits), partial(_in_base64, digits, before))
@@ -103,6 +111,19 @@ def _digits(text: str) -> bytes:
 
 def _in_hex(data: bytes) -> bytes:
     return rb"(?:\\{1,8}x|%|&#x)?" + _BETWEEN_HEX.join(b"%02x" % byte for byte in data)
+
+
+def _in_groups(digits: str) -> bytes:
+    """A number as people and Python write it: 12,345,678 or 12_345_678 or 12 345 678."""
+    first = len(digits) % 3 or 3
+    groups = [digits[:first], *(digits[at : at + 3] for at in range(first, len(digits), 3))]
+    whole = rb"(?:[,_' ]|\xc2\xa0|\xe2\x80[\x89\xaf])?".join(group.encode() for group in groups)
+    return whole + rb"(?:\.0+(?![0-9]))?"
+
+
+def _with_exponent(mantissa: str, exponent: int) -> bytes:
+    """A number as it is written where it is large: 1.2345678e+07."""
+    return rb"%b\.%b0*[eE]\+?0*%d(?![0-9])" % (mantissa[:1].encode(), mantissa[1:].encode(), exponent)
 
 
 def base64_digits(data: bytes, before: int) -> bytes:

@@ -7,13 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import ConfigError
-from gpu_doc.redaction.redactor import Redactor
+from gpu_doc.redaction.redactor import SHORTEST, Redactor
 
 if TYPE_CHECKING:
     from gpu_doc.model import Config, Run
-
-SHORTEST = 8
-"""Characters of a secret, at least: a shorter one would redact ordinary text."""
 
 _TOKEN = re.compile(r"(INPUT|GITHUB|GH|ACTIONS)_([\w-]+[_-])?TOKEN")
 """The variables in which GitHub, its `gh`, and the action keep theirs."""

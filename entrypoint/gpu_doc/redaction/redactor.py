@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from gpu_doc.redaction.decoding import decodings
 from gpu_doc.redaction.forms import Haystacks, base64_digits, forms
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ MARK = "***"
 
 _LONG_LINE = 16
 """Characters from which on a line of a secret of several lines is a secret by itself."""
+
+SHORTEST = 8
+"""Characters of a secret, at least: a shorter one would redact ordinary text."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 _BLOCK = 1 << 16
 """Bytes that a stream gathers before it looks through them."""
@@ -78,7 +84,14 @@ class Redactor:
             return {self.json(key): self.json(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.json(item) for item in value]
-        return value
+        return MARK if isinstance(value, int | float) and self._is_number(value) else value
+
+    def _is_number(self, number: float) -> bool:
+        """Whether a number is one of the values, or has it among its digits."""
+        if not self._numbers or isinstance(number, bool):
+            return False
+        shown = repr(number) if isinstance(number, int) or not number.is_integer() else f"{number!r} {number:.0f}"
+        return number in self._numbers.values() or any(digits in shown for digits in self._numbers)
 
     def output(self, output: Mapping[str, Json]) -> dict[str, Json]:
         """Return a notebook's output without them: a picture that holds one, in its metadata say, is left out."""
@@ -107,19 +120,35 @@ class Redactor:
         """Where they stand: (begin, end), in order, apart from each other."""
         if len(data) < self._shortest or not self.values:
             return []
-        haystacks = Haystacks(data)
-        found = [span for form in self._forms if haystacks.may_hold(form) for span in _matches(form.pattern, data)]
         merged: list[tuple[int, int]] = []
-        for begin, end in sorted(found):
+        for begin, end in sorted({*self._found(data), *self._found_decoded(data)}):
             if merged and begin < merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
             else:
                 merged.append((begin, end))
         return merged
 
+    def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
+        haystacks = Haystacks(data)
+        return (span for form in self._forms if haystacks.may_hold(form) for span in _matches(form.pattern, data))
+
+    def _found_decoded(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where they stand once escapes are resolved, as places of the text as it is."""
+        for steps in decodings(data):
+            for begin, end in self._found(steps[-1].data):
+                for step in reversed(steps):
+                    begin, end = step.back(begin, end)  # noqa: PLW2901 - the same place, one step earlier
+                yield begin, end
+
     def is_in_binary(self, data: bytes) -> bool:
         """Whether bytes that are no text hold one: as UTF-8, UTF-16 or UTF-32 (NumPy's own), or in base64."""
         return any(needle in data for needle in self._needles)
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, float]:
+        """The values that a number may show, without a sign and zeros before it."""
+        digits = (value.strip().lstrip("+-0") for value in self.values if _NUMBER.fullmatch(value.strip()))
+        return {each: float(each) for each in digits if len(each) >= SHORTEST}  # other digits than a float's are text
 
     @cached_property
     def _needles(self) -> tuple[bytes, ...]:

@@ -91,7 +91,7 @@ class Refresh:
         """Make browser and template worker ready; neither starts before it is needed."""
         self._environ = with_programs_of(self._surroundings.environment, environ)
         self._hosts = Hosts(environ, self._docker)
-        self._darkroom = self._stack.enter_context(Darkroom(chromium, environ=environ))
+        self._darkroom = self._stack.enter_context(Darkroom(chromium, environ=environ, redactor=self._redactor))
         self._templates = self._stack.enter_context(TemplateWorker())
 
     def __exit__(

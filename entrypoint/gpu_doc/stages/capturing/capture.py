@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from gpu_doc.errors import CaptureError
 from gpu_doc.model import Exhibit, Photograph
 from gpu_doc.outside.png import Cutter, StripError, decoded_equal, encoded
+from gpu_doc.redaction import Redactor
+from gpu_doc.stages.capturing.secrets import check_secrets
 
 if TYPE_CHECKING:
     from gpu_doc.outside.browser import Browser
@@ -45,7 +47,15 @@ class Darkroom:
     or crashes costs up to twice that, and the others on its page are photographed all the same.
     """
 
-    def __init__(self, chromium: Callable[[], Path], *, environ: Mapping[str, str], patience: float = 30.0) -> None:
+    def __init__(
+        self,
+        chromium: Callable[[], Path],
+        *,
+        environ: Mapping[str, str],
+        patience: float = 30.0,
+        redactor: Redactor | None = None,
+    ) -> None:
+        self._redactor = redactor or Redactor()
         self._chromium = chromium
         self._environ = environ
         self._patience = patience
@@ -94,6 +104,7 @@ class Darkroom:
                 assert self._pages is not None
                 section = self._pages.result().section(exhibit)
                 _check_size(section, exhibit)
+                check_secrets(section, exhibit, self._redactor)
             except CaptureError as error:
                 shots[number] = error
             else:
