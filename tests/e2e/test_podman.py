@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.components import require
-from tests.integration.engines import Engine, running, wait_until
+from tests.integration.engines import Engine, podman_engine
 from tests.integration.users import PlainUser
 
 from .conftest import Project
@@ -32,17 +29,6 @@ pytestmark = [pytest.mark.needs("docker", "podman", "root"), pytest.mark.xdist_g
 LEAST = 4
 """The first that speaks Docker's API 1.41."""
 
-SETTINGS = """\
-[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-"""
-"""Podman raises these limits by itself, which root may not in every virtual machine."""
-
-START = """\
-mount -t tmpfs tmpfs "$0/data"  # in memory: sooner written, and gone with us
-exec podman --root "$0/data/root" --runroot "$0/data/run" --tmpdir "$0/data/tmp" system service --time=0 "$1"
-"""
-
 
 @pytest.fixture(scope="module")
 def podman() -> Iterator[Engine]:
@@ -51,19 +37,8 @@ def podman() -> Iterator[Engine]:
     said = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True).stdout
     if int(re.findall(r"\d+", said)[0]) < LEAST:
         pytest.skip(f"gpu-doc needs Podman {LEAST}, here is {said.strip()}")
-    folder = Path(tempfile.mkdtemp(prefix="gpu-doc-test-podman-", dir="/var/tmp"))
-    folder.chmod(0o711)
-    (folder / "data").mkdir()
-    (folder / "containers.conf").write_text(SETTINGS)
-    argv: list[str | Path] = ["unshare", "--mount", "sh", "-ec", START, folder, f"unix://{folder}/docker.sock"]
-    settings = {**os.environ, "CONTAINERS_CONF": str(folder / "containers.conf")}
-    try:
-        with running(argv, folder / "log", env=settings) as process:
-            wait_until((folder / "docker.sock").is_socket, "podman", process, folder / "log")
-            (folder / "docker.sock").chmod(0o666)
-            yield Engine(folder, process.pid)
-    finally:
-        shutil.rmtree(folder)
+    with podman_engine() as found:
+        yield found
 
 
 @pytest.fixture(params=["overlaid"])

@@ -25,6 +25,7 @@ from tests.components import leave_out, require
 from tests.images import build
 
 START = Path(__file__).with_name("second_engine.sh")
+START_PODMAN = Path(__file__).with_name("second_podman.sh")
 PATIENCE = 60
 """Seconds until an engine or a server answers on a busy machine."""
 SHARED_BY = {
@@ -124,34 +125,52 @@ def running(argv: Sequence[str | Path], log: Path, **options: Any) -> Iterator[s
 
 @contextmanager
 def engine(
-    *options: str, hidden: Sequence[Path] = (), owner: int = 0, variables: Mapping[str, str] | None = None
+    *options: str,
+    hidden: Sequence[Path] = (),
+    owner: int = 0,
+    variables: Mapping[str, str] | None = None,
+    usr: Path | None = None,
 ) -> Iterator[Engine]:
     """A second engine, with further options of dockerd and variables of its environment.
 
-    `hidden`: folders that it sees empty. `owner`: the user that it runs as.
+    `hidden`: folders that it sees empty. `owner`: the user that it runs as. `usr`: of another version (unpacked.py).
     """
     require("docker", "root")
+    with _folder() as folder:
+        argv = ["--net", START, folder, ":".join(map(str, hidden)), str(owner), usr or "", *options]
+        with _started(folder, "dockerd", argv, variables or {}) as found:
+            yield found
+
+
+@contextmanager
+def podman_engine(usr: Path | None = None) -> Iterator[Engine]:
+    """Podman's service, which every user may use. `usr`: of another version than this machine's (unpacked.py)."""
+    require("docker", "root")
+    with _folder() as folder:
+        argv = [*(["--net"] if usr else []), START_PODMAN, folder, usr or ""]
+        with _started(folder, "podman", argv, {}) as found:
+            (folder / "docker.sock").chmod(0o666)
+            yield found
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     # A daemon that remaps users insists that they can reach its folder.
     folder = Path(tempfile.mkdtemp(prefix="gpu-doc-test-engine-", dir="/var/tmp"))
     folder.chmod(0o711)
-    argv: list[str | Path] = [
-        "unshare",
-        "--mount",
-        "--net",
-        START,
-        folder,
-        ":".join(map(str, hidden)),
-        str(owner),
-        *options,
-    ]
-    log = folder / "log"
     try:
-        with running([*argv, *options], log, env={**os.environ, **(variables or {})}) as process:
-            found = Engine(folder, process.pid)
-            wait_until(lambda: _answers(found), "dockerd", process, log)
-            yield found
+        yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def _started(folder: Path, what: str, argv: Sequence[str | Path], variables: Mapping[str, str]) -> Iterator[Engine]:
+    log = folder / "log"
+    with running(["unshare", "--mount", *argv], log, env={**os.environ, **variables}) as process:
+        found = Engine(folder, process.pid)
+        wait_until(lambda: _answers(found), what, process, log)
+        yield found
 
 
 def _answers(found: Engine) -> bool:

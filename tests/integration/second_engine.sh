@@ -1,16 +1,23 @@
 #!/bin/sh
-# Usage: second_engine.sh FOLDER HIDDEN OWNER DOCKERD-ARGUMENT...
+# Usage: second_engine.sh FOLDER HIDDEN OWNER USR DOCKERD-ARGUMENT...
 #
 # A Docker engine that shares nothing with the one of this machine: in mount and network namespaces of its own, so that
 # its /run (with containerd's sockets), its bridge and its rules are its own, and its mounts go with it. HIDDEN: folders,
 # separated by colons, that it sees empty, as another machine would. FOLDER must not lie in one of them. OWNER: the
-# number of the user that it runs as; not 0 is rootless.
+# number of the user that it runs as; not 0 is rootless. USR: what it finds as /usr, where it is another version than
+# this machine's; or nothing.
 set -eu
 folder=$1
 hidden=$2
 owner=$3
-shift 3
+usr=$4
+shift 4
 
+if [ -n "$usr" ]; then
+    mount --bind "$usr" /usr
+    PATH=/usr/sbin:/usr/bin
+    ip link set lo up
+fi
 mount -t tmpfs tmpfs /run
 mkdir -m 755 /run/sshd # where an sshd, started in the same namespace, puts itself
 IFS=:
