@@ -21,6 +21,8 @@ cat >"$folder/containers.conf" <<END
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 END
+# Podman 5 takes crun, which refuses a machine that has both versions of cgroups.
+[ -z "$usr" ] || printf '[engine]\nruntime = "runc"\n' >>"$folder/containers.conf"
 cat >"$folder/registries.conf" <<END
 [[registry]]
 location = "127.0.0.1:5000"

@@ -53,7 +53,7 @@ class Packages:
 
 
 DOCKER = ("docker.io", "containerd", "runc", "tini")
-PODMAN = ("podman", "aardvark-dns", "catatonit", "conmon", "crun", "netavark")
+PODMAN = ("podman", "aardvark-dns", "catatonit", "conmon", "netavark", "runc")
 ENGINES: Mapping[str, Packages] = {
     "docker-20.10": Packages("bookworm", "20.10.24+dfsg1-1+deb12u1+b6", DOCKER),
     "docker-26.1": Packages("trixie", "26.1.5+dfsg1-9+deb13u1+b1", DOCKER),
