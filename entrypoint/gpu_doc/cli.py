@@ -20,7 +20,7 @@ from gpu_doc import config, inputs, messages, outputs, pipeline, redaction, runn
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
-from gpu_doc.model import Config, Run
+from gpu_doc.model import Config, ImageIdentity, Run
 from gpu_doc.outside import actions, process
 from gpu_doc.outside.environment import active_environment, has_gpu
 from gpu_doc.outside.git import checkout as git
@@ -330,7 +330,7 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console, event: Eve
         environment=active_environment(os.environ),
         gpu=has_gpu(),
         tracked=lambda path: git.tracked_files(whole.root, path),
-        image_digest=_image_digest,
+        image=_image,
         redactor=console.redactor,
     )
     return Doors(
@@ -363,12 +363,12 @@ def _chromium(console: Console) -> Path:
     return find_chromium(None, os.environ)
 
 
-def _image_digest(run: Run, known: str | None) -> str | None:
-    return _glance().digest(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)
+def _image(run: Run, known: ImageIdentity | None) -> ImageIdentity | None:
+    return _glance().identity(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)
 
 
-def _image_moved(run: Run, digest: str) -> bool:
-    return _glance().moved(str(run.image), docker_host=run.docker_host, known=digest)
+def _image_moved(run: Run, known: ImageIdentity) -> bool:
+    return _glance().moved(str(run.image), docker_host=run.docker_host, known=known)
 
 
 @cache

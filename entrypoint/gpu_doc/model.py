@@ -57,6 +57,33 @@ class Retries:
     on: tuple[str, ...] = ("network",)
 
 
+@dataclass(frozen=True)
+class ImageIdentity:
+    """Which image it is, on whatever engine and in whatever store."""
+
+    digest: str
+    """`repository@sha256:…`, by which it can be pulled; `sha256:…`, the same as `content`, where no registry has it."""
+    content: str | None = None
+    """A hash of its layers and settings, which every engine says the same of; None where nobody looked."""
+
+    def same(self, other: ImageIdentity) -> bool:
+        """Say whether both are one image: a registry's digests differ where one is an index and the other is of it."""
+        return self.digest == other.digest or (self.content is not None and self.content == other.content)
+
+    def to_machine(self) -> dict[str, Json]:
+        """Return what a fingerprint's machine part says of it."""
+        content = {"image-content": self.content} if self.content not in (None, self.digest) else {}
+        return {"image-digest": self.digest, **content}
+
+    @classmethod
+    def of_machine(cls, machine: Mapping[str, Json]) -> ImageIdentity | None:
+        """Return what a fingerprint's machine part says of an image; None where it names none."""
+        digest, content = machine.get("image-digest"), machine.get("image-content")
+        if not isinstance(digest, str) or not digest:
+            return None
+        return cls(digest, content if isinstance(content, str) else None if "@" in digest else digest)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One run of a report, merged from defaults, report and run; each point of a matrix is a Run of its own."""

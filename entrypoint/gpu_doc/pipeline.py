@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gpu_doc.console import Console
 from gpu_doc.errors import Exit, FindingError, GpuDocError, UsageError, worst
-from gpu_doc.model import Call, Config, Published, Report, Result, Run
+from gpu_doc.model import Call, Config, ImageIdentity, Published, Report, Result, Run
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.planning.plan import Plan, Planner, ReportPlan
 from gpu_doc.stages.state import State
@@ -34,8 +34,8 @@ class Doors:
     chromium: Callable[[], Path]
     commit: Callable[[], str | None]
     """The commit that the checkout is, but for what we write there ourselves; None where there is no such."""
-    image_moved: Callable[[Run, str], bool]
-    """Whether a run's image, by its name, is another one here by now than the one with this digest."""
+    image_moved: Callable[[Run, ImageIdentity], bool]
+    """Whether a run's image, by its name, is another one here by now than this one."""
     work_tree: Callable[[], Path | None]
     """The repository that the configuration lies in, if it lies in one."""
 
@@ -94,10 +94,12 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
         if docker:
             with doors.console.group("Images"):
                 doors = _with_images(config, doors, docker, force=force)
-        todo = [report for report in plan(config, doors, force=force).reports if not report.fresh]
+        reports = plan(config, doors, force=force).reports
+        # Of those that are fresh, a pull that was asked for and failed is a failure, too.
+        todo = [report for report in reports if not report.fresh or _not_pulled(report, docker)]
         if not todo:
             return Outcome()
-        _tell_plan(todo, doors.console)
+        _tell_plan([report for report in todo if not report.fresh], doors.console)
         work = stack.enter_context(
             Refresh(config, doors.state, doors.surroundings, doors.console, doors.commit(), docker)
         )
@@ -107,6 +109,12 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
     return Outcome(
         written=work.written, executed=work.executed, results=work.results, errors=work.errors, failed=work.failed
     )
+
+
+def _not_pulled(report: ReportPlan, docker: Docker | None) -> bool:
+    """Whether a run of the report pulls its image always, and could not."""
+    pulled = [each.run for each in report.runs if each.run.image and each.run.pull == "always"]
+    return docker is not None and any(docker.problem(run, report.known_image(run)) for run in pulled)
 
 
 def _tell_plan(todo: Sequence[ReportPlan], console: Console) -> None:
@@ -219,9 +227,9 @@ def tell_moved_images(planned: Plan, doors: Doors) -> None:
     told: set[str] = set()
     runs = [run for report in planned.reports for run in report.runs]
     for each in (run for run in runs if run.run.image and run.run.pull != "always"):
-        digest = each.fingerprint.machine.get("image-digest") if each.fingerprint else None
+        known = ImageIdentity.of_machine(each.fingerprint.machine) if each.fingerprint else None
         image = str(each.run.image)
-        if digest and image not in told and doors.image_moved(each.run, digest):
+        if known and image not in told and doors.image_moved(each.run, known):
             told.add(image)
             doors.console.note(f"{image} is another image here by now; runs stay on theirs until `--pull always`")
 
@@ -258,19 +266,17 @@ def _containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None
 
 
 def _with_images(config: Config, doors: Doors, docker: Docker, *, force: bool) -> Doors:
-    """Have the images of all that may be executed, and take their digests for what is planned from here on."""
-    runs = [(run, report.evidence) for report in plan(config, doors, force=force).reports for run in report.runs]
+    """Have the images of all that may be executed, and take these for what is planned from here on."""
     wanted = [
-        (each.run, known.runs[each.run.address].image_digest(each.run.image))
-        if known and each.run.address in known.runs
-        else (each.run, None)
-        for each, known in runs
+        (each.run, report.known_image(each.run))
+        for report in plan(config, doors, force=force).reports
+        for each in report.runs
         if each.run.image and (not each.fresh or each.run.pull == "always")
     ]
     docker.prepare(wanted, doors.console.note)
-    before = doors.surroundings.image_digest
+    before = doors.surroundings.image
     surroundings = replace(
-        doors.surroundings, image_digest=lambda run, known: docker.digest(run, known) or before(run, known)
+        doors.surroundings, image=lambda run, known: docker.identity(run, known) or before(run, known)
     )
     return replace(doors, surroundings=surroundings)
 

@@ -33,9 +33,7 @@ def _listener(pid: int, port: int) -> socket.socket:
 
     def make() -> None:  # a thread can be in another network than the rest of its process
         try:
-            with Path(f"/proc/{pid}/ns/net").open("rb") as network:
-                if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            _enter(Path(f"/proc/{pid}/ns/net"))
             made.append(socket.create_server(("127.0.0.1", port)))
         except OSError as error:
             made.append(error)
@@ -46,6 +44,12 @@ def _listener(pid: int, port: int) -> socket.socket:
     if isinstance(made[0], OSError):
         raise made[0]
     return made[0]
+
+
+def _enter(network: Path) -> None:
+    with network.open("rb") as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _serve(listener: socket.socket, port: int) -> None:

@@ -91,7 +91,7 @@ def test_an_image_gets_a_kernel_once_and_keeps_all_else(engine: Engine, bare: Im
     assert said + waited == [f"installing ipykernel into a copy of {bare.reference}, once"]
     assert first == second
     assert build(engine, bare) == (first, [])
-    assert (first.reference, first.digest, first.user) == (bare.reference, bare.digest, "1234")
+    assert (first.reference, first.identity, first.user) == (bare.reference, bare.identity, "1234")
     assert "1" <= run(engine, first, "import ipykernel; print(ipykernel.__version__)") < "99"
     assert run(engine, first, "import os; print(*os.listdir('/gpu-doc'), *os.listdir('/tmp'))") == ""
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from gpu_doc.model import ImageIdentity
 from gpu_doc.outside.containers import images
 from gpu_doc.outside.containers.engine import Engine, connect
 from gpu_doc.outside.containers.failures import EngineError
@@ -67,7 +68,9 @@ class Shop:
         """Remove an image from the engine, under all of its names."""
         self.engine.client.api.remove_image(image.id, force=True)
 
-    def ensure(self, reference: str, *, pull: str = "missing", known: str | None = None) -> tuple[Image, list[str]]:
+    def ensure(
+        self, reference: str, *, pull: str = "missing", known: ImageIdentity | None = None
+    ) -> tuple[Image, list[str]]:
         said: list[str] = []
         return images.ensure(self.engine, reference, pull=pull, known=known, progress=said.append), said
 
@@ -127,7 +130,7 @@ def _wait_for(port: int) -> None:
 
 def test_a_missing_image_is_pulled_and_one_that_is_here_is_not(shop: Shop) -> None:
     pushed = shop.push("x:1", b"one")
-    assert pushed.digest.startswith(f"{shop.place}/x@sha256:")
+    assert pushed.identity.digest.startswith(f"{shop.place}/x@sha256:")
     shop.forget(pushed)
     assert images.find(shop.engine, pushed.reference) is None
     image, said = shop.ensure(pushed.reference)
@@ -139,12 +142,12 @@ def test_a_missing_image_is_pulled_and_one_that_is_here_is_not(shop: Shop) -> No
 def test_a_run_stays_on_the_digest_in_evidence_when_the_tag_moves(shop: Shop) -> None:
     old = shop.push("x:1", b"one")
     new = shop.push("x:1", b"two")
-    assert new.digest != old.digest
-    assert shop.ensure(old.reference, known=old.digest)[0].digest == old.digest
+    assert not new.identity.same(old.identity)
+    assert shop.ensure(old.reference, known=old.identity)[0].identity == old.identity
     shop.forget(old)
-    image, said = shop.ensure(old.reference, known=old.digest)
-    assert (image.id, image.digest, image.reference) == (old.id, old.digest, old.reference)
-    assert said == [f"pulling {old.digest}"]
+    image, said = shop.ensure(old.reference, known=old.identity)
+    assert (image.id, image.identity, image.reference) == (old.id, old.identity, old.reference)
+    assert said == [f"pulling {old.identity.digest}"]
 
 
 def test_pulling_always_takes_what_the_tag_means_now(shop: Shop) -> None:
@@ -153,28 +156,28 @@ def test_pulling_always_takes_what_the_tag_means_now(shop: Shop) -> None:
     shop.forget(new)
     shop.engine.client.api.tag(old.id, f"{shop.place}/x", "1")
     assert shop.ensure(old.reference)[0].id == old.id
-    assert shop.ensure(old.reference, pull="always", known=old.digest)[0].digest == new.digest
+    assert shop.ensure(old.reference, pull="always", known=old.identity)[0].identity == new.identity
 
 
 def test_a_digest_that_is_nowhere_any_more_gives_way_with_a_word(shop: Shop) -> None:
     image = shop.push("x:1", b"one")
-    lost = f"{shop.place}/x@sha256:{'0' * 64}"
+    lost = ImageIdentity(f"{shop.place}/x@sha256:{'0' * 64}")
     found, said = shop.ensure(image.reference, known=lost)
     assert found == image
-    assert said[-1].startswith(f"{lost} can't be had any more (there is no such image)")
+    assert said[-1].startswith(f"{lost.digest} can't be had any more (there is no such image)")
     # Of another repository, or where the reference has a digest itself, it says nothing.
-    assert shop.ensure(image.reference, known=f"other/x@sha256:{'0' * 64}") == (image, [])
-    assert shop.ensure(image.digest, known=lost)[1] == []
+    assert shop.ensure(image.reference, known=ImageIdentity(f"other/x@sha256:{'0' * 64}")) == (image, [])
+    assert shop.ensure(image.identity.digest, known=lost)[1] == []
 
 
 def test_an_image_that_was_built_here_is_taken_as_it_is(shop: Shop) -> None:
     reference = shop.make("local:1", b"here")
     for pull in ("missing", "never"):
         image, said = shop.ensure(reference, pull=pull)
-        assert image.digest == image.id
+        assert image.identity.digest == image.identity.content
         assert said == []
     image, said = shop.ensure(reference, pull="always")
-    assert image.digest == image.id
+    assert image.identity.digest == image.identity.content
     assert said[-1].startswith(f"{reference} was built here")
 
 
@@ -248,11 +251,11 @@ def test_a_glance_sees_what_a_run_would_take_and_quickly(shop: Shop) -> None:
     new = shop.push("x:1", b"two")
     glance = Glance(os.environ)
     begin = time.monotonic()
-    seen = glance.digest(old.reference, docker_host=None, pull="missing", known=old.digest)
+    seen = glance.identity(old.reference, docker_host=None, pull="missing", known=old.identity)
     assert time.monotonic() - begin < 0.1
-    assert seen == shop.ensure(old.reference, known=old.digest)[0].digest == old.digest
-    assert glance.digest(old.reference, docker_host=None, pull="always", known=old.digest) == new.digest
-    assert glance.moved(old.reference, docker_host=None, known=old.digest)
+    assert seen == shop.ensure(old.reference, known=old.identity)[0].identity == old.identity
+    assert glance.identity(old.reference, docker_host=None, pull="always", known=old.identity) == new.identity
+    assert glance.moved(old.reference, docker_host=None, known=old.identity)
 
 
 @pytest.fixture

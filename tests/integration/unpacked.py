@@ -2,9 +2,9 @@
 
     python -m tests.integration.unpacked [NAME ...]
 
-fetches those that are missing (75 MB each, some seconds) and prints where they are. Nothing is installed: an engine runs
-in a mount namespace of its own, in which its folder is /usr. So it finds its own libraries, shell and programs in their
-usual places, and sees all other folders of this machine.
+fetches those that are missing (75 MB each, some seconds) and prints where they are. Nothing is installed: an engine
+runs in a mount namespace of its own, in which its folder is /usr. So it finds its own libraries, shell and programs in
+their usual places, and sees all other folders of this machine.
 
 The packages come from the mirror that this machine's own sources name, from whichever of its releases has them.
 """

@@ -53,6 +53,12 @@ def test_a_change_of_source_is_said_in_words(change: dict[str, Any], reason: str
         ({"device": "gpu"}, {}, (), ("GPU",)),
         ({}, {"device": "gpu"}, ("device cpu → gpu",), ()),
         ({"image-digest": "sha256:1"}, {}, (), ("image digest",)),
+        ({"image-digest": "x@sha256:1", "image-content": "sha256:2"}, {}, (), ("image digest",)),
+        ({"image-digest": "x@sha256:1"}, {"image-digest": "x@sha256:2"}, ("image digest changed (1 → 2)",), ()),
+        # The same image by another name: of an index and of what it lists, and before any registry had it.
+        ({"image-digest": "x@sha256:1", "image-content": "a"}, {"image-digest": "b", "image-content": "a"}, (), ()),
+        ({"image-digest": "sha256:a"}, {"image-digest": "x@sha256:1", "image-content": "sha256:a"}, (), ()),
+        ({"image-digest": "x@sha256:1"}, {"image-digest": "x@sha256:1", "image-content": "a"}, (), ()),
         ({"data": {"/srv/d": "1"}}, {"data": {"/srv/d": "2"}}, ("/srv/d changed",), ()),
         ({"data": {"/srv/d": "1"}}, {"data": {"/srv/d": None}}, (), ("data outside git (/srv/d not here)",)),
     ],

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from gpu_doc.model import ImageIdentity
 from gpu_doc.outside.containers.glance import Glance
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
@@ -38,7 +39,9 @@ class Engine:
                 connection.sendall(b"HTTP/1.0 " + status + b"\r\n\r\n" + json.dumps(found).encode())
 
     def look(self, reference: str, *, pull: str = "missing", known: str | None = None) -> str | None:
-        return Glance({}).digest(reference, docker_host=f"unix://{self.path}", pull=pull, known=known)
+        before = ImageIdentity(known) if known else None
+        found = Glance({}).identity(reference, docker_host=f"unix://{self.path}", pull=pull, known=before)
+        return found.digest if found else None
 
 
 @pytest.fixture
@@ -62,8 +65,8 @@ def test_without_evidence_it_is_what_the_reference_means_here(engine: Engine) ->
 
 @pytest.mark.parametrize("pull", ["missing", "never"])
 def test_a_run_stays_on_the_digest_in_evidence_while_it_is_here(engine: Engine, pull: str) -> None:
-    engine.images |= {"x:1": {"Id": A}, B: {"Id": B}}
-    assert engine.look("x:1", pull=pull, known=B) == B
+    engine.images |= {"x:1": {"Id": A, "RepoDigests": [f"x@{A}"]}, f"x@{B}": {"Id": B, "RepoDigests": [f"x@{B}"]}}
+    assert engine.look("x:1", pull=pull, known=f"x@{B}") == f"x@{B}"
 
 
 def test_a_digest_of_a_registry_can_be_pulled_unless_that_is_forbidden(engine: Engine) -> None:
@@ -73,32 +76,34 @@ def test_a_digest_of_a_registry_can_be_pulled_unless_that_is_forbidden(engine: E
     assert engine.look("x:1", known=f"other@{C}") == f"x@{B}"
 
 
-def test_an_image_id_that_is_gone_gives_way_to_what_the_reference_means_now(engine: Engine) -> None:
+def test_an_image_that_no_registry_has_is_what_its_name_means_now(engine: Engine) -> None:
     assert engine.look("x:1", known=B) is None
-    engine.images["x:1"] = {"Id": A}
+    engine.images |= {"x:1": {"Id": A}, B: {"Id": B}}  # rebuilt, and the old one still there without a name
     assert engine.look("x:1", known=B) == A
+    assert engine.look("x:1", known=A) == A
 
 
 def test_pulling_always_looks_at_the_reference(engine: Engine) -> None:
-    engine.images |= {"x:1": {"Id": A}, B: {"Id": B}}
-    assert engine.look("x:1", pull="always", known=B) == A
+    engine.images |= {"x:1": {"Id": A}, f"x@{B}": {"Id": B}}
+    assert engine.look("x:1", pull="always", known=f"x@{B}") == A
 
 
 def test_a_tag_that_moved_is_seen_without_asking_again(engine: Engine) -> None:
-    engine.images |= {"x:1": {"Id": A}, B: {"Id": B}}
+    engine.images |= {"x:1": {"Id": A}, f"x@{B}": {"Id": C, "RepoDigests": [f"x@{B}"]}}
     glance, host = Glance({"DOCKER_HOST": f"unix://{engine.path}"}), None
-    assert glance.digest("x:1", docker_host=host, pull="missing", known=B) == B
-    assert glance.moved("x:1", docker_host=host, known=B)
-    assert not glance.moved("x:1", docker_host=host, known=A)
-    assert not glance.moved("gone", docker_host=host, known=A)
-    assert engine.asked == [B, "x:1", "gone"]
+    known = ImageIdentity(f"x@{B}")
+    assert glance.identity("x:1", docker_host=host, pull="missing", known=known) == known
+    assert glance.moved("x:1", docker_host=host, known=known)
+    assert not glance.moved("x:1", docker_host=host, known=ImageIdentity(A))
+    assert not glance.moved("gone", docker_host=host, known=known)
+    assert engine.asked == ["x:1", f"x@{B}", "gone"]
 
 
 @pytest.mark.parametrize(
     "host", ["tcp://127.0.0.1:1", "ssh://nowhere.invalid", "unix:///nowhere/engine.sock", "nonsense"]
 )
 def test_an_engine_that_is_not_on_this_machine_is_not_seen(host: str) -> None:
-    assert Glance({}).digest("x:1", docker_host=host, pull="missing", known=f"x@{A}") is None
+    assert Glance({}).identity("x:1", docker_host=host, pull="missing", known=ImageIdentity(f"x@{A}")) is None
 
 
 def test_something_else_on_the_socket_is_no_engine(tmp_path: Path) -> None:
@@ -113,5 +118,5 @@ def test_something_else_on_the_socket_is_no_engine(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert Glance({}).digest("x", docker_host=f"unix://{tmp_path}/engine", pull="missing", known=None) is None
+        assert Glance({}).identity("x", docker_host=f"unix://{tmp_path}/engine", pull="missing", known=None) is None
         thread.join()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from gpu_doc.model import Call, Capture, Json, Report, Run
+from gpu_doc.model import Call, Capture, ImageIdentity, Json, Report, Run
 from gpu_doc.outside.git import lfs
 from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.stages.planning.fingerprint import Fingerprint, short_hash
@@ -37,10 +37,9 @@ class RunEvidence:
         """The fingerprint as it was then."""
         return Fingerprint(self.source, self.machine)
 
-    def image_digest(self, reference: str | None) -> str | None:
-        """The digest that an image had then; None where it was another image, or none."""
-        digest = self.machine.get("image-digest") if self.source.get("image") == reference else None
-        return digest if isinstance(digest, str) else None
+    def image(self, reference: str | None) -> ImageIdentity | None:
+        """What an image was then; None where it was another one by name, or none."""
+        return ImageIdentity.of_machine(self.machine) if self.source.get("image") == reference else None
 
 
 @dataclass(frozen=True, kw_only=True)

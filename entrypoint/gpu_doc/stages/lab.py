@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from gpu_doc.console import Console, plain
 from gpu_doc.errors import GpuDocError, MachineError, RunError, UsageError
-from gpu_doc.model import Config, Json, Run
+from gpu_doc.model import Config, ImageIdentity, Json, Run
 from gpu_doc.outside.containers import engine, recipe
 from gpu_doc.outside.containers.container import NoPythonError
 from gpu_doc.outside.containers.lab import Lab
@@ -94,12 +94,12 @@ def settle(run: Run, docker: Docker, config: Config, user: tuple[int, int], note
     raise MachineError(what, where=place.address["DOCKER_HOST"], remedy=remedy)
 
 
-def _known(run: Run, config: Config) -> str | None:
-    """The digest that the run's image had when its report was made."""
+def _known(run: Run, config: Config) -> ImageIdentity | None:
+    """What the run's image was when its report was made."""
     report = next(report for report in config.reports if report.path == run.report)
     kept = evidence.read(config.root / report.assets / evidence.NAME)
     known = kept.runs.get(run.address) if kept else None
-    return known.image_digest(run.image) if known else None
+    return known.image(run.image) if known else None
 
 
 def lease(run: Run, docker: Docker, environ: Mapping[str, str], note: Callable[[str], None]) -> Lease:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gpu_doc import __version__, redaction
 from gpu_doc.console import Console
 from gpu_doc.errors import ConfigError, GpuDocError, MachineError, PublishError, RunError
-from gpu_doc.model import Answer, Call, Config, Json, Result, Run
+from gpu_doc.model import Answer, Call, Config, ImageIdentity, Json, Result, Run
 from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
 from gpu_doc.stages import evidence
@@ -121,17 +121,13 @@ class Refresh:
             self._fail(work, *problems)
 
     def _without_image(self, work: _Work) -> list[GpuDocError]:
-        """Why runs that wait can't have their images."""
-        if not self._docker:
+        """Why runs can't have their images: those that wait, and those that pull theirs always."""
+        docker = self._docker
+        if not docker:
             return []
-        plans = [plan for plan in work.plan.runs if plan.run.address in work.waiting and plan.run.image]
-        known = work.plan.evidence.runs if work.plan.evidence else {}
-        before = {
-            each.run.address: known[each.run.address].image_digest(each.run.image)
-            for each in plans
-            if each.run.address in known
-        }
-        found = (self._docker.problem(plan.run, before.get(plan.run.address)) for plan in plans)
+        runs = [each.run for each in work.plan.runs if each.run.image]
+        asked = [run for run in runs if run.address in work.waiting or run.pull == "always"]
+        found = (docker.problem(run, work.plan.known_image(run)) for run in asked)
         return [problem for problem in found if problem]
 
     def _without_secrets(self, run: Run) -> ConfigError | None:
@@ -212,8 +208,8 @@ class Refresh:
         demand_fetched(plan, self._config.root)
         place = None
         if run.image and self._docker:
-            digest = plan.fingerprint.machine.get("image-digest")
-            place = self._docker.place(run, plan.fingerprint.text, self._console.note, digest=digest)
+            image = ImageIdentity.of_machine(plan.fingerprint.machine)
+            place = self._docker.place(run, plan.fingerprint.text, self._console.note, known=image)
         return Job(
             run=run,
             place=place,

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gpu_doc.errors import MachineError
+from gpu_doc.model import ImageIdentity
 from gpu_doc.outside.containers import address
 from gpu_doc.outside.containers import reference as references
 
@@ -23,28 +24,34 @@ class Glance:
         self._environ = environ
         self._seen: dict[tuple[Path, str], dict[str, Any] | None] = {}
 
-    def digest(self, reference: str, *, docker_host: str | None, pull: str, known: str | None) -> str | None:
-        """Return the digest that a run of this image would have here, None where that can't be seen.
+    def identity(
+        self, reference: str, *, docker_host: str | None, pull: str, known: ImageIdentity | None
+    ) -> ImageIdentity | None:
+        """Return which image a run would have here, None where that can't be seen.
 
-        `known` is the digest in evidence. A run stays on it where it is here or can be pulled, unless `pull` is
+        `known` is the identity in evidence. A run stays on it where it is here or can be pulled, unless `pull` is
         `always`; then it is what the reference means here now, since a run pulls before it is planned again.
         """
         here = self._socket(docker_host)
         if here is None:
             return None
         try:
-            usable = references.usable(known, reference) if pull != "always" else None
-            if usable and (self._image(here, usable) or ("@" in usable and pull == "missing")):
-                return usable
             found = self._image(here, reference)
+            now = references.identify(found, reference, known)[0] if found else None
+            usable = references.usable(known, reference) if pull != "always" else None
+            if usable is None or (now and now.same(usable)):
+                return now
+            held = self._image(here, usable.digest)
         except (OSError, ValueError):
             return None
-        return references.digest(found, reference, known) if found else None
+        if held:
+            return references.identify(held, usable.digest, usable)[0]
+        return usable if pull == "missing" else now
 
-    def moved(self, reference: str, *, docker_host: str | None, known: str) -> bool:
+    def moved(self, reference: str, *, docker_host: str | None, known: ImageIdentity) -> bool:
         """Say whether the reference means another image here than `known` by now."""
-        now = self.digest(reference, docker_host=docker_host, pull="always", known=known)
-        return now not in (None, known)
+        now = self.identity(reference, docker_host=docker_host, pull="always", known=known)
+        return now is not None and not now.same(known)
 
     def _socket(self, docker_host: str | None) -> Path | None:
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from gpu_doc.model import ImageIdentity
+from gpu_doc.outside.containers import origin
 from gpu_doc.outside.containers import reference as references
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError, refusal
@@ -21,69 +24,70 @@ class Image:
     """As it is written in gpu-doc.yml."""
     id: str
     """`sha256:…`; containers are made from it, so that a tag that moves meanwhile changes nothing."""
-    digest: str
-    """What fingerprints and evidence hold: `repository@sha256:…`, or the id where no registry has it."""
+    identity: ImageIdentity
+    """What fingerprints and evidence hold."""
+    choices: tuple[str, ...]
+    """Where only the registry can tell by which digest it has the image, if it has it: the digests it may be."""
     user: str
     """Whom it runs as by itself; empty is root."""
     environment: Mapping[str, str]
 
 
-def find(engine: Engine, reference: str, *, known: str | None = None) -> Image | None:
+def find(engine: Engine, reference: str, *, known: ImageIdentity | None = None) -> Image | None:
     """Return an image that the engine has, None where it hasn't. `known`: see `ensure`. Raises EngineError."""
     return _described(engine, reference, reference, known)
 
 
-def ensure(engine: Engine, reference: str, *, pull: str, known: str | None, progress: Callable[[str], None]) -> Image:
+def ensure(
+    engine: Engine, reference: str, *, pull: str, known: ImageIdentity | None, progress: Callable[[str], None]
+) -> Image:
     """Return the image that a run takes, pulled where `pull` (missing, always, never) says so.
 
-    `known` is the digest in evidence of the same reference. It stays the one, as long as it is here or can be pulled;
-    only `always` moves it.
+    `known` is the identity in evidence of the same reference. It stays the one, as long as it is here or can be pulled;
+    only `always` moves it. An image that no registry has is what its name means on the engine.
 
     Raises EngineError: there is none such, or it can't be pulled.
     """
     if pull == "always":
-        return _newest(engine, reference, progress)
+        return _newest(engine, reference, known, progress)
     usable = references.usable(known, reference)
-    return (
-        (usable and _known(engine, reference, usable, pull, progress))
-        or find(engine, reference, known=known)
-        or _missing(engine, reference, pull, progress)
-    )
+    here = find(engine, reference, known=known)
+    if here and (usable is None or here.identity.same(usable)):
+        return _settled(engine, here)
+    if usable and (held := _known(engine, reference, usable, pull, progress)):
+        return held
+    return _settled(engine, here) if here else _missing(engine, reference, pull, progress)
 
 
-def offered(engine: Engine, reference: str) -> str:
-    """Return the digest that an image has where it would be pulled from, without pulling. Raises EngineError."""
-    with sentences(reference):
-        description = engine.client.api.inspect_distribution(reference)
-    return str(description["Descriptor"]["digest"])
-
-
-def _known(engine: Engine, reference: str, known: str, pull: str, progress: Callable[[str], None]) -> Image | None:
+def _known(
+    engine: Engine, reference: str, known: ImageIdentity, pull: str, progress: Callable[[str], None]
+) -> Image | None:
     """Return the image in evidence, pulled by its digest where need be; None where it can't be had any more."""
-    held = _described(engine, known, reference, known)
-    if held or pull == "never" or "@" not in known:
+    held = _described(engine, known.digest, reference, known)
+    if held or pull == "never":
         return held
     try:
-        _pull(engine, known, progress)
+        _pull(engine, known.digest, progress)
     except EngineError as error:
         if error.cause == "engine":
             raise
-        progress(f"{known} can't be had any more ({error}): taking {reference} as it is now")
+        progress(f"{known.digest} can't be had any more ({error}): taking {reference} as it is now")
         return None
-    return _described(engine, known, reference, known)
+    return _described(engine, known.digest, reference, known)
 
 
-def _newest(engine: Engine, reference: str, progress: Callable[[str], None]) -> Image:
+def _newest(engine: Engine, reference: str, known: ImageIdentity | None, progress: Callable[[str], None]) -> Image:
     try:
-        _pull(engine, reference, progress)
+        digest = _pull(engine, reference, progress)
     except EngineError as error:
-        here = find(engine, reference)
-        # An image that was built here has no digest in the repository: no registry could have a newer one.
-        if error.cause == "engine" or not here or here.digest != here.id:
+        here = find(engine, reference, known=known)
+        if error.cause == "engine" or not here:
+            raise
+        if origin.may_be_a_registrys(reference, here.identity, here.choices, known, error):
             raise
         progress(f"{reference} was built here, and no registry gives another ({error}): taking it as it is")
-        return here
-    return _there(engine, reference)
+        return replace(here, identity=origin.by_content(here.identity))
+    return _there(engine, reference, known, digest)
 
 
 def _missing(engine: Engine, reference: str, pull: str, progress: Callable[[str], None]) -> Image:
@@ -93,18 +97,22 @@ def _missing(engine: Engine, reference: str, pull: str, progress: Callable[[str]
             cause="image",
             remedy=f"Pull it there by hand (docker pull {reference}), or set `pull: missing`.",
         )
-    _pull(engine, reference, progress)
-    return _there(engine, reference)
+    return _there(engine, reference, None, _pull(engine, reference, progress))
 
 
-def _there(engine: Engine, reference: str) -> Image:
-    image = find(engine, reference)
+def _there(engine: Engine, reference: str, known: ImageIdentity | None, digest: str | None) -> Image:
+    image = find(engine, reference, known=known)
     if image is None:
         raise refusal(f"no such image: it was removed right after it was pulled: {reference}", where=reference)
-    return image
+    return _settled(engine, image, pulled=digest)
 
 
-def _described(engine: Engine, name: str, reference: str, known: str | None) -> Image | None:
+def _settled(engine: Engine, image: Image, *, pulled: str | None = None) -> Image:
+    identity = origin.settled(engine, image.reference, image.identity, image.choices, pulled=pulled)
+    return replace(image, identity=identity, choices=())
+
+
+def _described(engine: Engine, name: str, reference: str, known: ImageIdentity | None) -> Image | None:
     try:
         with sentences(reference):
             description = engine.client.api.inspect_image(name)
@@ -113,20 +121,37 @@ def _described(engine: Engine, name: str, reference: str, known: str | None) -> 
             return None
         raise
     config = description.get("Config") or {}
+    identity, choices = references.identify(description, reference, known)
+    if len(choices) == 1 and _tells_origin(engine):  # it would say so, had the image been pulled
+        identity, choices = origin.by_content(identity), ()
     return Image(
         reference=reference,
         id=description["Id"],
-        digest=references.digest(description, reference, known),
+        identity=identity,
+        choices=choices,
         user=config.get("User") or "",
         environment=dict(each.partition("=")[::2] for each in config.get("Env") or ()),
     )
 
 
+def _tells_origin(engine: Engine) -> bool:
+    """Say whether the engine tells where images were pulled from (`Identity`)."""
+    spoken = str(engine.client.api.api_version).split(".")
+    return tuple(map(int, spoken)) >= _TELLS_ORIGIN
+
+
+_TELLS_ORIGIN = (1, 53)
+
+
 # --- pulling ---------------------------------------------------------------------------------------------------------
 
 
-def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> None:
-    """Pull with the runner's own `docker login`, credential helpers included: the SDK asks them."""
+def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> str | None:
+    """Pull with the runner's own `docker login`, credential helpers included: the SDK asks them.
+
+    Return the digest that the engine tells of; Podman tells none.
+    """
+    digest = None
     meter = Meter()
     progress(f"pulling {reference}")
     begin = time.monotonic()
@@ -138,15 +163,19 @@ def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> No
             )  # of a credential helper that is not there; it is an error next
             events = engine.client.api.pull(reference, stream=True, decode=True)
         for event in events:
-            if "error" in event:
-                raise refusal(str(event["error"]), where=reference)
+            # https://docs.docker.com/reference/api/engine/version-history/: `error` goes, from 1.48 on.
+            if problem := event.get("error") or (event.get("errorDetail") or {}).get("message"):
+                raise refusal(str(problem), where=reference)
+            digest = _DIGEST.fullmatch(str(event.get("status", ""))) or digest
             meter.take(event)
             now = time.monotonic()
             if now >= due:
                 progress(f"pulling {reference}: {meter}")
                 due = now + min(_SELDOM, now - begin)
+    return digest[1] if digest else None
 
 
+_DIGEST = re.compile(r"Digest: (sha256:[0-9a-f]{64})")
 _FIRST = 3.0
 _SELDOM = 30.0
 """Seconds until a pull is first heard of, and at most between two words of it: a log is no terminal."""

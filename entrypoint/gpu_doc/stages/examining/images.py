@@ -16,7 +16,8 @@ from gpu_doc.outside.containers.container import Container, NoPythonError
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.events import is_event
 from gpu_doc.outside.containers.failures import EngineError
-from gpu_doc.outside.containers.images import Image, offered
+from gpu_doc.outside.containers.images import Image
+from gpu_doc.outside.containers.origin import may_be_a_registrys, offered
 from gpu_doc.outside.containers.reference import repository
 from gpu_doc.outside.gpus.requests import device_requests
 from gpu_doc.outside.inside.frames import EVENT
@@ -48,6 +49,8 @@ class Images:
         if reference not in self.here:
             yield self._absent(reference, users)
             return
+        if any(run.pull == "always" for run in users):
+            yield from self._pulled_again(self.here[reference])
         notebooks = [replace(run, kernel=self._kernel(run)) for run in users if run.notebook]
         # An image whose kernel starts can start a command, too.
         alike = {(run.kernel, run.user): run for run in notebooks}
@@ -78,6 +81,18 @@ class Images:
             return failure("image", error, subject=says)
         return warning("image", f"{says} ({_short(digest)}), when a run needs it", f"To try its kernel now: {pull}")
 
+    def _pulled_again(self, image: Image) -> Iterator[Finding]:
+        """Ask whether an image that is here could be pulled once more."""
+        try:
+            offered(self.engine, image.reference)
+        except EngineError as error:
+            if error.cause == "settings":  # Podman can't be asked
+                return
+            if may_be_a_registrys(image.reference, image.identity, image.choices, None, error):
+                yield failure("image", error, subject=f"`pull: always` of {image.reference}")
+            else:
+                yield ok("image", f"{image.reference} was built here: `pull: always` takes it as it is")
+
     def _tried(self, run: Run, image: Image) -> Finding:
         """Start an image as a run would, as far as finding its kernel."""
         try:
@@ -100,7 +115,7 @@ class Images:
     def _described(self, image: Image) -> str:
         with sentences():
             size = self.engine.client.api.inspect_image(image.id)["Size"]
-        return f"{image.reference}, {readable_size(size)}, {_short(image.digest)}"
+        return f"{image.reference}, {readable_size(size)}, {_short(image.identity.digest)}"
 
     def greeting(self, run: Run, image: Image, gpus: Sequence[str] = ()) -> Mapping[str, Json]:
         """Start the agent of a run in an image, and return what it says first: `probe` with its facts, or `refused`.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError
-from gpu_doc.model import Json, Run
+from gpu_doc.model import ImageIdentity, Json, Run
 from gpu_doc.outside.containers import recipe
 from gpu_doc.stages.executing.place import Place
 from gpu_doc.stages.executing.retries import patiently
@@ -29,8 +29,8 @@ UNPRIVILEGED = 1000
 _WORTH_A_WORD = 3.0
 """Seconds that copying the checkout may take without a word about it."""
 
-_Key = tuple[str | None, str, str | None]
-"""Engine, image as written, and the digest in evidence that a run stays on."""
+_Key = tuple[str | None, str, ImageIdentity | None]
+"""Engine, image as written, and the image in evidence that a run stays on."""
 
 
 class Docker:
@@ -63,8 +63,8 @@ class Docker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(self, runs: Iterable[tuple[Run, str | None]], progress: Callable[[str], None]) -> None:
-        """Have the image of each run, with the digest in evidence that it should stay on. See `problem`."""
+    def prepare(self, runs: Iterable[tuple[Run, ImageIdentity | None]], progress: Callable[[str], None]) -> None:
+        """Have the image of each run, with the one in evidence that it should stay on. See `problem`."""
         for run, known in runs:
             key = _key(run, known)
             self._data.append(frozenset(Path(os.path.normpath(self._root / source.path)) for source in run.data))
@@ -80,26 +80,32 @@ class Docker:
                 error.where = error.where or str(run.image)
                 self._problems[key] = error
 
-    def problem(self, run: Run, known: str | None = None) -> GpuDocError | None:
+    def problem(self, run: Run, known: ImageIdentity | None = None) -> GpuDocError | None:
         """Why a run can't have its image, if it can't."""
         return self._problems.get(_key(run, known))
 
-    def digest(self, run: Run, known: str | None) -> str | None:
-        """The digest of a run's image, None where `prepare` was not asked for it."""
+    def identity(self, run: Run, known: ImageIdentity | None) -> ImageIdentity | None:
+        """Which image a run has, None where `prepare` was not asked for it."""
         image = self._images.get(_key(run, known))
-        return image.digest if image else None
+        return image.identity if image else None
 
     def place(
-        self, run: Run, fingerprint: str, note: Callable[[str], None], *, digest: str | None = None, view: bool = True
+        self,
+        run: Run,
+        fingerprint: str,
+        note: Callable[[str], None],
+        *,
+        known: ImageIdentity | None = None,
+        view: bool = True,
     ) -> Place:
-        """Return where a run finds itself whose image has this digest.
+        """Return where a run finds itself whose image is this one.
 
         Without `view`, it is to have the checkout itself for its workspace: no view or copy of it is made ready.
         Raises GpuDocError.
         """
         from gpu_doc.outside.containers import sweep
 
-        engine, image = self._engine(run.docker_host), self._image(run, digest, note)
+        engine, image = self._engine(run.docker_host), self._image(run, known, note)
         limits, sentences = recipe.capped(run.limits, cpus=engine.facts.cpus, memory=engine.facts.memory)
         for sentence in sentences:
             note(f"{run.address}: {sentence}")
@@ -186,7 +192,7 @@ class Docker:
             sweep.sweep(self._engines[host], who=self._who)
         return self._engines[host]
 
-    def _ensure(self, run: Run, known: str | None, progress: Callable[[str], None]) -> Image:
+    def _ensure(self, run: Run, known: ImageIdentity | None, progress: Callable[[str], None]) -> Image:
         from gpu_doc.outside.containers.images import ensure
 
         assert run.image
@@ -212,15 +218,15 @@ class Docker:
             )
         return self._sights[host]
 
-    def _image(self, run: Run, digest: str | None, note: Callable[[str], None]) -> Image:
-        """The image of a run by its digest, which is brought here if nobody asked for it before. Raises GpuDocError."""
+    def _image(self, run: Run, known: ImageIdentity | None, note: Callable[[str], None]) -> Image:
+        """The image of a run, which is brought here if nobody asked for it before. Raises GpuDocError."""
         for (host, reference, _), image in self._images.items():
-            if (host, reference) == (run.docker_host, run.image) and digest in (None, image.digest):
+            if (host, reference) == (run.docker_host, run.image) and (known is None or known.same(image.identity)):
                 return image
-        self.prepare([(run, digest)], note)
-        if problem := self.problem(run, digest):
+        self.prepare([(run, known)], note)
+        if problem := self.problem(run, known):
             raise problem
-        return self._images[_key(run, digest)]
+        return self._images[_key(run, known)]
 
     def _depot(self, host: str | None, image: Image) -> Depot:
         if host not in self._depots:
@@ -268,7 +274,7 @@ class Docker:
                 note(f"{run.address}: the cache {path} may not be writable in the container: chown {user[0]} {path}")
 
 
-def _key(run: Run, known: str | None) -> _Key:
+def _key(run: Run, known: ImageIdentity | None) -> _Key:
     return run.docker_host, str(run.image), known
 
 

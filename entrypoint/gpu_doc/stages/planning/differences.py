@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gpu_doc.model import Json
+from gpu_doc.model import ImageIdentity, Json
 from gpu_doc.stages.planning.fingerprint import Fingerprint, short_hash
 
 _LONGEST = 60
@@ -60,7 +60,7 @@ def _seen(before: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[dict[str
         machine["device"] = "gpu"
     if before.get("image-digest") and not now["image-digest"]:
         unchecked.append("image digest")
-        machine["image-digest"] = before["image-digest"]
+        machine |= {key: before[key] for key in ("image-digest", "image-content") if key in before}
     return machine, unchecked
 
 
@@ -150,7 +150,8 @@ def _machine_reasons(before: Mapping[str, Json], now: Mapping[str, Json]) -> lis
     reasons = _mapping_reasons("", before.get("packages") or {}, now["packages"] or {})
     if before.get("device") != now["device"]:
         reasons.append(f"device {_show(before.get('device'))} → {_show(now['device'])}")
-    if before.get("image-digest") != now["image-digest"]:
+    image, image_now = ImageIdentity.of_machine(before), ImageIdentity.of_machine(now)
+    if (image and image_now and not image.same(image_now)) or (image is None) != (image_now is None):
         reasons.append(f"image digest changed ({_short(before.get('image-digest'))} → {_short(now['image-digest'])})")
     return reasons
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from gpu_doc.errors import ConfigError
-from gpu_doc.model import DataSource, Json, Run
+from gpu_doc.model import DataSource, ImageIdentity, Json, Run
 from gpu_doc.outside.environment import PythonEnvironment
 from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.redaction import Redactor
@@ -38,8 +38,8 @@ class Surroundings:
     gpu: bool
     tracked: Callable[[str], frozenset[str] | None]
     """The files at or below a path that git carries to other checkouts, relative to root; None where git is silent."""
-    image_digest: Callable[[Run, str | None], str | None]
-    """The digest of the image that a run would take, given the one in evidence; None where it can't be seen."""
+    image: Callable[[Run, ImageIdentity | None], ImageIdentity | None]
+    """The image that a run would take, given the one in evidence; None where it can't be seen."""
     line_ends: LineEnds = field(default_factory=LineEnds)
     redactor: Redactor = field(default_factory=Redactor)
     """Of the secrets that are known here: nothing that is kept may hold one, were it written in the configuration."""
@@ -55,7 +55,15 @@ class Fingerprint:
     @property
     def text(self) -> str:
         """`SOURCE-MACHINE`, 16 hexadecimal digits each: the key of state."""
-        return f"{short_hash(self.source)}-{short_hash(self.machine)}"
+        return f"{short_hash(self.source)}-{short_hash(_without_origin(self.machine))}"
+
+
+def _without_origin(machine: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A machine part with an image's content alone: by which digest a registry has it makes no other result."""
+    if not machine.get("image-content"):
+        return machine
+    rest = {key: value for key, value in machine.items() if key != "image-content"}
+    return {**rest, "image-digest": machine["image-content"]}
 
 
 def short_hash(value: Json) -> str:
@@ -65,9 +73,9 @@ def short_hash(value: Json) -> str:
 
 
 def of(
-    run: Run, *, root: Path, surroundings: Surroundings, contents: Contents, image_digest: str | None = None
+    run: Run, *, root: Path, surroundings: Surroundings, contents: Contents, known: ImageIdentity | None = None
 ) -> Fingerprint:
-    """The fingerprint of a run on this machine. `image_digest` is the one in evidence, which the run stays on."""
+    """The fingerprint of a run on this machine. `known` is the image in evidence, which the run stays on."""
     redact = surroundings.redactor.json
     made_code = _notebook_code if run.notebook else _command_code
     code, found = made_code(run, root, redact, contents)
@@ -83,9 +91,10 @@ def of(
         "produces": sorted(run.produces),
     }
     device = "gpu" if surroundings.gpu and run.gpus != "none" else "cpu"
-    digest = surroundings.image_digest(run, image_digest) if run.image else None
+    image = surroundings.image(run, known) if run.image else None
     packages = {} if run.image else _packages(source.get("kernel", "python3"), surroundings.environment, found)
-    machine = {"device": device, "image-digest": digest, "packages": packages, "data": outside}
+    digest = image.to_machine() if image else {"image-digest": None}
+    machine = {"device": device, **digest, "packages": packages, "data": outside}
     return Fingerprint({k: v for k, v in source.items() if v not in ({}, [])}, machine)
 
 

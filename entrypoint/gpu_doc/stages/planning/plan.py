@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpu_doc.errors import GpuDocError, ReportError
-from gpu_doc.model import Call, Capture, Config, Json, Report, Run
+from gpu_doc.model import Call, Capture, Config, ImageIdentity, Json, Report, Run
 from gpu_doc.outside.git import lfs
 from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.stages import evidence
@@ -79,6 +79,11 @@ class ReportPlan:
         """What this machine could not judge of any of its runs."""
         return tuple(dict.fromkeys(item for run in self.runs for item in run.unchecked))
 
+    def known_image(self, run: Run) -> ImageIdentity | None:
+        """What a run's image was, as evidence tells."""
+        before = self.evidence.runs.get(run.address) if self.evidence else None
+        return before.image(run.image) if before else None
+
     def to_json(self) -> dict[str, Json]:
         """As `plan --json` prints it: a stale run is a reason for its report."""
         stale = [f"run {plan.run.address} is stale" for plan in self.runs if not plan.fresh]
@@ -144,9 +149,9 @@ class Planner:
 
     def _run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
         before = known.runs.get(run.address) if known else None
-        digest = before.image_digest(run.image) if before else None
+        image = before.image(run.image) if before else None
         try:
-            verdict, here = self._verdict(run, before, digest)
+            verdict, here = self._verdict(run, before, image)
         except GpuDocError as error:
             return RunPlan(run=run, fingerprint=None, reasons=(str(error),), problem=error)
         kept = [verdict.now] if not verdict.reasons else [verdict.now, here]
@@ -157,20 +162,20 @@ class Planner:
         return RunPlan(run=run, fingerprint=here, here=here, reasons=reasons, unchecked=verdict.unchecked)
 
     def _verdict(
-        self, run: Run, before: RunEvidence | None, digest: str | None
+        self, run: Run, before: RunEvidence | None, image: ImageIdentity | None
     ) -> tuple[differences.Verdict, Fingerprint]:
         """What differs from before, and what the run is made of here. Raises NotebookFileError or ConfigError."""
         contents = Contents()
-        verdict, here = self._compared(run, before, digest, contents)
+        verdict, here = self._compared(run, before, image, contents)
         if verdict.reasons and contents.crlf:  # only then is git asked, which takes time
-            return self._compared(run, before, digest, Contents(self.surroundings.line_ends))
+            return self._compared(run, before, image, Contents(self.surroundings.line_ends))
         return verdict, here
 
     def _compared(
-        self, run: Run, before: RunEvidence | None, digest: str | None, contents: Contents
+        self, run: Run, before: RunEvidence | None, image: ImageIdentity | None, contents: Contents
     ) -> tuple[differences.Verdict, Fingerprint]:
         here = fingerprint.of(
-            run, root=self.root, surroundings=self.surroundings, contents=contents, image_digest=digest
+            run, root=self.root, surroundings=self.surroundings, contents=contents, known=image
         )
         if before is None:
             return differences.Verdict(("never run, as far as evidence and state tell",), (), here), here
