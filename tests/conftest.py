@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.integration.engines",
     "tests.integration.git_server",
     "tests.integration.registries",
+    "tests.integration.each_engine",
     "tests.integration.users",
     "tests.standin.fixtures",
 ]

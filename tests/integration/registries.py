@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker  # type: ignore[import-untyped]  # ships no types
@@ -29,6 +30,13 @@ class Registry:
     """`127.0.0.1:PORT`: how references begin."""
     private: bool
     """It asks for USER and PASSWORD."""
+    process: subprocess.Popen[bytes] | None = None
+
+    def stop(self) -> None:
+        """Let it answer no more."""
+        assert self.process
+        self.process.terminate()
+        self.process.wait()
 
     def push(self, name: str, repository: str, tag: str = "latest") -> str:
         """Put a test image (or another reference of this machine's engine) there; returns the digest reference.
@@ -72,7 +80,7 @@ def started(folder: Path, *, private: bool) -> Iterator[Registry]:
     try:
         with running(argv, log) as process:
             wait_until(lambda: _answers(found.address), "docker-registry", process, log)
-            yield found
+            yield replace(found, process=process)
     finally:
         _forget(found.address)
         shutil.rmtree(folder / "data", ignore_errors=True)

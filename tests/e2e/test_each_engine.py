@@ -1,0 +1,258 @@
+"""What must be the same with each engine: Docker 20.10 to 28.5, both of its image stores, Podman 4 and 5."""
+
+from __future__ import annotations
+
+import io
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import docker  # type: ignore[import-untyped]  # ships no types
+import pytest
+
+from tests.integration.each_engine import load, reached, save
+from tests.integration.engines import Engine, image
+from tests.integration.registries import Registry
+
+from .conftest import Project, code, notebook
+
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker", "root"), pytest.mark.timeout(600)]
+
+WITH_KERNEL = {
+    "plain": "",
+    "user": "USER 1234",
+    "root": "USER 0:0",
+    "entrypoint": 'ENTRYPOINT ["/bin/false"]\nCMD ["--never"]',
+    "homeless": "ENV HOME=/nowhere",
+    "elsewhere": "WORKDIR /srv/nothing/here",
+    "labelled": 'LABEL io.gpu-doc.owner="somebody" maintainer="x"\nVOLUME ["/data"]\nENV EMPTY=',
+}
+"""Images by what their Dockerfile says after its first line, which names one that has ipykernel."""
+TRAIN = notebook(
+    code("n = 1", "parameters"),
+    code(
+        "import os, pathlib, sys\n"
+        "pathlib.Path('out').mkdir()\n"
+        "pathlib.Path('out/loss.csv').write_text(f'epoch,loss\\n{n},0.5\\n')\n"
+        "f'{sys.version_info[0]} {sys.prefix} {os.getcwd()} {open(\"../data.txt\").read().strip()}'",
+        "answer",
+    ),
+)
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Path]]:
+    """Their references by name, and an archive with all of them."""
+    names = {"bare": image("bare"), "conda-like": image("conda-like")}
+    with closing(docker.from_env(timeout=300)) as client:
+        for name, lines in WITH_KERNEL.items():
+            names[name] = f"gpu-doc-test/each-{name}:1"
+            file = io.BytesIO(f"FROM {image('ipykernel')}\n{lines}\n".encode())
+            client.images.build(fileobj=file, tag=names[name], network_mode="none", rm=True)
+        archive = tmp_path_factory.mktemp("images") / "images.tar"
+        save([*names.values()], archive)
+        yield names, archive
+        for name in WITH_KERNEL:
+            client.images.remove(names[name], noprune=True)
+    archive.unlink()
+
+
+@pytest.fixture(scope="session")
+def loaded(each_engine: Engine, images: tuple[dict[str, str], Path]) -> tuple[Engine, dict[str, str]]:
+    """The engine with all images, and their references."""
+    names, archive = images
+    load(archive, each_engine)
+    return each_engine, names
+
+
+def project_with(root: Path, runs: dict[str, str]) -> Project:
+    """A project with these runs, and a report of each."""
+    reports = "".join(
+        f"  - path: docs/{name}.md\n    runs:\n      {name}: {{{settings}}}\n" for name, settings in runs.items()
+    )
+    project = Project(root)
+    project.write(
+        {
+            "gpu-doc.yml": f"defaults: {{gpus: none}}\nreports:\n{reports}",
+            "data.txt": "7\n",
+            "notebooks/train.ipynb": TRAIN,
+        }
+    )
+    for name, settings in runs.items():
+        call = f'value("{name}/answer")' if "notebook" in settings else f'text("{name}")'
+        file = f'<!-- gpu-doc: table("{name}/file:out/loss.csv") -->\n<!-- gpu-doc: end -->\n' * (
+            "produces" in settings
+        )
+        project.write({f"docs/{name}.md": f"<!-- gpu-doc: {call} -->\n<!-- gpu-doc: end -->\n{file}"})
+    return project
+
+
+FINGERPRINTS: dict[str, str] = {}
+"""What the first engine gave, which all others must give too."""
+
+
+def same_as_elsewhere(what: str, found: str) -> None:
+    assert FINGERPRINTS.setdefault(what, found) == found, what
+
+
+def test_ten_images_give_the_same_with_each_engine(loaded: tuple[Engine, dict[str, str]], tmp_path: Path) -> None:
+    engine, names = loaded
+    notebooks = [*WITH_KERNEL, "conda-like"]
+    runs = {
+        name: f"notebook: notebooks/train.ipynb, image: {names[name]}, produces: [out/*.csv]"
+        f"{', user: image' * (name == 'conda-like')}, network: none"
+        for name in notebooks
+    }
+    runs["bare"] = f'command: [python3, -c, "print(6 * 7)"], image: {names["bare"]}'
+    runs["whose"] = f"command: [id, -u], image: {names['user']}, user: image"
+    runs["lacking"] = f"notebook: notebooks/train.ipynb, image: {names['bare']}, parameters: {{n: 2}}"
+    project = project_with(tmp_path / "project", runs)
+    done = project.gpu_doc("run", code=5, DOCKER_HOST=engine.host)
+    assert "lacking" in done.stderr
+    assert "ipykernel" in done.stderr
+    for name in runs:
+        if name == "lacking":
+            continue
+        same_as_elsewhere(f"{name} text", project.read(f"docs/{name}.md"))
+        (run,) = project.evidence(f"docs/{name}")["runs"].values()
+        same_as_elsewhere(f"{name} fingerprint", run["fingerprint"])
+        assert run["machine"]["image-digest"].startswith("sha256:"), "no registry has it"
+    assert "3 /opt/venv /workspace/notebooks 7" in project.read("docs/plain.md")
+    assert "| 1 | 0.5 |" in project.read("docs/plain.md")
+    assert "3 /root/conda" in project.read("docs/conda-like.md")
+    assert "1234" in project.read("docs/whose.md")
+    plan = json.loads(project.gpu_doc("plan", "--json", DOCKER_HOST=engine.host).stdout)
+    assert [run["run"] for run in plan["runs"] if not run["fresh"]] == ["lacking"]
+
+
+# --- images and registries --------------------------------------------------------------------------------------------
+
+LOG = 'command: [sh, -c, "echo it is $VERSION"], image: "{image}"'
+
+
+@pytest.fixture
+def pulling(
+    loaded: tuple[Engine, dict[str, str]], registry: Registry, tmp_path: Path
+) -> Iterator[tuple[Project, Engine, str]]:
+    """A project with a run in a local image and one in an image that a registry has, and the registry's address."""
+    engine, names = loaded
+    with reached(registry, engine) as address:
+        build(engine, names["bare"], "team/local:latest", "one")
+        push(engine, names["bare"], f"{address}/team/pulled:1", "one")
+        runs = {"local": LOG.format(image="team/local"), "pulled": LOG.format(image=f"{address}/team/pulled:1")}
+        yield project_with(tmp_path / "project", runs), engine, address
+    with closing(engine.client()) as client:
+        for found in client.images.list():
+            for name in [*found.tags, *found.attrs["RepoDigests"]]:
+                if "team/" in name:
+                    with suppress(docker.errors.ImageNotFound):
+                        client.images.remove(name, force=True)
+
+
+def build(engine: Engine, base: str, reference: str, version: str) -> None:
+    """Make an image on an engine that differs from its base by a setting; one of this name loses it."""
+    file = io.BytesIO(f"FROM {base}\nENV VERSION={version}\n".encode())
+    with closing(engine.client()) as client:
+        client.images.build(fileobj=file, tag=reference, network_mode="none", rm=True)
+
+
+def push(engine: Engine, base: str, reference: str, version: str) -> None:
+    """Bring an image to a registry, and not to the engine."""
+    build(engine, base, reference, version)
+    repository, _, tag = reference.rpartition(":")
+    with closing(engine.client()) as client:
+        for answer in client.api.push(repository, tag, stream=True, decode=True):
+            assert "error" not in answer, answer
+        client.images.remove(reference, force=True)
+
+
+def digest(project: Project, name: str) -> str:
+    (run,) = project.evidence(f"docs/{name}")["runs"].values()
+    return str(run["machine"]["image-digest"])
+
+
+def test_a_rebuilt_local_image_is_noticed(
+    pulling: tuple[Project, Engine, str], loaded: tuple[Engine, dict[str, str]]
+) -> None:
+    project, engine, address = pulling
+    project.gpu_doc("run", DOCKER_HOST=engine.host)
+    assert digest(project, "local").startswith("sha256:")
+    assert digest(project, "pulled").startswith(f"{address}/team/pulled@sha256:")
+    before = project.files()
+    done = project.gpu_doc("run", "--force", "--pull", "always", DOCKER_HOST=engine.host)
+    assert project.files() == before, "not one byte"
+    assert "team/local was built here" in done.stderr
+
+    build(engine, loaded[1]["bare"], "team/local:latest", "two")
+    plan = json.loads(project.gpu_doc("plan", "--json", DOCKER_HOST=engine.host).stdout)
+    assert [run["run"] for run in plan["runs"] if not run["fresh"]] == ["local"]
+    project.gpu_doc("run", "--pull", "always", DOCKER_HOST=engine.host)
+    assert "it is two" in project.read("docs/local.md")
+    assert "All fresh" in project.gpu_doc("run", DOCKER_HOST=engine.host).stdout
+
+
+def test_a_registry_that_does_not_answer_fails_what_pulls_always(
+    pulling: tuple[Project, Engine, str], registry: Registry
+) -> None:
+    project, engine, _ = pulling
+    project.gpu_doc("run", DOCKER_HOST=engine.host)
+    registry.stop()
+    before = project.files()
+    assert "All fresh" in project.gpu_doc("run", DOCKER_HOST=engine.host).stdout
+    project.edit("data.txt", "7", "8")
+    done = project.gpu_doc("run", "--pull", "always", code=5, DOCKER_HOST=engine.host)
+    assert "docs/pulled.md stays as it was" in done.stderr
+    assert "docs/local.md" not in done.stderr.replace("docs/local.md: ", "")
+    assert project.files() == before
+    # What does not pull is refreshed all the same.
+    project.edit("gpu-doc.yml", "local: {", "local: {depends-on: [data.txt], ")
+    project.edit("gpu-doc.yml", "pulled: {", "pulled: {pull: always, ")
+    done = project.gpu_doc("run", code=5, DOCKER_HOST=engine.host)
+    assert "docs/pulled.md stays as it was" in done.stderr
+    assert "1 run executed" in done.stdout
+    doctor = project.gpu_doc("doctor", code=None, DOCKER_HOST=engine.host)
+    if not engine.podman:  # which can't be asked what a registry has
+        assert "`pull: always` of" in doctor.stdout
+
+
+KINDS = ("docker.distribution.manifest.v2", "oci.image.manifest.v1")
+ACCEPT = ", ".join(f"application/vnd.{kind}+json" for kind in KINDS)
+
+
+def put_index(registry: Registry, repository: str, tag: str, digest: str) -> str:
+    """Give a registry a list of images for several kinds of machine, with one in it; its digest."""
+    address = f"http://{registry.address}/v2/{repository}/manifests"
+    with urllib.request.urlopen(urllib.request.Request(f"{address}/{digest}", headers={"Accept": ACCEPT})) as answer:
+        size, kind = len(answer.read()), answer.headers["Content-Type"]
+    mine = "application/vnd.docker.distribution.manifest.list.v2+json"
+    platform = {"os": "linux", "architecture": "amd64"}
+    listed = {"mediaType": kind, "size": size, "digest": digest, "platform": platform}
+    index = json.dumps({"schemaVersion": 2, "mediaType": mine, "manifests": [listed]}).encode()
+    put = urllib.request.Request(f"{address}/{tag}", data=index, method="PUT", headers={"Content-Type": mine})
+    with urllib.request.urlopen(put):
+        return f"sha256:{sha256(index).hexdigest()}"
+
+
+def test_of_an_image_for_several_machines_the_index_counts(
+    pulling: tuple[Project, Engine, str], registry: Registry
+) -> None:
+    project, engine, address = pulling
+    head = urllib.request.Request(f"http://{registry.address}/v2/team/pulled/manifests/1", method="HEAD")
+    head.add_header("Accept", ACCEPT)
+    with urllib.request.urlopen(head) as answer:
+        child = answer.headers["Docker-Content-Digest"]
+    index = put_index(registry, "team/pulled", "multi", child)
+    project.edit("gpu-doc.yml", "team/pulled:1", "team/pulled:multi")
+    with closing(engine.client()) as client:  # the child by itself, as somebody may have it
+        client.images.pull(f"{address}/team/pulled@{child}")
+        client.images.pull(f"{address}/team/pulled", "multi")
+    project.gpu_doc("run", DOCKER_HOST=engine.host)
+    assert digest(project, "pulled") == f"{address}/team/pulled@{index}"
+    # Evidence with the child's digest is as good: it is the same image.
+    project.edit("docs/pulled.assets/evidence.json", index, child)
+    done = project.gpu_doc("plan", DOCKER_HOST=engine.host)
+    assert "another image" not in done.stderr
+    assert "would run" not in done.stdout
