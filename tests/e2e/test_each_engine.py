@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from tests.integration.each_engine import load, reached, save
-from tests.integration.engines import Engine, image
+from tests.integration.each_engine import engine_of, load, reached, save
+from tests.integration.engines import PATIENCE, Engine, image
 from tests.integration.registries import Registry
 
-from .conftest import Project, code, notebook
+from .conftest import Project, code, environment, notebook
 
 pytestmark = [pytest.mark.full, pytest.mark.needs("docker", "root"), pytest.mark.timeout(600)]
 
@@ -256,3 +260,95 @@ def test_of_an_image_for_several_machines_the_index_counts(
     done = project.gpu_doc("plan", DOCKER_HOST=engine.host)
     assert "another image" not in done.stderr
     assert "would run" not in done.stdout
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------
+
+ENDS = {
+    "memory": ("x = bytearray(400 << 20)\nx[::4096] = b'x' * len(x[::4096])", "limits: {memory: 200m}"),
+    "child": (
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'x = bytearray(400 << 20)'], check=True)",
+        "limits: {memory: 200m}",
+    ),
+    "processes": (
+        "import subprocess\nheld = [subprocess.Popen(['sleep', '9']) for _ in range(90)]",
+        "limits: {processes: 60}",
+    ),
+    "killed": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "limits: {cpus: 1}"),
+    "late": ("import time; time.sleep(60)", "limits: {time: 5s}"),
+}
+"""Notebooks that end badly, and with which settings."""
+
+
+def test_runs_end_in_the_same_words_with_each_engine(loaded: tuple[Engine, dict[str, str]], tmp_path: Path) -> None:
+    engine, names = loaded
+    runs = {
+        name: f"notebook: notebooks/{name}.ipynb, image: {names['plain']}, {settings}"
+        for name, (_, settings) in ENDS.items()
+    }
+    project = project_with(tmp_path / "project", runs)
+    project.write({f"notebooks/{name}.ipynb": notebook(code(source, "answer")) for name, (source, _) in ENDS.items()})
+    done = project.gpu_doc("run", code=3, DOCKER_HOST=engine.host)
+    said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(said) == len(ENDS), done.stderr
+    same_as_elsewhere("ends", "\n".join(sorted(said)))
+    assert "needed more memory than it may use" in done.stderr
+    with closing(engine.client()) as client:
+        assert client.containers.list(all=True) == []
+        assert client.volumes.list() == []
+
+
+WAITING = "echo began; while [ ! -e /tmp/end ]; do sleep 0.1; done; echo ended"
+
+
+def test_a_detached_command_goes_on_when_gpu_doc_is_killed(
+    loaded: tuple[Engine, dict[str, str]], tmp_path: Path
+) -> None:
+    engine, names = loaded
+    command = f'command: [sh, -c, "{WAITING}"], image: {names["bare"]}, detach: true, limits: {{time: 5m}}'
+    project = project_with(tmp_path / "project", {"log": command})
+    argv = [sys.executable, "-m", "gpu_doc", "run"]
+    with closing(engine.client()) as client:
+        with subprocess.Popen(argv, cwd=project.root, env=environment(DOCKER_HOST=engine.host)) as process:
+            running = eventually(lambda: client.containers.list(filters={"label": "io.gpu-doc.run=log"}))
+            eventually(lambda: b"began" in said(running[0]))
+            process.kill()
+        assert [each.id for each in client.containers.list()] == [running[0].id]
+        running[0].exec_run(["touch", "/tmp/end"])
+        project.gpu_doc("run", DOCKER_HOST=engine.host)
+        assert "began\nended" in project.read("docs/log.md")
+        assert client.containers.list(all=True) == []
+
+
+def said(container: Any) -> bytes:
+    """What a command has written so far."""
+    found: bytes = container.exec_run(["cat", "/gpu-doc/outcome/terminal.log"]).output
+    return found
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert found
+    return found
+
+
+# --- two stores -------------------------------------------------------------------------------------------------------
+
+
+def test_refreshes_on_alternating_stores_change_nothing(images: tuple[dict[str, str], Path], tmp_path: Path) -> None:
+    names, archive = images
+    with engine_of("docker-20.10") as classic, engine_of("docker-28.5-containerd") as containerd:
+        for engine in (classic, containerd):
+            load(archive, engine)
+        runs = {"log": f"command: [id, -u], image: {names['bare']}"}
+        project = project_with(tmp_path / "project", runs)
+        project.gpu_doc("run", DOCKER_HOST=classic.host)
+        before = project.files()
+        for turn in range(10):
+            engine = (containerd, classic)[turn % 2]
+            done = project.gpu_doc("run", *["--force"] * (turn in (4, 7)), DOCKER_HOST=engine.host)
+            assert ("All fresh" in done.stdout) == (turn not in (4, 7)), done.stdout
+            assert project.files() == before
+            assert "another image" not in done.stderr

@@ -18,6 +18,7 @@ import pytest
 from tests.components import leave_out
 from tests.integration.engines import Engine, engine, podman_engine
 from tests.integration.forward import forwarded
+from tests.integration.newer_api import newer
 from tests.integration.registries import Registry
 from tests.integration.unpacked import CannotFetchError, unpacked
 
@@ -26,12 +27,13 @@ NAMES = {
     "docker-26.1": "docker-26.1",
     "docker-28.5": "docker-28.5",
     "docker-28.5-containerd": "docker-28.5",
+    "docker-29": "docker-28.5",
     "podman-4.3": "podman-4.3",
     "podman-5.4": "podman-5.4",
     "podman-5.8": "podman-5.8",
 }
-"""Engines, and their packages. The one with `containerd` keeps images as Docker 29 does."""
-TRIED = ("docker-20.10", "docker-26.1", "docker-28.5-containerd", "podman-4.3", "podman-5.4")
+"""Engines, and their packages. The one with `containerd` keeps images as Docker 29 does, for which it stands in."""
+TRIED = ("docker-20.10", "docker-26.1", "docker-28.5-containerd", "docker-29", "podman-4.3", "podman-5.4")
 """Those that `make test-full` tries. The others can be started by hand: each takes half a minute."""
 
 
@@ -41,12 +43,18 @@ def started(name: str) -> Iterator[Engine]:
     usr = unpacked(NAMES[name]).usr
     if name.startswith("podman"):
         starting = podman_engine(usr)
-    elif name.endswith("containerd"):
+    elif name in ("docker-28.5-containerd", "docker-29"):
         starting = engine("--feature", "containerd-snapshotter=true", usr=usr)
     else:
         starting = engine(usr=usr)
     with starting as found:
-        yield found
+        if name != "docker-29":
+            yield found
+            return
+        front = found.folder / "29"
+        front.mkdir()
+        with newer(found.folder / "docker.sock", front / "docker.sock"):
+            yield Engine(front, found.pid)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
