@@ -70,7 +70,6 @@ class Engine:
     folder: Path
     """All it keeps on disk, and its socket. It lies where no engine's folders are hidden."""
     pid: int
-    podman: bool = False
 
     @property
     def host(self) -> str:
@@ -169,7 +168,7 @@ def _folder() -> Iterator[Path]:
 def _started(folder: Path, what: str, argv: Sequence[str | Path], variables: Mapping[str, str]) -> Iterator[Engine]:
     log = folder / "log"
     with running(["unshare", "--mount", *argv], log, env={**os.environ, **variables}) as process:
-        found = Engine(folder, process.pid, podman=what == "podman")
+        found = Engine(folder, process.pid)
         wait_until(lambda: _answers(found), what, process, log)
         yield found
 

@@ -22,9 +22,7 @@ class Engine:
     """What registries say, by reference: a digest with its kind, or the engine's words for why there is none."""
 
     offers: dict[str, tuple[str, str] | str] = field(default_factory=dict)
-    version: str = "28.5.2"
-    podman: str = ""
-    """The digest that Podman's own API gives."""
+    podman: bool = False
     timeout: float = 600
     base_url: str = "http+docker://localhost"
     asked: list[str] = field(default_factory=list)
@@ -35,20 +33,30 @@ class Engine:
 
     @property
     def facts(self) -> Any:
-        return SimpleNamespace(version=self.version)
+        return SimpleNamespace(podman=self.podman)
+
+    def login(self, reference: str) -> dict[str, str]:
+        return {"X-Registry-Auth": reference}
 
     def inspect_distribution(self, reference: str) -> dict[str, Any]:
-        assert self.timeout < 30, "a registry that does not answer must not hold us up"
-        self.asked.append(reference)
-        said = self.offers.get(reference, "page not found" if self.podman else "manifest unknown")
+        assert not self.podman
+        said = self._said(reference)
         if isinstance(said, str):
             raise (NotFound if "unknown" in said else APIError)("", explanation=said)
         return {"Descriptor": {"digest": said[0], "mediaType": said[1]}}
 
-    def get(self, url: str, timeout: float) -> Any:
-        assert "/libpod/images/" in url
-        assert timeout < 30
-        return SimpleNamespace(ok=bool(self.podman), json=lambda: {"Digest": self.podman})
+    def get(self, url: str, headers: dict[str, str], timeout: float) -> Any:
+        assert timeout == self.timeout
+        reference = url.removeprefix(f"{self.base_url}/v4.0.0/libpod/manifests/").removesuffix("/json")
+        assert headers == self.login(reference)
+        said = self._said(reference)
+        body = {"message": said} if isinstance(said, str) else {"mediaType": said[1]}
+        return SimpleNamespace(ok=not isinstance(said, str), json=lambda: body)
+
+    def _said(self, reference: str) -> tuple[str, str] | str:
+        assert self.timeout < 30, "a registry that does not answer must not hold us up"
+        self.asked.append(reference)
+        return self.offers.get(reference, "manifest unknown")
 
 
 def settled(engine: Engine, reference: str, *choices: str, pulled: str | None = None) -> str:
@@ -100,10 +108,21 @@ def test_of_two_digests_the_index_counts(offers: dict[str, Any], expected: str) 
     assert settled(Engine(offers), "x:1", f"x@{A}", f"x@{B}") == f"x@{expected}"
 
 
-@pytest.mark.parametrize(("version", "expected"), [("4.3.1", A), ("5.4.2", B)])
-def test_podman_has_an_api_of_its_own_for_it(version: str, expected: str) -> None:
-    engine = Engine(version=version, podman=A, offers={"x:1": "page not found"})
-    assert settled(engine, "x:1", f"x@{A}", f"x@{B}") == f"x@{expected}"
+@pytest.mark.parametrize(
+    ("offers", "choices", "expected"),
+    [
+        ({f"x@{A}": (A, ALONE), f"x@{B}": (B, INDEX)}, [A, B], f"x@{B}"),
+        ({"x:1": ("", ALONE), f"x@{A}": (A, ALONE)}, [A], f"x@{A}"),
+        ({"x:1": ("", ALONE)}, [A], CONTENT),  # of this name there is another
+        ({"x:1": DEAD}, [A], CONTENT),
+    ],
+)
+def test_podman_has_an_api_of_its_own_for_it(offers: dict[str, Any], choices: list[str], expected: str) -> None:
+    assert settled(Engine(offers, podman=True), "x:1", *(f"x@{choice}" for choice in choices)) == expected
+
+
+def test_of_what_podman_pulled_it_tells_no_digest() -> None:
+    assert settled(Engine(podman=True), "x:1", f"x@{A}", pulled="") == f"x@{A}"
 
 
 KNOWN = ImageIdentity(f"x@{A}", CONTENT)

@@ -46,6 +46,8 @@ class EngineFacts:
     id: str
     version: str
     api_version: str
+    podman: bool
+    """It is Podman's service, which speaks Docker's API."""
     cpus: int
     memory: int
     rootless: bool
@@ -81,11 +83,13 @@ class Engine:
         """What it says of itself. Raises EngineError."""
         with sentences():
             info = self.client.info()
+            parts = self.client.version().get("Components") or ()
         security = " ".join(info.get("SecurityOptions") or ())
         return EngineFacts(
             id=info.get("ID", ""),
             version=info.get("ServerVersion", ""),
             api_version=self.client.api.api_version,
+            podman=any(str(part.get("Name")).startswith("Podman") for part in parts),
             cpus=info.get("NCPU", 0),
             memory=info.get("MemTotal", 0),
             rootless="name=rootless" in security,
@@ -97,6 +101,12 @@ class Engine:
             folder=info.get("DockerRootDir", ""),
             limits=frozenset(name for name, flag in _FLAGS.items() if info.get(flag)),
         )
+
+    def login(self, reference: str) -> dict[str, str]:
+        """Return the header with the runner's `docker login` at an image's registry, if there is one."""
+        registry, _ = docker.auth.resolve_repository_name(reference)
+        header = docker.auth.get_config_header(self.client.api, registry)
+        return {"X-Registry-Auth": header} if header else {}
 
     def close(self) -> None:
         """Close the connection, and the tunnel below it."""

@@ -100,7 +100,7 @@ def _missing(engine: Engine, reference: str, pull: str, progress: Callable[[str]
     return _there(engine, reference, None, _pull(engine, reference, progress))
 
 
-def _there(engine: Engine, reference: str, known: ImageIdentity | None, digest: str | None) -> Image:
+def _there(engine: Engine, reference: str, known: ImageIdentity | None, digest: str) -> Image:
     image = find(engine, reference, known=known)
     if image is None:
         raise refusal(f"no such image: it was removed right after it was pulled: {reference}", where=reference)
@@ -121,7 +121,7 @@ def _described(engine: Engine, name: str, reference: str, known: ImageIdentity |
             return None
         raise
     config = description.get("Config") or {}
-    identity, choices = references.identify(description, reference, known)
+    identity, choices = references.identify(description, reference, known, podman=engine.facts.podman)
     if len(choices) == 1 and _tells_origin(engine):  # it would say so, had the image been pulled
         identity, choices = origin.by_content(identity), ()
     return Image(
@@ -146,10 +146,10 @@ _TELLS_ORIGIN = (1, 53)
 # --- pulling ---------------------------------------------------------------------------------------------------------
 
 
-def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> str | None:
+def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> str:
     """Pull with the runner's own `docker login`, credential helpers included: the SDK asks them.
 
-    Return the digest that the engine tells of; Podman tells none.
+    Return the digest that the engine tells of; empty is none, as with Podman.
     """
     digest = None
     meter = Meter()
@@ -172,7 +172,7 @@ def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> st
             if now >= due:
                 progress(f"pulling {reference}: {meter}")
                 due = now + min(_SELDOM, now - begin)
-    return digest[1] if digest else None
+    return digest[1] if digest else ""
 
 
 _DIGEST = re.compile(r"Digest: (sha256:[0-9a-f]{64})")

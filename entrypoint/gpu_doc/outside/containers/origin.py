@@ -8,12 +8,12 @@ repository: that of an index, and that of what the index lists for this kind of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 from gpu_doc.model import ImageIdentity
 from gpu_doc.outside.containers.engine import Engine, sentences
-from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.containers.failures import EngineError, refusal
 from gpu_doc.outside.containers.reference import repository
 
 _PATIENCE = 10.0
@@ -23,15 +23,33 @@ _INDEX = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.dis
 
 
 def offered(engine: Engine, reference: str) -> str:
-    """Return the digest that an image has where it would be pulled from, without pulling. Raises EngineError."""
+    """Return the digest that an image has where it would be pulled from, without pulling; Podman tells none of a tag.
+
+    Raises EngineError.
+    """
     with _briefly(engine):
         return _offer(engine, reference)[0]
 
 
 def _offer(engine: Engine, reference: str) -> tuple[str, str]:
+    """Return digest and kind."""
+    if engine.facts.podman:
+        return _offer_of_podman(engine, reference)
     with sentences(reference):
         found = engine.client.api.inspect_distribution(reference)["Descriptor"]
     return str(found["digest"]), str(found.get("mediaType"))
+
+
+def _offer_of_podman(engine: Engine, reference: str) -> tuple[str, str]:
+    # https://docs.podman.io/en/latest/_static/api.html - GET /libpod/manifests/{name}/json; tried with 4.3, 5.4, 5.8
+    api = engine.client.api
+    url = f"{api.base_url}/v4.0.0/libpod/manifests/{reference}/json"
+    with sentences(reference):
+        answer = api.get(url, headers=engine.login(reference), timeout=api.timeout)
+        said = answer.json()
+    if not answer.ok:
+        raise refusal(str(said.get("message")), where=reference)
+    return reference.partition("@")[2], str(said.get("mediaType") or (_INDEX[0] if said.get("manifests") else ""))
 
 
 def settled(
@@ -39,10 +57,11 @@ def settled(
 ) -> ImageIdentity:
     """Return the identity with the digest that a registry has the image by, if one has it.
 
-    `choices`: of `reference.identify`; one is that or none, of several it is one. `pulled`: what a pull told.
+    `choices`: of `reference.identify`; one is that or none, of several it is one. `pulled`: which digest a pull told,
+    empty where it told none; None where nothing was pulled.
     """
     for choice in choices:
-        if pulled and choice.endswith(f"@{pulled}"):
+        if pulled is not None and (choice.endswith(f"@{pulled}") or (not pulled and len(choices) == 1)):
             return replace(identity, digest=choice)
     if not choices:
         return identity
@@ -52,7 +71,7 @@ def settled(
     except EngineError:
         # What nobody answers for, is more often built here where its name says no registry.
         unnamed = repository(reference).startswith("docker.io/")
-        found = None if len(choices) == 1 and unnamed else _of_podman(engine, reference, choices) or choices[0]
+        found = None if len(choices) == 1 and unnamed else choices[0]
     if found is None and len(choices) > 1:
         found = choices[0]
     return replace(identity, digest=found) if found else by_content(identity)
@@ -92,20 +111,6 @@ def _asked(engine: Engine, reference: str, choices: Sequence[str]) -> str | None
             return found[0]
         held += found
     return held[0] if held else None
-
-
-def _of_podman(engine: Engine, reference: str, choices: Sequence[str]) -> str | None:
-    """Return the index's digest, as far as Podman's own API tells; None where it is not Podman."""
-    # https://docs.podman.io/en/latest/_static/api.html - GET /libpod/images/{name}/json
-    api = engine.client.api
-    with suppress(EngineError, ValueError), sentences():
-        answer = api.get(f"{api.base_url}/v4.0.0/libpod/images/{reference}/json", timeout=_PATIENCE)
-        digest = answer.json().get("Digest") if answer.ok else None
-        # `Digest` is the index's up to Podman 4, and what it lists for this machine from 5 on (4.3, 5.4, 5.8).
-        before_5 = int(engine.facts.version.partition(".")[0]) < 5
-        found = [choice for choice in choices if digest and choice.endswith(f"@{digest}") == before_5]
-        return found[0] if found else None
-    return None
 
 
 @contextmanager

@@ -28,15 +28,15 @@ def repository(reference: str) -> str:
 
 
 def identify(
-    description: Mapping[str, Any], reference: str, known: ImageIdentity | None = None
+    description: Mapping[str, Any], reference: str, known: ImageIdentity | None = None, *, podman: bool = False
 ) -> tuple[ImageIdentity, tuple[str, ...]]:
     """Return which image it is, and the digests of which only the registry can tell which one it has; often none.
 
     `description` is the engine's answer to GET /images/NAME/json. `known` is the identity in evidence, which stays
-    where it is the same image.
+    where it is the same image. Podman gives a digest to what is built with it, as containerd's store does.
     """
     ours, same, written = _digests(description, reference), content(description), reference.partition("@")[2]
-    own = _is_own_digest(description)
+    own = _is_own_digest(description) or (podman and len(ours) == 1)
     if known and known.digest == description["Id"]:
         return known, ()  # evidence of an earlier version, which took the id of an image that no registry has
     kept = known.digest if known and known.digest in ours else None

@@ -76,18 +76,15 @@ class Images:
         try:
             digest = offered(self.engine, reference)
         except EngineError as error:
-            if error.cause == "settings":  # Podman can't be asked
-                return warning("image", f"{says}, when a run needs it", pull)
             return failure("image", error, subject=says)
-        return warning("image", f"{says} ({_short(digest)}), when a run needs it", f"To try its kernel now: {pull}")
+        which = f" ({_short(digest)})" if digest else ""
+        return warning("image", f"{says}{which}, when a run needs it", f"To try its kernel now: {pull}")
 
     def _pulled_again(self, image: Image) -> Iterator[Finding]:
         """Ask whether an image that is here could be pulled once more."""
         try:
             offered(self.engine, image.reference)
         except EngineError as error:
-            if error.cause == "settings":  # Podman can't be asked
-                return
             if may_be_a_registrys(image.reference, image.identity, image.choices, None, error):
                 yield failure("image", error, subject=f"`pull: always` of {image.reference}")
             else:
