@@ -174,9 +174,7 @@ class Planner:
     def _compared(
         self, run: Run, before: RunEvidence | None, image: ImageIdentity | None, contents: Contents
     ) -> tuple[differences.Verdict, Fingerprint]:
-        here = fingerprint.of(
-            run, root=self.root, surroundings=self.surroundings, contents=contents, known=image
-        )
+        here = fingerprint.of(run, root=self.root, surroundings=self.surroundings, contents=contents, known=image)
         if before is None:
             return differences.Verdict(("never run, as far as evidence and state tell",), (), here), here
         return differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n)), here
