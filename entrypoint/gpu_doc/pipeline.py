@@ -248,7 +248,7 @@ def lab(config: Config, doors: Doors, notebook: str | None, *, here: Path, port:
         docker = _containers(config, doors, stack)
         assert docker
         place = desk.settle(run, docker, config, user, note)
-        gpus = stack.enter_context(desk.lease(run, docker, doors.environ, note)).devices
+        gpus = stack.enter_context(desk.lease(run, docker, doors.environ, note)).gpus
         desk.serve(place, gpus, listener, run.notebook if notebook else None, doors.console)
 
 
@@ -261,8 +261,16 @@ def _containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None
 
     checkout = doors.work_tree() or config.root
     runtime = stack.enter_context(private_folder(room=len("/e0/engine.sock")))
-    docker = Docker(environ=doors.environ, root=config.root, checkout=checkout, config=config.path, runtime=runtime)
-    return stack.enter_context(docker)
+    return stack.enter_context(
+        Docker(
+            environ=doors.environ,
+            root=config.root,
+            checkout=checkout,
+            config=config.path,
+            runtime=runtime,
+            say=doors.console.warn,
+        )
+    )
 
 
 def _with_images(config: Config, doors: Doors, docker: Docker, *, force: bool) -> Doors:

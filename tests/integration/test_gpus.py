@@ -27,6 +27,7 @@ from gpu_doc.errors import MachineError
 from gpu_doc.outside.containers import failures
 from gpu_doc.outside.gpus.inventory import Gpu, inventory
 from gpu_doc.outside.gpus.leases import Lease, Leases
+from gpu_doc.outside.gpus.offer import Offer
 from gpu_doc.outside.gpus.requests import device_requests
 from gpu_doc.outside.inside import probe
 
@@ -191,12 +192,16 @@ def shows(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     return "shows"
 
 
+def gpu(id_: str) -> Gpu:
+    return Gpu(id=id_, index="0", name="", memory=0, free=0)
+
+
 @AS_ROOT
 @COMPILER
 @pytest.mark.needs("docker")
 @pytest.mark.xdist_group("gpu engine")
 def test_leased_devices_reach_the_container(engine: Any, shows: str) -> None:
-    asked = device_requests(("GPU-0", "GPU-1"), "auto", nvidia=False, cdi=False)
+    asked = device_requests([gpu("GPU-0"), gpu("GPU-1")], "auto", Offer())
     given = {"Image": shows, "HostConfig": {"DeviceRequests": asked, "NetworkMode": "none"}}
     container = engine.api.create_container_from_config(given)
     engine.api.start(container)
@@ -210,7 +215,7 @@ def test_leased_devices_reach_the_container(engine: Any, shows: str) -> None:
 @pytest.mark.needs("docker")
 @pytest.mark.xdist_group("gpu engine")
 def test_an_engine_without_a_driver_says_so(engine: Any, shows: str) -> None:
-    asked = device_requests(("GPU-0",), "cdi", nvidia=True, cdi=True)  # which this engine only pretends to know
+    asked = device_requests([gpu("GPU-0")], "cdi", Offer(cdi=True))  # which this engine only pretends to know
     container = engine.api.create_container_from_config({"Image": shows, "HostConfig": {"DeviceRequests": asked}})
     with pytest.raises(docker.errors.APIError) as caught:
         engine.api.start(container)

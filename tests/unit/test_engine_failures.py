@@ -10,7 +10,11 @@ DIAL = 'Get "https://registry-1.docker.io/v2/": '
 # What Docker 20.10 to 28 and containerd say, word for word.
 WORDS: list[tuple[str, Cause, str]] = [
     ('could not select device driver "" with capabilities: [[gpu]]', "gpu", "NVIDIA Container Toolkit"),
-    ("CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=7", "gpu", "NVIDIA Container Toolkit"),
+    ("CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=7", "gpu", "nvidia-ctk cdi generate"),
+    ("setting up CDI devices: unresolvable CDI devices nvidia.com/gpu=7", "gpu", "nvidia-ctk cdi list"),
+    ('exec: "docker-init": executable file not found in $PATH', "settings", "docker-init"),
+    ('could not find "catatonit" in one of [/usr/libexec/podman]', "settings", "catatonit"),
+    ("container-init binary not found on the host: stat /usr/libexec/podman/catatonit", "settings", "catatonit"),
     ("unknown or invalid runtime name: nvidia", "gpu", "NVIDIA Container Toolkit"),
     (
         "failed to register layer: Error processing tar file(exit status 1): write /x: no space left on device",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 
 from gpu_doc.errors import Exit, MachineError
 from gpu_doc.model import GpuRequirement, Run
+from gpu_doc.outside.containers import failures
 from gpu_doc.outside.gpus.inventory import Gpu, Inventory, inventory
 from gpu_doc.outside.gpus.leases import Lease, Leases
-from gpu_doc.outside.gpus.requests import cuda_variables, device_requests
-from gpu_doc.stages.executing.devices import Devices, busy, check, choose, default_jobs, local_environment
+from gpu_doc.outside.gpus.offer import Offer
+from gpu_doc.outside.gpus.requests import cuda_variables
+from gpu_doc.stages.executing.devices import Devices, busy, check, choose, default_jobs, local_environment, search
 
 GIB = 1 << 30
 T4 = [Gpu(id=f"GPU-t4-{n}", index=str(n), name="Tesla T4", memory=15 * GIB, free=15 * GIB) for n in range(2)]
@@ -118,6 +121,59 @@ def test_a_card_without_a_driver_is_noticed(environ: dict[str, str], tmp_path: P
     (device / "vendor").write_text("0x10de\n")
     (device / "class").write_text("0x030200\n")
     assert inventory(environ, pci=tmp_path).problem == "an NVIDIA card is here, but no driver for it is installed"
+
+
+def test_a_card_of_amds_is_said_to_be_of_no_use(environ: dict[str, str], tmp_path: Path) -> None:
+    device = tmp_path / "0000:03:00.0"
+    device.mkdir()
+    (device / "vendor").write_text("0x1002\n")
+    (device / "class").write_text("0x120000\n")
+    found = inventory(environ, pci=tmp_path)
+    assert found == Inventory(amd=True)
+    assert choose(run(gpus="auto"), found).count == 0
+    with pytest.raises(MachineError, match="there is only one of AMD's, which gpu-doc can't give to runs"):
+        choose(run(gpus=1), found)
+
+
+# --- what an engine has ----------------------------------------------------------------------------------------------
+
+NOTHING = {"gpus": [], "hidden": 0, "driver": "", "problem": ""}
+
+
+def sought(
+    offer: Offer, *, remote: bool = True, asked: bool = False, probe: Callable[[], dict[str, Any]] | None = None
+) -> Inventory:
+    return search(offer, {"PATH": "/none"}, remote=remote, asked=asked, probe=probe or (lambda: facts(H100)))
+
+
+def unasked() -> dict[str, Any]:
+    raise AssertionError("no container is started to look for them")
+
+
+def test_an_engine_is_looked_into_where_it_offers_gpus_or_is_asked_for_them() -> None:
+    assert sought(Offer(nvidia=True)).gpus == (H100,)
+    assert sought(Offer(cdi=True)).gpus == (H100,)
+    assert sought(Offer(), asked=True).gpus == (H100,), "a hook on another machine shows only when it is called"
+    assert sought(Offer(), probe=unasked) == Inventory()
+    assert sought(Offer(cdi=True, names=frozenset()), probe=unasked) == Inventory()
+    assert sought(Offer(amd=True), probe=unasked).amd
+
+
+def test_an_engine_where_a_look_finds_nothing_has_none() -> None:
+    for found in ({}, NOTHING):
+        assert sought(Offer(nvidia=True), asked=True, probe=lambda found=found: found) == Inventory()  # type: ignore[misc]  # bound in the loop
+
+
+def test_why_an_engine_gives_none_is_told_to_who_asks() -> None:
+    def refuse() -> dict[str, Any]:
+        raise failures.refusal('could not select device driver "nvidia" with capabilities: [[gpu]]')
+
+    found = sought(Offer(), asked=True, probe=refuse)
+    assert choose(run(gpus="auto"), found).count == 0
+    with pytest.raises(MachineError, match=r"none is to be had \(the engine can't give GPUs to containers\)") as raised:
+        choose(run(gpus=1), found)
+    assert "NVIDIA Container Toolkit" in raised.value.remedy
+    assert "could not select device driver" in raised.value.details
 
 
 # --- which of them a run gets ----------------------------------------------------------------------------------------
@@ -253,6 +309,13 @@ def test_the_engines_word_is_not_enough_for_a_requirement() -> None:
     assert "NVIDIA_DRIVER_CAPABILITIES" in error.remedy
 
 
+def test_another_gpu_than_the_leased_one_is_noticed() -> None:
+    error = check(run(), ("GPU-h100",), facts(T4[0]))
+    assert error
+    assert "was given another GPU than it leased: GPU-t4-0, not GPU-h100" in error.what
+    assert check(run(), ("0",), facts(T4[0])) is None, "by its number none can be told from another"
+
+
 def test_the_drivers_own_words_are_told() -> None:
     error = check(run(), ("GPU-h100",), facts(problem="Driver/library version mismatch"))
     assert error
@@ -266,32 +329,6 @@ def test_a_gpu_that_others_use_is_worth_a_word() -> None:
 
 
 # --- how it gets them ------------------------------------------------------------------------------------------------
-
-# As `docker run --gpus '"driver=nvidia,device=0,1"'` and `docker run --device nvidia.com/gpu=0` send them.
-NVIDIA = [{"Driver": "nvidia", "DeviceIDs": ["0", "1"], "Capabilities": [["gpu"]]}]
-CDI = [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=0", "nvidia.com/gpu=1"]}]
-
-
-@pytest.mark.parametrize(
-    ("driver", "nvidia", "cdi", "asked"),
-    [
-        ("auto", True, True, NVIDIA),
-        ("auto", True, False, NVIDIA),
-        ("auto", False, True, CDI),
-        ("auto", False, False, NVIDIA),  # only a start tells
-        ("nvidia", False, True, NVIDIA),
-        ("cdi", True, True, CDI),
-    ],
-)
-def test_an_engine_is_asked_for_devices(driver: Any, nvidia: bool, cdi: bool, asked: Any) -> None:  # noqa: FBT001 - a table's columns
-    assert device_requests(("0", "1"), driver, nvidia=nvidia, cdi=cdi) == asked
-    assert device_requests((), driver, nvidia=nvidia, cdi=cdi) == []
-
-
-def test_an_engine_without_cdi_is_not_asked_for_it() -> None:
-    with pytest.raises(MachineError, match="no CDI device") as caught:
-        device_requests(("0",), "cdi", nvidia=True, cdi=False)
-    assert "nvidia-ctk cdi generate" in caught.value.remedy
 
 
 def test_a_local_run_sees_only_its_own() -> None:

@@ -194,7 +194,8 @@ def _gpu(runs: list[Run], environ: Mapping[str, str]) -> Iterator[Finding]:
     elif found.gpus:
         yield ok("GPU", f"{', '.join(map(str, found.gpus))}, driver {found.driver or 'unknown'}")
     else:
-        yield ok("GPU", "none here; no local run asks for one")
+        here = "only GPUs of AMD's here, which gpu-doc can't give to runs" if found.amd else "none here"
+        yield ok("GPU", f"{here}; no local run asks for one")
 
 
 def _containers(config: Config | None, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from gpu_doc.model import Config, ImageIdentity, Json, Run
 from gpu_doc.outside.containers import engine, recipe
 from gpu_doc.outside.containers.container import NoPythonError
 from gpu_doc.outside.containers.lab import Lab
+from gpu_doc.outside.gpus.inventory import Gpu
 from gpu_doc.outside.gpus.leases import Lease
 from gpu_doc.stages import evidence
 from gpu_doc.stages.executing.docker import Docker
@@ -115,7 +116,7 @@ def lease(run: Run, docker: Docker, environ: Mapping[str, str], note: Callable[[
     return taken
 
 
-def serve(place: Place, gpus: Sequence[str], listener: socket, opened: str | None, console: Console) -> None:
+def serve(place: Place, gpus: Sequence[Gpu], listener: socket, opened: str | None, console: Console) -> None:
     """Run JupyterLab until it is shut down, or we are told to end (KeyboardInterrupt); `opened` is a notebook.
 
     Raises GpuDocError: it does not start, or ends by itself.
@@ -146,7 +147,7 @@ def _url(place: Place, listener: socket, opened: str | None, token: str) -> str:
     return f"http://{address}:{port}/lab{f'/tree/{quote(path)}' if path else ''}?token={token}"
 
 
-def _order(place: Place, gpus: Sequence[str]) -> dict[str, Json]:
+def _order(place: Place, gpus: Sequence[Gpu]) -> dict[str, Json]:
     """As for a run, with the checkout itself instead of a view or a copy of it."""
     setting = place.setting(gpus, "lab")
     checkout = recipe.Mount(source=str(place.checkout), target=recipe.WORKSPACE, writable=True)

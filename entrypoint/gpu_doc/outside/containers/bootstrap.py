@@ -20,9 +20,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-from gpu_doc.outside.containers import images
+from gpu_doc.outside.containers import answers, images
+from gpu_doc.outside.containers.answers import Configured
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.images import Image
@@ -117,7 +117,7 @@ def _built(
 
 def _build(engine: Engine, image: Image, tag: str, environ: Mapping[str, str], labels: Mapping[str, str]) -> None:
     with sentences(image.reference):
-        base = engine.client.api.inspect_image(image.id)["Config"] or {}
+        base = answers.configured(engine.client.api.inspect_image(image.id))
     with _container(engine, image, base, labels) as container:
         with sentences(image.reference):
             engine.client.api.put_archive(container, _FOLDER, _archive(_files(environ)))
@@ -131,11 +131,11 @@ def _build(engine: Engine, image: Image, tag: str, environ: Mapping[str, str], l
 
 
 @contextmanager
-def _container(engine: Engine, image: Image, base: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[str]:
+def _container(engine: Engine, image: Image, base: Configured, labels: Mapping[str, str]) -> Iterator[str]:
     configuration = {
         "Image": image.id,
         # A commit can replace an entrypoint but not take one away: so none is set where there was none.
-        "Entrypoint" if base.get("Entrypoint") else "Cmd": ["/bin/sh", f"{_FOLDER}/install"],
+        "Entrypoint" if base.entrypoint else "Cmd": ["/bin/sh", f"{_FOLDER}/install"],
         "User": "0:0",
         "WorkingDir": "/",
         "Labels": dict(labels),
@@ -145,12 +145,12 @@ def _container(engine: Engine, image: Image, base: Mapping[str, Any], labels: Ma
         },
     }
     with sentences(image.reference):
-        container: str = engine.client.api.create_container_from_config(configuration)["Id"]
+        container = answers.identity(engine.client.api.create_container_from_config(configuration), "a container")
     try:
         yield container
     finally:
-        with suppress(EngineError), sentences():  # the engine is gone: the next sweep finds it
-            engine.client.api.remove_container(container, v=True, force=True)
+        with suppress(EngineError), engine.tidying() as api:  # the engine is gone: the next sweep finds it
+            api.remove_container(container, v=True, force=True)
 
 
 def _ended(engine: Engine, container: str, image: Image) -> tuple[int, str]:
@@ -158,10 +158,10 @@ def _ended(engine: Engine, container: str, image: Image) -> tuple[int, str]:
     end = time.monotonic() + _LONGEST
     while True:
         with sentences(image.reference):
-            state = engine.client.api.inspect_container(container)["State"]
-            if state["Status"] not in ("created", "running"):
+            state = answers.state(engine.client.api.inspect_container(container))
+            if state.over:
                 words: bytes = engine.client.api.logs(container)
-                return int(state["ExitCode"]), words.decode("utf-8", "replace").strip()
+                return (1 if state.status is None else state.status), words.decode("utf-8", "replace").strip()
         if time.monotonic() > end:
             raise EngineError(
                 f"pip took more than {_LONGEST / 60:.0f} minutes to install ipykernel",
@@ -172,15 +172,15 @@ def _ended(engine: Engine, container: str, image: Image) -> tuple[int, str]:
         time.sleep(0.2)
 
 
-def _changes(base: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator[str]:
+def _changes(base: Configured, labels: Mapping[str, str]) -> Iterator[str]:
     """Yield the instructions that give a commit what the base has, and not what we set to build it."""
-    yield f"USER {base.get('User') or '0'}"
-    yield f"WORKDIR {base.get('WorkingDir') or '/'}"
-    if base.get("Entrypoint"):
-        yield f"ENTRYPOINT {json.dumps(base['Entrypoint'])}"
-        yield f"CMD {json.dumps(base.get('Cmd') or [])}"
+    yield f"USER {base.user or '0'}"
+    yield f"WORKDIR {base.folder or '/'}"
+    if base.entrypoint:
+        yield f"ENTRYPOINT {json.dumps(base.entrypoint)}"
+        yield f"CMD {json.dumps(base.command)}"
     else:
-        yield f"CMD {json.dumps(base.get('Cmd') or ['/bin/sh'])}"
+        yield f"CMD {json.dumps(base.command or ['/bin/sh'])}"
     # A label can't be taken away; an empty owner is nobody, so that no sweep takes what others make from this image.
     yield from (f'LABEL {name}=""' for name in labels)
 

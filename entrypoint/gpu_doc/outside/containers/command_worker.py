@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -31,6 +32,11 @@ from gpu_doc.outside.link import Link
 from gpu_doc.redaction import Redactor
 
 Event = dict[str, Any]
+
+_PAUSES = (1.0, 3.0)
+"""Seconds between tries to start what shows a detached command."""
+_LOOK_AGAIN = 2.0
+"""Seconds between two looks at a command that can't be followed."""
 
 _CUT = 100
 """Bytes for what an agent itself writes where it cuts a terminal."""
@@ -54,6 +60,7 @@ class _Drive:
         self._redactor = Redactor(message["redact"])
         self._container: Container | None = None
         self._stream: Attached | None = None
+        self._frames = 0
 
     def serve(self, messages: Any) -> None:
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
@@ -109,8 +116,7 @@ class _Drive:
 
     def _detached(self, container: Container) -> Event:
         """Follow a command that does not need us: what counts is what lies in its container when it has ended."""
-        while container.runs():
-            self._hear(container.follow())
+        self._follow(container)
         ended = container_end(container)
         outcome = self._folder / "outcome"
         try:
@@ -128,6 +134,43 @@ class _Drive:
         finally:
             shutil.rmtree(outcome, ignore_errors=True)
 
+    def _follow(self, container: Container) -> None:
+        """Show what a command does, until its container has ended.
+
+        Raises EngineError: nothing can be started in there to show it, and it has not begun yet.
+        """
+        pauses = list(_PAUSES)
+        while container.runs():
+            self._frames = 0
+            try:
+                done, error = self._hear(container.follow()), None
+            except EngineError as problem:
+                done, error = None, problem
+            if self._frames:  # a stream may be cut; what lies in the container is shown again from its beginning
+                pauses = list(_PAUSES)
+            if (done and container.ends_soon()) or not container.runs():
+                return
+            if not pauses:
+                self._wait_unseen(container, error)
+                return
+            time.sleep(pauses.pop(0))
+
+    def _wait_unseen(self, container: Container, error: EngineError | None) -> None:
+        """Wait until a command has ended that can't be followed."""
+        if not container.was_let_go():
+            raise EngineError(
+                "the engine can start nothing in the run's container, so that its command can't be followed",
+                cause="settings",
+                where=self._order["reference"],
+                remedy="`docker exec` into any container of that engine must work; without `detach` it is not needed.",
+                details=error.details or error.what if error else "",
+            )
+        why = f" ({error})" if error else ""
+        text = f"the engine can't start what shows the command{why}; its output comes when it has ended"
+        self._link.send("message", text=text)
+        while container.runs():
+            time.sleep(_LOOK_AGAIN)
+
     def _keep(self, log: Path) -> None:
         """Keep a whole terminal, redacted."""
         with log.open("rb") as whole, self._log.open("wb") as kept, self._redactor.stream(kept.write) as redacted:
@@ -139,6 +182,7 @@ class _Drive:
         with self._log.open("wb", buffering=0) as log, self._redactor.stream(log.write) as redacted:
             terminal = Bounded(redacted.write, LONGEST_LOG + _CUT)
             for kind, _, payload in stream:
+                self._frames += 1
                 if kind == frames.TERMINAL:
                     terminal.write(payload)
                     continue

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from gpu_doc.errors import GpuDocError, RunError
-from gpu_doc.outside.containers import recipe, workspace
+from gpu_doc.outside.containers import answers, recipe, workspace
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.relay import Attached
@@ -41,6 +42,11 @@ class Ended:
     """We ended it: something in it has written to the line between its agent and us."""
 
 
+_LOOK = 30.0
+"""Seconds between two looks whether the engine is still there: a network that swallows all gives no sign."""
+_MISSED = 10
+"""Looks in a row after which it is not."""
+
 _TO_END = 3.0
 """Seconds in which a container that is being ended has ended."""
 
@@ -58,6 +64,7 @@ class Container:
         self._order = order
         self._volumes: list[str] = []
         self._stream: Attached | None = None
+        self._removed = threading.Event()
         self.id = ""
 
     def __enter__(self) -> Container:
@@ -81,6 +88,7 @@ class Container:
                     complaints(text)
                 attached.complaints = complaints
                 if not job["detach"]:
+                    threading.Thread(target=self._watch, args=(attached,), daemon=True).start()
                     return attached
                 attached.close()
                 return None
@@ -106,6 +114,14 @@ class Container:
             return None
         return attached
 
+    def _watch(self, attached: Attached) -> None:
+        """Hang up where the engine has not answered for minutes; who reads the stream would else wait for ever."""
+        missed = 0
+        while missed < _MISSED and not self._removed.wait(_LOOK):
+            missed = 0 if self._engine.answers() else missed + 1
+        if missed == _MISSED:
+            attached.close()
+
     def probed(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         """Start it, and return what its agent finds; nothing if it ends before. Raises EngineError, NoPythonError."""
         stream = self.start(job, lambda _: None)
@@ -130,17 +146,35 @@ class Container:
             self._api.put_archive(self.id, "/", stream)
 
     def follow(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield the frames that show a detached command from its beginning; none if it has ended already."""
-        with suppress(EngineError), sentences():
-            python = self._api.inspect_container(self.id)["Config"]["Entrypoint"]
-            command = self._api.exec_create(self.id, [*python, "follow"], stdin=False)["Id"]
-            stream = self._api.exec_start(command, socket=True)
-            with closing(Attached(stream, lambda _: None)) as attached:
-                self._stream = attached
-                yield from attached.frames()
-            if attached.broken and self._ends():
-                # The engine itself wrote there: that it can't start anything more in a container that is ending.
-                attached.broken = False
+        """Yield the frames that show a detached command from its beginning; none if nothing can be started in there.
+
+        Raises EngineError: the engine says why that can't be.
+        """
+        with sentences():
+            python = answers.entrypoint(self._api.inspect_container(self.id)) or self._order["create"]["Entrypoint"]
+            made = self._api.exec_create(self.id, [*python, "follow"], stdin=False)
+            stream = self._api.exec_start(answers.identity(made, "a program in a container"), socket=True)
+        heard = False
+        with closing(Attached(stream, lambda _: None)) as attached:
+            self._stream = attached
+            for frame in attached.frames():
+                heard = True
+                yield frame
+        if attached.broken and (not heard or self.ends_soon()):
+            # The engine itself wrote there: that it can't start anything in a container, or not in one that is ending.
+            attached.broken = False
+
+    def was_let_go(self) -> bool:
+        """Whether a detached command has begun. Raises EngineError."""
+        try:
+            with sentences():
+                chunks, _ = self._api.get_archive(self.id, f"{recipe.HOME}/outcome/go")
+                chunks.close()
+        except EngineError as error:
+            if error.cause == "engine":
+                raise
+            return False
+        return True
 
     def runs(self) -> bool:
         """Whether it has not ended yet, and can be followed. Raises EngineError."""
@@ -153,17 +187,17 @@ class Container:
         try:
             with sentences():
                 self._api.wait(self.id, timeout=60)
-                state = self._api.inspect_container(self.id)["State"]
+                state = answers.state(self._api.inspect_container(self.id))
         except EngineError as error:
             if error.cause != "vanished":
                 raise
             return Ended(status=None, out_of_memory=False, error="")
-        status = state["ExitCode"]
+        status = 1 if state.status is None else state.status  # it has ended, and not well: nobody would tell us so
         status = 128 - status if status > 128 else status
-        return Ended(status=status, out_of_memory=state["OOMKilled"], error=state.get("Error", ""), broken=self._broken)
+        return Ended(status=status, out_of_memory=state.out_of_memory, error=state.error, broken=self._broken)
 
-    def _ends(self) -> bool:
-        """Wait a moment for it to end; say whether it has."""
+    def ends_soon(self) -> bool:
+        """Wait a moment for it to end; say whether it has. Raises EngineError."""
         end = time.monotonic() + _TO_END
         while (lives := self._lives()) and time.monotonic() < end:
             time.sleep(0.05)
@@ -172,7 +206,7 @@ class Container:
     def _lives(self) -> bool:
         try:
             with sentences():
-                return bool(self._api.inspect_container(self.id)["State"]["Running"])
+                return answers.state(self._api.inspect_container(self.id)).running
         except EngineError as error:
             if error.cause != "vanished":
                 raise
@@ -214,17 +248,18 @@ class Container:
 
     def kill(self) -> None:
         """Kill it; one that has ended stays as it is."""
-        with suppress(EngineError), sentences():
-            self._api.kill(self.id)
+        with suppress(EngineError), self._engine.tidying() as api:
+            api.kill(self.id)
 
     def remove(self) -> None:
         """Remove it, and all volumes that came with it; what can't be removed is swept at the next start."""
-        with suppress(EngineError), sentences():
+        self._removed.set()
+        with suppress(EngineError), self._engine.tidying() as api:
             if self.id:
-                self._api.remove_container(self.id, v=True, force=True)
+                api.remove_container(self.id, v=True, force=True)
         for name in self._volumes:
-            with suppress(EngineError), sentences():
-                self._api.remove_volume(name, force=True)
+            with suppress(EngineError), self._engine.tidying() as api:
+                api.remove_volume(name, force=True)
         self.id, self._volumes = "", []
 
     def _make(self, python: str, job: str) -> None:
@@ -237,7 +272,7 @@ class Container:
             )
         elif checkout:
             config = recipe.with_mount(config, recipe.anonymous(recipe.WORKSPACE, labels))
-        self.id = self._api.create_container_from_config(config)["Id"]
+        self.id = answers.identity(self._api.create_container_from_config(config), "a container")
         known = self._text("/etc/passwd")
         user = self._order["user"] or recipe.ids(known, self._order["image-user"])
         texts = {f"{recipe.HOME}/job.json": job}
@@ -256,27 +291,27 @@ class Container:
 
     def _volume(self, labels: Mapping[str, str]) -> str:
         """Make a volume, whose folder on the engine's machine an overlay may write to; gives that folder."""
-        volume = self._api.create_volume(labels=dict(labels))
-        self._volumes.append(volume["Name"])
-        folder: str = volume["Mountpoint"]
-        return folder
+        volume = answers.volume(self._api.create_volume(labels=dict(labels)))
+        self._volumes.append(volume.name)
+        return volume.folder
 
     def _text(self, path: str) -> str:
         """Give a small text file of the container, empty where it has none."""
         try:
             with sentences():
                 chunks, known = self._api.get_archive(self.id, path)
-                if known["linkTarget"]:
+                if target := answers.link_target(known):
                     chunks.close()
-                    chunks, _ = self._api.get_archive(self.id, known["linkTarget"])
+                    chunks, _ = self._api.get_archive(self.id, target)
                 packed = b"".join(chunks)
         except EngineError as error:
             if error.cause == "engine":
                 raise
             return ""
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            file = archive.extractfile(archive.getmembers()[0])
+        with suppress(tarfile.TarError, StopIteration), tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            file = archive.extractfile(next(iter(archive)))
             return file.read().decode("utf-8", "replace") if file else ""
+        return ""
 
     def _attach(self, *, stdin: bool) -> Any:
         return self._api.attach_socket(self.id, params={"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1})

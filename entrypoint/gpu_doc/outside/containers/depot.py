@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from gpu_doc.outside.containers import recipe
+from gpu_doc.outside.containers import answers, recipe
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.sight import overlay_shows
@@ -58,25 +58,24 @@ class Depot:
     def close(self) -> None:
         """Remove all copies."""
         for name in self._volumes.values():
-            with suppress(EngineError), sentences():
-                self._engine.client.api.remove_volume(name, force=True)
+            with suppress(EngineError), self._engine.tidying() as api:
+                api.remove_volume(name, force=True)
         self._volumes.clear()
         self._checkout = ""
 
     def _fill(self, target: str, parcel: Parcel) -> str:
         api = self._engine.client.api
         with sentences():
-            volume = api.create_volume(labels=self._labels)
-        self._volumes[target] = volume["Name"]
-        mount = {"Type": "volume", "Source": volume["Name"], "Target": target, "VolumeOptions": {"NoCopy": True}}
+            volume = answers.volume(api.create_volume(labels=self._labels))
+        self._volumes[target] = volume.name
+        mount = {"Type": "volume", "Source": volume.name, "Target": target, "VolumeOptions": {"NoCopy": True}}
         config = {"Image": self._image, "Entrypoint": ["-"], "Labels": self._labels, "HostConfig": {"Mounts": [mount]}}
         with sentences():
-            container = api.create_container_from_config(config)["Id"]
+            container = answers.identity(api.create_container_from_config(config), "a container")
         try:
             with sentences(), packed(parcel) as stream:
                 api.put_archive(container, "/", stream)
         finally:
-            with suppress(EngineError), sentences():
-                api.remove_container(container, force=True)
-        folder: str = volume["Mountpoint"]
-        return folder
+            with suppress(EngineError), self._engine.tidying() as tidy:
+                tidy.remove_container(container, force=True)
+        return volume.folder

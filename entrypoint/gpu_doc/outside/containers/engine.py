@@ -6,11 +6,10 @@ one of our errors inside `sentences`.
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,10 @@ import requests
 import urllib3  # type: ignore[import-untyped]
 from docker.errors import APIError, DockerException  # type: ignore[import-untyped]
 
-from gpu_doc.outside.containers import address, failures
+from gpu_doc.outside.containers import address, answers, failures
+from gpu_doc.outside.containers.answers import EngineFacts
 from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.gpus.offer import seen_here
 
 if TYPE_CHECKING:
     from gpu_doc.outside.containers.tunnel import Tunnel
@@ -35,35 +36,10 @@ _TO_CONNECT = 15
 _TO_ANSWER = 600
 """Seconds that one call may take: committing or removing gigabytes says nothing until it is done."""
 
-_FLAGS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota", "processes": "PidsLimit"}
-"""What GET /info calls the limits of gpu-doc.yml."""
+_TO_TIDY = 10
+"""Seconds that removing, killing or listing may take. Who answers nothing in that time is taken to be gone."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class EngineFacts:
-    """What an engine says of itself; memory in bytes."""
-
-    id: str
-    version: str
-    api_version: str
-    podman: bool
-    """It is Podman's service, which speaks Docker's API."""
-    cpus: int
-    memory: int
-    rootless: bool
-    """Root in a container is the engine's own user outside."""
-    remapped: bool
-    """User ids in containers are other ones outside (userns-remap)."""
-    nvidia: bool
-    """The NVIDIA runtime is set up, or its hook is here; only a start tells whether a GPU is there."""
-    cdi: bool
-    """It takes CDI devices, and knows NVIDIA's where it says which it knows (Docker 28.3)."""
-    selinux: bool
-    operating_system: str
-    folder: str
-    """Where it keeps images and volumes, on its own machine."""
-    limits: frozenset[str]
-    """Which of `limits` in gpu-doc.yml it can hold: memory, cpus, processes. A rootless one may have no cgroups."""
+_TO_PING = 5
 
 
 class Engine:
@@ -76,31 +52,49 @@ class Engine:
         """What `reconnect` takes; JSON can hold it."""
         self.remote = remote
         """It was reached over ssh or TCP: it sees none of our paths."""
+        self.silent = False
+        """It gave no answer to `tidying`, which then asks nothing more of it."""
         self._tunnel = tunnel
+        self._brief: Any = None
 
     @cached_property
     def facts(self) -> EngineFacts:
         """What it says of itself. Raises EngineError."""
         with sentences():
-            info = self.client.info()
-            parts = self.client.version().get("Components") or ()
-        security = " ".join(info.get("SecurityOptions") or ())
-        return EngineFacts(
-            id=info.get("ID", ""),
-            version=info.get("ServerVersion", ""),
-            api_version=self.client.api.api_version,
-            podman=any(str(part.get("Name")).startswith("Podman") for part in parts),
-            cpus=info.get("NCPU", 0),
-            memory=info.get("MemTotal", 0),
-            rootless="name=rootless" in security,
-            remapped="name=userns" in security,
-            nvidia="nvidia" in (info.get("Runtimes") or {}) or (not self.remote and _nvidia_hook()),
-            cdi=_knows_cdi(info),
-            selinux="name=selinux" in security,
-            operating_system=info.get("OperatingSystem", ""),
-            folder=info.get("DockerRootDir", ""),
-            limits=frozenset(name for name, flag in _FLAGS.items() if info.get(flag)),
-        )
+            info, version = self.client.info(), self.client.version(api_version=False)
+        found = answers.facts(info, version)
+        return found if self.remote else replace(found, offer=seen_here(found.offer))
+
+    @contextmanager
+    def tidying(self, where: str = "") -> Iterator[Any]:
+        """Give a docker.APIClient for what is no work of ours: looking for leftovers, killing, removing.
+
+        Each call has a short limit, and after one that was not answered there is none: so that we come to an end
+        though the engine does not answer. Where it is only slow to remove something, it goes on with that by itself.
+
+        Raises EngineError.
+        """
+        if self.silent:
+            raise failures.gone("it timed out before", where=where)
+        self._brief = self._brief or _made(self.address, self.client.api.api_version, _TO_TIDY)
+        try:
+            with sentences(where):
+                yield self._brief.api
+        except EngineError as error:
+            if error.late and self.answers():
+                raise failures.slow(error.details, where=where) from error
+            self.silent = error.late
+            raise
+
+    def answers(self) -> bool:
+        """Whether it answers now; from any thread, and in seconds."""
+        client = _made(self.address, self.client.api.api_version, _TO_PING)
+        try:
+            return bool(client.ping())
+        except _NOT_CONNECTED:
+            return False
+        finally:
+            client.close()
 
     def login(self, reference: str) -> dict[str, str]:
         """Return the header with the runner's `docker login` at an image's registry, if there is one."""
@@ -111,6 +105,8 @@ class Engine:
     def close(self) -> None:
         """Close the connection, and the tunnel below it."""
         self.client.close()
+        if self._brief:
+            self._brief.close()
         if self._tunnel:
             self._tunnel.close()
 
@@ -170,6 +166,8 @@ def sentences(where: str = "") -> Iterator[None]:
         raise failures.refusal(str(error.explanation or error), where=where) from error
     except DockerException as error:
         raise failures.refusal(str(error), where=where) from error
+    except requests.exceptions.InvalidJSONError as error:
+        raise failures.unreadable(str(error), where=where) from error
     except _BROKEN as error:
         raise failures.gone(str(error), where=where) from error
 
@@ -183,13 +181,17 @@ _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionEr
 
 def _client(variables: Mapping[str, str]) -> Any:
     spoken = _spoken_version(variables)
-    if tuple(int(part) for part in spoken.split(".")) < LEAST_API:
+    if answers.numbers(spoken) < LEAST_API:
         raise EngineError(
             f"the container engine is too old: it speaks version {spoken} of the API, we need {_LEAST}",
             cause="engine",
             remedy="Update Docker to 20.10 or newer (Podman: 4.0).",
         )
-    return docker.from_env(environment=dict(variables), version=spoken, timeout=_TO_ANSWER, use_context=False)
+    return _made(variables, spoken, _TO_ANSWER)
+
+
+def _made(variables: Mapping[str, str], version: str, timeout: float) -> Any:
+    return docker.from_env(environment=dict(variables), version=version, timeout=timeout, use_context=False)
 
 
 def _spoken_version(variables: Mapping[str, str]) -> str:
@@ -199,22 +201,8 @@ def _spoken_version(variables: Mapping[str, str]) -> str:
         # The SDK leaves a socket open that can't be connected.
         with socket.socket(socket.AF_UNIX) as knock:
             knock.connect(socket_path)
-    client = docker.from_env(environment=dict(variables), version=_LEAST, timeout=_TO_CONNECT, use_context=False)
+    client = _made(variables, _LEAST, _TO_CONNECT)
     try:
-        return str(client.version(api_version=False)["ApiVersion"])
+        return answers.spoken(client.version(api_version=False))
     finally:
         client.close()
-
-
-def _nvidia_hook() -> bool:
-    places = ":".join(("/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin"))
-    hook = "nvidia-container-runtime-hook"
-    return bool(shutil.which(hook) or shutil.which(hook, path=places))
-
-
-def _knows_cdi(info: Mapping[str, Any]) -> bool:
-    # https://docs.docker.com/reference/api/engine/ - GET /info: CDISpecDirs since 1.44, DiscoveredDevices since 1.50
-    known = info.get("DiscoveredDevices")
-    if known is None:
-        return bool(info.get("CDISpecDirs"))
-    return any(device.get("ID", "").startswith("nvidia.com/gpu") for device in known)

@@ -20,6 +20,8 @@ class EngineError(ContainerError):
     def __init__(self, what: str, *, cause: Cause, where: str = "", remedy: str = "", details: str = "") -> None:
         super().__init__(what, where=where, remedy=remedy, details=details)
         self.cause: Cause = cause
+        self.late = False
+        """It gave no answer in time."""
 
 
 _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
@@ -36,7 +38,25 @@ _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
         "`docker info` says whether it is back; its own words: journalctl -u docker -u containerd",
     ),
     (
-        r"could not select device driver|unresolvable CDI devices|failed to inject CDI|unknown or invalid runtime name",
+        r"docker-init\"|catatonit|container-init binary|failed to locate init",
+        "settings",
+        "the engine lacks the small program that is the first process of a container (docker-init, catatonit)",
+        (
+            "Where the engine runs: Docker's own packages bring docker-init (Debian's: apt-get install tini); for"
+            " Podman: apt-get install catatonit"
+        ),
+    ),
+    (
+        r"unresolvable CDI devices|failed to inject CDI|CDI device injection failed",
+        "gpu",
+        "the engine has no CDI device of this name, or can't give it to a container",
+        (
+            "Where it runs: `nvidia-ctk cdi list` shows those that there are;"
+            " nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml makes them anew, as after an update of the driver."
+        ),
+    ),
+    (
+        r"could not select device driver|unknown or invalid runtime name",
         "gpu",
         "the engine can't give GPUs to containers",
         (
@@ -141,12 +161,30 @@ def refusal(words: str, *, where: str = "") -> EngineError:
 
 def gone(words: str, *, where: str = "") -> EngineError:
     """Return the error of an engine that stopped to answer in the middle."""
-    late = re.search(r"timed? ?out", words, re.IGNORECASE)
-    return EngineError(
+    late = bool(re.search(r"timed? ?out", words, re.IGNORECASE))
+    error = EngineError(
         "the engine gave no answer in time" if late else "the engine went away: it was stopped, or restarted",
         cause="engine",
         where=where,
         remedy="`docker info` says whether it is back; its own words: journalctl -u docker",
+        details=words,
+    )
+    error.late = late
+    return error
+
+
+def slow(words: str, *, where: str = "") -> EngineError:
+    """Return the error of an engine that answers, but has not done yet what it was asked for."""
+    return EngineError("the engine is not done with it yet", cause="settings", where=where, details=words)
+
+
+def unreadable(words: str, *, where: str = "") -> EngineError:
+    """Return the error of an answer that is no JSON."""
+    return EngineError(
+        "what answers for the engine gives no answers of an engine",
+        cause="engine",
+        where=where,
+        remedy="Look at the address, and at what stands between (a proxy, a gateway): `docker info` must work.",
         details=words,
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gpu_doc.model import Json, Limits, Run
+from gpu_doc.outside.gpus.requests import NO_GPUS
 from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 
 WORKSPACE = "/workspace"
@@ -114,6 +115,10 @@ def environment(run: Run, setting: Setting) -> dict[str, str]:
         found["OMP_NUM_THREADS"] = str(max(1, math.ceil(run.limits.cpus)))
     if setting.devices:
         found["NVIDIA_DRIVER_CAPABILITIES"] = "compute,utility"
+    if not any(device.get("Driver") == "nvidia" for device in setting.devices):
+        # An image may say `all`, which NVIDIA's runtime obeys where it is the engine's default. CDI gives just what is
+        # asked of it.
+        found |= NO_GPUS
     return {**found, **run.caches, **setting.environment}
 
 

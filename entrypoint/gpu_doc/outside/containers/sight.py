@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpu_doc.model import Json
-from gpu_doc.outside.containers import recipe
+from gpu_doc.outside.containers import answers, recipe
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 
@@ -66,15 +66,17 @@ def overlay_shows(engine: Engine, image: str, lower: str, path: str, labels: Map
         folders = []
         for _ in range(2):
             with sentences():
-                volume = engine.client.api.create_volume(labels=dict(labels))
-            names.append(volume["Name"])
-            folders.append(volume["Mountpoint"])
+                volume = answers.volume(engine.client.api.create_volume(labels=dict(labels)))
+            names.append(volume.name)
+            folders.append(volume.folder)
+        if not all(folders):
+            return False
         mount = recipe.overlay(lower, folders[0], folders[1], labels)
         return _shown(engine, image, [mount], labels, path) is not None
     finally:
         for name in names:
-            with suppress(EngineError), sentences():
-                engine.client.api.remove_volume(name, force=True)
+            with suppress(EngineError), engine.tidying() as api:
+                api.remove_volume(name, force=True)
 
 
 def _shown(
@@ -85,7 +87,7 @@ def _shown(
     config = {"Image": image, "Entrypoint": ["-"], "Labels": dict(labels), "HostConfig": {"Mounts": mounts}}
     try:
         with sentences():
-            container = api.create_container_from_config(config)["Id"]
+            container = answers.identity(api.create_container_from_config(config), "a container")
     except EngineError as error:
         if error.cause == "engine":
             raise
@@ -94,13 +96,13 @@ def _shown(
         with sentences():
             chunks, _ = api.get_archive(container, path)
             with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-                entry = archive.getmembers()[0]
+                entry = next(iter(archive))
                 if entry.issym():
                     return os.fsencode(entry.linkname)
                 file = archive.extractfile(entry)
                 return file.read() if file else None
-    except (EngineError, tarfile.TarError):
+    except (EngineError, tarfile.TarError, StopIteration):
         return None
     finally:
-        with suppress(EngineError), sentences():
-            api.remove_container(container, v=True, force=True)
+        with suppress(EngineError), engine.tidying() as tidy:
+            tidy.remove_container(container, v=True, force=True)

@@ -16,7 +16,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from gpu_doc.outside.containers.engine import Engine, sentences
+from gpu_doc.outside.containers import answers
+from gpu_doc.outside.containers.answers import Listed, Volume
+from gpu_doc.outside.containers.engine import Engine
 from gpu_doc.outside.containers.failures import EngineError
 
 PREFIX = "io.gpu-doc."
@@ -90,17 +92,15 @@ def sweep(engine: Engine, *, who: Owner, everything: bool = False) -> Swept:
 
     Raises EngineError: the engine went away.
     """
-    filters = {"label": [f"{PREFIX}owner={who.name}"]}
-    with sentences():
-        containers = engine.client.api.containers(all=True, filters=filters)
-    dead = [each for each in containers if _is_over(each["Labels"], each["State"], who, everything=everything)]
+    mine = [f"{PREFIX}owner={who.name}"]
+    containers = _containers(engine, mine)
+    dead = [each for each in containers if _is_over(each.labels, each.phase, who, everything=everything)]
     left: list[str] = []
-    gone = [each["Id"] for each in dead if _removed(engine, "container", each["Id"], left)]
-    with sentences():
-        volumes = engine.client.api.volumes(filters=filters)["Volumes"] or []
+    gone = [each.id for each in dead if _removed(engine, "container", each.id, left)]
     # A volume that a spared container uses is refused, and stays with it.
-    old = [each["Name"] for each in volumes if _is_over(each["Labels"], "", who, everything=everything)]
-    used = {mount.get("Name") for each in containers if each not in dead for mount in each["Mounts"]}
+    volumes = _volumes(engine, mine)
+    old = [each.name for each in volumes if _is_over(each.labels, "", who, everything=everything)]
+    used = {name for each in containers if each not in dead for name in each.volumes}
     emptied = [name for name in old if name not in used and _removed(engine, "volume", name, left)]
     return Swept(containers=tuple(gone), volumes=tuple(emptied), left=tuple(left))
 
@@ -137,8 +137,8 @@ def _removed(engine: Engine, what: Literal["container", "volume"], name: str, le
     """Remove one thing, and say whether it was there to be removed."""
     options: dict[str, Any] = {"v": True, "force": True} if what == "container" else {"force": True}
     try:
-        with sentences(f"{what} {name[:12]}"):
-            getattr(engine.client.api, f"remove_{what}")(name, **options)
+        with engine.tidying(f"{what} {name[:12]}") as api:
+            getattr(api, f"remove_{what}")(name, **options)
     except EngineError as error:
         if error.cause == "engine":
             raise
@@ -148,23 +148,19 @@ def _removed(engine: Engine, what: Literal["container", "volume"], name: str, le
     return True
 
 
-def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = ()) -> None:
+def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = ()) -> tuple[str, ...]:
     """Remove what we ourselves made, by our lock, and the detached commands of these runs, which others may have begun.
 
-    Raises EngineError: the engine went away.
+    Returns what could not be removed, each as a sentence. Raises EngineError: the engine went away.
     """
-    ours = [f"{PREFIX}lock={lock}"]
-    adopted = [f"{PREFIX}fingerprint={fingerprint}" for fingerprint in fingerprints]
+    ours = f"{PREFIX}lock={lock}"
     left: list[str] = []
-    for label in (*ours, *adopted):
-        with sentences():
-            containers = engine.client.api.containers(all=True, filters={"label": [label]})
-        for each in containers:
-            _removed(engine, "container", each["Id"], left)
-    with sentences():
-        volumes = engine.client.api.volumes(filters={"label": ours})["Volumes"] or []
-    for each in volumes:
-        _removed(engine, "volume", each["Name"], left)
+    for label in (ours, *(f"{PREFIX}fingerprint={fingerprint}" for fingerprint in fingerprints)):
+        for container in _containers(engine, [label]):
+            _removed(engine, "container", container.id, left)
+    for volume in _volumes(engine, [ours]):
+        _removed(engine, "volume", volume.name, left)
+    return tuple(left)
 
 
 def detached(engine: Engine, who: Owner, fingerprint: str) -> list[str]:
@@ -173,11 +169,9 @@ def detached(engine: Engine, who: Owner, fingerprint: str) -> list[str]:
     Raises EngineError: the engine went away.
     """
     wanted = {"owner": who.name, "fingerprint": fingerprint, "kind": "run"}
-    filters = {"label": [f"{PREFIX}{name}={value}" for name, value in wanted.items()] + [f"{PREFIX}detached"]}
-    with sentences():
-        found = engine.client.api.containers(all=True, filters=filters)
-    left = [each for each in found if not _lives(each["Labels"], who, everything=False)]
-    return [each["Id"] for each in left if each["State"] in ("running", "exited")]
+    found = _containers(engine, [f"{PREFIX}{name}={value}" for name, value in wanted.items()] + [f"{PREFIX}detached"])
+    left = [each for each in found if not _lives(each.labels, who, everything=False)]
+    return [each.id for each in left if each.phase in ("running", "exited", "stopped")]
 
 
 def waiting(engine: Engine, who: Owner) -> list[tuple[str, str]]:
@@ -185,16 +179,24 @@ def waiting(engine: Engine, who: Owner) -> list[tuple[str, str]]:
 
     Raises EngineError: the engine went away.
     """
-    filters = {"label": [f"{PREFIX}owner={who.name}", f"{PREFIX}detached"]}
-    with sentences():
-        found = [each["Labels"] for each in engine.client.api.containers(all=True, filters=filters)]
+    found = [each.labels for each in _containers(engine, [f"{PREFIX}owner={who.name}", f"{PREFIX}detached"])]
     alone = [marks for marks in found if not _lives(marks, who, everything=False)]
-    return [(marks.get(f"{PREFIX}run", ""), marks[f"{PREFIX}detached"]) for marks in alone]
+    return [(marks.get(f"{PREFIX}run", ""), marks.get(f"{PREFIX}detached", "never")) for marks in alone]
 
 
 def leased(engine: Engine) -> frozenset[str]:
     """Return the GPUs that containers hold which run, or are about to. Raises EngineError: the engine went away."""
-    with sentences():
-        found = engine.client.api.containers(all=True, filters={"label": [f"{PREFIX}gpus"]})
-    alive = [each for each in found if each["State"] in ("running", "created")]
-    return frozenset(name for each in alive for name in each["Labels"][f"{PREFIX}gpus"].split(","))
+    alive = [each for each in _containers(engine, [f"{PREFIX}gpus"]) if not each.over]
+    return frozenset(name for each in alive for name in each.labels.get(f"{PREFIX}gpus", "").split(",")) - {""}
+
+
+def _containers(engine: Engine, labels: Sequence[str]) -> list[Listed]:
+    """All that have these labels. Raises EngineError."""
+    with engine.tidying() as api:
+        return answers.containers(api.containers(all=True, filters={"label": list(labels)}))
+
+
+def _volumes(engine: Engine, labels: Sequence[str]) -> list[Volume]:
+    """All that have these labels. Raises EngineError."""
+    with engine.tidying() as api:
+        return answers.volumes(api.volumes(filters={"label": list(labels)}))

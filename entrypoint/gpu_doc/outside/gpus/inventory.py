@@ -6,15 +6,18 @@ import json
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gpu_doc.errors import GpuDocError
 from gpu_doc.model import Json
 from gpu_doc.outside import process
 from gpu_doc.outside.inside import probe
 
 PCI = Path("/sys/bus/pci/devices")
-_NVIDIA, _DISPLAY = "0x10de", "0x03"
+_NVIDIA, _AMD = "0x10de", "0x1002"
+_DISPLAYS = ("0x03", "0x12")
+"""The classes of display controllers and of accelerators; AMD's MI cards are of either."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,10 @@ class Inventory:
     driver: str = ""
     problem: str = ""
     """Why some or all can't be used, in the driver's own words."""
+    refusal: GpuDocError | None = None
+    """Why an engine could not be asked for them, where only it knows of them."""
+    amd: bool = False
+    """There is one of AMD's, which runs don't get."""
 
 
 def gibibytes(size: int) -> str:
@@ -60,23 +67,24 @@ def inventory(environ: Mapping[str, str], *, pci: Path = PCI) -> Inventory:
         facts = json.loads(process.output(argv, limit=60, environment=environ))
     except OSError as error:
         return Inventory(problem=str(error))
-    found = of_facts(facts)
-    if not found.gpus and not found.hidden and not found.problem and _has_card(pci):
-        return Inventory(problem="an NVIDIA card is here, but no driver for it is installed")
+    found = replace(of_facts(facts), amd=_has_card(_AMD, pci))
+    if not found.gpus and not found.hidden and not found.problem and _has_card(_NVIDIA, pci):
+        return replace(found, problem="an NVIDIA card is here, but no driver for it is installed")
     return found
 
 
 def of_facts(facts: Mapping[str, Json]) -> Inventory:
-    """What a probe (outside/inside/probe.py) has found, in a container say."""
-    gpus = tuple(Gpu(**gpu) for gpu in facts["gpus"])
-    return Inventory(gpus=gpus, hidden=facts["hidden"], driver=facts["driver"], problem=facts["problem"])
+    """What a probe (outside/inside/probe.py) has found, in a container say; nothing where it has found nothing."""
+    gpus = tuple(Gpu(**gpu) for gpu in facts.get("gpus", ()))
+    hidden, driver, problem = facts.get("hidden", 0), facts.get("driver", ""), facts.get("problem", "")
+    return Inventory(gpus=gpus, hidden=hidden, driver=driver, problem=problem)
 
 
-def _has_card(pci: Path) -> bool:
+def _has_card(maker: str, pci: Path) -> bool:
     # https://www.kernel.org/doc/html/latest/PCI/sysfs-pci.html
     for device in pci.glob("*"):
         with suppress(OSError):
             vendor, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
-            if vendor == _NVIDIA and kind.startswith(_DISPLAY):
+            if vendor == maker and kind.startswith(_DISPLAYS):
                 return True
     return False

@@ -52,7 +52,7 @@ def not_needed(environ: Mapping[str, str], runtime: Path) -> Finding:
     """Return what there is, where no run has an image."""
     try:
         with connect(None, environ, runtime) as engine:
-            there = f"engine {engine.facts.version} at {address.find(None, environ).host}"
+            there = f"engine {engine.facts.name} at {address.find(None, environ).host}"
     except GpuDocError as error:
         there = error.what
     return ok("Docker", f"not needed, since no run has an image; {there}")
@@ -79,8 +79,9 @@ class _Examination:
         seen = self._look(images)
         yield self._engine(seen)
         yield from self._limits()
-        kept = Path(self.engine.facts.folder)
-        if seen and seen.sees_paths and kept.is_dir():
+        folder = self.engine.facts.folder
+        kept = Path(folder)
+        if folder and seen and seen.sees_paths and kept.is_dir():
             use, remedy = ", where the engine keeps images", "Free some: `docker system df` shows what takes it."
             yield free_space("disk", kept, ROOMY, remedy, use=use)
         for reference in references:
@@ -97,8 +98,9 @@ class _Examination:
     def _engine(self, seen: Sight | None) -> Finding:
         facts = self.engine.facts
         kind = ", rootless" * facts.rootless + ", user ids remapped" * facts.remapped
-        kind += ", GPUs by CDI" * facts.cdi + ", GPUs by NVIDIA's runtime" * facts.nvidia
-        says = f"engine {facts.version} at {self.name}{kind}"
+        by_cdi = facts.offer.cdi and facts.offer.names != frozenset()
+        kind += ", GPUs by CDI" * by_cdi + ", GPUs by NVIDIA's runtime" * facts.offer.nvidia
+        says = f"engine {facts.name} at {self.name}{kind}"
         if seen is None:
             return ok("Docker", says)
         if seen.overlays:

@@ -7,47 +7,66 @@ from dataclasses import replace
 
 from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.model import Json, Run
-from gpu_doc.outside.gpus.inventory import Inventory, inventory, of_facts
+from gpu_doc.outside.gpus.inventory import Gpu, Inventory, of_facts
+from gpu_doc.outside.gpus.requests import ALL
 from gpu_doc.stages.examining.finding import Finding, failure, ok
 from gpu_doc.stages.examining.images import Images
 from gpu_doc.stages.executing import devices
 
 
 def look(runs: Sequence[Run], images: Images, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Look for the GPUs of an engine's runs; nothing is said where none asks for one, and none is there."""
+    """Look for the GPUs of an engine's runs, as runs do; nothing is said where none asks for one, and none is there."""
     runs = [run for run in runs if run.gpus != "none"]
-    asking = any(run.requires or run.gpus != "auto" for run in runs)
-    here = Inventory() if images.engine.remote else inventory(environ)
-    able = images.engine.facts.nvidia or images.engine.facts.cdi
-    if not runs or not (asking or here.gpus or able):
+    if not runs:
         return
+    trial = next((run for run in runs if run.image in images.startable), None)
+    asked = any(map(devices.asks, runs))
+    remote = images.engine.remote
+    if trial is None and remote:
+        return  # only a container could tell
+    found = devices.search(
+        images.engine.facts.offer,
+        environ,
+        remote=remote,
+        asked=asked,
+        probe=lambda: _shown(images, trial, [ALL]) if trial else {},
+    )
+    if not (asked or found.gpus):
+        if found.amd:
+            yield ok("GPU", "the engine has only GPUs of AMD's, which gpu-doc can't give to runs; none asks for one")
+        return
+    for driver in dict.fromkeys(run.gpu_driver for run in runs):
+        mine = [run for run in runs if run.gpu_driver == driver]
+        yield from _tried(mine, images, found)
+
+
+def _tried(runs: Sequence[Run], images: Images, found: Inventory) -> Iterator[Finding]:
+    """Judge runs that get their GPUs in the same way, by a container that gets all there are."""
     facts: Mapping[str, Json] | None = None
-    if trial := next((run for run in runs if run.image in images.startable), None):
+    trial = next((run for run in runs if run.image in images.startable), None)
+    if trial and found.gpus:
         try:
-            facts = _shown(images, trial, here)
+            facts = _shown(images, trial, found.gpus)
         except GpuDocError as error:
-            if asking or here.gpus:
-                yield failure("GPU", error, subject="in containers")
+            yield failure("GPU", error, subject="in containers")
             return
-    if facts or not images.engine.remote:
-        yield from _judged(runs, here, facts)
+    yield from _judged(runs, found, facts)
 
 
-def _shown(images: Images, run: Run, here: Inventory) -> Mapping[str, Json]:
-    """Return what a container with all GPUs of `here`, or else of the engine, finds. Raises GpuDocError."""
+def _shown(images: Images, run: Run, gpus: Sequence[Gpu]) -> Mapping[str, Json]:
+    """Return what a container with these GPUs finds. Raises GpuDocError."""
     run = replace(run, notebook=None, command=("true",))
-    said = images.greeting(run, images.here[str(run.image)], [gpu.id for gpu in here.gpus] or ["all"])
+    said = images.greeting(run, images.here[str(run.image)], gpus)
     facts: Mapping[str, Json] = said["facts"]
     return facts
 
 
-def _judged(runs: Sequence[Run], here: Inventory, facts: Mapping[str, Json] | None) -> Iterator[Finding]:
-    """Say of each run whether its GPUs are there. `facts` are what a container found, None where none could start."""
-    found = of_facts(facts) if facts else here
+def _judged(runs: Sequence[Run], found: Inventory, facts: Mapping[str, Json] | None) -> Iterator[Finding]:
+    """Say of each run whether its GPUs are there. `facts` are what a container found, None where none was started."""
     lacking = False
     for run in runs:
         try:
-            choice = devices.choose(run, here if here.gpus else found)
+            choice = devices.choose(run, found)
             names = [gpu.id for gpu in choice.gpus[: choice.count]]
             if facts and names and (error := devices.check(run, names, facts)):
                 raise error
@@ -55,4 +74,4 @@ def _judged(runs: Sequence[Run], here: Inventory, facts: Mapping[str, Json] | No
             lacking = True
             yield failure("GPU", error, subject=f"{run.report}: {run.address}")
     if facts and found.gpus and not lacking:
-        yield ok("GPU", f"containers get {', '.join(map(str, found.gpus))}")
+        yield ok("GPU", f"containers get {', '.join(map(str, of_facts(facts).gpus))}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.model import Json, Run
-from gpu_doc.outside.containers import recipe
+from gpu_doc.outside.containers import answers, recipe
 from gpu_doc.outside.containers.container import Container, NoPythonError
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.events import is_event
@@ -19,6 +19,7 @@ from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.images import Image
 from gpu_doc.outside.containers.origin import may_be_a_registrys, offered
 from gpu_doc.outside.containers.reference import repository
+from gpu_doc.outside.gpus.inventory import Gpu
 from gpu_doc.outside.gpus.requests import device_requests
 from gpu_doc.outside.inside.frames import EVENT
 from gpu_doc.outside.kernel import Facts
@@ -111,16 +112,16 @@ class Images:
 
     def _described(self, image: Image) -> str:
         with sentences():
-            size = self.engine.client.api.inspect_image(image.id)["Size"]
+            size = answers.size(self.engine.client.api.inspect_image(image.id))
         return f"{image.reference}, {readable_size(size)}, {_short(image.identity.digest)}"
 
-    def greeting(self, run: Run, image: Image, gpus: Sequence[str] = ()) -> Mapping[str, Json]:
+    def greeting(self, run: Run, image: Image, gpus: Sequence[Gpu] = ()) -> Mapping[str, Json]:
         """Start the agent of a run in an image, and return what it says first: `probe` with its facts, or `refused`.
 
         Raises GpuDocError: it can't be started, or ends without a word.
         """
         facts = self.engine.facts
-        requests = device_requests(gpus, run.gpu_driver, nvidia=facts.nvidia, cdi=facts.cdi)
+        requests = device_requests(gpus, run.gpu_driver, facts.offer)
         user = None if run.user == "image" else (os.getuid(), os.getgid()) if os.getuid() else (UNPRIVILEGED,) * 2
         # As it will be, but for what is the run's own: its files, its command.
         limits, _ = recipe.capped(run.limits, cpus=facts.cpus, memory=facts.memory)

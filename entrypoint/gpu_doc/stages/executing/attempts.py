@@ -106,7 +106,7 @@ class Attempts:
             "output": run.limits.output,
             "marker": marker,
             "produces": list(run.produces),
-            "container": job.place.order(self._lease.devices) if job.place else None,
+            "container": job.place.order(self._lease.gpus) if job.place else None,
             "leased": bool(self._lease.devices),
             "redact": list(job.redactor.values),
         }
@@ -169,7 +169,7 @@ class Attempts:
             "columns": COLUMNS,
             "rows": ROWS,
             "marker": marker,
-            "container": job.place.order(self._lease.devices) if job.place else None,
+            "container": job.place.order(self._lease.gpus) if job.place else None,
             "folder": str(job.folder),
             "redact": list(job.redactor.values),
         }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from gpu_doc.errors import MachineError
+from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.model import GpuRequirement, Json, Run
 from gpu_doc.outside.gpus import requests
-from gpu_doc.outside.gpus.inventory import Gpu, Inventory, gibibytes, of_facts
+from gpu_doc.outside.gpus.inventory import Gpu, Inventory, gibibytes, inventory, of_facts
 from gpu_doc.outside.gpus.leases import Lease, Leases
+from gpu_doc.outside.gpus.offer import Offer
 
 _NOMINAL = 0.9
 """What a GPU must show of the memory that it is sold with: error correction takes some (an A10 of 24 GB shows 22.2)."""
@@ -62,6 +63,30 @@ class Devices:
         return f"waits for {_gpus(choice.count)}: other runs hold {_listed(choice.gpus)}"
 
 
+def asks(run: Run) -> bool:
+    """Whether a run says that it wants a GPU; with `auto` it takes one where there is one."""
+    return bool(run.requires) or run.gpus not in ("auto", "none")
+
+
+def search(
+    offer: Offer, environ: Mapping[str, str], *, remote: bool, asked: bool, probe: Callable[[], Mapping[str, Json]]
+) -> Inventory:
+    """The GPUs that an engine's containers may get. `probe` tells what one finds that was given all of them.
+
+    `asked`: some run says that it wants one. An engine elsewhere may have NVIDIA's hook without saying so.
+    """
+    found = Inventory() if remote else inventory(environ)
+    found = replace(found, amd=found.amd or offer.amd)
+    if found.gpus or not (offer.any or (remote and asked)):
+        return found
+    # The engine may have what this process can't see: on another machine, or where we are in a container.
+    try:
+        seen = of_facts(probe())
+    except GpuDocError as error:
+        return replace(found, refusal=error)
+    return replace(seen, amd=found.amd, problem=seen.problem or found.problem)
+
+
 def default_jobs(cores: int, gpus: int) -> int:
     """How many runs go on at a time where nobody says it."""
     return max(1, cores, gpus)
@@ -80,7 +105,9 @@ def choose(run: Run, inventory: Inventory) -> Choice:
         _agree(run, wanted)
     fitting = tuple(gpu for gpu in named if _may_fit(gpu, required))
     if len(fitting) < wanted:
-        raise _error(run, _shortage(wanted, required, inventory), _remedy(inventory))
+        error = _error(run, _shortage(wanted, required, inventory), _remedy(inventory))
+        error.details = inventory.refusal.details if inventory.refusal else ""
+        raise error
     return Choice(gpus=fitting, count=len(fitting) if run.gpus == "all" else wanted)
 
 
@@ -128,9 +155,15 @@ def check(run: Run, devices: Sequence[str], facts: Mapping[str, Json]) -> Machin
             f"the run was given {_gpus(len(found.gpus))}, but no NVIDIA driver is to be seen there",
             "The image's NVIDIA_DRIVER_CAPABILITIES must have `compute` and `utility`, or not be set.",
         )
-    if len([gpu for gpu in found.gpus if _may_fit(gpu, required)]) >= count:
-        return None
-    return _error(run, f"{_shortage(count, required, found)} (looked for where the run happens)", _remedy(found))
+    if len([gpu for gpu in found.gpus if _may_fit(gpu, required)]) < count:
+        return _error(run, f"{_shortage(count, required, found)} (looked for where the run happens)", _remedy(found))
+    seen = {gpu.id for gpu in found.gpus}
+    strange = [id_ for id_ in devices if id_.startswith(("GPU-", "MIG-")) and id_ not in seen]
+    if strange and all(gpu.name for gpu in found.gpus):
+        what = f"the run was given another GPU than it leased: {', '.join(seen)}, not {', '.join(strange)}"
+        remedy = "The engine counts them in another way: nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
+        return _error(run, what, f"{remedy}, where it runs, makes names that are the same everywhere.")
+    return None
 
 
 def busy(facts: Mapping[str, Json]) -> str:
@@ -173,6 +206,10 @@ def _found(count: int, required: GpuRequirement, found: Inventory) -> str:
     gpus = found.gpus
     if not gpus and found.problem:
         return f"the NVIDIA driver gives none ({found.problem})"
+    if not gpus and found.refusal:
+        return f"none is to be had ({found.refusal.what})"
+    if not gpus and found.amd:
+        return "there is only one of AMD's, which gpu-doc can't give to runs"
     if len(gpus) < count:
         hidden = "NVIDIA_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES"
         more = f"; {hidden} keeps {_gpus(found.hidden)} from this process" if found.hidden else ""
@@ -185,6 +222,8 @@ def _found(count: int, required: GpuRequirement, found: Inventory) -> str:
 
 
 def _remedy(found: Inventory) -> str:
+    if not found.gpus and found.refusal and not found.problem:
+        return found.refusal.remedy
     if not found.gpus and found.problem:
         return "Install the NVIDIA driver, or load it (after an update: restart); `nvidia-smi` must show the GPU."
     return "Run it on a machine that has them, or ask for less: `gpus` and `requires` in gpu-doc.yml."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model import ImageIdentity, Json, Run
 from gpu_doc.outside.containers import recipe
+from gpu_doc.outside.gpus import requests
 from gpu_doc.stages.executing.place import Place
 from gpu_doc.stages.executing.retries import patiently
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gpu_doc.outside.containers.engine import Engine
     from gpu_doc.outside.containers.images import Image
     from gpu_doc.outside.containers.sight import Sight
+    from gpu_doc.outside.gpus.offer import Offer
 
 UNPRIVILEGED = 1000
 """User and group of runs where the runner is root. Nothing of theirs lands on this machine but through us."""
@@ -36,8 +38,20 @@ _Key = tuple[str | None, str, ImageIdentity | None]
 class Docker:
     """What the runs of a refresh share: connections, images, what was found out about engines."""
 
-    def __init__(self, *, environ: Mapping[str, str], root: Path, checkout: Path, config: Path, runtime: Path) -> None:
-        """`config` is the configuration file, by which engines are shown to see our paths; `runtime` is ours alone."""
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str],
+        root: Path,
+        checkout: Path,
+        config: Path,
+        runtime: Path,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`config` is the configuration file, by which engines are shown to see our paths; `runtime` is ours alone.
+
+        `say` gets what is worth a warning at the end.
+        """
         from gpu_doc.outside.containers import sweep
 
         self._environ = environ
@@ -45,6 +59,7 @@ class Docker:
         self._checkout = checkout
         self._config = config
         self._runtime = runtime
+        self._say = say
         self._who = sweep.owner()
         self._stack = ExitStack()
         self._engines: dict[str | None, Engine] = {}
@@ -127,8 +142,7 @@ class Docker:
             data_volumes={**data, **(depot.held if run.detach else {})},
             left_out=self._left_out(sight),
             selinux=engine.facts.selinux,
-            nvidia=engine.facts.nvidia,
-            cdi=engine.facts.cdi,
+            offer=engine.facts.offer,
             goes_on=run.detach and bool(sweep.detached(engine, self._who, fingerprint)),
             root=self._root,
             checkout=self._checkout,
@@ -149,36 +163,42 @@ class Docker:
                 found |= sweep.leased(engine)
         return found
 
-    def gives_gpus(self, run: Run) -> bool:
-        """Whether a run's engine says that it can give GPUs to containers. Raises EngineError."""
-        facts = self._engine(run.docker_host).facts
-        return facts.nvidia or facts.cdi
+    def offer(self, run: Run) -> Offer:
+        """How a run's engine gives GPUs to containers. Raises EngineError."""
+        return self._engine(run.docker_host).facts.offer
 
     def is_remote(self, run: Run) -> bool:
         """Whether a run's engine is on another machine. Raises EngineError."""
         return self._engine(run.docker_host).remote
 
     def look_for_gpus(self, run: Run) -> Mapping[str, Json]:
-        """What a probe finds in a container that was given all GPUs of the run's engine; nothing if it can't start."""
+        """What a probe finds in a container that was given all GPUs of the run's engine.
+
+        Raises GpuDocError: it can't start.
+        """
         from gpu_doc.outside.containers.container import Container
 
         asked = replace(
             run, notebook=None, command=("true",), produces=(), detach=False, gpus="all", data=(), secrets=()
         )
-        order = self.place(asked, "", lambda _: None, view=False).order(("all",))
-        with suppress(GpuDocError), Container(self._engine(run.docker_host), {**order, "checkout": None}) as container:
+        order = self.place(asked, "", lambda _: None, view=False).order((requests.ALL,))
+        with Container(self._engine(run.docker_host), {**order, "checkout": None}) as container:
             return container.probed(order["job"])
-        return {}
 
     def close(self) -> None:
-        """Remove what is left of our containers, and close all connections."""
+        """Remove what is left of our containers, and close all connections. An engine that is silent keeps nobody."""
         from gpu_doc.outside.containers import sweep
 
         for depot in self._depots.values():
             depot.close()
-        for engine in self._engines.values():
-            with suppress(GpuDocError):
-                sweep.remove_own(engine, self._runtime / "lock", self._detached)
+        for host, engine in self._engines.items():
+            try:
+                left = sweep.remove_own(engine, self._runtime / "lock", self._detached)
+            except GpuDocError as error:
+                left = (error.what,)
+            if left:
+                where = host or engine.address["DOCKER_HOST"]
+                self._say(f"could not remove what runs left on {where}: {left[0]}; `gpu-doc clean` does it later")
         self._stack.close()
 
     def _engine(self, host: str | None) -> Engine:

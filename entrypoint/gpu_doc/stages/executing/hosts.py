@@ -8,9 +8,9 @@ from contextlib import suppress
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model import Run
 from gpu_doc.outside.environment import has_gpu
-from gpu_doc.outside.gpus.inventory import inventory, of_facts
+from gpu_doc.outside.gpus.inventory import inventory
 from gpu_doc.outside.gpus.leases import Leases, shared_folder
-from gpu_doc.stages.executing.devices import Devices, default_jobs
+from gpu_doc.stages.executing.devices import Devices, asks, default_jobs, search
 from gpu_doc.stages.executing.docker import Docker
 
 
@@ -27,8 +27,7 @@ class Hosts:
 
         Raises EngineError: a remote engine does not answer.
         """
-        asks = run.requires or run.gpus not in ("auto", "none")
-        if not asks and (run.gpus == "none" or not self._may_have(run)):
+        if not asks(run) and (run.gpus == "none" or not self._may_have(run)):
             return None
         host = run.docker_host if run.image else None
         if host not in self._found:
@@ -43,13 +42,22 @@ class Hosts:
         return default_jobs(cores, sum(found.count for found in self._found.values()))
 
     def _may_have(self, run: Run) -> bool:
-        return has_gpu() or bool(run.image and self._docker and self._docker.gives_gpus(run))
+        docker = self._docker if run.image else None
+        if docker is None:
+            return has_gpu()
+        return docker.offer(run).any or (has_gpu() and not docker.is_remote(run))
 
     def _look(self, run: Run) -> Devices:
         docker = self._docker if run.image else None
-        found = inventory(self._environ) if not (docker and docker.is_remote(run)) else of_facts({})
-        if docker and not found.gpus and docker.gives_gpus(run):
-            # The engine may have what this process can't see: on another machine, or where we are in a container.
-            found = of_facts(docker.look_for_gpus(run))
+        if docker is None:
+            found = inventory(self._environ)
+        else:
+            found = search(
+                docker.offer(run),
+                self._environ,
+                remote=docker.is_remote(run),
+                asked=asks(run),
+                probe=lambda: docker.look_for_gpus(run),
+            )
         busy = self._docker.busy if self._docker else frozenset
         return Devices(found, Leases(shared_folder(), busy))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gpu_doc.outside.containers.images import Image
     from gpu_doc.outside.containers.sight import Sight
     from gpu_doc.outside.containers.sweep import Kind, Owner
+    from gpu_doc.outside.gpus.inventory import Gpu
+    from gpu_doc.outside.gpus.offer import Offer
 
 _DEEPEST_REPOSITORY = 3
 """How many folders deep repositories within the checkout are looked for, to mask what git keeps there."""
@@ -38,9 +40,8 @@ class Place:
     """Of the engine."""
     sight: Sight
     selinux: bool
-    nvidia: bool
-    cdi: bool
-    """How the engine can give GPUs to containers."""
+    offer: Offer
+    """How the engine gives GPUs to containers."""
     goes_on: bool
     """A detached command of this fingerprint is there already: it runs, or has ended meanwhile."""
     root: Path
@@ -59,8 +60,8 @@ class Place:
     left_out: frozenset[str]
     """Data within the checkout that was not copied with it."""
 
-    def order(self, devices: Sequence[str] = ()) -> dict[str, Json]:
-        """Return all that the process needs that drives the run, as JSON holds it. `devices` are the GPUs leased.
+    def order(self, gpus: Sequence[Gpu] = ()) -> dict[str, Json]:
+        """Return all that the process needs that drives the run, as JSON holds it. `gpus` are those leased.
 
         Raises MachineError: declared data is not here, the run's folder lies outside of the checkout, what must not
         be seen can't be hidden, or the engine can't give GPUs in the way asked for.
@@ -69,7 +70,7 @@ class Place:
         return {
             "engine": dict(self.address),
             "reference": self.image.reference,
-            "create": recipe.payload(self.run, self.setting(devices), places[0]),
+            "create": recipe.payload(self.run, self.setting(gpus), places[0]),
             "overlay": self.lower,
             "user": list(self.user) if self.user else None,
             "image-user": self.image.user,
@@ -79,7 +80,7 @@ class Place:
             "job": {**recipe.agent_job(self.run, places), "secrets": dict(self.secrets)},
         }
 
-    def setting(self, devices: Sequence[str] = (), kind: Kind = "run") -> recipe.Setting:
+    def setting(self, gpus: Sequence[Gpu] = (), kind: Kind = "run") -> recipe.Setting:
         """Return what the run finds around it. Raises MachineError, as `order` does."""
         data, caches = self._data(), self.run.caches.values()
         ours = self.sight.same_ids
@@ -93,9 +94,9 @@ class Place:
             mounts=tuple(mounts),
             volumes={} if ours else {path: _cache_volume(path) for path in caches},
             masked=tuple(self.masked()) if self.sight.overlays else (),
-            devices=tuple(device_requests(devices, self.run.gpu_driver, nvidia=self.nvidia, cdi=self.cdi)),
+            devices=tuple(device_requests(gpus, self.run.gpu_driver, self.offer)),
             environment=self.environment,
-            labels=self._labels(devices, kind),
+            labels=self._labels([gpu.id for gpu in gpus], kind),
             unlabelled=self.selinux and (bool(mounts) or self.sight.overlays),
         )
 
