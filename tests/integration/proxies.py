@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import threading
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 RECORDED = Path(__file__).parents[1] / "answers"
-ENGINE = Path("/var/run/docker.sock")
+ENGINE = Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://"))
+"""The engine that tests use."""
 SPOKEN = "1.41"
 """The version of the API that the engine behind speaks, whatever version is asked for."""
 
