@@ -34,6 +34,8 @@ class Proxy:
         """Set: nothing comes through any more, in either direction; connections stay open, and new ones are taken."""
         self.asked: list[str] = []
         """The request lines so far."""
+        self.refused: dict[str, str] = {}
+        """What is not passed on, by a regular expression that fits the request line, and what is said instead."""
         self._listener = listener
         self._engine = engine
         self._answers = answers
@@ -48,13 +50,18 @@ class Proxy:
             self._open.append(client)
             threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
+    def cut(self) -> None:
+        """Close all connections that are open now."""
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.cut()
         for each in self._open:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
             each.close()
 
     def _pass_on(self, client: socket.socket) -> None:
@@ -64,10 +71,10 @@ class Proxy:
         line, _, fields = head.partition("\r\n")
         self.asked.append(line)
         if (name := _question(line)) in self._answers:
-            body = json.dumps(self._answers[name]).encode()
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-            client.sendall(f"{head}Connection: close\r\n\r\n".encode() + body)
-            client.close()
+            _answer(client, "200 OK", self._answers[name])
+            return
+        if said := [words for pattern, words in self.refused.items() if re.search(pattern, line)]:
+            _answer(client, "500 Internal Server Error", {"message": said[0]})
             return
         line = re.sub(r"/v\d+\.\d+/", f"/v{SPOKEN}/", line, count=1)
         if "upgrade" not in fields.lower():  # so that the next request comes on a connection of its own
@@ -100,6 +107,13 @@ def _head(client: socket.socket) -> tuple[str, bytes]:
         return "", b""
     head, _, rest = data.partition(b"\r\n\r\n")
     return head.decode("latin-1"), rest
+
+
+def _answer(client: socket.socket, status: str, answer: Any) -> None:
+    body = json.dumps(answer).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    client.sendall(f"{head}Connection: close\r\n\r\n".encode() + body)
+    client.close()
 
 
 def _question(line: str) -> str:

@@ -139,21 +139,20 @@ class _Drive:
 
         Raises EngineError: nothing can be started in there to show it, and it has not begun yet.
         """
-        pauses = list(_PAUSES)
+        failed = 0
         while container.runs():
             self._frames = 0
             try:
                 done, error = self._hear(container.follow()), None
             except EngineError as problem:
                 done, error = None, problem
-            if self._frames:  # a stream may be cut; what lies in the container is shown again from its beginning
-                pauses = list(_PAUSES)
             if (done and container.ends_soon()) or not container.runs():
                 return
-            if not pauses:
+            failed = 0 if self._frames else failed + 1  # a stream may be cut; all is shown again from its beginning
+            if failed > len(_PAUSES):
                 self._wait_unseen(container, error)
                 return
-            time.sleep(pauses.pop(0))
+            time.sleep(_PAUSES[max(0, failed - 1)])
 
     def _wait_unseen(self, container: Container, error: EngineError | None) -> None:
         """Wait until a command has ended that can't be followed."""
