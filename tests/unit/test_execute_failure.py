@@ -129,6 +129,11 @@ def test_where_runs_have_no_network_another_try_does_not_mend_it() -> None:
 CONTAINER = replace(NOTEBOOK, image="pytorch", limits=Limits(memory=150_000_000, shm=64_000_000, processes=60))
 
 SAID = {
+    "lost its GPUs": [
+        "Failed to initialize NVML: Unknown Error",
+        "pynvml.nvml.NVMLError_Unknown: Unknown Error",
+        "failed call to cuInit: CUDA_ERROR_UNKNOWN: unknown error",
+    ],
     "GPU's memory": [
         "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 14.58 GiB",
         "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
@@ -184,4 +189,6 @@ def test_limits_that_a_run_met_lead_to_a_remedy() -> None:
 
 def test_a_run_on_this_machine_is_not_told_of_containers() -> None:
     texts = [text for texts in SAID.values() for text in texts]
-    assert not [text for text in texts if re.search("limits|bridge|engine", remedies.of_text(NOTEBOOK, text, {}))]
+    assert not [
+        text for text in texts if re.search("limits|bridge|engine|container", remedies.of_text(NOTEBOOK, text, {}))
+    ]

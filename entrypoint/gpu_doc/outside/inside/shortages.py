@@ -10,24 +10,39 @@ from contextlib import suppress
 from pathlib import Path
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
 _COUNTS = {
-    "out_of_memory": ("oom_kill", ("memory.events", "memory/memory.oom_control")),
-    "out_of_processes": ("max", ("pids.events", "pids/pids.events")),
+    "out_of_memory": ("oom_kill", "memory.events", "memory/memory.oom_control"),
+    "out_of_processes": ("max", "pids.events", "pids/pids.events"),
 }
+"""The key that counts, and the files of version 2 and 1 that have it."""
 
 
-def shortages() -> dict[str, bool]:
+def shortages(cgroups: Path = _CGROUPS, own: Path = _OWN) -> dict[str, bool]:
     """Say of each limit whether the container has run into it; what the system doesn't tell is left out.
 
     `out_of_memory`: one of its processes was killed for want of memory; `out_of_processes`: one could not be started.
     """
-    found = {name: _count(key, places) for name, (key, places) in _COUNTS.items()}
+    group = cgroups / _group(own)
+    found = {
+        name: _count(key, (group / second, cgroups / second, cgroups / first))
+        for name, (key, second, first) in _COUNTS.items()
+    }
     return {name: count > 0 for name, count in found.items() if count is not None}
 
 
-def _count(key: str, places: tuple[str, ...]) -> int | None:
+def _group(own: Path) -> str:
+    """Where the container's own group of version 2 stands below the mount: at its top, unless it sees the host's."""
+    with suppress(OSError, UnicodeDecodeError):
+        for line in own.read_text().splitlines():
+            number, _, path = line.partition("::")
+            if number == "0" and ".." not in path.split("/"):
+                return path.strip("/")
+    return ""
+
+
+def _count(key: str, places: tuple[Path, ...]) -> int | None:
     for place in places:
         with suppress(OSError, ValueError, KeyError):
-            lines = (_CGROUPS / place).read_text().splitlines()
-            return int(dict(line.split() for line in lines)[key])
+            return int(dict(line.split() for line in place.read_text().splitlines())[key])
     return None

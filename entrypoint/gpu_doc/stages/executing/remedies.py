@@ -26,6 +26,10 @@ _GPU_MEMORY = re.compile(
     r"CUDA out of memory|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|CU(BLAS|DNN)_STATUS_ALLOC_FAILED"
     r"|RESOURCE_EXHAUSTED: Out of memory|OOM when allocating tensor.*GPU|OutOfMemoryError: Out of memory allocating"
 )
+_GPU_LOST = re.compile(
+    r"Failed to initialize NVML: Unknown Error|\bNVML_?Error_?Unknown\b|CUDA_ERROR_UNKNOWN", re.IGNORECASE
+)
+"""What is said in a container that had GPUs and has lost them."""
 _SHARED_MEMORY = re.compile(
     r"insufficient shared memory|out of shared memory|shared memory (segment|file|object)|</torch_|/dev/shm|SemLock"
     r"|[Bb]us error"
@@ -123,6 +127,17 @@ def _more_shared_memory(run: Run) -> str:
     return f"Shared memory (/dev/shm) holds {size}: raise limits.shm, or use fewer loader workers."
 
 
+def _lost_gpu(run: Run) -> str:
+    # https://github.com/NVIDIA/nvidia-container-toolkit/issues/48
+    if not run.image or run.gpus == "none":
+        return ""
+    return (
+        "The container lost its GPUs while it ran: those that NVIDIA's hook gives go when systemd reloads its units"
+        " (`systemctl daemon-reload`, an update of packages). CDI's stay: nvidia-ctk cdi generate"
+        " --output=/etc/cdi/nvidia.yaml where the engine runs, and run again."
+    )
+
+
 def _full_disk(run: Run) -> str:
     if run.image:
         return "The engine's disk is full: `docker system df`, where it runs, shows what takes it."
@@ -136,6 +151,7 @@ def _read_only(run: Run) -> str:
 
 _WORDS: tuple[tuple[re.Pattern[str], Callable[[Run], str]], ...] = (
     (_GPU_MEMORY, lambda _: "The GPU's memory ran out: try smaller batches, or a GPU with more (requires.gpu.memory)."),
+    (_GPU_LOST, _lost_gpu),
     (_SHARED_MEMORY, lambda run: _more_shared_memory(run) if run.image else ""),
     (_DISK, _full_disk),
     (_MEMORY, of_memory),
