@@ -61,6 +61,16 @@ WORDS: list[tuple[str, Cause, str]] = [
         "program",
         "",
     ),
+    (
+        'runc: runc create failed: exec: "/run/podman-init": permission denied: OCI permission denied',
+        "settings",
+        "catatonit",
+    ),
+    (
+        'OCI runtime create failed: runc create failed: exec: "python3": permission denied: unknown',
+        "program",
+        "",
+    ),
     ("No such container: 0123", "vanished", ""),
     ("removal of container 0123 is already in progress", "vanished", ""),
     (

@@ -38,7 +38,7 @@ _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
         "`docker info` says whether it is back; its own words: journalctl -u docker -u containerd",
     ),
     (
-        r"docker-init\"|catatonit|container-init binary|failed to locate init",
+        r"docker-init\"|podman-init|catatonit|container-init binary|failed to locate init",
         "settings",
         "the engine lacks the small program that is the first process of a container (docker-init, catatonit)",
         (
@@ -63,6 +63,12 @@ _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
             "Install the NVIDIA Container Toolkit where the engine runs, then:"
             " nvidia-ctk runtime configure --runtime=docker && systemctl restart docker"
         ),
+    ),
+    (
+        r"(OCI runtime|runc|crun)\b.*permission denied",
+        "program",
+        "the image's program may not be started by the run's user",
+        "",
     ),
     (
         r"no space left on device|disk quota exceeded",
