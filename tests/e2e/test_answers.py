@@ -47,7 +47,7 @@ def wanted(text: str) -> str:
 def both_agree(root: Path, answers: dict[str, Any], *, remote: bool) -> str:
     """What a run with one GPU and doctor say of an engine; a run that takes what there is does without."""
     with proxy(path=None if remote else root / "engine.sock", answers=answers) as engine:
-        environ = {"DOCKER_HOST": engine.host, "GPU_DOC_CHROMIUM": "/none"}
+        environ: Any = {"DOCKER_HOST": engine.host, "GPU_DOC_CHROMIUM": "/none"}
         free = made(root, "auto")
         free.gpu_doc("run", **environ)
         assert "void" in free.read("docs/report.md"), "a run without a GPU gets none, whatever the engine's default is"
@@ -63,7 +63,12 @@ def test_docker_28_and_newer_need_no_gpu(tmp_path: Path) -> None:
 
 
 def test_an_engine_elsewhere_says_why_it_gives_no_gpu(tmp_path: Path) -> None:
-    info = {"CDISpecDirs": None, "SecurityOptions": None, "Runtimes": {"runc": {}, "nvidia": None}, "Warnings": None}
+    info: dict[str, Any] = {
+        "CDISpecDirs": None,
+        "SecurityOptions": None,
+        "Runtimes": {"runc": {}, "nvidia": None},
+        "Warnings": None,
+    }
     said = both_agree(tmp_path, recorded("docker-29.7", **info), remote=True)
     assert said == "1 GPU wanted: none is to be had (the engine can't give GPUs to containers)"
 

@@ -36,6 +36,8 @@ class Proxy:
         """The request lines so far."""
         self.refused: dict[str, str] = {}
         """What is not passed on, by a regular expression that fits the request line, and what is said instead."""
+        self.held: list[str] = []
+        """Regular expressions of request lines that get no answer."""
         self._listener = listener
         self._engine = engine
         self._answers = answers
@@ -70,6 +72,8 @@ class Proxy:
             return
         line, _, fields = head.partition("\r\n")
         self.asked.append(line)
+        if any(re.search(pattern, line) for pattern in self.held):
+            return
         if (name := _question(line)) in self._answers:
             _answer(client, "200 OK", self._answers[name])
             return

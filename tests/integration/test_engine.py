@@ -19,9 +19,14 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.integration.engines import image
+from tests.integration.proxies import Proxy, proxy
 
+from gpu_doc.outside.containers import container
+from gpu_doc.outside.containers import engine as engines
+from gpu_doc.outside.containers.container import Container
 from gpu_doc.outside.containers.engine import Engine, connect, reconnect, sentences
 from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.containers.relay import Attached
 from gpu_doc.outside.temporary import private_folder
 
 
@@ -308,3 +313,53 @@ def test_a_machine_without_ssh(runtime: Path, monkeypatch: pytest.MonkeyPatch) -
     (runtime / "bin/sh").symlink_to("/bin/sh")
     monkeypatch.setenv("PATH", str(runtime / "bin"))
     assert "openssh-client" in refuse("ssh://gpu-box", runtime).remedy
+
+
+# --- looking after what is left --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def between(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Proxy, Engine]]:
+    """An engine that is asked through something that may keep its answers."""
+    monkeypatch.setattr(engines, "_TO_TIDY", 0.3)
+    with proxy(path=runtime / "between") as found, connect(found.host, os.environ, runtime) as engine:
+        monkeypatch.setattr(engines, "_TO_PING", 0.3)
+        yield found, engine
+
+
+@pytest.mark.needs("docker")
+def test_an_engine_that_says_nothing_is_not_asked_again(between: tuple[Proxy, Engine]) -> None:
+    found, engine = between
+    found.silent.set()
+    for _ in range(3):
+        with pytest.raises(EngineError, match="gave no answer in time") as raised, engine.tidying() as api:
+            api.containers()
+        assert raised.value.cause == "engine"
+    assert engine.silent
+
+
+@pytest.mark.needs("docker")
+def test_an_engine_that_only_takes_its_time_is_left_to_it(
+    between: tuple[Proxy, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_TO_PING", 60)
+    found, engine = between
+    found.held.append("^DELETE ")
+    with pytest.raises(EngineError, match="not done with it yet") as raised, engine.tidying("volume x") as api:
+        api.remove_volume("x")
+    assert (raised.value.cause, raised.value.where) == ("settings", "volume x")
+    assert not engine.silent
+
+
+@pytest.mark.needs("docker")
+def test_who_hears_nothing_from_an_engine_hangs_up(
+    between: tuple[Proxy, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "_LOOK", 0.01)
+    monkeypatch.setattr(container, "_MISSED", 3)
+    found, engine = between
+    ours, theirs = socket.socketpair()
+    with ours, theirs, closing(Attached(ours, lambda _: None)) as attached:
+        found.silent.set()
+        Container(engine, {})._watch(attached)
+        assert list(attached.frames()) == [], "it reads to the end"

@@ -87,7 +87,8 @@ def test_nvidias_runtime_is_an_offer(engine: str) -> None:
 
 def test_what_an_engine_lists_counts() -> None:
     offer = facts("docker-29.7", **listed("nvidia.com/gpu=0", "nvidia.com/gpu=all", "amd.com/gpu=0")).offer
-    assert (offer.names, offer.amd) == ({"0", "all"}, True)
+    assert offer.names == frozenset({"0", "all"})
+    assert offer.amd
     assert facts("docker-28.5", **listed("amd.com/gpu=0")).offer.names == frozenset()
     assert facts("docker-26.1", CDISpecDirs=["/etc/cdi"]).offer == Offer(cdi=True, folders=("/etc/cdi",))
 
@@ -186,7 +187,7 @@ def test_specifications_are_read_where_an_engine_lists_nothing(tmp_path: Path, m
     }.items():
         (tmp_path / name).write_text(content)
     (tmp_path / "f.yaml").mkdir()
-    assert specified([str(tmp_path)]) == {"0", "1", "GPU-5aa1b2c3", "0:1"}
+    assert specified([str(tmp_path)]) == frozenset({"0", "1", "GPU-5aa1b2c3", "0:1"})
     monkeypatch.setattr(offers, "FOLDERS", (str(tmp_path),))
     here = offers.seen_here(facts("podman-5.4").offer)
     assert device_requests([GPU], "auto", here) == by_cdi("GPU-5aa1b2c3")
@@ -304,7 +305,12 @@ def test_answers_are_read_as_they_are_meant() -> None:
     assert answers.state({"State": {"Running": True}}).phase == "running"
     assert answers.state({"State": {"Status": "Running"}}).running
     (container,) = answers.containers([*READERS["containers"][1], {"State": "running"}, None])
-    assert (container.id, container.labels, container.volumes, container.over) == ("0", {"a": "b"}, {"v"}, False)
+    assert (container.id, container.labels, container.volumes, container.over) == (
+        "0",
+        {"a": "b"},
+        frozenset({"v"}),
+        False,
+    )
     assert answers.volumes({"Volumes": None}) == []
     assert answers.configured({}) == answers.Configured(entrypoint=(), command=(), user="", folder="")
 

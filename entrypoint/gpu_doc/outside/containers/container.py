@@ -64,7 +64,6 @@ class Container:
         self._order = order
         self._volumes: list[str] = []
         self._stream: Attached | None = None
-        self._removed = threading.Event()
         self.id = ""
 
     def __enter__(self) -> Container:
@@ -88,7 +87,7 @@ class Container:
                     complaints(text)
                 attached.complaints = complaints
                 if not job["detach"]:
-                    threading.Thread(target=self._watch, args=(attached,), daemon=True).start()
+                    self._watch(attached)
                     return attached
                 attached.close()
                 return None
@@ -116,8 +115,11 @@ class Container:
 
     def _watch(self, attached: Attached) -> None:
         """Hang up where the engine has not answered for minutes; who reads the stream would else wait for ever."""
+        threading.Thread(target=self._look, args=(attached,), daemon=True).start()
+
+    def _look(self, attached: Attached) -> None:
         missed = 0
-        while missed < _MISSED and not self._removed.wait(_LOOK):
+        while missed < _MISSED and not attached.closed.wait(_LOOK):
             missed = 0 if self._engine.answers() else missed + 1
         if missed == _MISSED:
             attached.close()
@@ -157,6 +159,7 @@ class Container:
         heard = False
         with closing(Attached(stream, lambda _: None)) as attached:
             self._stream = attached
+            self._watch(attached)
             for frame in attached.frames():
                 heard = True
                 yield frame
@@ -253,7 +256,6 @@ class Container:
 
     def remove(self) -> None:
         """Remove it, and all volumes that came with it; what can't be removed is swept at the next start."""
-        self._removed.set()
         with suppress(EngineError), self._engine.tidying() as api:
             if self.id:
                 api.remove_container(self.id, v=True, force=True)

@@ -33,6 +33,7 @@ class Attached:
         self._unread = b""
         self.broken = False
         """Something else in the container has written to the stream: what came after is not the agent's."""
+        self.closed = threading.Event()
         self.out = frames.Writer(self._socket.sendall)
 
     def frames(self) -> Iterator[tuple[int, int, bytes]]:
@@ -61,6 +62,7 @@ class Attached:
 
     def close(self) -> None:
         """Hang up, which ends the agent and with it the container."""
+        self.closed.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._stream.close()

@@ -167,6 +167,14 @@ class Docker:
         """How a run's engine gives GPUs to containers. Raises EngineError."""
         return self._engine(run.docker_host).facts.offer
 
+    def warn(self, text: str) -> None:
+        """Say something once for all runs."""
+        self._say(text)
+
+    def host(self, run: Run) -> str:
+        """The address of a run's engine, as a person knows it. Raises EngineError."""
+        return run.docker_host or self._engine(run.docker_host).address["DOCKER_HOST"]
+
     def is_remote(self, run: Run) -> bool:
         """Whether a run's engine is on another machine. Raises EngineError."""
         return self._engine(run.docker_host).remote

@@ -59,5 +59,7 @@ class Hosts:
                 asked=asks(run),
                 probe=lambda: docker.look_for_gpus(run),
             )
+            if found.refusal and not asks(run):
+                docker.warn(f"`gpus: auto` runs on the CPU: {found.refusal.what} ({docker.host(run)})")
         busy = self._docker.busy if self._docker else frozenset
         return Devices(found, Leases(shared_folder(), busy))
