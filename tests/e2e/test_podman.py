@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from .test_containers import (
 from .test_containers import (
     test_from_inside_a_notebook_there_is_nothing_to_see_and_nothing_to_break as test_from_inside_with_podman,  # noqa: F401
 )
+from .test_gpus import made
 
 pytestmark = [pytest.mark.needs("docker", "podman", "root"), pytest.mark.xdist_group("podman")]
 
@@ -51,3 +53,11 @@ def containers(
     made = Containers(project, podman.client, podman.load("ipykernel"), user=user, environ=environ)
     yield made
     assert made.left() == []
+
+
+def test_podman_4_gives_no_gpus_and_says_so(podman: Engine, tmp_path: Path) -> None:
+    project = made(tmp_path, podman.load("bare"), ["train"])
+    environ: Any = {"DOCKER_HOST": podman.host, "NVIDIA_VISIBLE_DEVICES": "0", "GPU_DOC_CHROMIUM": "/none"}
+    said = "this Podman is too old to give GPUs to what speaks Docker's API with it"
+    assert said in project.gpu_doc("run", code=5, **environ).stderr
+    assert said in " ".join(project.gpu_doc("doctor", code=5, **environ).stdout.split())
