@@ -7,8 +7,13 @@ if `scripts/set-up` should have brought it. A module says it once: `pytestmark =
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.components import require
+
+# A busy machine is no failure of what is tested.
+settings.register_profile("without clocks", deadline=None)
+settings.load_profile("without clocks")
 
 pytest_plugins = [
     "tests.integration.engines",

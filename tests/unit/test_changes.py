@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.model import Call, PictureChange, Report, ReportChange, ValueChange
@@ -184,7 +184,6 @@ def _spoilt(whole: Any, place: Sequence[int], put: Any) -> Any:
     return copy
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 20), max_size=5), JSON)
 def test_evidence_of_any_shape_is_survived(place: Sequence[int], put: object) -> None:
     compared = Call(function="compare", args=("s[*]",), kwargs={"values": ["a"]}), KeptAnswer(value="", runs=("b",))
@@ -238,7 +237,6 @@ def test_json_is_bounded_and_says_what_was_left_out() -> None:
     assert 1000 < len(known) == 5000 - left_out
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 20), max_size=5), JSON)
 def test_json_of_any_shape_is_survived(place: Sequence[int], put: object) -> None:
     good = ReportChange(

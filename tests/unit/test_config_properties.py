@@ -114,7 +114,7 @@ def read(root: Path, content: str) -> Config | ConfigError:
 
 
 @given(CONFIGURATION)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_anything_is_read_or_refused_with_lines(root: Path, configuration: object) -> None:
     result = read(root, json.dumps(configuration, indent=1))
     if isinstance(result, ConfigError):
@@ -124,7 +124,6 @@ def test_anything_is_read_or_refused_with_lines(root: Path, configuration: objec
 
 
 @given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace")))
-@settings(deadline=None)
 def test_any_file_is_read_or_refused(root: Path, content: bytes) -> None:
     (root / "gpu-doc.yml").write_bytes(content)
     with pytest.raises(ConfigError):
@@ -136,7 +135,7 @@ def test_what_is_good_is_read(root: Path) -> None:
 
 
 @given(ALMOST_GOOD)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_an_editor_underlines_is_refused(root: Path, configuration: object) -> None:
     """The JSON Schema must never be stricter than we are."""
     text = json.dumps(configuration)
@@ -163,7 +162,6 @@ def test_a_matrix_is_the_product_of_its_values_with_unique_addresses(matrix: dic
 
 
 @given(st.integers(1, 30), st.sampled_from(["unknwon: 1", "image: 3", "limits: {tme: 1}", "pull: often"]))
-@settings(deadline=None)
 def test_a_problem_names_the_line_where_it_stands(root: Path, above: int, line: str) -> None:
     text = "reports: []\ndefaults:\n  # nothing\n" + "  # more\n" * above + f"  {line}\n"
     result = read(root, text)

@@ -90,7 +90,7 @@ def test_the_token_goes_to_its_server_only() -> None:
 
 
 @pytest.mark.needs("git")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     middle=st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), max_size=20),
     value=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20),

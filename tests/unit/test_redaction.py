@@ -193,7 +193,7 @@ def streamed(redactor: Redactor, chunks: list[bytes]) -> bytes:
     return written.getvalue()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data())
 def test_no_chunking_lets_a_secret_through(data: st.DataObject) -> None:
     redactor = Redactor([SECRET, TOKEN])
