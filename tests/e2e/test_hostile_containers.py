@@ -95,9 +95,11 @@ ATTACKS = {
         "open('x.csv', 'w').close(); open('/gpu-doc/produced/y', 'w').truncate(1 << 40)", said="more than 10 GB"
     ),
     "a closed file": leaves("open('x.csv', 'w').close(); os.chmod('x.csv', 0)", said="can't be taken out: Permission"),
-    "no file but a pipe": leaves("os.mkfifo('x.csv')", said="the run left no such file"),
-    "pipes and links": leaves(
-        "os.mkfifo('pipe.csv'); os.symlink('pipe.csv', 'a.csv'); os.symlink('/dev/zero', 'b.csv')\n"
+    "no file but a pipe": leaves("os.mkfifo('x.csv')", said="`out/x.csv` is a pipe"),
+    "no file but a link": leaves("os.symlink('/etc/passwd', 'x.csv')", said="`out/x.csv` is a link to /etc/passwd"),
+    "pipes and links beside a file": leaves(
+        "open('x.csv', 'w').close(); os.mkfifo('pipe.csv')\n"
+        "os.symlink('pipe.csv', 'a.csv'); os.symlink('/dev/zero', 'b.csv')\n"
         "os.symlink('loop.csv', 'loop.csv'); os.symlink('/etc', 'etc.csv')\n"
         "os.symlink('/proc/1/pagemap', 'endless.csv')\n"
         "os.symlink('/etc/passwd', 'users.csv'); os.symlink('/etc', '/gpu-doc/produced/elsewhere')"
@@ -179,13 +181,10 @@ def test_an_attack_is_told_in_words_and_hurts_nobody_else(name: str, attacked: d
 
 
 def test_nothing_but_files_comes_out_and_none_of_it_lies_elsewhere(attacked: dict[str, Finished]) -> None:
-    folder = attacked["pipes and links"].job.folder
+    folder = attacked["pipes and links beside a file"].job.folder
     everything = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-    csv = {"produced/out/users.csv", "produced/out/endless.csv"}
-    assert everything == csv | {"resources.json", "terminal.log"}
+    assert everything == {"produced/out/x.csv", "resources.json", "terminal.log"}
     assert not any(path.is_symlink() for path in folder.rglob("*"))
-    assert (folder / "produced/out/endless.csv").read_bytes() == b""
-    assert (folder / "produced/out/users.csv").read_text().startswith("root:x:0:")
     names = {os.fsencode(path.name) for path in (attacked["names"].job.folder / "produced/out").iterdir()}
     assert names == {b"new\nline.csv", b"\xff.csv", b"-rf.csv", b"..csv", b"\\.csv", b"x" * 251 + b".csv"}
 

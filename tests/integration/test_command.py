@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
 
 import pytest
 from tests.integration.running import Runner
@@ -107,9 +105,30 @@ def test_files_of_a_command_are_kept_by_their_path(runner: Runner) -> None:
     assert found == ["loss.csv", "out/a.txt", "out/deep/b.txt"]
 
 
-def test_a_file_that_was_there_before_is_pointed_out(runner: Runner) -> None:
+def test_a_file_that_was_there_before_is_never_taken_for_a_result(runner: Runner) -> None:
     job = runner.job("old", command=("true",), produces=("loss.csv",))
     (runner.root / "loss.csv").write_text("old")
-    os.utime(runner.root / "loss.csv", (time.time() - 100,) * 2)
-    assert runner.run([job])["old"].error is None
-    assert ("message", "old: `loss.csv` is older than this run, which did not write it") in runner.heard.events
+    error = runner.run([job])["old"].error
+    assert isinstance(error, RunError)
+    assert error.what == "`loss.csv` was there before the run, which did not write it"
+    assert error.remedy
+    assert not (job.folder / "produced").exists()
+
+
+def test_a_folder_that_a_run_produces_is_all_below_it_that_the_run_wrote(runner: Runner) -> None:
+    script = "mkdir -p out/deep && echo 1 > out/a.csv && echo 2 > out/deep/b.csv && ln -s /etc out/etc"
+    job = runner.job("folder", command=("sh", "-c", script), produces=("out",))
+    (runner.root / "out").mkdir()
+    (runner.root / "out" / "old.csv").write_text("old")
+    finished = runner.run([job])["folder"]
+    assert finished.error is None
+    produced = job.folder / "produced"
+    assert sorted(str(p.relative_to(produced)) for p in produced.rglob("*.csv")) == ["out/a.csv", "out/deep/b.csv"]
+    assert ("message", "folder: `out/etc` is a link to /etc: passed over") in runner.heard.events
+
+
+def test_a_link_that_a_run_leaves_is_refused(runner: Runner) -> None:
+    command = ("ln", "-s", "/proc/self/environ", "o.csv")
+    error = runner.one("link", command=command, produces=("o.csv",)).error
+    assert isinstance(error, RunError)
+    assert "`o.csv` is a link to /proc/self/environ" in error.what

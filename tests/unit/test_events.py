@@ -11,7 +11,6 @@ import pytest
 
 from gpu_doc.outside.containers.events import is_event
 from gpu_doc.outside.inside import frames, probe
-from gpu_doc.outside.inside.produced import Produced
 from gpu_doc.outside.inside.sampling import Sampler
 
 SAMPLES = Sampler(list).result() | {"samples": [[0.1, 0.5, 1000, None, None], [1.1, 1.5, 2000, 10, 0.5]]}
@@ -93,15 +92,3 @@ def test_a_frame_that_nobody_sends_is_not_waited_for(header: tuple[int, int, int
     assert next(found) == fine
     with pytest.raises(frames.BrokenError):
         next(found)
-
-
-def test_what_is_produced_is_measured_before_it_is_copied(tmp_path: Any) -> None:
-    (tmp_path / "large").write_bytes(b"")
-    with (tmp_path / "large").open("ab") as file:
-        file.truncate(1 << 40)
-    taken = Produced(tmp_path / "produced", [str(tmp_path)], 0.0)
-    taken.take(["large", "never reached"])
-    facts = taken.facts()
-    assert "more than 10 GB" in facts["problem"]
-    assert facts["missing"] == []
-    assert not (tmp_path / "produced").exists()

@@ -2,8 +2,8 @@
 
 A process of its own (see process.py), so that papermill is imported once for many notebooks, its memory goes back
 when the worker ends, and a limit can be enforced from outside whatever a kernel does. Messages in: `run`, `go`,
-`interrupt`, `kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name), `old`
-(pattern), `message` (text), `done` (outcome and facts).
+`interrupt`, `kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name),
+`message` (text), `done` (outcome and facts).
 """
 
 from __future__ import annotations

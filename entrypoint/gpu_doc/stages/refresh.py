@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -218,8 +219,16 @@ class Refresh:
             root=self._config.root,
             python=self._surroundings.environment.executable,
             environment=kernel_environment(self._environ, [*run.env, *run.secrets]),
+            ours=self._ours,
             redactor=self._redactor,
         )
+
+    @cached_property
+    def _ours(self) -> frozenset[Path]:
+        """What we write into the checkout."""
+        root = self._config.root
+        written = (root / path for report in self._config.reports for path in (report.path, report.assets))
+        return frozenset(path.parent.resolve() / path.name for path in (self._state.folder, *written))
 
     def _take(self, finished: Finished, works: list[_Work]) -> None:
         job = finished.job

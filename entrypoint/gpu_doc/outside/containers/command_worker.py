@@ -1,9 +1,9 @@
 """Drives one command in a container, in a process of its own; a detached one goes on without it.
 
 Message in: `{container, log, folder, redact}`, then `{do: go}` once what was found is enough, or `{do: kill}`. Events
-out: `probe` (facts), `started`, `old` (pattern), then `done` (status, negative for a signal; shortages; missing;
-`container` where that has ended, rather than the command in it), `refused` (errno, message), or `engine` (what, remedy,
-...).
+out: `probe` (facts), `started`, `message` (text), then `done` (status, negative for a signal; shortages; missing, old,
+problem; `container` where that has ended, rather than the command in it), `refused` (errno, message), or `engine`
+(what, remedy, ...).
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class _Drive:
         resources = done.pop("resources", None)
         if resources is not None:
             (self._folder / "resources.json").write_text(json.dumps(resources), "utf-8")
-        for pattern in done.get("old", ()):
-            self._link.send("old", pattern=pattern)
+        for text in done.pop("passed", ()):
+            self._link.send("message", text=text)
         if done.get("files"):
             container.take_out(f"{recipe.HOME}/produced", self._folder / "produced", most=MOST)
         return done

@@ -82,6 +82,8 @@ _FACTS = _object(
     }
 )
 _SHORTAGES = {"out_of_memory": _is_flag, "out_of_processes": _is_flag}
+_PASSED = {"passed": _list_of(_is_text)}
+"""Not of a detached command's agent that came from an older version of ours."""
 _LEFT = {
     "files": _is_amount,
     "missing": _list_of(_is_text),
@@ -110,7 +112,7 @@ _REFUSALS: Mapping[str, Test] = {
     "token": _refusal(),
     "no answer": _refusal(),
 }
-_COMMAND_REFUSED = _event({"errno": _or_none(_is_whole), "message": _is_text, **_ENDED}, _SHORTAGES)
+_COMMAND_REFUSED = _event({"errno": _or_none(_is_whole), "message": _is_text, **_ENDED}, {**_SHORTAGES, **_PASSED})
 
 
 def _is_refusal(value: Any) -> bool:
@@ -129,9 +131,9 @@ _EVENTS: Mapping[str, Test] = {
     "kernel": _event(_KERNEL),
     "shortages": _event(optional=_SHORTAGES),
     "died": _event({"status": _is_whole}, _SHORTAGES),
-    "produced": _event(_LEFT),
+    "produced": _event(_LEFT, _PASSED),
     "started": _event(),
-    "done": _event({"status": _or_none(_is_whole), **_ENDED}, _SHORTAGES),
+    "done": _event({"status": _or_none(_is_whole), **_ENDED}, {**_SHORTAGES, **_PASSED}),
     "ready": _event(),
     "ended": _event({"status": _is_whole}, _SHORTAGES),
 }

@@ -218,13 +218,12 @@ class ContainerKernel(Kernel):
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                raise FailureError("not taken", what=f"what the run produced can't be kept: {error}") from error
-        for pattern in left["old"]:
-            self._link.send("old", pattern=pattern)
-        if left["problem"]:
-            raise FailureError("not taken", what=left["problem"])
-        if left["missing"]:
-            raise FailureError("no file", pattern=left["missing"][0], places=self._agent_job["places"])
+                problem = f"what the run produced can't be kept: {error}"
+                raise FailureError("not left", problem=problem) from error
+        for text in left.get("passed", ()):
+            self._link.send("message", text=text)
+        if any(left[key] for key in ("problem", "old", "missing")):
+            raise FailureError("not left", **{key: left[key] for key in ("problem", "old", "missing")})
 
     async def stop(self) -> None:
         """End it and remove the container; politely first, so that its exit handlers run."""

@@ -6,7 +6,7 @@ Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard inp
     we send      OPEN, DATA, CLOSE (a kernel's sockets), TAKEN; EVENT go, signal (number), shortages, finish
     it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name,
                  ...), shortages (...), died (status, ...), started, done (status, ...), produced (files, missing,
-                 old, problem, resources), ready, ended (status)
+                 old, passed, problem, resources), ready, ended (status)
 
 The end of standard input means that nobody is there any more. A detached command goes on then, to its end or deadline;
 its terminal and its end go to files, which `follow` shows as they grow.
@@ -18,7 +18,6 @@ import json
 import os
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict
@@ -92,7 +91,6 @@ class Agent:
         self.job = job
         self.out = out
         self._sampler = sampling.Sampler(sampling.all_pids)
-        self._began = time.time()
 
     def run(self) -> None:
         """Run to the end."""
@@ -107,14 +105,14 @@ class Agent:
         facts = probe.probe()
         write_atomically(OUTCOME / "probe.json", json.dumps({"event": "probe", "facts": facts}))
         self.out.event("probe", facts=facts)
+        self._produced = Produced(self.job["produces"], self.job["places"])
         self._sampler.start()
 
     def left(self) -> Json:
         """What the run leaves: what it took, and the files of `produces`, which are put together in one place."""
         self._sampler.stop()
-        produced = Produced(PRODUCED, self.job["places"], self._began)
-        produced.take(self.job["produces"])
-        return {**produced.facts(), "resources": self._sampler.result()}
+        self._produced.take(str(PRODUCED))
+        return {**self._produced.facts(), "resources": self._sampler.result()}
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gpu_doc.console import plain
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Json
 from gpu_doc.outside.inside import probe
+from gpu_doc.outside.inside.produced import Produced
 from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.outside.process import output
 from gpu_doc.stages.executing import aftermath, failure
@@ -83,13 +85,12 @@ class Attempts:
             return failure.disk_full(problem.filename or str(self._job.folder))
 
     def _execute(self, marker: str) -> GpuDocError | None:
-        began = time.time()
         self._look_around()
-        error = self._veto or (self._notebook(marker) if self._job.run.notebook else self._command(marker))
-        error = self._veto or error
-        if error is None and not self._job.place:
-            self._collect(began)
-        return error
+        with self._watched() as produced:
+            if error := self._veto or failure.of_files(self._job.run, produced.facts()):
+                return error
+            error = self._notebook(marker) if self._job.run.notebook else self._command(marker)
+            return self._veto or error or self._collect(produced)
 
     def _notebook(self, marker: str) -> GpuDocError | None:
         job, run = self._job, self._job.run
@@ -144,14 +145,9 @@ class Attempts:
             self._progress.cell(self._name, event["number"] or 0, self._cells, event["cell"])
         elif event["event"] == "probe":
             return {"do": "go" if self._judge(event["facts"]) else "kill"}
-        elif event["event"] == "old":
-            self._tell_old(event["pattern"])
         elif event["event"] == "message":
-            self._progress.message(f"{self._name}: {event['text']}")
+            self._progress.message(self._job.redactor.text(f"{self._name}: {plain(event['text'])}"))
         return None
-
-    def _tell_old(self, pattern: str) -> None:
-        self._progress.message(f"{self._name}: `{pattern}` is older than this run, which did not write it")
 
     def _command(self, marker: str) -> GpuDocError | None:
         from gpu_doc.outside.process import MARKER
@@ -181,30 +177,21 @@ class Attempts:
         run, root = self._job.run, self._job.root
         return (root / run.notebook).parent if run.notebook and run.cwd == "notebook" else root
 
-    def _collect(self, began: float) -> None:
-        for pattern in self._job.run.produces:
-            for base in dict.fromkeys([self._folder(), self._job.root]):
-                if found := sorted(p for p in base.glob(pattern) if p.is_file()):
-                    break
-            else:
-                where = self._folder().relative_to(self._job.root)
-                raise RunError(
-                    f"`{pattern}` is in `produces`, but the run left no such file",
-                    where=self._job.run.notebook or " ".join(self._job.run.command or ()),
-                    remedy=f"Looked in {'the root' if str(where) == '.' else f'{where}/ and the root'}.",
-                )
-            if all(path.stat().st_mtime < began - 2 for path in found):
-                self._tell_old(pattern)
-            for path in found:
-                _copy(path, self._job.folder / "produced" / path.relative_to(base))
+    @contextmanager
+    def _watched(self) -> Iterator[Produced]:
+        """What a local run leaves; a container tells by itself."""
+        job = self._job
+        patterns = () if job.place else job.run.produces
+        produced = Produced(patterns, [str(self._folder()), str(job.root)], hidden=[str(each) for each in job.ours])
+        with closing(produced):
+            yield produced
 
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        shutil.copyfile(source, target)
-    except OSError as error:
-        raise OSError(error.errno, os.strerror(error.errno or 0), str(target)) from error
+    def _collect(self, produced: Produced) -> GpuDocError | None:
+        produced.take(str(self._job.folder / "produced"))
+        left = produced.facts()
+        for text in left["passed"]:
+            self._hear({"event": "message", "text": text})
+        return failure.of_files(self._job.run, left)
 
 
 def _kept(folder: Path) -> str:

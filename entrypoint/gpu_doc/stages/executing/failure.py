@@ -6,12 +6,13 @@ import errno
 import re
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.console import plain, readable_time
 from gpu_doc.errors import GpuDocError, MachineError, NotebookFileError, RunError
 from gpu_doc.model import Run
+from gpu_doc.outside.inside.produced import ONLY_FILES
 from gpu_doc.stages.executing import container_failure, remedies
 
 if TYPE_CHECKING:
@@ -57,10 +58,8 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
             return NotebookFileError(done["what"], where=done["where"], remedy=done["remedy"])
         case "disk":
             return disk_full(done["path"])
-        case "no file":
-            return _missing(run, [done["pattern"]])
-        case "not taken":
-            return _not_taken(run, done["what"])
+        case "not left":
+            return of_files(run, done)
     return container_failure.at_start(str(run.notebook), done) or _defect(run, done)
 
 
@@ -203,9 +202,7 @@ def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | N
     if facts.overrun:
         return _overrun(run, facts)
     if done["event"] == "done":
-        return (
-            _status(run, done, screen) or _not_taken(run, done.get("problem", "")) or _missing(run, done.get("missing"))
-        )
+        return _status(run, done, screen) or of_files(run, done)
     if error := container_failure.at_start(_program(run), done):
         return error
     if done["event"] == "failed":
@@ -264,15 +261,21 @@ def _refused(run: Run, done: dict[str, Any]) -> RunError:
     return RunError(what, where=_program(run), remedy=remedy)
 
 
-def _not_taken(run: Run, what: str) -> RunError | None:
-    return RunError(plain(what), where=run.notebook or _program(run)) if what else None
+# --- files -----------------------------------------------------------------------------------------------------------
 
 
-def _missing(run: Run, patterns: Sequence[str] | None) -> RunError | None:
-    if not patterns:
-        return None
-    return RunError(
-        f"`{patterns[0]}` is in `produces`, but the run left no such file",
-        where=run.notebook or _program(run),
-        remedy="Looked where the run happened, and in the root.",
-    )
+def of_files(run: Run, left: Mapping[str, Any]) -> RunError | None:
+    """Return why what a run left won't do, None if it does; see `Produced.facts`."""
+    where = run.notebook or _program(run)
+    if problem := left.get("problem"):
+        remedy = "Have the run write, or copy, the file itself." if problem.endswith(ONLY_FILES) else ""
+        return RunError(plain(problem), where=where, remedy=remedy)
+    if left.get("old"):
+        remedy = "What was there before is never taken for a run's result. Have the run write it each time."
+        return RunError(
+            f"`{left['old'][0]}` was there before the run, which did not write it", where=where, remedy=remedy
+        )
+    if left.get("missing"):
+        what = f"`{left['missing'][0]}` is in `produces`, but the run left no such file"
+        return RunError(what, where=where, remedy="Looked where the run happened, and in the root.")
+    return None

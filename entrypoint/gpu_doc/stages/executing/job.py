@@ -34,6 +34,8 @@ class Job:
     """All that a local kernel or command gets; see `kernel_environment`."""
     place: Place | None = None
     """The container that it runs in; None is this machine."""
+    ours: frozenset[Path] = frozenset()
+    """What gpu-doc itself writes into the checkout, state included: never taken for what the run left."""
     redactor: Redactor = field(default_factory=Redactor)
     """For all that it leaves."""
 

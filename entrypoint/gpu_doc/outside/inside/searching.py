@@ -1,0 +1,212 @@
+"""Finds what patterns name below a folder that is open, without following links out of it.
+
+Runs in the Python of the user's image too: nothing but the standard library of Python 3.8.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+DEEPEST = 64
+"""Folders one below the other that are looked into."""
+
+_OURS = frozenset({".git", ".gpu-doc"})
+"""Found by no wildcard: git's own files, and our state."""
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class Entry(NamedTuple):
+    """Something that was found, by its path from the folder; no folder itself."""
+
+    path: str
+    known: os.stat_result
+    """Of itself, were it a link."""
+    target: str = ""
+    """Where a link leads."""
+
+
+class Search:
+    """Looks for patterns below one folder, which is held open until `close`."""
+
+    def __init__(self, place: str, hidden: Collection[str] = ()) -> None:
+        """`hidden` are real paths; what lies at or below them is not found. Raises OSError."""
+        self.place = os.path.realpath(place)
+        self.before_the_run = True
+        """Links to folders that are met meanwhile may be followed later, if they are the same then."""
+        self._hidden = frozenset(hidden)
+        self._links: dict[str, tuple[int, ...]] = {}
+        self._folder = os.open(place, _FOLDER)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._folder)
+
+    def is_gone(self) -> bool:
+        """Whether the folder was removed."""
+        return os.fstat(self._folder).st_nlink == 0
+
+    def find(self, pattern: str) -> list[Entry]:
+        """Return what a pattern names; of a folder that it names, all below.
+
+        Raises OSError: something can't be read; ValueError: what it names are folders that are nested too deep.
+        """
+        parts: list[str] = []
+        for part in pattern.strip("/").split("/"):
+            if (part, *parts[-1:]) != ("**", "**"):
+                parts.append(part)
+        with self._reached([]) as top:
+            found = {entry.path: entry for entry in self._walk(top, "", parts, 0)}
+        return [found[path] for path in sorted(found)]
+
+    def open(self, entry: Entry) -> int:
+        """Open a plain file that was found. Raises OSError, FileNotFoundError where it is another one by now."""
+        *folders, name = entry.path.split("/")
+        with self._reached(folders) as parent:
+            known = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if not os.path.samestat(known, entry.known) or known.st_mode != entry.known.st_mode:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), entry.path)
+            return os.open(name, _PLAIN, dir_fd=parent)
+
+    @contextmanager
+    def _reached(self, names: Sequence[str]) -> Iterator[int]:
+        # Opened anew: an overlay shows in a folder that was open before a change what was there before.
+        here = os.open(".", _FOLDER, dir_fd=self._folder)
+        try:
+            for number, name in enumerate(names, 1):
+                below = self._enter(here, name, "/".join(names[:number]))
+                os.close(here)
+                here = below
+            yield here
+        finally:
+            os.close(here)
+
+    def _walk(self, folder: int, path: str, parts: Sequence[str], depth: int) -> Iterator[Entry]:
+        """Yield what `parts` name in a folder that stands at `path`; all that is below it where nothing is left."""
+        if depth > DEEPEST:
+            if parts:
+                return
+            raise ValueError(f"its folders are more than {DEEPEST} deep")
+        if not parts or parts[0] == "**":
+            yield from self._all(folder, path, parts, depth)
+        elif any(sign in parts[0] for sign in "*?["):
+            for name, _ in self._names(folder, path):
+                if fnmatchcase(name, parts[0]):
+                    yield from self._named(folder, f"{path}{name}", parts[1:], depth)
+        elif f"{self.place}/{path}{parts[0]}" not in self._hidden:
+            yield from self._named(folder, f"{path}{parts[0]}", parts[1:], depth)
+
+    def _all(self, folder: int, path: str, parts: Sequence[str], depth: int) -> Iterator[Entry]:
+        """What `parts` name in a folder and all below it, where no link is gone along; without parts, all files."""
+        rest = parts[1:]
+        if rest:
+            yield from self._walk(folder, path, rest, depth)
+        for name, is_folder in self._names(folder, path):
+            if is_folder:
+                # A folder that is none of the run's may be closed to us.
+                with suppress(*[PermissionError] * bool(rest), FileNotFoundError):
+                    below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+                    with _closing(below):
+                        yield from self._walk(below, f"{path}{name}/", parts, depth + 1)
+            elif not rest and (entry := _entry(folder, f"{path}{name}")):
+                yield entry
+
+    def _named(self, folder: int, path: str, rest: Sequence[str], depth: int) -> Iterator[Entry]:
+        """What one name gives: itself, or what the rest of the pattern names below it."""
+        entry = _entry(folder, path)
+        if entry is None:
+            return
+        if not entry.target and not stat.S_ISDIR(entry.known.st_mode):
+            if not rest:
+                yield entry
+            return
+        try:
+            below = self._enter(folder, _name(path), path)
+        except NotADirectoryError:
+            if not rest or _leads_to_folder(folder, _name(path)):
+                yield entry
+            return
+        with _closing(below):
+            yield from self._walk(below, f"{path}/", rest, depth + 1)
+
+    def _enter(self, folder: int, name: str, path: str) -> int:
+        """Open a folder, or one that a link leads to. Raises NotADirectoryError: it is none, or leads out of ours."""
+        try:
+            return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+            refusal = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        if not _leads_to_folder(folder, name):
+            raise refusal
+        below = os.open(name, _FOLDER, dir_fd=folder)
+        link, known = os.stat(name, dir_fd=folder, follow_symlinks=False), os.fstat(below)
+        there = (link.st_ino, link.st_ctime_ns, known.st_dev, known.st_ino)
+        if self.before_the_run:
+            self._links[path] = there
+        if self._links.get(path) != there and not self._holds(below):
+            os.close(below)
+            raise refusal
+        return below
+
+    def _holds(self, folder: int) -> bool:
+        """Whether a folder lies in ours."""
+        top, here = os.fstat(self._folder), os.open(".", _FOLDER, dir_fd=folder)
+        while True:
+            with _closing(here):
+                known = os.fstat(here)
+                if os.path.samestat(known, top):
+                    return True
+                above = os.open("..", _FOLDER, dir_fd=here)
+            if os.path.samestat(os.fstat(above), known):
+                os.close(above)
+                return False
+            here = above
+
+    def _names(self, folder: int, path: str) -> list[tuple[str, bool]]:
+        """The names in a folder that wildcards may find, and whether each is a folder."""
+        with os.scandir(folder) as found:
+            names = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
+        beside = f"{self.place}/{path}"
+        return [each for each in names if each[0] not in _OURS and beside + each[0] not in self._hidden]
+
+
+@contextmanager
+def _closing(folder: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(folder)
+
+
+def _entry(folder: int, path: str) -> Entry | None:
+    name = _name(path)
+    try:
+        known = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return Entry(path, known, os.readlink(name, dir_fd=folder) if stat.S_ISLNK(known.st_mode) else "")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _leads_to_folder(folder: int, name: str) -> bool:
+    with suppress(OSError):
+        return stat.S_ISDIR(os.stat(name, dir_fd=folder).st_mode)
+    return False
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def shown(path: str) -> str:
+    """A path as text, whatever bytes are in it."""
+    return os.fsencode(path).decode("utf-8", "replace")
