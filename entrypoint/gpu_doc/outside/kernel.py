@@ -124,7 +124,8 @@ class Guard:
         self.facts.memory_ran_out = bool(self._pid) and out_of_memory_kills() > self._kills
         if self._pid:
             self._sampler.stop()
-            self._taken.write_text(json.dumps(self._sampler.result()), "utf-8")
+            with suppress(FileNotFoundError, NotADirectoryError):  # the run has removed the folder, which is told
+                self._taken.write_text(json.dumps(self._sampler.result()), "utf-8")
         return self.facts
 
     def close(self) -> None:

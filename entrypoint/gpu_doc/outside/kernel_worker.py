@@ -121,7 +121,11 @@ class Worker:
         finally:
             kernel.own_log.flush()
             self._kernel = None
-            self._later(kernel.stop())
+            if job["container"]:
+                self._later(kernel.stop())
+            else:
+                # It may write files until it has ended, such as what it buffered, and it is the next run's turn then.
+                await kernel.stop()
 
     def _make(self, job: dict[str, Any], source: Any, folder: Path) -> Kernel:
         if not job["container"]:

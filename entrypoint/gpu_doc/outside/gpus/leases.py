@@ -23,13 +23,13 @@ _SHARED = 0o1777
 """Everybody may write there, and remove only what is theirs."""
 
 
-def shared_folder() -> Path:
+def shared_folder(name: str = _NAME) -> Path:
     """Where all users of this host meet, whatever their TMPDIR; a service may have a /tmp of its own."""
     run = Path("/run/lock")
     with suppress(OSError):
         if stat.S_IMODE(run.stat().st_mode) & _SHARED == _SHARED:
-            return run / _NAME
-    return Path("/tmp") / _NAME  # noqa: S108 - `Leases` follows no link there, and shares no content
+            return run / name
+    return Path("/tmp") / name  # noqa: S108 - `Leases` follows no link there, and shares no content
 
 
 class Lease:
@@ -72,7 +72,7 @@ class Leases:
         if count == 0:
             return Lease()
         try:
-            self._prepare()
+            prepare(self._folder)
             gate = _lock(self._folder / "gate", wait=True)  # who tries at the same time would else get too few
             try:
                 return self._lease(gpus, count)
@@ -101,22 +101,24 @@ class Leases:
             for _, lock in free:
                 os.close(lock)
 
-    def _prepare(self) -> None:
-        if not os.path.lexists(self._folder):
-            made = Path(tempfile.mkdtemp(prefix=f"{_NAME}-", dir=self._folder.parent))
-            made.chmod(_SHARED)
-            try:
-                made.rename(self._folder)
-            except OSError:  # somebody was faster
-                made.rmdir()
-        if not stat.S_ISDIR(self._folder.lstat().st_mode):
-            raise NotADirectoryError(0, "no folder, or a link", str(self._folder))
+
+def prepare(folder: Path) -> None:
+    """Make the folder where users meet. Raises OSError: something else is there."""
+    if not os.path.lexists(folder):
+        made = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+        made.chmod(_SHARED)
+        try:
+            made.rename(folder)
+        except OSError:  # somebody was faster
+            made.rmdir()
+    if not stat.S_ISDIR(folder.lstat().st_mode):
+        raise NotADirectoryError(0, "no folder, or a link", str(folder))
 
 
 def _lock(path: Path, *, wait: bool = False) -> int:
     """Lock a file and give its descriptor. Raises BlockingIOError where another holds it and we don't `wait`."""
     while True:
-        descriptor = _open(path)
+        descriptor = open_lock(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             held = os.fstat(descriptor)
@@ -130,7 +132,7 @@ def _lock(path: Path, *, wait: bool = False) -> int:
         os.close(descriptor)
 
 
-def _open(path: Path) -> int:
+def open_lock(path: Path) -> int:
     """Open a file that everybody may lock, making it where it is not there; no link is followed."""
     while True:
         try:

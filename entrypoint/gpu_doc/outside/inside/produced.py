@@ -12,9 +12,9 @@ import errno
 import os
 import stat
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Tuple
 
+from gpu_doc.outside.inside.mounts import SYSTEM, file_systems
 from gpu_doc.outside.inside.searching import Entry, Search, shown
 
 if TYPE_CHECKING:
@@ -35,14 +35,6 @@ _BLOCK = 1 << 20
 _TICK, _COARSE_TICK = 0.05, 2.1
 """Seconds after which a file's times tell a change: of most file systems, and of those that count whole seconds."""
 
-_SYSTEM = frozenset(
-    (
-        *("autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs"),
-        *("fusectl", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs"),
-    )
-)
-"""File systems that hold no files, but what the kernel tells."""
-
 Identity = Tuple[int, ...]
 
 
@@ -61,6 +53,7 @@ class Produced:
         self._old: list[str] = []
         self._passed: list[str] = []
         self._problem = ""
+        self._kinds = file_systems()
         self._places: list[Search] = []
         self._before: dict[tuple[str, str], Identity] = {}
         if patterns:
@@ -152,7 +145,7 @@ class Produced:
     def _admit(self, entry: Entry, known: os.stat_result) -> None:
         """Count a file in. Raises ValueError: it can't be taken."""
         name = shown(entry.path)
-        if known.st_dev in _system_devices():
+        if self._kinds.get(known.st_dev) in SYSTEM:
             raise ValueError(f"`{name}` is no file, but what the system tells")
         if known.st_nlink > 1 and known.st_uid != os.geteuid():
             # Whoever made this name for it need not have been allowed to read it.
@@ -192,18 +185,6 @@ def _no_files(entries: Iterable[Entry]) -> list[str]:
     )
     named = ((each, next((kind for test, kind in kinds if test(each.known.st_mode)), "")) for each in entries)
     return [f"`{shown(each.path)}` is {kind.format(shown(each.target))}" for each, kind in named if kind]
-
-
-def _system_devices() -> frozenset[int]:
-    """The devices of file systems in which the kernel shows itself (proc(5), mountinfo)."""
-    found = set()
-    with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:  # noqa: PTH123 - as above
-        for line in mounts:
-            words = line.split()
-            major, _, minor = words[2].partition(b":")
-            if words[words.index(b"-") + 1].decode("ascii", "replace") in _SYSTEM:
-                found.add(os.makedev(int(major), int(minor)))
-    return frozenset(found)
 
 
 def _reason(error: Exception) -> str:

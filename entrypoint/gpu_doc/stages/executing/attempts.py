@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from gpu_doc.progress import Progress
 
 from gpu_doc.stages.executing.job import Finished, Job
+from gpu_doc.stages.executing.keeping import Keeping, remove
 
 _PROBE = Path(probe.__file__)
 
@@ -66,23 +66,27 @@ class Attempts:
         return Finished(job=self._job, seconds=seconds, started=begun, error=error, probe=self._probe)
 
     def _once(self, marker: str) -> GpuDocError | None:
-        error = self._told(lambda: self._execute(marker))
-        # Of a failed run too: what it left is kept for a person to look at.
-        error = self._told(lambda: redact_files(self._job)) or error
+        with Keeping(self._job) as keeping:
+            error = self._told(lambda: self._execute(marker), keeping)
+            # Of a failed run too: what it left is kept for a person to look at.
+            error = self._told(lambda: redact_files(self._job), keeping) or error
+            error = keeping.problem(well=error is None) or error
         if isinstance(error, RunError) and not error.kept:
             error.kept = _kept(self._job.folder)
         return error
 
-    def _told(self, step: Callable[[], GpuDocError | None]) -> GpuDocError | None:
+    def _told(self, step: Callable[[], GpuDocError | None], keeping: Keeping) -> GpuDocError | None:
         """What went wrong in a step, if something did."""
         try:
             return step()
         except GpuDocError as problem:
             return problem
         except OSError as problem:
-            if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            return failure.disk_full(problem.filename or str(self._job.folder))
+            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+                return failure.disk_full(problem.filename or str(self._job.folder))
+            if known := keeping.problem(well=False):
+                return known
+            raise
 
     def _execute(self, marker: str) -> GpuDocError | None:
         self._look_around()
@@ -102,7 +106,7 @@ class Attempts:
             "kernel": run.kernel,
             "python": str(job.python),
             "environment": self._environment(),
-            "cwd": str(self._folder()),
+            "cwd": str(self._job.cwd),
             "folder": str(job.folder),
             "output": run.limits.output,
             "marker": marker,
@@ -172,22 +176,19 @@ class Attempts:
         facts = self._slot.run_command(message, run.limits, self._hear)
         return failure.of_command(run, facts, aftermath.screen(log))
 
-    def _folder(self) -> Path:
-        """Where the run happens."""
-        run, root = self._job.run, self._job.root
-        return (root / run.notebook).parent if run.notebook and run.cwd == "notebook" else root
-
     @contextmanager
     def _watched(self) -> Iterator[Produced]:
         """What a local run leaves; a container tells by itself."""
         job = self._job
         patterns = () if job.place else job.run.produces
-        produced = Produced(patterns, [str(self._folder()), str(job.root)], hidden=[str(each) for each in job.ours])
+        produced = Produced(patterns, [str(job.cwd), str(job.root)], hidden=[str(each) for each in job.ours])
         with closing(produced):
             yield produced
 
     def _collect(self, produced: Produced) -> GpuDocError | None:
-        produced.take(str(self._job.folder / "produced"))
+        into = self._job.folder / "produced"
+        remove(into)  # nobody but us puts anything there
+        produced.take(str(into))
         left = produced.facts()
         for text in left["passed"]:
             self._hear({"event": "message", "text": text})
@@ -201,7 +202,4 @@ def _kept(folder: Path) -> str:
 
 def _empty(folder: Path) -> None:
     for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        remove(path)

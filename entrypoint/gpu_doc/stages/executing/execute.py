@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError, MachineError
+from gpu_doc.outside.turns import Turn, try_turn
 from gpu_doc.stages.executing.attempts import Attempts
 from gpu_doc.stages.executing.devices import Devices
 from gpu_doc.stages.executing.job import Finished, Job
+from gpu_doc.stages.executing.turns import Turns, Wanted
 
 if TYPE_CHECKING:
     from gpu_doc.outside.gpus.leases import Lease
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from gpu_doc.progress import Progress
 
 _LOOK_AGAIN = 0.2
-"""Seconds between two looks at GPUs that others hold."""
+"""Seconds between two looks at GPUs, and at checkouts, that others hold."""
 
 
 def execute(
@@ -78,6 +81,8 @@ class _Crew:
         self._ended: queue.SimpleQueue[Finished | BaseException] = queue.SimpleQueue()
         self._todo = list(enumerate(jobs))
         self._devices = devices
+        self._turns = Turns(jobs)
+        self._told: set[int] = set()
         self._change = threading.Condition()
         self._stop = threading.Event()
         self._slots = [Slot(runtime, f"slot{n}") for n in range(max(1, size))]
@@ -117,10 +122,14 @@ class _Crew:
 
         try:
             while (item := self._take()) is not None:
-                number, job, lease = item
-                with lease:
+                number, job, lease, turn = item
+                with turn, lease:
+                    began = time.time()
                     attempts = Attempts(job, self._names[number], slot, self._progress, lease)
-                    self._ended.put(attempts.run(f"{self._token}-{number}", self._stop))
+                    finished = attempts.run(f"{self._token}-{number}", self._stop)
+                    if said := self._turns.note(job, began, well=finished.error is None):
+                        self._progress.message(f"{self._names[number]}: {said}")
+                    self._ended.put(finished)
                 with self._change:
                     self._change.notify_all()
             slot.close()
@@ -129,36 +138,59 @@ class _Crew:
         except BaseException as error:  # noqa: BLE001 - a defect in this thread is raised where results are awaited
             self._ended.put(error)
 
-    def _take(self) -> tuple[int, Job, Lease] | None:
-        """The next job, with its GPUs; waits where all that is left waits for GPUs."""
+    def _take(self) -> tuple[int, Job, Lease, Turn] | None:
+        """The next job, with its turn and its GPUs; waits where all that is left waits for these."""
         with self._change:
-            told = False
             while self._todo and not self._stop.is_set():
+                refused: set[Wanted] = set()
                 for number, job in list(self._todo):
-                    if lease := self._lease(number, job):
+                    if held := self._held(number, job, refused):
                         self._todo.remove((number, job))
-                        return number, job, lease
-                if self._todo and not told:
-                    number, job = self._todo[0]
-                    devices = self._devices(job)
-                    assert devices
-                    self._progress.message(f"{self._names[number]}: {devices.waiting(job.run)}")
-                    told = True
-                # Another process lets go of a GPU without telling us.
+                        return number, job, *held
+                if self._todo:
+                    self._tell(*self._todo[0], refused)
+                # Another process lets go of a GPU, or has had its turn, without telling us.
                 self._change.wait(_LOOK_AGAIN)
         return None
 
-    def _lease(self, number: int, job: Job) -> Lease | None:
+    def _tell(self, number: int, job: Job, refused: set[Wanted]) -> None:
+        """Say once what a job waits for."""
+        if self._turns.wanted(job) in refused:
+            waiting = self._turns.waiting(job)
+        else:
+            devices = self._devices(job)
+            assert devices
+            waiting = "" if number in self._told else devices.waiting(job.run)
+            self._told.add(number)
+        if waiting:
+            self._progress.message(f"{self._names[number]}: {waiting}")
+
+    def _held(self, number: int, job: Job, refused: set[Wanted]) -> tuple[Lease, Turn] | None:
+        """A job's GPUs and its turn; None while others have some of it, and then it has none of it."""
+        wanted = self._turns.wanted(job)
+        if wanted in refused:
+            return None
+        with ExitStack() as stack:
+            try:
+                turn = try_turn(*wanted)
+                if turn is None:
+                    refused.add(wanted)
+                    return None
+                stack.enter_context(turn)
+                if lease := self._lease(job):
+                    stack.pop_all()
+                    return lease, turn
+            except GpuDocError as error:
+                self._todo.remove((number, job))
+                moment = datetime.now(timezone.utc).isoformat(timespec="seconds")
+                self._ended.put(Finished(job=job, seconds=0.0, started=moment, error=error))
+        return None
+
+    def _lease(self, job: Job) -> Lease | None:
         """A job's GPUs; None while others hold them."""
         from gpu_doc.outside.gpus.leases import Lease
 
-        try:
-            devices = self._devices(job)
-            if devices is None or (job.place and job.place.goes_on):
-                return Lease()
-            return devices.try_take(job.run)
-        except GpuDocError as error:
-            self._todo.remove((number, job))
-            moment = datetime.now(timezone.utc).isoformat(timespec="seconds")
-            self._ended.put(Finished(job=job, seconds=0.0, started=moment, error=error))
-            return None
+        devices = self._devices(job)
+        if devices is None or (job.place and job.place.goes_on):
+            return Lease()
+        return devices.try_take(job.run)

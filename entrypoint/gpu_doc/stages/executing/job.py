@@ -39,6 +39,12 @@ class Job:
     redactor: Redactor = field(default_factory=Redactor)
     """For all that it leaves."""
 
+    @property
+    def cwd(self) -> Path:
+        """Where the run happens."""
+        run = self.run
+        return (self.root / run.notebook).parent if run.notebook and run.cwd == "notebook" else self.root
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
