@@ -74,6 +74,33 @@ def test_a_signal_is_named(runner: Runner) -> None:
     assert "SIGSEGV" in error.what
 
 
+@pytest.mark.parametrize("printed", [90_000, 3_000_000])
+def test_a_log_is_cut_at_its_limit_and_keeps_beginning_and_end(runner: Runner, printed: int) -> None:
+    script = f"echo begin; yes 123456789 | head -c {printed}; echo end"
+    finished = runner.one("prints", command=("sh", "-c", script), limits=Limits(output=100_000))
+    assert finished.error is None
+    log = (finished.job.folder / "terminal.log").read_bytes()
+    assert log.startswith(b"begin\r\n123456789\r\n")
+    assert log.endswith(b"\r\n123456789\r\nend\r\n")
+    told = [event[1] for event in runner.heard.events if event[0] == "message"]
+    if printed < 100_000:
+        assert (len(log), told) == (printed + printed // 10 + len("begin\r\nend\r\n"), [])
+        return
+    assert len(log) < 100_500
+    marks = [line for line in screen(finished) if not line.startswith(("1", "begin", "end"))]
+    assert marks[-2:] == ["… output cut at 0.1 MB (limits.output)", "… 3.2 MB left out"]
+    assert told == ["prints: 3.2 MB of what it printed are left out of its log (limits.output)"]
+
+
+def test_a_log_is_cut_when_its_command_is_stopped_too(runner: Runner) -> None:
+    limits = Limits(output=100_000, time=3)
+    finished = runner.one("prints", command=("sh", "-c", "echo begin; yes 123456789"), limits=limits)
+    assert isinstance(finished.error, RunError)
+    assert "limits.time" in finished.error.what
+    assert sum(path.stat().st_size for path in finished.job.folder.iterdir()) < 200_000
+    assert "… output cut at 0.1 MB (limits.output)" in screen(finished)
+
+
 def test_the_limit_ends_a_command_and_what_it_started(runner: Runner) -> None:
     script = "trap '' TERM HUP INT; echo working; setsid sleep 600 & sleep 600; sleep 600"
     finished = runner.one("slow", command=("sh", "-c", script), limits=Limits(time=1.5))

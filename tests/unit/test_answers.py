@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Call, Capture, Report, Result, Run
+from gpu_doc.outside.inside.pseudo_terminal import Bounded
 from gpu_doc.stages.answering import markdown
 from gpu_doc.stages.answering.answers import Answers, check, needed_runs
 from gpu_doc.stages.answering.exhibits import slug
@@ -234,6 +235,28 @@ def test_a_terminal_is_a_picture_of_its_lines(answers: Answers) -> None:
     (asset,) = ask(answers, "terminal", "log", lines="-2:").assets
     assert asset.exhibit
     assert [span.text for line in asset.exhibit.lines for span in line] == [" 99%", "last"]
+
+
+def test_nothing_is_missing_from_a_terminal_without_a_word(root: Path, answers: Answers) -> None:
+    log = root / "state/log/terminal.log"
+    whole = log.read_bytes()
+    found: list[bytes] = []
+    bounded = Bounded(found.append, 60)
+    bounded.write(b"".join(b"epoch %d\r\n" % number for number in range(50)))
+    bounded.close()
+    log.write_bytes(b"".join(found))
+    try:
+        for wanted in ({}, {"match": "epoch"}, {"lines": "1:-1"}):
+            with pytest.raises(ReportError, match=r"the terminal's log was cut \(`limits.output`\), in line 5"):
+                ask(answers, "terminal", "log", **wanted)
+        with pytest.raises(ReportError, match="was cut"):
+            ask(answers, "text", "log", match="epoch")
+        assert "output cut at 6e-05 MB (limits.output)" in str(ask(answers, "text", "log").value)
+        assert ask(answers, "text", "log", lines="-2:").value == "```text\nepoch 48\nepoch 49\n```"
+        (asset,) = ask(answers, "terminal", "log", lines="-2:").assets
+        assert asset.exhibit
+    finally:
+        log.write_bytes(whole)
 
 
 # --- text ------------------------------------------------------------------------------------------------------------

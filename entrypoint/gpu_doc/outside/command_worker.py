@@ -1,13 +1,14 @@
 """Runs one command in a pseudo-terminal, in a process of its own: it outlives neither its parent nor its command.
 
 Message in: `{argv, cwd, environment, log, limit, columns, rows, redact}`. Events out: `started` (pid), then `done`
-(status, negative for a signal), or `refused` (errno, message) where it can't be started.
+(status, negative for a signal; left_out, in bytes), or `refused` (errno, message) where it can't be started.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,13 @@ def _serve(link: Link, job: dict[str, Any]) -> None:
         return
     link.send("started", pid=pid)
     try:
-        with Path(job["log"]).open("wb", buffering=0) as log, Redactor(job["redact"]).stream(log.write) as redacted:
-            status = Copying(pid, terminal, Bounded(redacted.write, job["limit"])).run(
+        # Redacted before it is cut: half a secret is found by nobody.
+        with (
+            Path(job["log"]).open("wb", buffering=0) as log,
+            closing(Bounded(log.write, job["limit"])) as bounded,
+            Redactor(job["redact"]).stream(bounded.write) as redacted,
+        ):
+            status = Copying(pid, terminal, redacted).run(
                 leave=lambda ready: bool(ready) and not os.read(link.messages, 4096), others=(link.messages,)
             )
     except OSError as error:
@@ -50,7 +56,7 @@ def _serve(link: Link, job: dict[str, Any]) -> None:
     if status is None:
         kill_tree(pid)  # our parent left first
     else:
-        link.send("done", status=status)
+        link.send("done", status=status, left_out=bounded.left_out)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Drives one command in a container, in a process of its own; a detached one goes on without it.
 
-Message in: `{container, log, folder, redact}`, then `{do: go}` once what was found is enough, or `{do: kill}`. Events
-out: `probe` (facts), `started`, `message` (text), then `done` (status, negative for a signal; shortages; missing, old,
-problem; `container` where that has ended, rather than the command in it), `refused` (errno, message), or `engine`
-(what, remedy, ...).
+Message in: `{container, log, limit, folder, redact}`, then `{do: go}` once what was found is enough, or `{do: kill}`.
+Events out: `probe` (facts), `started`, `message` (text), then `done` (status, negative for a signal; left_out, in
+bytes; shortages; missing, old, problem; `container` where that has ended, rather than the command in it), `refused`
+(errno, message), or `engine` (what, remedy, ...).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ _PAUSES = (1.0, 3.0)
 _LOOK_AGAIN = 2.0
 """Seconds between two looks at a command that can't be followed."""
 
-_CUT = 100
+_CUT = 200
 """Bytes for what an agent itself writes where it cuts a terminal."""
 
 
@@ -57,6 +57,7 @@ class _Drive:
         self._order = message["container"]
         self._log = Path(message["log"])
         self._folder = Path(message["folder"])
+        self._limit: int = message["limit"]
         self._redactor = Redactor(message["redact"])
         self._container: Container | None = None
         self._stream: Attached | None = None
@@ -171,25 +172,38 @@ class _Drive:
             time.sleep(_LOOK_AGAIN)
 
     def _keep(self, log: Path) -> None:
-        """Keep a whole terminal, redacted."""
-        with log.open("rb") as whole, self._log.open("wb") as kept, self._redactor.stream(kept.write) as redacted:
-            shutil.copyfileobj(whole, redacted)
+        """Keep a whole terminal."""
+        with log.open("rb") as whole, self._kept() as (write, _):
+            while block := whole.read(1 << 20):
+                write(block)
+
+    @contextmanager
+    def _kept(self) -> Iterator[tuple[Callable[[bytes], object], Bounded]]:
+        """What writes the log: redacted before it is cut, for half a secret is found by nobody."""
+        limit = min(self._limit, LONGEST_LOG) + _CUT
+        with (
+            self._log.open("wb", buffering=0) as log,
+            closing(Bounded(log.write, limit)) as bounded,
+            self._redactor.stream(bounded.write) as redacted,
+        ):
+            yield redacted.write, bounded
 
     def _hear(self, stream: Iterator[tuple[int, int, bytes]]) -> Event | None:
         """Keep the terminal as it comes, and pass on what is told, until the command has ended."""
         done: Event | None = None
-        with self._log.open("wb", buffering=0) as log, self._redactor.stream(log.write) as redacted:
-            terminal = Bounded(redacted.write, LONGEST_LOG + _CUT)
+        with self._kept() as (write, bounded):
             for kind, _, payload in stream:
                 self._frames += 1
                 if kind == frames.TERMINAL:
-                    terminal.write(payload)
+                    write(payload)
                     continue
                 event = json.loads(payload)
                 if event["event"] in ("done", "refused"):
                     done = event
                 elif event["event"] in ("probe", "started"):
                     self._tell(event)
+        if done and bounded.left_out:
+            done["left_out"] = bounded.left_out
         return done
 
     def _tell(self, event: Event) -> None:

@@ -133,7 +133,7 @@ _EVENTS: Mapping[str, Test] = {
     "died": _event({"status": _is_whole}, _SHORTAGES),
     "produced": _event(_LEFT, _PASSED),
     "started": _event(),
-    "done": _event({"status": _or_none(_is_whole), **_ENDED}, {**_SHORTAGES, **_PASSED}),
+    "done": _event({"status": _or_none(_is_whole), **_ENDED}, {**_SHORTAGES, **_PASSED, "left_out": _is_amount}),
     "ready": _event(),
     "ended": _event({"status": _is_whole}, _SHORTAGES),
 }

@@ -194,7 +194,8 @@ def agent_job(run: Run, places: Sequence[str]) -> dict[str, Json]:
         "places": list(places),
         "columns": COLUMNS,
         "rows": ROWS,
-        "limit": LONGEST_LOG,
+        # What is attached is cut on our side, which outlives a container that is killed.
+        "limit": min(run.limits.output, LONGEST_LOG) if run.detach else LONGEST_LOG,
         "produces": list(run.produces),
         "detach": run.detach,
         "time": run.limits.time,

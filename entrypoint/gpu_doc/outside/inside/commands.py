@@ -37,9 +37,11 @@ class Command(Agent):
         else:
             self.out.event("started")
             limit = self.job["time"] if self.job["detach"] and self.job["time"] else float("inf")
-            copying = Copying(self._pid, terminal, Bounded(self._log, self.job["limit"]))
+            log = Bounded(self._log, self.job["limit"])
+            copying = Copying(self._pid, terminal, log)
             status = copying.run(leave=lambda _: time.monotonic() - began > limit)
-            done = {"event": "done", "status": status}
+            log.close()
+            done = {"event": "done", "status": status, "left_out": log.left_out}
         done = {**done, "seconds": time.monotonic() - began, **shortages(), **self.left()}
         if self.job["detach"]:
             write_atomically(DONE, json.dumps(done))

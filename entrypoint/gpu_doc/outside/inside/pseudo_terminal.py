@@ -22,31 +22,67 @@ COLUMNS, ROWS = 100, 50
 """The terminal of commands. The contract promises its width."""
 
 LONGEST_LOG = 1_000_000_000
-"""Bytes kept of what a command writes to its terminal."""
+"""Bytes kept of what a command writes to its terminal, whatever its limit is."""
+
+LONGEST_END, LONGEST_LINE = 1_000_000, 1000
+"""Bytes of the end that are kept of too long a log: it says how the command went; of a line that is left out whole."""
+
+CUT = "output cut at"
+"""How a log says that something is left out of it."""
 
 DRAIN = 0.5
 """Seconds that we read on after the command ended, where a background child keeps its terminal open."""
+
+Sink = Any
+"""What has `write`, for bytes."""
 
 Job = Dict[str, Any]
 """`argv`, `cwd`, `environment`, `columns`, `rows`."""
 
 
 class Bounded:
-    """Passes on the first bytes up to a limit, and says where it stops."""
+    """Passes on what a command writes, as long as it is within a limit; of more, the beginning and the end."""
 
     def __init__(self, write: Callable[[bytes], Any], limit: int) -> None:
+        """`limit` is in bytes; what is said of a cut comes on top."""
         self._write = write
-        self._left = limit
         self._limit = limit
+        self._room = min(limit // 2, LONGEST_END)
+        self._left = limit - self._room
+        self._end = bytearray()
+        self.left_out = 0
+        """Bytes that were not passed on."""
 
     def write(self, data: bytes) -> None:
-        """Pass on as much as may be."""
-        if self._left <= 0:
-            return
-        self._write(data[: self._left])
-        self._left -= len(data)
-        if self._left <= 0:
-            self._write(f"\r\n… the log was cut at {self._limit / 1e6:.0f} MB\r\n".encode())
+        """Pass on what may be, and hold the rest until it is known to be the end."""
+        if self._left:
+            head = data[: self._left]
+            if len(head) < len(data):  # a line stays whole, or what is found by its text would be cut in two
+                head = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head
+                self._room += self._left - len(head)
+                self._left = len(head)
+            self._write(head)
+            self._left -= len(head)
+            data = data[len(head) :]
+        self._end += data
+        if len(self._end) > 2 * self._room + LONGEST_END:
+            self._leave_out(len(self._end) - self._room)
+
+    def close(self) -> None:
+        """Pass on the end."""
+        begin = max(0, len(self._end) - self._room)
+        if begin or self.left_out:
+            self._leave_out(max(begin, self._end.find(b"\n", begin, begin + LONGEST_LINE) + 1))
+        if self.left_out:
+            self._write(f"\x1b[0m… {self.left_out / 1e6:.3g} MB left out\r\n".encode())
+        self._write(bytes(self._end))
+        self._end.clear()
+
+    def _leave_out(self, size: int) -> None:
+        if not self.left_out:
+            self._write(f"\r\n\x1b[0m… {CUT} {self._limit / 1e6:g} MB (limits.output)\r\n".encode())
+        self.left_out += size
+        del self._end[:size]
 
 
 def start(job: Job, prepare: Callable[[], None] = lambda: None) -> tuple[int, int]:
@@ -91,7 +127,7 @@ def _become(job: Job, tell: int, prepare: Callable[[], None]) -> None:
 class Copying:
     """Copies a terminal until its command has ended."""
 
-    def __init__(self, pid: int, terminal: int, log: Bounded) -> None:
+    def __init__(self, pid: int, terminal: int, log: Sink) -> None:
         self._pid = pid
         self._terminal = terminal
         self._log = log

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Exhibit, Json, Report, Result
 from gpu_doc.outside.git import lfs
+from gpu_doc.outside.inside.pseudo_terminal import CUT
 from gpu_doc.stages.answering import (
     comparison,
     consumption,
@@ -172,7 +173,7 @@ class Answers:
         for theme in self._framing.theme(arguments):
             lines = read_screen(log, theme=theme)
             _some_text(lines, f"run {address.run} wrote nothing to its terminal")
-            kept = _kept(plain_text(lines), arguments)
+            kept = _kept(_whole(plain_text(lines), arguments), arguments)
             pictured.append(
                 Exhibit(
                     kind="terminal",
@@ -207,6 +208,8 @@ class Answers:
         result = self._result(address)
         lines = self._text_lines(address, result, arguments)
         _some_text(lines, f"{arguments.address} has no text", remedy="text() shows standard output and text/plain.")
+        if arguments.get("match") and address.cell is None and address.file is None:
+            _whole(lines, arguments)
         text = "\n".join(lines[index] for index in _kept(lines, arguments))
         return Answer(value=markdown.fenced(text, "text"), runs=(result.run.address,))
 
@@ -313,6 +316,17 @@ def _the_cell(address: Address) -> str:
 
 def _kept(lines: Sequence[str], arguments: Arguments) -> list[int]:
     return plaintext.kept_lines(lines, lines_wanted=arguments.get("lines"), match=arguments.get("match"))
+
+
+def _whole(lines: Sequence[str], arguments: Arguments) -> Sequence[str]:
+    """A terminal's lines. Raises ReportError where something would be missing from what is shown of them."""
+    cuts = {index for index, line in enumerate(lines) if line.startswith(f"… {CUT} ")}
+    if cuts and (arguments.get("match") or cuts.intersection(_kept(lines, arguments))):
+        raise ReportError(
+            f"the terminal's log was cut (`limits.output`), in line {min(cuts) + 1} of what is kept",
+            remedy='Raise `limits.output`, print less, or take lines before or after the cut, such as lines="-20:".',
+        )
+    return lines
 
 
 def _some_text(lines: Sequence[object], what: str, *, remedy: str = "") -> None:

@@ -165,7 +165,7 @@ class Attempts:
             "cwd": str(job.root),
             "environment": {**environment, MARKER: marker},
             "log": str(log),
-            "limit": LONGEST_LOG,
+            "limit": min(run.limits.output, LONGEST_LOG),
             "columns": COLUMNS,
             "rows": ROWS,
             "marker": marker,
@@ -174,6 +174,9 @@ class Attempts:
             "redact": list(job.redactor.values),
         }
         facts = self._slot.run_command(message, run.limits, self._hear)
+        if left_out := facts.done.get("left_out"):
+            what = f"{left_out / 1e6:.3g} MB of what it printed are left out of its log (limits.output)"
+            self._progress.message(f"{self._name}: {what}")
         return failure.of_command(run, facts, aftermath.screen(log))
 
     @contextmanager
