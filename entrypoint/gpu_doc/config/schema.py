@@ -41,7 +41,11 @@ LIMITS = Section(
         "processes": Key(whole(1), "Processes and threads in a container.", default=8192),
         "time": Key(duration(bounded=False), "Wall-clock time of a run, a local one too.", example="6h"),
         "cell-time": Key(duration(bounded=False), "Time of one cell, in a local run too.", example="2h"),
-        "output": Key(size(), "What a run may print, a local one too; more is cut, with a note.", default="10MB"),
+        "output": Key(
+            size(),
+            "What a run may print, a local one too; more is cut, with a note, and a command keeps its end.",
+            default="10MB",
+        ),
     },
 )
 
@@ -115,7 +119,11 @@ DEFAULTS = Section(
         "depends-on": Key(
             ListOf(path()), "Further files (globs) in the fingerprint; local imports are found.", default=[]
         ),
-        "produces": Key(ListOf(path()), "Files (globs) that a run leaves and templates may use.", default=[]),
+        "produces": Key(
+            ListOf(path()),
+            "Files (globs, or folders with all below) that a run writes and templates may use.",
+            default=[],
+        ),
         "requires": Key(REQUIRES, "What the machine must have; merged key by key."),
         "retries": Key(RETRIES, "When a failed run is tried again; merged key by key."),
         "detach": Key(flag(), "Lets a command outlive gpu-doc, to be picked up again later.", default=False),
