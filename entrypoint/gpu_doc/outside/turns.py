@@ -27,6 +27,7 @@ class Turn:
 
     def __init__(self) -> None:
         self._locks: list[int] = []
+        self._kinds = file_systems()
 
     def close(self) -> None:
         """Let the next one have its turn."""
@@ -43,7 +44,7 @@ class Turn:
         """Have a folder or file alone, or share it; False while others have it. Raises OSError."""
         # A descriptor of this turn's own: locks hold between descriptors, so between threads of ours as well. It is
         # not inherited: a daemon that outlives its run has no part in this.
-        descriptor = _opened(path)
+        descriptor = self._opened(path)
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -54,6 +55,17 @@ class Turn:
             raise
         self._locks.append(descriptor)
         return True
+
+    def _opened(self, path: Path) -> int:
+        """Open what is to be locked: itself, or a file that stands for it on this machine where it can't be locked."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        known = os.fstat(descriptor)
+        if self._kinds.get(known.st_dev) not in _REMOTE:
+            return descriptor
+        os.close(descriptor)
+        folder = shared_folder(_NAME)
+        prepare(folder)
+        return open_lock(folder / f"{known.st_dev}-{known.st_ino}")
 
 
 def try_turn(alone: Iterable[Path], shared: Iterable[Path]) -> Turn | None:
@@ -81,15 +93,3 @@ def try_turn(alone: Iterable[Path], shared: Iterable[Path]) -> Turn | None:
         what = f"runs can't take turns: {error.strerror} ({error.filename or path})"
         raise MachineError(what, remedy="Make it readable for this user.") from error
     return turn
-
-
-def _opened(path: Path) -> int:
-    """Open what is to be locked: itself, or a file that stands for it on this machine where it can't be locked."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    known = os.fstat(descriptor)
-    if file_systems().get(known.st_dev) not in _REMOTE:
-        return descriptor
-    os.close(descriptor)
-    folder = shared_folder(_NAME)
-    prepare(folder)
-    return open_lock(folder / f"{known.st_dev}-{known.st_ino}")

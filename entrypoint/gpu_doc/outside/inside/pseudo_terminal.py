@@ -18,6 +18,8 @@ import time
 from contextlib import suppress
 from typing import Any, Callable, Dict
 
+from gpu_doc.outside.inside.overwriting import Overwriting
+
 COLUMNS, ROWS = 100, 50
 """The terminal of commands. The contract promises its width."""
 
@@ -41,11 +43,15 @@ Job = Dict[str, Any]
 
 
 class Bounded:
-    """Passes on what a command writes, as long as it is within a limit; of more, the beginning and the end."""
+    """Passes on what a command writes, as long as it is within a limit; of more, the beginning and the end.
+
+    What is written over in its own line does not count, and is left out: a progress bar is one line.
+    """
 
     def __init__(self, write: Callable[[bytes], Any], limit: int) -> None:
         """`limit` is in bytes; what is said of a cut comes on top."""
         self._write = write
+        self._seen = Overwriting(self._take)
         self._limit = limit
         self._room = min(limit // 2, LONGEST_END)
         self._left = limit - self._room
@@ -55,6 +61,9 @@ class Bounded:
 
     def write(self, data: bytes) -> None:
         """Pass on what may be, and hold the rest until it is known to be the end."""
+        self._seen.write(data)
+
+    def _take(self, data: bytes) -> None:
         if self._left:
             head = data[: self._left]
             if len(head) < len(data):  # a line stays whole, or what is found by its text would be cut in two
@@ -70,6 +79,7 @@ class Bounded:
 
     def close(self) -> None:
         """Pass on the end."""
+        self._seen.close()
         begin = max(0, len(self._end) - self._room)
         if begin or self.left_out:
             self._leave_out(max(begin, self._end.find(b"\n", begin, begin + LONGEST_LINE) + 1))

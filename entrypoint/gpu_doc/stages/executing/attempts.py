@@ -195,7 +195,10 @@ class Attempts:
         left = produced.facts()
         for text in left["passed"]:
             self._hear({"event": "message", "text": text})
-        return failure.of_files(self._job.run, left)
+        error = failure.of_files(self._job.run, left)
+        if error:
+            remove(into)  # a part of it is of use to nobody, and may be large
+        return error
 
 
 def _kept(folder: Path) -> str:
