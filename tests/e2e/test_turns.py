@@ -59,6 +59,20 @@ def test_points_of_a_matrix_that_leave_one_name(refreshed: Project) -> None:
     assert [row.replace(" ", "") for row in rows if "-" not in row] == ["|1|1|", "|2|4|", "|3|9|", "|4|16|"]
 
 
+def test_a_folder_can_be_produced(refreshed: Project) -> None:
+    command = "[sh, -c, 'mkdir -p out/x && printf \"a,b\\\\n1,2\\\\n\" | tee out/t.csv > out/x/t.csv']"
+    config = f"reports: [{{path: docs/other.md, runs: {{log: {{command: {command}, produces: [out]}}}}}}]\n"
+    calls = ('table("log/file:out/t.csv")', 'table("log/file:out/x/t.csv")')
+    blocks = "".join(f"<!-- gpu-doc: {call} -->\n<!-- gpu-doc: end -->\n" for call in calls)
+    refreshed.write({"gpu-doc.yml": config, "docs/other.md": blocks, "out/old.csv": "a\n0\n"})
+    refreshed.gpu_doc("plan")
+    refreshed.gpu_doc("run")
+    assert refreshed.read("docs/other.md").replace(" ", "").count("|1|2|") == 2
+    refreshed.gpu_doc("check")
+    refreshed.edit("docs/other.md", "out/t.csv", "out/old.csv")
+    assert "left no file out/old.csv" in refreshed.gpu_doc("run", code=None).stderr
+
+
 def test_a_link_to_our_own_environment_is_published_by_nobody(refreshed: Project) -> None:
     command = "[sh, -c, 'ln -sf /proc/self/environ o.csv']"
     config = f"reports: [{{path: docs/other.md, runs: {{log: {{command: {command}, produces: [o.csv]}}}}}}]\n"

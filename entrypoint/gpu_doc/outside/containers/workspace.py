@@ -15,6 +15,7 @@ from typing import IO
 
 from gpu_doc.errors import MachineError, RunError
 from gpu_doc.outside.containers.recipe import HOME, WORKSPACE
+from gpu_doc.outside.inside.produced import MOST_FILES
 
 _INSIDE = Path(__file__).resolve().parents[1] / "inside"
 _OURS = frozenset({".git", ".gpu-doc", "__pycache__", "node_modules"})
@@ -185,9 +186,9 @@ def _files(parcel: Parcel) -> Iterator[Path]:
 def unpack(stream: IO[bytes], into: Path, most: int) -> None:
     """Write what a container hands out below a folder: files and folders only, and none outside of it.
 
-    Raises OSError: it can't be written; RunError: its files have more than `most` bytes.
+    Raises OSError: it can't be written; RunError: its files have more than `most` bytes, or they are too many.
     """
-    total = 0
+    total = files = 0
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for entry in archive:
             inner = Path(*Path(entry.name).parts[1:])  # the first part is the folder that was asked for
@@ -198,6 +199,9 @@ def unpack(stream: IO[bytes], into: Path, most: int) -> None:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
             total += entry.size
+            files += 1
+            if files > MOST_FILES:
+                raise RunError(f"the run left more than {MOST_FILES} files to take out of its container")
             if total > most:
                 raise RunError(f"the run left files of more than {most / 1e9:.0f} GB to take out of its container")
             target.parent.mkdir(parents=True, exist_ok=True)

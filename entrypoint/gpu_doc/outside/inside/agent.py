@@ -111,8 +111,13 @@ class Agent:
     def left(self) -> Json:
         """What the run leaves: what it took, and the files of `produces`, which are put together in one place."""
         self._sampler.stop()
-        self._produced.take(str(PRODUCED))
-        return {**self._produced.facts(), "resources": self._sampler.result()}
+        full = ""
+        try:
+            self._produced.take(str(PRODUCED))
+        except OSError as error:
+            full = f"what is in `produces` can't be taken out: {error.strerror}"
+        facts = self._produced.facts()
+        return {**facts, "problem": facts["problem"] or full, "resources": self._sampler.result()}
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -56,21 +56,26 @@ class Produced:
         self._kinds = file_systems()
         self._places: list[Search] = []
         self._before: dict[tuple[str, str], Identity] = {}
-        if patterns:
+        for pattern in patterns:
             try:
-                self._look(list(dict.fromkeys(places)), hidden)
+                self._look(pattern, list(dict.fromkeys(places)), hidden)
             except (OSError, ValueError) as error:
-                self._problem = f"what was there before the run can't be told: {_reason(error)}"
-
-    def _look(self, places: Sequence[str], hidden: Collection[str]) -> None:
-        """Note what is there. Times that a change in this moment would leave as they are, are waited for."""
-        for place in places:
-            self._places.append(Search(place, hidden))
+                what = f"what was there before the run can't be told: {_reason(error)}"
+                self._problem = f"`{pattern}` is in `produces`, but {what}"
         for search in self._places:
-            for pattern in self._patterns:
-                for entry in search.find(pattern):
-                    self._before[search.place, entry.path] = _identity(entry.known)
             search.before_the_run = False
+        self._wait()
+
+    def _look(self, pattern: str, places: Sequence[str], hidden: Collection[str]) -> None:
+        """Note what is there."""
+        if not self._places:
+            self._places += [Search(place, hidden) for place in places]
+        for search in self._places:
+            for entry in search.find(pattern):
+                self._before[search.place, entry.path] = _identity(entry.known)
+
+    def _wait(self) -> None:
+        """Wait where what was changed last would have the same time if it were changed now."""
         changed = max((identity[0] for identity in self._before.values()), default=0)
         tick = _TICK if changed % 10**9 else _COARSE_TICK
         time.sleep(min(tick, max(0.0, changed / 1e9 + tick - time.time())))
@@ -171,8 +176,11 @@ def _copy_bytes(source: int, file: Any, size: int) -> None:
 
 
 def _identity(known: os.stat_result) -> Identity:
-    """What tells that a file is still the same, when it was changed first: in nanoseconds."""
-    return known.st_ctime_ns, known.st_mtime_ns, known.st_dev, known.st_ino, known.st_size
+    """What tells that a file is still the same; when it was changed comes first, in nanoseconds.
+
+    Nobody can set ctime, and it tells a file that another was renamed to as well. Some file systems make up inodes.
+    """
+    return known.st_ctime_ns, known.st_mtime_ns, known.st_size
 
 
 def _no_files(entries: Iterable[Entry]) -> list[str]:

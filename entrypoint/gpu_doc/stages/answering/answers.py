@@ -130,7 +130,7 @@ class Answers:
         if not path.is_file() or not path.resolve().is_relative_to(result.folder.resolve()):
             raise ReportError(
                 f"run {address.run} left no file {address.file}",
-                remedy="`produces` says which files are kept; the run has to write it there, relative to root.",
+                remedy="`produces` says which files are kept; the run itself has to write it, relative to root.",
             )
         if path.stat().st_size > _LARGEST_FILE:
             raise ReportError(f"{address.file} is larger than {_LARGEST_FILE >> 20} MiB", remedy="Show a part of it.")
