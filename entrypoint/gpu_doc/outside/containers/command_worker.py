@@ -180,7 +180,7 @@ class _Drive:
     @contextmanager
     def _kept(self) -> Iterator[tuple[Callable[[bytes], object], Bounded]]:
         """What writes the log: redacted before it is cut, for half a secret is found by nobody."""
-        limit = min(self._limit, LONGEST_LOG) + _CUT
+        limit = self._limit + (_CUT if self._order["job"]["detach"] else 0)
         with (
             self._log.open("wb", buffering=0) as log,
             closing(Bounded(log.write, limit)) as bounded,

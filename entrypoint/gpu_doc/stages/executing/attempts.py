@@ -189,6 +189,8 @@ class Attempts:
             yield produced
 
     def _collect(self, produced: Produced) -> GpuDocError | None:
+        if self._job.place:
+            return None
         into = self._job.folder / "produced"
         remove(into)  # nobody but us puts anything there
         produced.take(str(into))
