@@ -16,7 +16,11 @@ from tests.integration.running import Runner
 
 from gpu_doc.model import Limits
 from gpu_doc.outside import turns as locks
+from gpu_doc.outside.gpus.inventory import Gpu, Inventory
+from gpu_doc.outside.gpus.leases import Leases
 from gpu_doc.outside.turns import try_turn
+from gpu_doc.stages.executing.devices import Devices
+from gpu_doc.stages.executing.execute import execute
 from gpu_doc.stages.executing.job import Finished, Job
 from gpu_doc.stages.executing.turns import Turns, first_change
 
@@ -78,6 +82,23 @@ def test_what_a_kernel_writes_when_it_ends_is_written_in_its_own_turn(local: Run
     ]
     assert left(local.run(jobs)["mine"]) == "mine\n"
     assert local.heard.events[0] == ("started", "late")
+
+
+def test_nobody_waits_for_a_gpu_with_the_turn_in_hand_nor_the_other_way_round(local: Runner) -> None:
+    """One GPU, which isn't really there: runs that lease it end with that; the others go their way."""
+    gpu = Gpu(id="GPU-0", index="0", name="A100", memory=1 << 34, free=1 << 34)
+    devices = Devices(Inventory(gpus=(gpu,)), Leases(local.folder / "leases"))
+    jobs = [writes(local, number, produces=("scores.csv",) * (number % 2)) for number in range(8)]
+    ended = list(
+        execute(
+            jobs,
+            parallel=4,
+            progress=local.heard,
+            devices=lambda job: devices if int(job.run.address[3:]) % 3 else None,
+        )
+    )
+    assert {each.job.run.address for each in ended if each.error is None} == {"run0", "run3", "run6"}
+    assert len(ended) == 8
 
 
 # --- runs of one source -----------------------------------------------------------------------------------------------
