@@ -308,6 +308,7 @@ def test_from_inside_a_notebook_there_is_nothing_to_see_and_nothing_to_break(con
     assert set(seen["capabilities"]) == {"0000000000000000"}
     assert (seen["no-new-privileges"], seen["seccomp"]) == ("1", "2")
     assert seen["environment"]["WANTED"] == "yes"
+    assert seen["environment"]["NVIDIA_VISIBLE_DEVICES"] == "void"
     ours = {
         "HOME",
         "USER",
@@ -317,6 +318,7 @@ def test_from_inside_a_notebook_there_is_nothing_to_see_and_nothing_to_break(con
         "TORCHINDUCTOR_CACHE_DIR",
         "IPYTHONDIR",
         "WANTED",
+        "NVIDIA_VISIBLE_DEVICES",  # `void`: whatever the image says
     }
     kernels = {"JPY_PARENT_PID", "JUPYTER_RUNTIME_DIR", "PYDEVD_USE_FRAME_EVAL", "TERM", "CLICOLOR", "FORCE_COLOR"}
     kernels |= {"CLICOLOR_FORCE", "PAGER", "GIT_PAGER", "MPLBACKEND", "LC_CTYPE"}
