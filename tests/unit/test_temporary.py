@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import tempfile
@@ -63,3 +64,28 @@ def test_others_folders_are_left_alone(place: Path) -> None:
     foreign.mkdir()
     assert sweep_abandoned() == []
     assert foreign.exists()
+
+
+def test_an_old_folder_that_lost_its_lock_is_swept(place: Path) -> None:
+    young, old, others = place / "gpu-doc-abcd_123", place / "gpu-doc-efgh5678", place / "gpu-doc-preview-abcd1234"
+    for folder in (young, old, others):
+        folder.mkdir()
+        (folder / "left").write_text("x")
+    for folder in (old, others):
+        os.utime(folder, (1, 1))
+    linked = place / "gpu-doc-link5678"
+    linked.symlink_to(others)
+    assert sweep_abandoned() == [old]
+    assert sorted(place.iterdir()) == sorted([young, others, linked])
+    with private_folder() as alive:
+        (alive / "lock").unlink()
+        os.utime(alive, (1, 1))
+        assert sweep_abandoned() == [], "its owner lives, and has the file open"
+
+
+def test_another_users_folder_is_left_alone(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = place / "gpu-doc-abcd1234"
+    foreign.mkdir()
+    os.utime(foreign, (1, 1))
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    assert sweep_abandoned() == []

@@ -1,21 +1,29 @@
 """Temporary folders that are private, short enough for sockets, and go even when we are killed.
 
 Each holds a locked file for as long as its owner lives. A later refresh removes those whose lock nobody holds, which
-works between containers that share a temporary folder too, where process ids say nothing.
+works between containers that share a temporary folder too, where process ids say nothing. Where that file is gone, its
+age tells, and that no process here has it open.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 PREFIX = "gpu-doc-"
+_OURS = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")
+"""What `mkdtemp` makes of it."""
+_OLD = 24 * 3600.0
+"""Seconds after which a folder without a lock is taken for abandoned."""
 _NAME = len("/gpu-doc-12345678")
 _SOCKET = 107
 """Bytes that the path of a socket may have on Linux (sun_path)."""
@@ -56,10 +64,34 @@ def sweep_abandoned() -> list[Path]:
 
 def _remove_abandoned(folder: Path) -> bool:
     with suppress(OSError):  # not one of these folders, another user's, or its owner lives
-        if folder.lstat().st_uid == os.getuid():
-            with (folder / "lock").open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+        about = folder.lstat()
+        if about.st_uid != os.getuid() or not stat.S_ISDIR(about.st_mode):
+            return False
+        try:
+            lock = (folder / "lock").open()
+        except FileNotFoundError:
+            return _remove_unlocked(folder, about.st_mtime)
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+            return True
+    return False
+
+
+def _remove_unlocked(folder: Path, changed: float) -> bool:
+    """Remove a folder whose lock file is gone, once it is old: its owner may have been killed before, or lost it."""
+    if not _OURS.fullmatch(folder.name) or time.time() - changed < _OLD or _is_held(folder):
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process that we see still has the file open that was the lock."""
+    gone = f"{folder / 'lock'} (deleted)"  # as Linux shows it (man 5 proc)
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # another user's, or closed meanwhile
+            if os.readlink(link) == gone:  # noqa: PTH115 - no path: it has more than the name
                 return True
     return False
 
