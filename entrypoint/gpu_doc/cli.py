@@ -27,12 +27,14 @@ from gpu_doc.outside.git import checkout as git
 from gpu_doc.pipeline import Doors, Publishing
 from gpu_doc.stages.planning.fingerprint import Surroundings
 from gpu_doc.stages.publishing import admission, target
-from gpu_doc.stages.state import State, default_folder
+from gpu_doc.stages.seal import key_path
+from gpu_doc.stages.state import Layers, State, default_folder
 from gpu_doc.streams import Guarded, Reader
 
 if TYPE_CHECKING:
     from gpu_doc.outside.containers.glance import Glance
     from gpu_doc.outside.github.event import Event
+    from gpu_doc.stages.origin import Origin
     from gpu_doc.workflow_commands import Place
 
 
@@ -174,12 +176,14 @@ def _refuse_nested(here: Path, console: Console) -> None:
 
 def _plan(args: argparse.Namespace, console: Console) -> Exit:
     event = _event()
-    whole = pipeline.with_publishing(_config(args), branch=args.branch)
+    whole = _config(args)
+    origin = _origin(event, whole)
+    whole = pipeline.with_publishing(_isolated(whole, event, origin, console), branch=args.branch)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image)
-    doors = _doors(args, whole, console, event)
+    doors = _doors(args, whole, console, event, origin)
     plan = pipeline.plan(chosen, doors)
-    if admission.mode_for(args.publish, whole.publish, event)[0] in ("pull-request", "auto"):
+    if admission.mode_for(args.publish, whole.publish, event, origin)[0] in ("pull-request", "auto"):
         wishes = target.Wishes(base=args.base, token=_token())
         plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.settle(whole, wishes, event))
     actions.set_outputs(outputs.of_plan(plan), os.environ)
@@ -195,17 +199,22 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     event = _event()
     if event:
         admission.refuse(event, allow_forks=args.allow_forks)
-    whole = pipeline.with_publishing(_config(args), branch=args.branch, labels=args.labels)
+    whole = _config(args)
+    origin = _origin(event, whole)
+    if event and origin:
+        admission.refuse_origin(event, origin, allow_forks=args.allow_forks)
+    whole = _isolated(whole, event, origin, console)
+    whole = pipeline.with_publishing(whole, branch=args.branch, labels=args.labels)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
     config.not_yet(chosen)
     redaction.refuse_short(chosen, os.environ)
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image, gpus=args.gpus, pull=args.pull)
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
-    mode, why = admission.mode_for(args.publish, whole.publish, event)
+    mode, why = admission.mode_for(args.publish, whole.publish, event, origin)
     if why:
         console.note(why)
-    doors = _doors(args, whole, console, event)
+    doors = _doors(args, whole, console, event, origin)
     wishes = target.Wishes(base=args.base, token=_token())
     publishing = Publishing(
         mode=mode,
@@ -267,7 +276,9 @@ def _clean(args: argparse.Namespace, console: Console) -> Exit:
 
     chosen = _config_if_any(args.config or config.find(Path.cwd()), console)
     folder = args.state_dir or (default_folder(chosen.root, os.environ) if chosen else None)
-    for sentence in clean.clean(chosen, os.environ, State(folder) if folder else None, everything=args.all):
+    for sentence in clean.clean(
+        chosen, os.environ, State(folder, key_path(os.environ)) if folder else None, everything=args.all
+    ):
         console.say(sentence)
     return Exit.DONE
 
@@ -282,6 +293,43 @@ def _event() -> Event | None:
     from gpu_doc.outside.github import event
 
     return event.read(os.environ)
+
+
+def _origin(event: Event | None, whole: Config) -> Origin | None:
+    """Whose code is checked out, on a runner."""
+    if event is None:
+        return None
+    from gpu_doc.stages import origin
+
+    remote = origin.remote(event, _token())
+    return origin.find(event, git.work_tree(whole.root), lambda tree: origin.on_server(tree, remote, os.environ))
+
+
+def _isolated(whole: Config, event: Event | None, origin: Origin | None, console: Console) -> Config:
+    """The configuration with what the base's decides for a pull request."""
+    if event is None or origin is None:
+        return whole
+    from gpu_doc.stages.isolation import with_base
+    from gpu_doc.stages.origin import remote
+
+    def warn(text: str, where: str) -> None:
+        console.warn(text, where=where)
+
+    return with_base(whole, event, origin, remote(event, _token()), os.environ, warn)
+
+
+def _layers(event: Event | None, origin: Origin | None, whole: Config) -> Layers:
+    """Who may use whose results. A person has one layer; who is on a runner for no known reason has nobody else's."""
+    if event is None or origin is None:
+        return Layers(own="unknown" if os.environ.get("GITHUB_ACTIONS") == "true" else "")
+    from gpu_doc.stages.origin import layers
+
+    changed = git.is_changed(whole.root, own_files=pipeline.own_files(whole))
+    return layers(event, origin, changed=changed)
+
+
+def _state_folder(args: argparse.Namespace, whole: Config) -> Path:
+    return Path(args.state_dir.absolute()) if args.state_dir else default_folder(whole.root, os.environ)
 
 
 def _token() -> str:
@@ -321,11 +369,14 @@ def _no_config(here: Path) -> ConfigError:
     return ConfigError(what, where=str(here), remedy=remedy)
 
 
-def _doors(args: argparse.Namespace, whole: Config, console: Console, event: Event | None = None) -> Doors:
+def _doors(
+    args: argparse.Namespace,
+    whole: Config,
+    console: Console,
+    event: Event | None = None,
+    origin: Origin | None = None,
+) -> Doors:
     console.redactor = redaction.known(whole, os.environ)
-    folder = args.state_dir.absolute() if args.state_dir else default_folder(whole.root, os.environ)
-    if event and event.from_fork:
-        folder /= f"forks/{event.pull_request or event.head_sha}"  # what a stranger's code gave is nobody else's
     surroundings = Surroundings(
         environment=active_environment(os.environ),
         gpu=has_gpu(),
@@ -335,7 +386,7 @@ def _doors(args: argparse.Namespace, whole: Config, console: Console, event: Eve
     )
     return Doors(
         console=console,
-        state=State(folder),
+        state=State(_state_folder(args, whole), key_path(os.environ), lambda: _layers(event, origin, whole)),
         environ=os.environ,
         surroundings=surroundings,
         chromium=lambda: _chromium(console),

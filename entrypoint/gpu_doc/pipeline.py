@@ -90,6 +90,10 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
         doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")),
         ExitStack() as stack,
     ):
+        if not doors.state.lasts:
+            doors.console.note(
+                "there is no folder to keep the key of state in (HOME): no later run can use these results"
+            )
         docker = _containers(config, doors, stack)
         if docker:
             with doors.console.group("Images"):
@@ -268,6 +272,7 @@ def _containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None
             checkout=checkout,
             config=config.path,
             runtime=runtime,
+            layer=doors.state.owner,
             say=doors.console.warn,
         )
     )

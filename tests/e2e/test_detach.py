@@ -133,6 +133,20 @@ def test_a_command_that_somebody_follows_is_left_to_them(training: Training, tmp
     assert training.containers() == []
 
 
+def test_a_detached_command_makes_the_result_of_nobody_else(training: Training) -> None:
+    said = killed_in_the_middle(training)
+    (first,) = training.containers()
+    # On the same state, but as somebody whose results are kept apart from a person's.
+    argv = [sys.executable, "-m", "gpu_doc", "run", "--state-dir", str(training.project.root / ".gpu-doc")]
+    process = subprocess.Popen(argv, cwd=training.project.root, env=environment(GITHUB_ACTIONS="true"))
+    eventually(lambda: len([each for each in training.containers() if each.status == "running"]) == 2)
+    (second,) = (each for each in training.containers() if each.id != first.id)
+    second.exec_run(["touch", "/tmp/end"])
+    assert process.wait(timeout=60) == 0
+    assert said not in training.project.read("docs/report.md")
+    assert [each.id for each in training.containers()] == [first.id], "it is still there for whoever began it"
+
+
 def test_a_detached_command_that_has_ended_meanwhile_is_found(training: Training) -> None:
     said = killed_in_the_middle(training)
     training.end_it()

@@ -1,10 +1,22 @@
 """gpu-doc.yml: where it is, what it says, and how that is documented."""
 
-from gpu_doc.config.load import above, at, find, load, root_of
+from gpu_doc.config.load import PLACES, above, at, find, load, load_other, root_of
 from gpu_doc.config.schema import json_schema
 from gpu_doc.config.support import not_yet, unbound_limits
 
-__all__ = ["above", "at", "find", "json_schema", "load", "not_yet", "reference_tables", "root_of", "unbound_limits"]
+__all__ = [
+    "PLACES",
+    "above",
+    "at",
+    "find",
+    "json_schema",
+    "load",
+    "load_other",
+    "not_yet",
+    "reference_tables",
+    "root_of",
+    "unbound_limits",
+]
 
 
 def reference_tables() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,15 @@ class Assembly:
         self.problems = problems
         self.lines: dict[tuple[str, ...], int] = {}
         self.files: dict[str, bool] = {}
+        self.defaults = Run(report="", name="", address="", line=0)
+        """What a run is made of that says nothing itself."""
 
     def config(self, values: Values) -> Config:
         """Put the whole together."""
         reports = values.get("reports", ())
         self.check_paths([report for report in reports if "path" in report])
         defaults = values.get("defaults", Values(values.node))
+        self.defaults = replace(self.defaults, **_settings(merge((defaults,))))
         sections = {name: values.get(name, {}) for name in ("capture", "publish")}
         for name, section in sections.items():
             self.lines |= {(name, key): section.line(key) for key in section}
@@ -150,6 +154,13 @@ class Assembly:
 
             hint = self.absent(self.root, path) or f"{why}{near_files(self.root, path)}"
             self.problems.append(node.problem(f"there is no file `{path}`{hint}"))
+
+
+class OtherAssembly(Assembly):
+    """Of a configuration that belongs to another commit: the files that it names need not be here."""
+
+    def need_file(self, path: str, node: Node, why: str = "") -> None:
+        """No file must be there."""
 
 
 def merge(levels: tuple[Values, ...]) -> dict[str, Any]:

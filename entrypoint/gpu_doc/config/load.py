@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gpu_doc.config.assemble import Absent, Assembly
+from gpu_doc.config.assemble import Absent, Assembly, OtherAssembly
 from gpu_doc.config.schema import ROOT
 from gpu_doc.config.shapes import Values
 from gpu_doc.config.yaml12 import Problem, Problems, parse
 from gpu_doc.errors import ConfigError
-from gpu_doc.model import Config
+from gpu_doc.model import Config, Run
 
 PLACES = ("gpu-doc.yml", ".github/gpu-doc.yml")
 
@@ -50,26 +50,38 @@ def load(path: Path, absent: Absent = _not_asked) -> Config:
     Raises ConfigError, whose `details` have one line per problem: `gpu-doc.yml:12:5: ...`.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, and root be another folder
-    root = root_of(path)
-    name = path.relative_to(root).as_posix()
-    problems: Problems = []
-    text = _text(path, name, problems)
-    tree = None if problems else parse(text, problems)
-    if tree is None and not problems:
-        problems.append(Problem(1, 1, "the file is empty; in an empty folder, `gpu-doc init` writes one to start from"))
-    values = ROOT.read(tree, name, problems) if tree else None
-    config = Assembly(path, root, problems, absent).config(values) if isinstance(values, Values) else None
-    if problems or config is None:
-        raise _refusal(name, problems)
-    return config
-
-
-def _text(path: Path, name: str, problems: Problems) -> str:
+    name = path.relative_to(root_of(path)).as_posix()
     try:
         content = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"cannot read {name}: {reason}", where=name, remedy="`gpu-doc init` writes one.") from error
+    return _assembled(content, Assembly(path, root_of(path), [], absent))
+
+
+def load_other(content: bytes, path: Path) -> tuple[Config, Run]:
+    """Read the configuration as another commit has it at `path`; the files that it names need not be here.
+
+    Gives what holds for each run that says nothing itself, too. Raises ConfigError as `load` does.
+    """
+    assembly = OtherAssembly(path, root_of(path), [], _not_asked)
+    return _assembled(content, assembly), assembly.defaults
+
+
+def _assembled(content: bytes, assembly: Assembly) -> Config:
+    name, problems = assembly.path.relative_to(assembly.root).as_posix(), assembly.problems
+    text = _text(content, problems)
+    tree = None if problems else parse(text, problems)
+    if tree is None and not problems:
+        problems.append(Problem(1, 1, "the file is empty; in an empty folder, `gpu-doc init` writes one to start from"))
+    values = ROOT.read(tree, name, problems) if tree else None
+    config = assembly.config(values) if isinstance(values, Values) else None
+    if problems or config is None:
+        raise _refusal(name, problems)
+    return config
+
+
+def _text(content: bytes, problems: Problems) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -2,34 +2,53 @@
 
     runs/FINGERPRINT/       a finished run: executed.ipynb or terminal.log, produced/, record.json
     failed/ADDRESS-TIME/    what a failed run left, its error included
-    pictures/DIGEST.png     pictures by what they show
+    pictures/DIGEST.png     pictures by what they show, each with its seal beside it
     edited/TIME/PATH        generated reports that a person had edited, before they were rendered again
     scratch/PID-RANDOM/     runs in progress; swept when their process is gone
+    layers/LAYER/           on a runner: the first four of these, apart by whose code made them (see origin.py)
 
-A folder appears in runs/ by one rename, so it is whole or not there.
+A folder appears in runs/ by one rename, so it is whole or not there. Whatever is read is held against its seal first.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import re
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
 from gpu_doc.errors import MachineError
 from gpu_doc.model import Json, Result, Run
 from gpu_doc.outside.temporary import sweep_abandoned
+from gpu_doc.stages.pruning import entries, prune, remove
+from gpu_doc.stages.seal import Seal
 
 SIZE_LIMIT = 2 << 30
-"""Bytes that runs, failures and pictures may take together; the oldest go first."""
+"""Bytes that runs, failures and pictures of the layer that all read may take; so many again all others together."""
+
+_LAYERS = "layers"
+_KINDS = ("runs", "failed", "pictures", "edited")
+_PICTURE = ".png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """Who may use whose results. A layer's name is a folder's; the one without a name is a person's own."""
+
+    own: str = ""
+    """What is written, and read first."""
+    others: tuple[str, ...] = ()
+    """What is read as well, in this order."""
+    shared: str = ""
+    """The one that all read: what others leave takes no room from it."""
 
 
 def default_folder(root: Path, environ: Mapping[str, str]) -> Path:
@@ -45,36 +64,52 @@ def default_folder(root: Path, environ: Mapping[str, str]) -> Path:
 class State:
     """The folder that state lies in. Reading never creates anything; writing creates what it needs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: Path | None, layers: Callable[[], Layers] = Layers) -> None:
+        """`key` is the file whose key binds results; `layers` is asked once, when a result is first looked for."""
         self.folder = folder
+        self._seal = Seal(key)
+        self._find_layers = layers
+
+    @cached_property
+    def layers(self) -> Layers:
+        """Whose results are written and read."""
+        return self._find_layers()
+
+    @property
+    def owner(self) -> str:
+        """Whose results are written, in words that mean the same to every process of this machine."""
+        return f"{self.layers.own}@{self.folder.absolute()}"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether a later process can use what is kept now."""
+        return self._seal.lasts
 
     def find(self, run: Run, fingerprint: str) -> Result | None:
-        """A finished run with this fingerprint."""
-        folder = self.folder / "runs" / fingerprint
-        try:
-            record = json.loads((folder / "record.json").read_bytes())
-        except (OSError, ValueError):
-            return None
-        kept = folder / ("executed.ipynb" if run.notebook else "terminal.log")
-        if not isinstance(record, dict) or not kept.is_file():
-            return None
-        return Result(run=run, fingerprint=fingerprint, folder=folder, record=record)
+        """A finished run with this fingerprint, which is whole."""
+        for layer in (self.layers.own, *self.layers.others):
+            folder = self._place(layer, "runs", fingerprint)
+            record = self._seal.open(folder, _name(layer, "runs", fingerprint))
+            if record is not None and (folder / ("executed.ipynb" if run.notebook else "terminal.log")).is_file():
+                return Result(run=run, fingerprint=fingerprint, folder=folder, record=record)
+        return None
 
     def keep(self, run: Run, fingerprint: str, scratch: Path, record: Mapping[str, Json]) -> Result:
         """Make a finished run's scratch folder the result for its fingerprint."""
         with self._disk():
-            (scratch / "record.json").write_text(json.dumps(record, indent=1, sort_keys=True), "utf-8")
-            target = self.folder / "runs" / fingerprint
+            self._seal.close(scratch, _name(self.layers.own, "runs", fingerprint), record)
+            target = self._place(self.layers.own, "runs", fingerprint)
             target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                target.rename(self.scratch_folder())
+            if os.path.lexists(target):
+                target.rename(self.scratch_folder() / target.name)
             scratch.rename(target)
         return Result(run=run, fingerprint=fingerprint, folder=target, record=record)
 
     def keep_failed(self, address: str, scratch: Path) -> Path:
         """Keep what a failed run left, under a name that says which one it was; gives the new place."""
         slug = re.sub(r"[^\w.=-]+", "-", address).strip("-")[:60]
-        target = self.folder / "failed" / f"{slug}-{time.strftime('%Y%m%d-%H%M%S')}-{scratch.name[-6:]}"
+        name = f"{slug}-{time.strftime('%Y%m%d-%H%M%S')}-{scratch.name[-6:]}"
+        target = self._place(self.layers.own, "failed", name)
         with self._disk():
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch.rename(target)
@@ -88,34 +123,34 @@ class State:
             parent.mkdir(exist_ok=True)
             return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
 
-    def picture(self, digest: str) -> bytes | None:
-        """The picture of an exhibit, by its digest."""
-        try:
-            return self.picture_path(digest).read_bytes()
-        except OSError:
-            return None
-
     def has_picture(self, digest: str) -> bool:
         """Whether there is a picture of an exhibit."""
-        return self.picture_path(digest).is_file()
+        return self.picture(digest) is not None
 
-    def picture_path(self, digest: str) -> Path:
-        """Where the picture of an exhibit lies, if there is one."""
-        return self.folder / "pictures" / f"{digest}.png"
+    def picture(self, digest: str) -> Path | None:
+        """Where the picture of an exhibit lies, by its digest, if there is one that is whole."""
+        for layer in (self.layers.own, *self.layers.others):
+            path = self._place(layer, "pictures", digest + _PICTURE)
+            if self._seal.is_whole(path, _name(layer, "pictures", digest)):
+                return path
+        return None
 
     def keep_picture(self, digest: str, png: bytes) -> None:
         """Keep the picture of an exhibit."""
         with self._disk():
             self._create()
-            path = self.picture_path(digest)
-            path.parent.mkdir(exist_ok=True)
+            path = self._place(self.layers.own, "pictures", digest + _PICTURE)
+            path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(f".{os.getpid()}")
             temporary.write_bytes(png)
+            if path.is_dir():
+                remove(path)
             temporary.replace(path)
+            self._seal.close_file(path, _name(self.layers.own, "pictures", digest))
 
     def keep_edited(self, path: str, content: bytes) -> Path:
         """Keep a generated file that a person had edited; gives where."""
-        target = self.folder / "edited" / time.strftime("%Y%m%d-%H%M%S") / path
+        target = self._place(self.layers.own, "edited", time.strftime("%Y%m%d-%H%M%S")) / path
         with self._disk():
             self._create()
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -146,22 +181,27 @@ class State:
                 self._remove_scratch_of(os.getpid())
 
     def prune(self, limit: int = SIZE_LIMIT) -> None:
-        """Remove what was used longest ago until at most `limit` bytes are left."""
-        kept = [entry for place in ("runs", "failed", "pictures", "edited") for entry in _entries(self.folder / place)]
-        sizes = {entry: _size(entry) for entry in kept}
-        total = sum(sizes.values())
-        for entry in sorted(kept, key=_last_used):
-            if total <= limit:
-                return
-            _remove(entry)
-            total -= sizes[entry]
+        """Remove what was used longest ago until at most `limit` bytes are left of what all read, and of all else."""
+        shared = self.layers.shared
+        prune(self._kept([shared]), limit)
+        others = ["", *(entry.name for entry in entries(self.folder / _LAYERS))]
+        prune(self._kept([name for name in others if name != shared]), limit)
+        for place in sorted((self.folder / _LAYERS).glob("*/*")) + entries(self.folder / _LAYERS):
+            with suppress(OSError):  # not empty, or no folder
+                place.rmdir()
+
+    def _kept(self, layers: Iterable[str]) -> list[Path]:
+        found = [entry for layer in layers for kind in _KINDS for entry in entries(self._place(layer, kind))]
+        return [entry for entry in found if entry.suffix != ".seal"]
+
+    def _place(self, layer: str, *names: str) -> Path:
+        return Path(self.folder, *((_LAYERS, layer) if layer else ()), *names)
 
     def touch(self, result: Result) -> None:
-        """Note that a result is still of use, so that pruning takes it last."""
-        try:
-            os.utime(result.folder)
-        except OSError:
-            return  # a state that can only be read serves as well
+        """Note that a result of our own is still of use, so that pruning takes it last."""
+        if result.folder.parent == self._place(self.layers.own, "runs"):
+            with suppress(OSError):  # a state that can only be read serves as well
+                os.utime(result.folder)
 
     def _create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -181,16 +221,17 @@ class State:
 
     def _sweep(self) -> list[Path]:
         """Remove scratch and half a picture: we hold the lock, so whatever is there is of dead processes."""
-        halves = [entry for entry in _entries(self.folder / "pictures") if entry.suffix != ".png"]
-        left = [*_entries(self.folder / "scratch"), *halves]
+        pictures = [self.folder / "pictures", *(self.folder / _LAYERS).glob("*/pictures")]
+        halves = [entry for place in pictures for entry in entries(place) if _is_half(entry)]
+        left = [*entries(self.folder / "scratch"), *halves]
         for entry in left:
-            _remove(entry)
+            remove(entry)
         return left
 
     def _remove_scratch_of(self, pid: int) -> None:
-        for entry in _entries(self.folder / "scratch"):
+        for entry in entries(self.folder / "scratch"):
             if entry.name.startswith(f"{pid}-"):
-                _remove(entry)
+                remove(entry)
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
@@ -210,32 +251,11 @@ def disk_error(error: OSError, folder: Path) -> MachineError:
     return MachineError(f"cannot write: {error.strerror}", where=place, remedy=remedy)
 
 
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
+def _name(layer: str, kind: str, key: str) -> str:
+    """What a result is closed under: in another place it counts as absent."""
+    return f"{layer}/{kind}/{key}"
 
 
-def _size(entry: Path) -> int:
-    try:
-        if entry.is_dir():
-            return sum(file.stat().st_size for file in entry.rglob("*") if file.is_file())
-        return entry.stat().st_size
-    except OSError:
-        return 0
-
-
-def _last_used(entry: Path) -> float:
-    try:
-        return entry.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _remove(entry: Path) -> None:
-    if entry.is_dir() and not entry.is_symlink():
-        shutil.rmtree(entry, ignore_errors=True)
-    else:
-        with suppress(OSError):  # another user's, say: it does no harm where it is
-            entry.unlink(missing_ok=True)
+def _is_half(entry: Path) -> bool:
+    """Whether it is neither a picture nor the seal of one."""
+    return entry.suffix != _PICTURE and not (entry.suffix == ".seal" and entry.with_suffix(_PICTURE).exists())

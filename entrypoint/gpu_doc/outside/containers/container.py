@@ -20,7 +20,7 @@ from gpu_doc.outside.containers import answers, recipe, workspace
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.relay import Attached
-from gpu_doc.outside.containers.sweep import PREFIX, detached, owner
+from gpu_doc.outside.containers.sweep import LAYER, PREFIX, detached, owner
 from gpu_doc.outside.inside.frames import EVENT
 
 _NOT_STARTED = (126, 127)
@@ -138,7 +138,8 @@ class Container:
 
     def adopt(self) -> bool:
         """Take over a detached container that runs the same, or has ended meanwhile, if there is one."""
-        found = detached(self._engine, owner(), self._order["create"]["Labels"][f"{PREFIX}fingerprint"])
+        marks = self._order["create"]["Labels"]
+        found = detached(self._engine, owner(), marks[f"{PREFIX}fingerprint"], marks.get(LAYER, ""))
         self.id = found[0] if found else ""
         return bool(found)
 

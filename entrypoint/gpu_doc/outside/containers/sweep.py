@@ -22,6 +22,8 @@ from gpu_doc.outside.containers.engine import Engine
 from gpu_doc.outside.containers.failures import EngineError
 
 PREFIX = "io.gpu-doc."
+LAYER = f"{PREFIX}layer"
+"""The label that says whose result a run makes."""
 Kind = Literal["run", "probe", "build", "lab"]
 
 
@@ -148,28 +150,33 @@ def _removed(engine: Engine, what: Literal["container", "volume"], name: str, le
     return True
 
 
-def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = ()) -> tuple[str, ...]:
-    """Remove what we ourselves made, by our lock, and the detached commands of these runs, which others may have begun.
+def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = (), layer: str = "") -> tuple[str, ...]:
+    """Remove what we ourselves made, by our lock, and our layer's detached commands of these runs, whoever began them.
 
     Returns what could not be removed, each as a sentence. Raises EngineError: the engine went away.
     """
-    ours = f"{PREFIX}lock={lock}"
+    ours = [f"{PREFIX}lock={lock}"]
     left: list[str] = []
-    for label in (ours, *(f"{PREFIX}fingerprint={fingerprint}" for fingerprint in fingerprints)):
-        for container in _containers(engine, [label]):
+    for marks in (ours, *([f"{PREFIX}fingerprint={each}", *_of_layer(layer)] for each in fingerprints)):
+        for container in _containers(engine, marks):
             _removed(engine, "container", container.id, left)
-    for volume in _volumes(engine, [ours]):
+    for volume in _volumes(engine, ours):
         _removed(engine, "volume", volume.name, left)
     return tuple(left)
 
 
-def detached(engine: Engine, who: Owner, fingerprint: str) -> list[str]:
-    """Return the ids of detached commands by their fingerprint that run, or have ended, and that nobody follows.
+def _of_layer(layer: str) -> list[str]:
+    return [f"{LAYER}={layer}"] if layer else []
+
+
+def detached(engine: Engine, who: Owner, fingerprint: str, layer: str) -> list[str]:
+    """Return the ids of a layer's detached commands by their fingerprint that run, or have ended, and nobody follows.
 
     Raises EngineError: the engine went away.
     """
     wanted = {"owner": who.name, "fingerprint": fingerprint, "kind": "run"}
-    found = _containers(engine, [f"{PREFIX}{name}={value}" for name, value in wanted.items()] + [f"{PREFIX}detached"])
+    marks = [f"{PREFIX}{name}={value}" for name, value in wanted.items()]
+    found = _containers(engine, [*marks, f"{PREFIX}detached", *_of_layer(layer)])
     left = [each for each in found if not _lives(each.labels, who, everything=False)]
     return [each.id for each in left if each.phase in ("running", "exited", "stopped")]
 

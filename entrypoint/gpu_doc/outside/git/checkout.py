@@ -34,10 +34,31 @@ def clean_commit(root: Path, *, own_files: Iterable[str]) -> str | None:
     status = ask(tree, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
     if commit is None or status is None:
         return None
-    prefix = root.relative_to(tree).as_posix()
-    ours = tuple(name if prefix == "." else f"{prefix}/{name}" for name in own_files)
+    ours = _from_top(root, tree, own_files)
     changed = [entry[3:] for entry in status.split("\0") if entry]
     return commit if all(_is_ours(path, ours) for path in changed) else None
+
+
+def is_changed(root: Path, *, own_files: Iterable[str]) -> bool:
+    """Whether a tracked file differs from the commit that is checked out, other than our own files."""
+    tree = work_tree(root)
+    status = ask(tree, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames") if tree else ""
+    if tree is None or status is None:
+        return True
+    ours = _from_top(root, tree, own_files)
+    return not all(_is_ours(entry[3:], ours) for entry in status.split("\0") if entry)
+
+
+def containing(tree: Path, commit: str) -> frozenset[str]:
+    """The commits of all references here in whose history a commit stands."""
+    listed = ask(tree, "for-each-ref", "--contains", commit, "--format=%(objectname) %(*objectname)")
+    return frozenset((listed or "").split())
+
+
+def _from_top(root: Path, tree: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Paths below root, from the repository's top."""
+    prefix = root.relative_to(tree).as_posix()
+    return tuple(name if prefix == "." else f"{prefix}/{name}" for name in names)
 
 
 def _is_ours(path: str, ours: tuple[str, ...]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +70,13 @@ class Scratch(AbstractContextManager["Scratch"]):
         found = {references[name]: sha for sha, _, name in pairs if name in references}
         return {branch: found.get(branch) for branch in branches}
 
+    def references(self) -> dict[str, str]:
+        """The commits that the remote's branches and tags stand for now, by their whole names."""
+        listed = self._git.ask_server("ls-remote", "--heads", "--tags", "origin").text
+        pairs = (line.partition("\t") for line in listed.splitlines())
+        # The line of a tag with a message is followed by that of its commit (git help ls-remote).
+        return {name.removesuffix("^{}"): sha for sha, _, name in pairs}
+
     def fetch(self, *branches: str) -> dict[str, str | None]:
         """Their tips, as `tips` gives them, there afterwards with their history.
 
@@ -88,6 +95,12 @@ class Scratch(AbstractContextManager["Scratch"]):
         """Have a commit and its files, which may lie deeper than what was fetched in a shallow checkout."""
         if self._repository.shallow and self._git.run("cat-file", "-e", f"{commit}^{{tree}}").status:
             self._repository.fetch([commit], depth=_DEPTH)
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit and its files can be had; the server may know no such commit, or give it to nobody."""
+        with suppress(GoneError):
+            self.have(commit)
+        return self._git.run("cat-file", "-e", f"{commit}^{{tree}}").status == 0
 
     # --- commits and files -------------------------------------------------------------------------------------------
 
@@ -108,10 +121,13 @@ class Scratch(AbstractContextManager["Scratch"]):
                     found[path] = Entry(mode, blob)
         return found
 
-    def read(self, commit: str, path: str) -> bytes | None:
-        """The bytes of a file as the commit has them, through no filter; None where it is absent or no regular file."""
+    def read(self, commit: str, path: str, *, links: bool = False) -> bytes | None:
+        """The bytes of a file as the commit has them, through no filter; None where it is absent or no regular file.
+
+        `links`: of a link, where it leads.
+        """
         entry = self.entries(commit, [path]).get(path)
-        if entry is None or entry.mode == "120000":
+        if entry is None or (entry.mode == "120000" and not links):
             return None
         return self._git.ask("cat-file", "blob", entry.blob).output
 

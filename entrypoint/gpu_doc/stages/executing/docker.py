@@ -46,10 +46,12 @@ class Docker:
         checkout: Path,
         config: Path,
         runtime: Path,
+        layer: str = "",
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`config` is the configuration file, by which engines are shown to see our paths; `runtime` is ours alone.
 
+        `layer` says whose results the runs make (see state.py): nobody else picks up a detached command of theirs.
         `say` gets what is worth a warning at the end.
         """
         from gpu_doc.outside.containers import sweep
@@ -60,6 +62,7 @@ class Docker:
         self._config = config
         self._runtime = runtime
         self._say = say
+        self._layer = layer
         self._who = sweep.owner()
         self._stack = ExitStack()
         self._engines: dict[str | None, Engine] = {}
@@ -143,7 +146,8 @@ class Docker:
             left_out=self._left_out(sight),
             selinux=engine.facts.selinux,
             offer=engine.facts.offer,
-            goes_on=run.detach and bool(sweep.detached(engine, self._who, fingerprint)),
+            goes_on=run.detach and bool(sweep.detached(engine, self._who, fingerprint, self._layer)),
+            layer=self._layer,
             root=self._root,
             checkout=self._checkout,
             user=user,
@@ -201,7 +205,7 @@ class Docker:
             depot.close()
         for host, engine in self._engines.items():
             try:
-                left = sweep.remove_own(engine, self._runtime / "lock", self._detached)
+                left = sweep.remove_own(engine, self._runtime / "lock", self._detached, self._layer)
             except GpuDocError as error:
                 left = (error.what,)
             if left:

@@ -43,7 +43,9 @@ class Place:
     offer: Offer
     """How the engine gives GPUs to containers."""
     goes_on: bool
-    """A detached command of this fingerprint is there already: it runs, or has ended meanwhile."""
+    """A detached command of this fingerprint and layer is there already: it runs, or has ended meanwhile."""
+    layer: str
+    """Whose result the run makes."""
     root: Path
     checkout: Path
     """The repository, or the root where there is none."""
@@ -147,7 +149,8 @@ class Place:
             limit = self.run.limits.time
             until = _iso(datetime.now(timezone.utc) + timedelta(seconds=limit)) if limit else "never"
         run, fingerprint = self.run.address, self.fingerprint
-        return sweep.labels(self.who, self.lock, kind, run=run, fingerprint=fingerprint, gpus=devices, detached=until)
+        marks = sweep.labels(self.who, self.lock, kind, run=run, fingerprint=fingerprint, gpus=devices, detached=until)
+        return {**marks, sweep.LAYER: self.layer} if self.layer else marks
 
 
 def _in_words(path: str) -> str:

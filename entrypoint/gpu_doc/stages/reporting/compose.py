@@ -234,9 +234,9 @@ class Composer:
         if picture is None:
             raise CaptureError("a picture of the report is gone from state", where=asset.name, remedy="Run again.")
         before = self._published(asset.name)
-        if before is not None and decoded_equal(before, picture):
+        if before is not None and decoded_equal(before, checkout.content_of(picture)):
             return published, self._known.files[asset.name].made_from
-        return self._shop.state.picture_path(origin), origin
+        return picture, origin
 
     def _photographs(self, assets: list[Asset], *, strict: bool = False) -> None:
         """Put the pictures of exhibits into state. `strict`: raise the first failure."""

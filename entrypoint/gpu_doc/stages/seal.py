@@ -1,0 +1,176 @@
+"""What binds a result in state to its place and its content.
+
+A result's `record.json` holds the SHA-256 of each of its files, and a code over them, the record and the result's name
+(HMAC, RFC 2104, with SHA-256) by a key that lies outside of state. So bytes that flipped, files that were swapped,
+added or taken away, and what somebody put there who has no key, count as absent: the run is executed again. Where the
+key is lost, all are. Who can read this user's files can read the key: SECURITY.md says what that means.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_bytes
+
+from gpu_doc.model import Json
+
+RECORD = "record.json"
+_VERSION = "gpu-doc state 1"
+_KEY = 32
+"""Bytes, as many as the hash gives (RFC 2104, section 3)."""
+_CHUNK = 1 << 20
+
+
+def key_path(environ: Mapping[str, str]) -> Path | None:
+    """Where this user's key lies; None where the user has no folder for it.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/
+    """
+    given, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
+    place = given if given.startswith("/") else home and f"{home}/.local/state"
+    return Path(place, "gpu-doc/key") if place else None
+
+
+class Seal:
+    """Closes results when they are kept, and opens those that are whole."""
+
+    def __init__(self, key: Path | None) -> None:
+        """`key` is the file of the key, which is made when the first result is closed."""
+        self._path = key
+        self._key = b""
+        self._opened: dict[Path, tuple[tuple[int, ...], Mapping[str, Json]]] = {}
+
+    @property
+    def lasts(self) -> bool:
+        """Whether what is closed now can be opened by a later process."""
+        self._key = self._key or self._read() or self._make()
+        return self._key == self._read()
+
+    def close(self, folder: Path, name: str, record: Mapping[str, Json]) -> None:
+        """Write a result's record; what is no plain file has no place in a result, and is removed. Raises OSError."""
+        for place in [path for path, plain in _walk(folder) if not plain]:
+            place.unlink()
+        files = {str(path.relative_to(folder)): _digest(path) for path, _ in _walk(folder) if path != folder / RECORD}
+        whole = {"record": dict(record), "files": files, "seal": self._code(name, dict(record), files)}
+        (folder / RECORD).write_text(json.dumps(whole, indent=1, sort_keys=True), "utf-8")
+
+    def open(self, folder: Path, name: str) -> Mapping[str, Json] | None:
+        """A result's record; None where it is not as it was closed, under this name."""
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            path = folder / RECORD
+            stamp = _stamp(path)
+            if (seen := self._opened.get(folder)) and seen[0] == stamp:
+                return seen[1]
+            whole = json.loads(path.read_bytes())
+            record, files, said = whole["record"], whole["files"], whole["seal"]
+            if not self._is(said, name, record, files) or not _holds(folder, files):
+                return None
+            self._opened[folder] = stamp, record
+            return record if isinstance(record, dict) else None
+        return None
+
+    def close_file(self, path: Path, name: str) -> None:
+        """Write the code of a single file beside it. Raises OSError."""
+        temporary = path.with_suffix(f".{os.getpid()}.seal")
+        temporary.write_text(self._code(name, _digest(path)), "utf-8")
+        temporary.replace(path.with_suffix(".seal"))
+
+    def is_whole(self, path: Path, name: str) -> bool:
+        """Whether a single file is as it was closed, under this name."""
+        with suppress(OSError, ValueError):
+            stamp = _stamp(path)
+            if (seen := self._opened.get(path)) and seen[0] == stamp:
+                return True
+            if self._is(path.with_suffix(".seal").read_text("ascii"), name, _digest(path)):
+                self._opened[path] = stamp, {}
+                return True
+        return False
+
+    def _is(self, said: Json, *parts: Json) -> bool:
+        self._key = self._key or self._read()
+        return (
+            bool(self._key)
+            and isinstance(said, str)
+            and hmac.compare_digest(said.encode(), self._code(*parts).encode())
+        )
+
+    def _code(self, *parts: Json) -> str:
+        self._key = self._key or self._read() or self._make()
+        return hmac.new(self._key, json.dumps([_VERSION, *parts], sort_keys=True).encode(), sha256).hexdigest()
+
+    def _read(self) -> bytes:
+        """The key; empty where there is none that is ours alone."""
+        if self._path:
+            with suppress(OSError, ValueError), self._path.open("rb") as file:
+                about = os.fstat(file.fileno())
+                if about.st_uid == os.getuid() and not about.st_mode & 0o077:
+                    key = bytes.fromhex(file.read(2 * _KEY + 1).decode("ascii"))
+                    return key if len(key) == _KEY else b""
+        return b""
+
+    def _make(self) -> bytes:
+        """Make a key, or take the one that another process made at the same time; one for us alone where that fails."""
+        key = token_bytes(_KEY)
+        if self._path is None:
+            return key
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+            try:
+                with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - with a mode
+                    file.write(key.hex())
+                with suppress(FileExistsError):
+                    os.link(temporary, self._path)
+                    return key
+                if found := self._read():
+                    return found
+                temporary.replace(self._path)  # what lies there is no key, or others can read it
+            finally:
+                temporary.unlink(missing_ok=True)
+        return key
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    about = path.lstat()
+    return about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+def _holds(folder: Path, files: Json) -> bool:
+    """Whether a folder holds these files, with these hashes, and nothing else."""
+    found = [path for path, _ in _walk(folder) if path != folder / RECORD]
+    names = {str(path.relative_to(folder)): path for path in found}
+    return (
+        isinstance(files, dict)
+        and names.keys() == files.keys()
+        and all(_digest(path) == files[name] for name, path in names.items())
+    )
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """What is in a folder but for folders, and whether it is a plain file. Raises OSError."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        for name in (*names, *links):
+            path = Path(place, name)
+            yield path, stat.S_ISREG(path.lstat().st_mode)
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a plain file. Raises OSError, also where it is a link."""
+    found = sha256()
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is no plain file")
+        while chunk := file.read(_CHUNK):
+            found.update(chunk)
+    return found.hexdigest()
