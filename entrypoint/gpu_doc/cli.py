@@ -211,6 +211,7 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image, gpus=args.gpus, pull=args.pull)
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
+    _refuse_mounts(args, chosen)
     mode, why = admission.mode_for(args.publish, whole.publish, event, origin)
     if why:
         console.note(why)
@@ -258,6 +259,7 @@ def _preview(args: argparse.Namespace, console: Console) -> Exit:
 
 def _lab(args: argparse.Namespace, console: Console) -> Exit:
     whole = _config(args)
+    _refuse_mounts(args, whole)
     pipeline.lab(whole, _doors(args, whole, console), args.notebook, here=Path.cwd(), port=args.port)
     return Exit.DONE
 
@@ -326,6 +328,14 @@ def _layers(event: Event | None, origin: Origin | None, whole: Config) -> Layers
 
     changed = git.is_changed(whole.root, own_files=pipeline.own_files(whole))
     return layers(event, origin, changed=changed)
+
+
+def _refuse_mounts(args: argparse.Namespace, chosen: Config) -> None:
+    if any(run.image for report in chosen.reports for run in report.runs):
+        from gpu_doc.stages import mounts
+
+        ours = [_state_folder(args, chosen), key_path(os.environ)]
+        mounts.refuse(chosen, git.work_tree(chosen.root) or chosen.root, [path for path in ours if path], os.environ)
 
 
 def _state_folder(args: argparse.Namespace, whole: Config) -> Path:

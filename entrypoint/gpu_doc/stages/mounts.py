@@ -1,0 +1,143 @@
+"""Which folders of this machine a container may be given, by `caches` to write to and by `data` to read.
+
+A socket is as good as what listens behind it, read-only or not: whoever reaches Docker's is root. And what programs of
+this machine trust (its system folders, keys, our own state) must not be a run's to write.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from gpu_doc.errors import ConfigError
+from gpu_doc.model import Config, Run
+
+_CLOSED = (
+    "/boot",
+    "/dev",
+    "/etc",
+    "/proc",
+    "/run",
+    "/sys",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/docker",
+    "/var/lib/kubelet",
+    "/var/run",
+)
+"""Devices, sockets, passwords, what is an engine's or the kernel's own: neither to write nor to read."""
+_PROGRAMS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr", "/var/spool")
+"""What this machine runs: not to write."""
+_ALLOWED = ("/dev/shm", "/run/media")  # noqa: S108 - memory, and drives that were plugged in
+_KEYS = (
+    ".aws",
+    ".azure",
+    ".config/gcloud",
+    ".config/gh",
+    ".config/systemd",
+    ".docker",
+    ".git-credentials",
+    ".gnupg",
+    ".kube",
+    ".local/bin",
+    ".netrc",
+    ".ssh",
+)
+"""In a home, what opens other doors, and what is run at the next login."""
+_MANY = 1000
+"""Entries of a folder that are looked at for sockets."""
+
+
+def refuse(chosen: Config, tree: Path, ours: Sequence[Path], environ: Mapping[str, str]) -> None:
+    """Refuse folders that no container may be given; `ours` are what is gpu-doc's own, `tree` the checkout's top.
+
+    Raises ConfigError, whose `details` have one line for each place.
+    """
+    name = chosen.path.relative_to(chosen.root).as_posix()
+    found: dict[str, None] = {}
+    for run in (run for report in chosen.reports for run in report.runs if run.image):
+        for key, written, why in _refused(run, chosen.root, _Closed(run, tree, ours, environ)):
+            line = chosen.lines.get((run.report, run.name, key), run.line)
+            found[f"{name}:{line}: `{key}`: {written} {why}"] = None
+    if found:
+        raise ConfigError(
+            "a container may not be given what is this machine's own",
+            where=name,
+            remedy="Name a folder that holds nothing but what runs share, such as /srv/cache.",
+            details="\n".join(found),
+        )
+
+
+def _refused(run: Run, root: Path, closed: _Closed) -> Iterator[tuple[str, str, str]]:
+    """The key, the path as written, and why not."""
+    for written in run.caches.values():
+        if why := closed.why_not(Path(written).expanduser(), writable=True):
+            yield "caches", written, why
+    for source in run.data:
+        if why := closed.why_not(root / source.path, writable=False):
+            yield "data", source.path, why
+
+
+class _Closed:
+    """What a run may not have: of some places nothing may be given, others may only not be given as a whole."""
+
+    def __init__(self, run: Run, tree: Path, ours: Sequence[Path], environ: Mapping[str, str]) -> None:
+        homes = {environ.get("HOME") or "/", pwd.getpwuid(0).pw_dir}
+        home = [Path(folder, name) for folder in sorted(homes) for name in _KEYS]
+        self._tree = tree
+        self._inside = _with_targets([*map(Path, _CLOSED), *home, *ours, tree / ".git", tree / ".gpu-doc"])
+        temporary = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108 - to be refused
+        self._whole = _with_targets([*_sockets(run, environ), *temporary])
+
+    def why_not(self, path: Path, *, writable: bool) -> str:
+        """Where a path leads, what it lies in or holds; empty where it may be given."""
+        lexical = Path(os.path.normpath(path))
+        try:
+            real = lexical.resolve()
+        except (OSError, RuntimeError):
+            return "is a link that leads to itself"
+        own = not writable and real.is_relative_to(self._tree.resolve())
+        inside = self._inside + list(map(Path, _PROGRAMS)) * writable
+        for place in dict.fromkeys((lexical, real)):
+            leads = f"leads to {real}, which " if place != lexical else ""
+            # What runs may not see of the checkout is hidden from them all the same.
+            held = [] if own else [each for each in (*inside, *self._whole) if each.is_relative_to(place)]
+            around = [each for each in inside if place.is_relative_to(each) and not _is_allowed(place, each)]
+            if around:
+                return f"{leads}{'is' if place == around[0] else 'lies in'} {around[0]}"
+            if held:
+                return f"{leads}{'is' if place == held[0] else 'holds'} {held[0]}"
+        return f"holds the socket {found}" if (found := _socket_in(real)) else ""
+
+
+def _is_allowed(place: Path, closed: Path) -> bool:
+    return any(place.is_relative_to(allowed) and Path(allowed).is_relative_to(closed) for allowed in _ALLOWED)
+
+
+def _with_targets(places: Sequence[Path]) -> list[Path]:
+    """Places as they are written, and where they lead."""
+    return list(dict.fromkeys(each for place in places for each in (place, place.resolve())))
+
+
+def _sockets(run: Run, environ: Mapping[str, str]) -> Iterator[Path]:
+    """The sockets that we know of: of engines, and of what hands out keys."""
+    addresses = (run.docker_host, environ.get("DOCKER_HOST"), environ.get("CONTAINER_HOST"))
+    yield from (Path(each.removeprefix("unix://")) for each in addresses if each and each.startswith("unix://"))
+    if agent := environ.get("SSH_AUTH_SOCK"):
+        yield Path(agent)
+
+
+def _socket_in(path: Path) -> str:
+    """A socket that a path is, or that lies in it."""
+    with suppress(OSError):
+        if stat.S_ISSOCK(path.stat().st_mode):
+            return str(path)
+        with os.scandir(path) as entries:
+            return next((each.path for each in islice(entries, _MANY) if stat.S_ISSOCK(each.stat().st_mode)), "")
+    return ""
