@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -175,15 +176,13 @@ def _refuse_nested(here: Path, console: Console) -> None:
 
 
 def _plan(args: argparse.Namespace, console: Console) -> Exit:
-    event = _event()
-    whole = _config(args)
-    origin = _origin(event, whole)
-    whole = pipeline.with_publishing(_isolated(whole, event, origin, console), branch=args.branch)
+    job = _job(args, event := _event())
+    whole = pipeline.with_publishing(_isolated(job, console), branch=args.branch)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image)
-    doors = _doors(args, whole, console, event, origin)
+    doors = _doors(args, whole, console, job)
     plan = pipeline.plan(chosen, doors)
-    if admission.mode_for(args.publish, whole.publish, event, origin)[0] in ("pull-request", "auto"):
+    if admission.mode_for(args.publish, whole.publish, event, job.origin)[0] in ("pull-request", "auto"):
         wishes = target.Wishes(base=args.base, token=_token())
         plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.settle(whole, wishes, event))
     actions.set_outputs(outputs.of_plan(plan), os.environ)
@@ -199,11 +198,10 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     event = _event()
     if event:
         admission.refuse(event, allow_forks=args.allow_forks)
-    whole = _config(args)
-    origin = _origin(event, whole)
-    if event and origin:
-        admission.refuse_origin(event, origin, allow_forks=args.allow_forks)
-    whole = _isolated(whole, event, origin, console)
+    job = _job(args, event)
+    if event and job.origin:
+        admission.refuse_origin(event, job.origin, allow_forks=args.allow_forks)
+    whole = _isolated(job, console)
     whole = pipeline.with_publishing(whole, branch=args.branch, labels=args.labels)
     chosen = pipeline.select(whole, args.reports, here=Path.cwd())
     config.not_yet(chosen)
@@ -212,10 +210,10 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
     _refuse_mounts(args, chosen)
-    mode, why = admission.mode_for(args.publish, whole.publish, event, origin)
+    mode, why = admission.mode_for(args.publish, whole.publish, event, job.origin)
     if why:
         console.note(why)
-    doors = _doors(args, whole, console, event, origin)
+    doors = _doors(args, whole, console, job)
     wishes = target.Wishes(base=args.base, token=_token())
     publishing = Publishing(
         mode=mode,
@@ -297,37 +295,49 @@ def _event() -> Event | None:
     return event.read(os.environ)
 
 
-def _origin(event: Event | None, whole: Config) -> Origin | None:
+@dataclass(frozen=True)
+class _Job:
+    """What we do here, as the event and the checkout say; on a person's machine there is no event."""
+
+    event: Event | None
+    origin: Origin | None
     """Whose code is checked out, on a runner."""
+    own: Config
+    """The configuration that is checked out."""
+
+
+def _job(args: argparse.Namespace, event: Event | None) -> _Job:
+    own = _config(args)
     if event is None:
-        return None
+        return _Job(None, None, own)
     from gpu_doc.stages import origin
 
     remote = origin.remote(event, _token())
-    return origin.find(event, git.work_tree(whole.root), lambda tree: origin.on_server(tree, remote, os.environ))
+    found = origin.find(event, git.work_tree(own.root), lambda tree: origin.on_server(tree, remote, os.environ))
+    return _Job(event, found, own)
 
 
-def _isolated(whole: Config, event: Event | None, origin: Origin | None, console: Console) -> Config:
+def _isolated(job: _Job, console: Console) -> Config:
     """The configuration with what the base's decides for a pull request."""
-    if event is None or origin is None:
-        return whole
+    if job.event is None or job.origin is None:
+        return job.own
     from gpu_doc.stages.isolation import with_base
     from gpu_doc.stages.origin import remote
 
     def warn(text: str, where: str) -> None:
         console.warn(text, where=where)
 
-    return with_base(whole, event, origin, remote(event, _token()), os.environ, warn)
+    return with_base(job.own, job.event, job.origin, remote(job.event, _token()), os.environ, warn)
 
 
-def _layers(event: Event | None, origin: Origin | None, whole: Config) -> Layers:
+def _layers(job: _Job | None, whole: Config) -> Layers:
     """Who may use whose results. A person has one layer; who is on a runner for no known reason has nobody else's."""
-    if event is None or origin is None:
+    if job is None or job.event is None or job.origin is None:
         return Layers(own="unknown" if os.environ.get("GITHUB_ACTIONS") == "true" else "")
     from gpu_doc.stages.origin import layers
 
     changed = git.is_changed(whole.root, own_files=pipeline.own_files(whole))
-    return layers(event, origin, changed=changed)
+    return layers(job.event, job.origin, changed=changed)
 
 
 def _refuse_mounts(args: argparse.Namespace, chosen: Config) -> None:
@@ -383,10 +393,10 @@ def _doors(
     args: argparse.Namespace,
     whole: Config,
     console: Console,
-    event: Event | None = None,
-    origin: Origin | None = None,
+    job: _Job | None = None,
 ) -> Doors:
-    console.redactor = redaction.known(whole, os.environ)
+    # What a pull request calls a secret is none of its runs', but it is one.
+    console.redactor = redaction.known(whole, os.environ, *([job.own] if job else []))
     surroundings = Surroundings(
         environment=active_environment(os.environ),
         gpu=has_gpu(),
@@ -396,7 +406,7 @@ def _doors(
     )
     return Doors(
         console=console,
-        state=State(_state_folder(args, whole), key_path(os.environ), lambda: _layers(event, origin, whole)),
+        state=State(_state_folder(args, whole), key_path(os.environ), lambda: _layers(job, whole)),
         environ=os.environ,
         surroundings=surroundings,
         chromium=lambda: _chromium(console),

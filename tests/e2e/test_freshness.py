@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -251,3 +252,27 @@ def test_a_value_may_be_a_mapping_of_which_the_template_takes_a_part(refreshed: 
     again = refreshed.gpu_doc("run", "--force")
     assert "no evidence" not in again.stderr
     assert refreshed.stale_reports() == {}
+
+
+def test_what_flipped_in_state_is_made_again_and_never_published(refreshed: Project) -> None:
+    before, state = refreshed.files(), refreshed.root / ".gpu-doc"
+    pictures = list((refreshed.root / "docs/report.assets").glob("*.png"))
+    for path in state.glob("pictures/*.png"):
+        flip(path)
+    for path in pictures:
+        path.unlink()
+    assert "0 runs executed" in refreshed.gpu_doc("run").stdout, "the runs' results are whole"
+    assert refreshed.files() == before
+    for path in state.glob("runs/*/executed.ipynb"):
+        flip(path)
+    shutil.rmtree(refreshed.root / "docs/report.assets")
+    assert "1 run executed" in refreshed.gpu_doc("run").stdout
+    assert set(refreshed.files()) == set(before)
+    assert "All fresh" in refreshed.gpu_doc("run").stdout
+
+
+def flip(path: Path) -> None:
+    """One bit of a byte in the middle, as a bad disk or memory does it."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x80
+    path.write_bytes(content)

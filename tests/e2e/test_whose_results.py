@@ -203,16 +203,16 @@ def test_a_checkout_that_a_step_changed_leaves_nothing_to_the_branch(scene: Scen
 
 def test_isolation_comes_from_the_base_of_a_pull_request(scene: Scene) -> None:
     """Without a container here: `env` decides what a local run is told as well."""
-    echo = "printf 'size\\n%s\\n' \"${SECRET_OF_OURS_TOKEN:-nothing}\" > size.csv\n"
-    config = str(FILES["gpu-doc.yml"]).replace("produces", "env: [SECRET_OF_OURS_TOKEN], produces")
+    echo = "printf 'size\\n%s\\n' \"${SECRET_OF_OURS_TOKEN:-nothing} $OUR_WORD\" > size.csv\n"
+    config = str(FILES["gpu-doc.yml"]).replace("produces", "env: [SECRET_OF_OURS_TOKEN], secrets: [OUR_WORD], produces")
     scene.head({"size.sh": echo, "gpu-doc.yml": config}, fork=True)
-    scene.runner.variables["SECRET_OF_OURS_TOKEN"] = "taken"
+    scene.runner.variables |= {"SECRET_OF_OURS_TOKEN": "taken", "OUR_WORD": "a word of ours"}
     said = scene.pull_request("--allow-forks", fork=True)
-    assert "the run size of docs/report.md has `env` as main has it" in said
+    assert "the run size of docs/report.md has `env`, `secrets` as main has it" in said
     [left] = (scene.runner.folder / "state/layers/fork-7/runs").glob("*/produced/size.csv")
-    assert left.read_text() == "size\nnothing\n"
+    assert left.read_text() == "size\nnothing ***\n", "what it calls a secret is redacted all the same"
     # A commit of the base that nobody has any more: what its branch is at now says the same.
-    assert "`env` as main has it" in scene.pull_request("--allow-forks", fork=True, base="3" * 40)
+    assert "`secrets` as main has it" in scene.pull_request("--allow-forks", fork=True, base="3" * 40)
     # Where the base can't be had at all, nothing runs.
     scene.runner.variables["INPUT_TOKEN"] = "ghs_wrong"
     said = scene.pull_request("--allow-forks", fork=True, code=2, base="3" * 40)

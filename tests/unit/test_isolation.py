@@ -212,3 +212,11 @@ def test_other_events_keep_their_own(root: Path) -> None:
     push: Event = PUSH
     branch = Origin(kind="branch", name="main")
     assert with_base(own, push, branch, REMOTE, os.environ, lambda *_: None) is own
+
+
+def test_a_base_whose_files_are_not_all_here_is_not_taken_for_one_without_a_configuration(root: Path) -> None:
+    """As a clone with `filter: blob:none` has it: the commit is there, and the file is not."""
+    blob = git(root, "rev-parse", "HEAD:gpu-doc.yml")
+    (root / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(UsageError, match="whose commit is not here"):
+        merged(root, BASE.replace("    image: pytorch:v1\n", ""))

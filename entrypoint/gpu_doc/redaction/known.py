@@ -16,9 +16,9 @@ _TOKEN = re.compile(r"(INPUT|GITHUB|GH|ACTIONS)_([\w-]+[_-])?TOKEN")
 """The variables in which GitHub, its `gh`, and the action keep theirs."""
 
 
-def known(config: Config | None, environ: Mapping[str, str]) -> Redactor:
-    """Redact the secrets of a configuration that are set here, and our own tokens; those too short are left alone."""
-    names = {name for run in _runs(config) for name in run.secrets}
+def known(config: Config | None, environ: Mapping[str, str], *more: Config) -> Redactor:
+    """Redact the secrets of configurations that are set here, and our own tokens; those too short are left alone."""
+    names = {name for each in (config, *more) for run in _runs(each) for name in run.secrets}
     names |= {name for name in environ if _TOKEN.fullmatch(name)}
     values = (environ.get(name, "").strip() for name in sorted(names))
     return Redactor(value for value in values if len(value) >= SHORTEST)

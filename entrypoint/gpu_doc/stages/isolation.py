@@ -116,14 +116,17 @@ class _Found:
         cls, own: Config, tree: Path, commit: str | None, event: Event, remote: Remote, environ: Mapping[str, str]
     ) -> _Found:
         """Read it from the checkout's objects, or from the server. Raises UsageError where neither has the commit."""
-        places = list(_places(own, tree))
+        places = {path.relative_to(tree).as_posix(): path for path in _places(own, tree)}
         links = list(_links(own, tree))
-        wanted = [path.relative_to(tree).as_posix() for path in places] + links
-        contents = _contents(wanted, tree, commit, event, remote, environ)
-        found = next((path for path in places if path.relative_to(tree).as_posix() in contents), places[0])
+        contents: dict[str, bytes] = {}
+        if commit and checkout.commit_named(tree, commit):
+            contents = _known({path: checkout.content(tree, commit, path) for path in (*places, *links)})
+        if contents.keys().isdisjoint(places):  # in a clone without all files, git can't tell absent from unread
+            contents = _known(_from_server((*places, *links), tree, commit, event, remote, environ))
+        found = next((path for path in places if path in contents), next(iter(places)))
         return cls(
-            path=found,
-            content=contents.get(found.relative_to(tree).as_posix()),
+            path=places[found],
+            content=contents.get(found),
             links={path: os.fsdecode(contents[path]) for path in links if path in contents},
         )
 
@@ -143,13 +146,7 @@ def _links(own: Config, tree: Path) -> Iterator[str]:
             yield path.relative_to(tree).as_posix()
 
 
-def _contents(
-    paths: Iterable[str], tree: Path, commit: str | None, event: Event, remote: Remote, environ: Mapping[str, str]
-) -> dict[str, bytes]:
-    if commit and checkout.commit_named(tree, commit):
-        read = {path: checkout.content(tree, commit, path) for path in paths}
-    else:
-        read = _from_server(paths, tree, commit, event, remote, environ)
+def _known(read: Mapping[str, bytes | None]) -> dict[str, bytes]:
     return {path: content for path, content in read.items() if content is not None}
 
 

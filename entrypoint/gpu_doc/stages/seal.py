@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_bytes
 
 from gpu_doc.model import Json
 
@@ -116,7 +115,7 @@ class Seal:
 
     def _make(self) -> bytes:
         """Make a key, or take the one that another process made at the same time; one for us alone where that fails."""
-        key = token_bytes(_KEY)
+        key = os.urandom(_KEY)
         if self._path is None:
             return key
         with suppress(OSError):
