@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,20 @@ def test_a_push_runs_again_what_a_pull_request_ran_with_other_undeclared_files(s
     scene.head({"docs/other.md": "A word.\n", "report.md.j2": 'New:\n\n{{ table("size/file:size.csv") }}\n'})
     assert "1 run executed" not in scene.pull_request()
     assert scene.layers() == ["branch-main", "pull-request-7"]
+
+
+def test_a_pull_request_and_a_push_at_once_keep_their_own(scene: Scene) -> None:
+    """For one fingerprint, on one state, begun in the same moment."""
+    scene.head({"size.txt": "2\n", "tune.cfg": "100\n"})
+    scene.server.seed(REPOSITORY, {"size.txt": "2\n"})
+    other = Scene(scene.server, Runner(scene.server, scene.runner.folder, jobs=100))
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(other.pull_request), pool.submit(scene.push)]
+        ran = ["1 run executed" in job.result() for job in jobs]
+    # Whichever comes first: the push runs, and the pull request does so too or reads what the push left.
+    assert ran[1]
+    assert scene.layers() == ["branch-main", *["pull-request-7"] * ran[0]]
+    assert scene.published() == "2"
 
 
 def test_a_result_that_a_script_puts_into_state_is_never_published(scene: Scene) -> None:
