@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,8 @@ _OUTPUTS: list[Any] = [
 ]
 _SPEC = {"name": "python3", "display_name": "Python 3"}
 _V3 = {"cell_type": "code", "input": [_ANSWER], "language": "python", "outputs": None, "prompt_number": "x"}
+_ALIASES = "".join(f"  {name}: &{name} [{', '.join(['*' + before] * 9)}]\n" for before, name in pairwise("abcdefghi"))
+_BOMB = f"---\njupyter:\n  a: &a [x]\n{_ALIASES}---\n\n```python\n1\n```\n".encode()
 
 MENDED = [
     NotebookCase("tags null", _notebook(_code(metadata={"tags": None}))),
@@ -181,6 +184,10 @@ REFUSED = [
     ),
     NotebookCase(
         "header broken", b"---\njupyter: {\n---\n\n```python\n1\n```\n", ".md", said="jupytext cannot read this"
+    ),
+    NotebookCase("header without end", _BOMB, ".md", said="grows without end"),
+    NotebookCase(
+        "header that holds itself", b"# ---\n# jupyter:\n#   x: &a\n#     y: *a\n# ---\n", ".py", said="without end"
     ),
     NotebookCase("script in UTF-16", "# %%\n1\n".encode("utf-16"), ".py", said="not UTF-8 but UTF-16"),
 ]

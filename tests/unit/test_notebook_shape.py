@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.malformed import MENDED, REFUSED, NotebookCase
 
 from gpu_doc.errors import Exit, NotebookFileError
@@ -103,3 +106,44 @@ def test_a_notebook_in_another_language_without_a_kernel_is_not_run_as_python(tm
         kernel_name(one(tmp_path, cell, metadata={"language_info": {"name": language}}))
     assert kernel_name(one(tmp_path, cell, metadata={"kernelspec": {"name": "ir", "language": "R"}})) == "ir"
     assert kernel_name(one(tmp_path, cell, metadata={"language_info": {"name": "python"}})) == ""
+
+
+# --- anything, anywhere ----------------------------------------------------------------------------------------------
+
+_TEXTS = st.text(st.characters(exclude_categories=()), max_size=5)
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | _TEXTS | st.sampled_from(["code", "python3", "tags"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to each part of a JSON value."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [way, *(place for key in keys for place in places(value[key], (*way, key)))]
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_whatever_stands_anywhere_a_notebook_is_whole_or_refused(data: st.DataObject) -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": ["a"]}
+    code = {"cell_type": "code", "id": "a", "metadata": {"tags": ["x"]}, "source": ["1"], "outputs": [output]}
+    text = {"cell_type": "markdown", "metadata": {}, "source": "# T", "attachments": {"a.png": {"image/png": ""}}}
+    spec = {"kernelspec": {"name": "python3", "display_name": "x"}, "language_info": {"name": "python"}}
+    whole: Any = {"cells": [text, code], "metadata": spec, "nbformat": 4, "nbformat_minor": 5}
+    *way, last = data.draw(st.sampled_from(places(whole)[1:]))
+    part = whole
+    for key in way:
+        part = part[key]
+    part[last] = data.draw(_ANYTHING)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.ipynb"
+        path.write_text(json.dumps(whole))
+        try:
+            read_back = with_valid_ids(read(path, "a.ipynb"))
+            kernel_name(path)
+            source_cells(path)
+        except NotebookFileError:
+            return
+    nbformat.validate(json.loads(json.dumps(read_back, ensure_ascii=False).encode()), relax_add_props=False)

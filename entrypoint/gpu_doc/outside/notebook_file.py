@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from gpu_doc.errors import NotebookFileError
 from gpu_doc.outside.git import lfs
 from gpu_doc.outside.notebook_shape import NO_CELLS, REPAIR, Notebook, normal
 
+_LARGEST_HEADER = 100_000
+"""Values in the YAML at a file's head."""
 _CONFLICT = re.compile(rb"^(?:<<<<<<< |>>>>>>> )", re.MULTILINE)
 
 
@@ -85,14 +89,54 @@ def _from_text(content: bytes, suffix: str, name: str) -> Notebook:
     import jupytext
 
     text = _decoded(content, name)
+    if line := _endless_header(text):
+        what = "the header grows without end: its YAML names parts of itself again and again"
+        raise NotebookFileError(what, where=f"{name}:{line}", remedy="Write it without `*` and `&`.")
     try:
         node = jupytext.reads(text, fmt={"extension": suffix})
     except Exception as error:  # jupytext documents no errors, and parses the header as YAML
         why = " ".join(str(error).split())[:200]
         raise NotebookFileError(
-            f"jupytext cannot read this: {why}", where=f"{name}:1", remedy="Check its header."
+            f"jupytext cannot read this: {why}",
+            where=f"{name}:1",
+            remedy="Check its header, and the tags of its cells.",
         ) from error
     notebook = normal(node, name, "", outputs=False)
     for cell in notebook["cells"]:
         cell["id"] = ""  # jupytext makes new ones each time
     return notebook
+
+
+def _endless_header(text: str) -> int:
+    """The line at which a piece of YAML begins that a few aliases make huge; 0 where there is none.
+
+    jupytext takes aliases apart, and never comes back from what is called a bomb.
+    """
+    lines = [line.removeprefix("#").strip() for line in text.splitlines()]
+    ends = [number for number, line in enumerate(lines) if line == "---"]
+    for start, end in pairwise(ends):
+        piece = "\n".join(line.removeprefix("# ") for line in text.splitlines()[start + 1 : end])
+        if "&" in piece and "*" in piece and _size(piece) > _LARGEST_HEADER:
+            return start + 1
+    return 0
+
+
+def _size(piece: str) -> float:
+    """How many values a piece of YAML has once its aliases are taken apart; without end where it holds itself."""
+    import yaml
+
+    sizes: dict[int, float] = {}
+
+    def measure(node: yaml.Node) -> float:
+        if id(node) not in sizes:
+            sizes[id(node)] = inf  # as long as it is being measured: it is its own part
+            value = node.value if isinstance(node, yaml.CollectionNode) else ()
+            parts = [part for entry in value for part in (entry if isinstance(entry, tuple) else (entry,))]
+            sizes[id(node)] = 1 + sum(map(measure, parts))
+        return sizes[id(node)]
+
+    try:
+        root = yaml.compose(piece, Loader=yaml.SafeLoader)
+        return measure(root) if root else 0
+    except (yaml.YAMLError, RecursionError):
+        return 0  # jupytext says what is wrong with it

@@ -170,8 +170,9 @@ class _Normal:
         for tag in tags:
             if tag is not None and not isinstance(tag, str | int | float):
                 raise self._refuse(f"has a tag that is no text: {_shown(tag)}")
-        texts = [tag if isinstance(tag, str) else json.dumps(tag) for tag in tags if tag is not None]
-        return list(dict.fromkeys(_mended(text).strip() for text in texts if text.strip()))
+        text = ",".join(tag if isinstance(tag, str) else json.dumps(tag) for tag in tags if tag is not None)
+        # No tag may hold a comma; Jupyter takes what is typed with one for two.
+        return list(dict.fromkeys(name for part in _mended(text).split(",") if (name := part.strip())))
 
     def _about(self) -> dict[str, Any]:
         """The notebook's own metadata, with `kernelspec` and `language_info` only as far as they say something."""
@@ -184,9 +185,9 @@ class _Normal:
             raise self._refuse(f"names its kernel by {_shown(wrong)}", "Choose a kernel in Jupyter and save it.")
         found = self._rest(metadata)
         named = {key: _mended(spec[key]) for key in ("name", "display_name", "language") if _is_text(spec.get(key))}
-        if named:
-            found["kernelspec"] = {"display_name": named.get("name", ""), **named}
-        info = metadata.get("language_info")
+        if "name" in named:
+            found["kernelspec"] = {"display_name": named["name"], **named}
+        info = metadata.get("language_info") or {"name": named.get("language")}
         if isinstance(info, dict) and _is_text(info.get("name")):
             found["language_info"] = {key: self._clean(value, 0) for key, value in info.items()}
         return found
