@@ -29,6 +29,8 @@ for name in ("bleach", "bs4", "docker", "git", "github", "jinja2", "jupytext", "
     importlib.import_module(name)
 import docker
 docker.from_env(environment={}, version="1.41", use_context=False).close()  # nothing is asked yet
+import github
+github.Github(base_url="https://localhost", retry=None, seconds_between_requests=None, lazy=True).close()
 needed = [line for line in requires("gpu-doc") if "extra ==" not in line]
 json.dump([[line, version(line.replace(">", " ").split()[0])] for line in needed], sys.stdout)
 """
