@@ -21,6 +21,7 @@ IMPORTS = """
 import importlib, json, pkgutil, sys
 from importlib.metadata import requires, version
 import gpu_doc
+from packaging.requirements import Requirement
 for module in pkgutil.walk_packages(gpu_doc.__path__, "gpu_doc."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
@@ -32,7 +33,7 @@ docker.from_env(environment={}, version="1.41", use_context=False).close()  # no
 import github
 github.Github(base_url="https://localhost", retry=None, seconds_between_requests=None, lazy=True).close()
 needed = [line for line in requires("gpu-doc") if "extra ==" not in line]
-json.dump([[line, version(line.replace(">", " ").split()[0])] for line in needed], sys.stdout)
+json.dump([[line, version(Requirement(line).name)] for line in needed], sys.stdout)
 """
 
 CONFIG = """\

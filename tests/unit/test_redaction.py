@@ -85,6 +85,7 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
+@settings(deadline=None)
 @given(SECRETS, TEXTS, TEXTS, st.sampled_from(sorted(ENCODERS)))
 @example("00000000", "", "", "base64, one before")
 @example("\\\\\\\\\\\\\\\\", "", "", "JSON")
@@ -101,7 +102,7 @@ def test_no_form_of_any_secret_survives(secret: str, before: str, after: str, na
 ALPHABETS = (base64.b64encode, base64.urlsafe_b64encode)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=20), SECRETS, st.binary(max_size=20), st.sampled_from(ALPHABETS))
 def test_no_base64_gives_a_secret_away(
     before: bytes, secret: str, after: bytes, encode: Callable[[bytes], bytes]
@@ -115,13 +116,14 @@ def test_no_base64_gives_a_secret_away(
             assert secret.encode() not in decoded or secret.encode() in before + after
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(TEXTS, SECRETS, TEXTS)
 def test_json_stays_json(before: str, secret: str, after: str) -> None:
     shown = json.dumps({"key": [before, f"{before}{secret}{after}", 1]})
     json.loads(Redactor([secret]).text(json.dumps({"a": shown})))
 
 
+@settings(deadline=None)
 @given(st.text())
 @example("<b>0.99</b> \x1b[31mred\x1b[0m %20 \\n &amp; aGVsbG8gd29ybGQ=")
 def test_other_text_is_left_alone(text: str) -> None:
@@ -172,6 +174,7 @@ def test_long_lines_of_a_key_are_found_alone() -> None:
     assert found == f"-----BEGIN PRIVATE KEY-----: 1: {MARK}"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_what_runs_over_the_ends_of_parts_is_gone_from_all(data: st.DataObject) -> None:
     whole = f"one {SECRET} two {TOKEN} three"
