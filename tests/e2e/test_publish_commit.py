@@ -49,6 +49,21 @@ def test_only_our_files_are_committed_and_a_second_run_does_nothing(runner: Runn
     assert len(git_server.pushes()) == len({request.path for request in git_server.pushes()})
 
 
+def test_a_checkout_with_crlf_publishes_what_any_other_would(runner: Runner, git_server: GitServer) -> None:
+    git_server.seed(REPOSITORY, {".gitattributes": "*.sh -text\nrate.txt -text\n"})
+    crlf = ("-c", "core.autocrlf=true", "--branch=main")
+    job = runner.checkout(*crlf)
+    assert b"\r\n" in (job / "templates/report.md.j2").read_bytes()
+    runner.run(job, "--publish", "commit")
+    tip = git_server.tip(REPOSITORY)
+    names = [path for path in git_server.files(REPOSITORY) if path.startswith("docs/")]
+    assert len(names) == 5
+    assert not [path for path in names if b"\r" in git_server.show(REPOSITORY, path)]
+    for words in (crlf, ("--branch=main",)):
+        runner.run(runner.checkout(*words), "--publish", "commit", "--force")
+    assert git_server.tip(REPOSITORY) == tip
+
+
 def test_a_persons_commits_in_between_survive(runner: Runner, git_server: GitServer) -> None:
     job = runner.checkout()
     text = FILES["docs/notes.md"]
