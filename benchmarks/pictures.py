@@ -106,27 +106,34 @@ def _sheets(notebooks: Sequence[Path], bench: Bench) -> list[_Sheet]:
         ids = [f"output-{number}" for number in range(len(sections))]
         path = folder / f"{notebook.stem}.html"
         blocks = "\n".join(_block(section, name) for section, name in zip(sections, ids, strict=True))
-        path.write_text(_SHEET.format(style=template_path("page.css").read_text("utf-8"), blocks=blocks), "utf-8")
+        style = "".join(template_path(name).read_text("utf-8") for name in ("page.css", "cell.css"))
+        path.write_text(_SHEET.format(style=style, blocks=blocks), "utf-8")
         sheets.append(_Sheet(path, ids))
     return sheets
 
 
 _SHEET = """\
 <!doctype html>
-<html><head><meta charset="utf-8"><style>{style}</style></head><body style="margin:0" class="light">
+<html><head><meta charset="utf-8"><style>{style}</style></head><body style="margin:0" data-gpu-doc="light">
 {blocks}
 </body></html>
 """
-_PLAIN = re.compile(r"<section[^>]*><div (?P<content>.*)</div></section>", re.DOTALL)
-_FRAMED = re.compile(r"<body (?P<content>.*)</body>", re.DOTALL)
+_CONTENT = re.compile(r"<section[^>]*><div (?P<content>.*)</div></section>", re.DOTALL)
+_FRAME = re.compile(r'<div class="holder"><iframe[^>]*srcdoc="(?P<document>[^"]*)"></iframe></div>')
+_BODY = re.compile(r"<body[^>]*>(?P<content>.*)</body>", re.DOTALL)
 
 
 def _block(section: str, name: str) -> str:
-    """An exhibit as an element of its own, without the frame that ours puts around HTML from outside."""
-    framed = re.search(r'srcdoc="([^"]*)"', section)
-    found = _FRAMED.search(html.unescape(framed[1])) if framed else _PLAIN.fullmatch(section)
+    """An exhibit as an element of its own, without the frames that ours puts around HTML from outside."""
+    found = _CONTENT.fullmatch(_FRAME.sub(_inside, section))
     assert found, section
     return f'<div id="{name}" {found["content"]}</div>'
+
+
+def _inside(frame: re.Match[str]) -> str:
+    found = _BODY.search(html.unescape(frame["document"]))
+    assert found, frame
+    return found["content"]
 
 
 # --- contenders -------------------------------------------------------------------------------------------------------

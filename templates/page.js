@@ -1,61 +1,90 @@
 // Lays out the frames of page.html on a strip. All sizes in CSS pixels, all of them whole.
-// A frame's own scripts never run (sandbox); this runs in the page around them.
-() => {
+// An output's own scripts never run (sandbox); this runs in the page around them. `dom` and `whole` come from whole.js.
+({ dom, whole }) => {
   const widest = 4096;
-  const margin = 16;  // right and below; left and above it is that of the body
+  const margin = 16;  // of the body of a page
+  const gap = 12;  // between outputs (cell.css)
   const smallest = { width: 96, height: 64 };  // room for the margin of the smallest picture
 
-  // An exhibit that brings its own HTML along is a document in a frame.
-  const roots = () => [document, ...[...document.querySelectorAll('iframe')].map((frame) => frame.contentDocument)];
-
-  const still = (root) => {
-    for (const animation of root.getAnimations()) {
-      try { animation.finish(); } catch { animation.cancel(); }
-    }
-    for (const svg of root.querySelectorAll('svg')) {
-      svg.pauseAnimations?.();
-      svg.setCurrentTime?.(0);
-    }
-  };
-
-  const loaded = async () => {
-    if (document.readyState !== 'complete') {
-      await new Promise((done) => addEventListener('load', done, { once: true }));
-    }
-    await Promise.all(roots().map(async (root) => {
-      await root.fonts.ready;
-      await Promise.all([...root.images].map((image) => image.decode().catch(() => null)));
-      still(root);
-    }));
-  };
+  // A section holds what we made of text and images; each output that brings its own HTML is a document in a frame there.
+  const framesOf = (section) => [...section.querySelectorAll('.holder')].map((holder) => {
+    const frame = holder.firstElementChild;
+    const root = frame.contentDocument;
+    return { holder, frame, root, body: root && dom.body(root) };
+  });
 
   // What images fill is kept whole when the picture is cropped: their own margins belong to their author.
-  const kept = (body) => {
-    const area = [Infinity, Infinity, -Infinity, -Infinity];
-    for (const element of body.querySelectorAll('img, svg, canvas, video, iframe, object, embed')) {
-      const { left, top, right, bottom } = element.getBoundingClientRect();
+  const kept = (areas) => {
+    const all = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const { left, top, right, bottom } of areas) {
       if (right > left && bottom > top) {
-        area[0] = Math.min(area[0], left);
-        area[1] = Math.min(area[1], top);
-        area[2] = Math.max(area[2], right);
-        area[3] = Math.max(area[3], bottom);
+        all[0] = Math.min(all[0], left);
+        all[1] = Math.min(all[1], top);
+        all[2] = Math.max(all[2], right);
+        all[3] = Math.max(all[3], bottom);
       }
     }
-    return area[0] < area[2] ? area : null;
+    return all[0] < all[2] ? all : null;
+  };
+
+  const images = (page, frames) => [
+    ...[...page.querySelectorAll('img, svg')].map((image) => image.getBoundingClientRect()),
+    ...frames.flatMap(({ frame, body }) => {
+      const at = frame.getBoundingClientRect();
+      return dom.all(body, 'img, svg, canvas, video, iframe, object, embed').map((image) => {
+        const { left, top, right, bottom } = dom.rect(image);
+        return { left: left + at.left, top: top + at.top, right: right + at.left, bottom: bottom + at.top };
+      });
+    }),
+  ];
+
+  // How far a document reaches, from its left and top.
+  const extent = (body) => {
+    const { right, bottom, left, top } = dom.rect(body);
+    return { right: Math.max(right, left + dom.scrollWidth(body)), bottom: Math.max(bottom, top + dom.scrollHeight(body)) };
+  };
+
+  // Holders get the size of their documents, as if they were parts of our page; outputs beside each other are equally wide.
+  const fitted = (page, frames) => {
+    for (const { holder, body } of frames) holder.style.width = `${dom.rect(body).width}px`;
+    const { width } = page.getBoundingClientRect();
+    for (const { holder, body } of frames) {
+      const missing = width - dom.rect(body).width;
+      if (missing > 0.5) {
+        dom.set(body, 'width', `${parseFloat(getComputedStyle(body).width) + missing}px`);
+        holder.style.width = `${width}px`;
+      }
+    }
+    const outputs = page.querySelectorAll('.output_area, .input').length;
+    for (const { holder, frame, body } of frames) {
+      const { height, bottom } = dom.rect(body);
+      const reach = extent(body);
+      holder.style.height = `${outputs > 1 && whole.paintsBelow(body, bottom) ? reach.bottom - margin : height}px`;
+      const [wide, high] = [Math.ceil(reach.right) + margin, Math.ceil(reach.bottom) + margin];
+      frame.style.width = `${Math.max(Math.min(wide, widest), frame.clientWidth)}px`;
+      frame.style.height = `${Math.max(high, frame.clientHeight)}px`;
+      // A frame is larger than what it shows, and not transparent: its neighbours' place is not covered.
+      const above = holder.getBoundingClientRect().top > page.getBoundingClientRect().top + 1 ? gap / 2 : margin;
+      if (outputs > 1) holder.style.clipPath = `inset(-${above}px -${frame.clientWidth}px -${gap / 2}px -${margin}px)`;
+    }
   };
 
   const measured = (section) => {
-    const frame = section.querySelector(':scope > iframe');
-    const page = frame ? frame.contentDocument.body : section.firstElementChild;
-    const { right, bottom, left, top } = page.getBoundingClientRect();
-    const width = Math.min(widest, Math.ceil(Math.max(right, left + page.scrollWidth)) + margin);
-    const height = Math.ceil(Math.max(bottom, top + page.scrollHeight)) + margin;
-    if (frame) {
-      frame.style.width = `${Math.max(width, frame.clientWidth)}px`;
-      frame.style.height = `${Math.max(height, frame.clientHeight)}px`;
-    }
-    const size = { width: Math.max(width, smallest.width), height: Math.max(height, smallest.height) };
-    return { section, box: { x: 0, y: 0, ...size, keep: kept(page), fits: true } };
+    const page = section.firstElementChild;
+    const frames = framesOf(section);
+    const losses = whole.losses(section, frames);
+    if (losses.length) return { section, box: { x: 0, y: 0, ...smallest, keep: null, fits: false, losses } };
+    fitted(page, frames);
+    const { left, top } = page.getBoundingClientRect();
+    const reaches = [extent(page), ...frames.map(({ frame, body }) => {
+      const [at, reach] = [frame.getBoundingClientRect(), extent(body)];
+      return { right: at.left + reach.right, bottom: at.top + reach.bottom };
+    })];
+    const width = Math.ceil(Math.max(...reaches.map(({ right }) => right))) + margin;
+    const height = Math.ceil(Math.max(...reaches.map(({ bottom }) => bottom))) + margin;
+    if (width > widest && whole.paintsBeyond(page, frames, widest)) losses.push({ kind: 'wide', size: width - 2 * margin, limit: widest });
+    const size = { width: Math.max(Math.min(width, widest), smallest.width), height: Math.max(height, smallest.height) };
+    return { section, box: { x: 0, y: 0, ...size, keep: kept(images(page, frames)), fits: true, losses } };
   };
 
   // Row by row, the highest first, side by side where there is room. No row lies across two bands unless it is taller than one.
@@ -76,10 +105,19 @@
   // Bands are `band` high, or less where the page is so wide that they would exceed `area`.
   const place = async ({ marker, width, band, area, highest }) => {
     document.documentElement.dataset.marker = marker;
-    await loaded();
-    const items = [...document.querySelectorAll('body > section')].map(measured);
+    if (document.readyState !== 'complete') {
+      await new Promise((done) => addEventListener('load', done, { once: true }));
+    }
+    const sections = [...document.querySelectorAll('body > section')];
+    // Our page was seen to be complete before its frames were.
+    while (!sections.flatMap(framesOf).every(({ root }) => !root || dom.ready(root))) {
+      await new Promise((done) => setTimeout(done, 2));
+    }
+    await whole.settled(document);
+    const items = sections.map(measured);
     for (const { section, box } of items) {
-      box.fits = box.height <= highest;
+      if (box.height > highest) box.losses.push({ kind: 'high', size: box.height - 2 * margin, limit: highest });
+      box.fits = box.losses.length === 0;
       if (!box.fits) section.remove();
     }
     const fitting = items.filter(({ box }) => box.fits);

@@ -101,6 +101,12 @@ class CaptureError(GpuDocError):
     topic = "pictures"
 
 
+class IncompleteError(CaptureError):
+    """A picture would not show all that it should: something would be cut, or is not there."""
+
+    exit_code = Exit.USAGE
+
+
 class FindingError(GpuDocError):
     """A report is not what it should be, and to say so was all that was asked for."""
 

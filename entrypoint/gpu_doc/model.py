@@ -264,11 +264,13 @@ class Exhibit:
     theme: Literal["light", "dark"] = "light"
     name: str = ""
     """The address, for messages; not part of what is pictured."""
+    place: str = ""
+    """Notebook and cell, for messages; not part of what is pictured either."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that is pictured; execution counts and output metadata without effect are not."""
-        shown = {k: v for k, v in asdict(self).items() if k != "name"}
+        shown = {k: v for k, v in asdict(self).items() if k not in ("name", "place")}
         shown["outputs"] = [{k: v for k, v in o.items() if k != "execution_count"} for o in self.outputs]
         return sha256(json.dumps(shown, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()
 

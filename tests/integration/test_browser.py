@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gpu_doc.errors import CaptureError, MachineError
+from gpu_doc.errors import CaptureError, IncompleteError, MachineError
 from gpu_doc.model import Exhibit, Photograph
 from gpu_doc.outside.browser import find_chromium
 from gpu_doc.stages.capturing.capture import Darkroom
@@ -79,27 +79,37 @@ def sink() -> Iterator[Sink]:
     listening.socket.close()
 
 
-CONTACTS = """
+SEEN = """
 <link rel="stylesheet" href="{0}/link"><link rel="preconnect" href="{0}/"><link rel="preload" as="image" href="{0}/l">
 <link rel="prefetch" href="{0}/prefetch"><link rel="dns-prefetch" href="{0}/"><link rel="icon" href="{0}/icon">
 <style>@import "{0}/import"; @font-face {{ font-family: f; src: url({0}/font) }}
-p {{ background: url({0}/background); font-family: f }}
-</style><p>here</p><img src="{0}/img"><img srcset="{0}/set 2x"><iframe src="{0}/frame"></iframe>
-<iframe srcdoc="<img src='{0}/inner'><script>fetch('{0}/inner-script')</script>"></iframe>
-<object data="{0}/object"></object><embed src="{0}/embed"><video src="{0}/video" autoplay></video>
-<svg><image href="{0}/svg" /><use href="{0}/use#x" /></svg><meta http-equiv="refresh" content="0;url={0}/refresh">
-<form action="{0}/form"><input autofocus onfocus="this.form.submit()"></form><body background="{0}/body">
+p {{ font-family: f }}</style><p>here</p><meta http-equiv="refresh" content="0;url={0}/refresh">
+<form action="{0}/form"><input autofocus onfocus="this.form.submit()"></form>
 <script src="{0}/script"></script><script>fetch("{0}/fetch"); open("{0}/open"); new WebSocket("ws" + "{0}/ws".slice(4));
 navigator.sendBeacon("{0}/beacon"); new Worker("{0}/worker"); top.location = "{0}/top"; alert(1)</script>
-<img src="x" onerror="new Image().src='{0}/onerror'"><base href="{0}/">
+<base href="{0}/"><body background="{0}/body">
 """
+LOST = [
+    '<img src="{0}/img">',
+    '<img srcset="{0}/set 2x">',
+    '<iframe src="{0}/frame"></iframe>',
+    """<iframe srcdoc="<img src='{0}/inner'><script>fetch('{0}/inner-script')</script>"></iframe>""",
+    '<object data="{0}/object"></object>',
+    '<embed src="{0}/embed">',
+    '<video src="{0}/video" autoplay></video>',
+    '<svg><image href="{0}/svg" width="9" height="9" /></svg>',
+    '<svg><use href="{0}/use#x" /></svg><p style="background: url({0}/background)">here</p>',
+    """<img src="x" onerror="new Image().src='{0}/onerror'">""",
+]
+"""What would be missing in a picture of it."""
 
 
 def test_an_output_reaches_no_network(sink: Sink) -> None:
     with darkroom() as room:
-        contacts, after = room.develop([html(CONTACTS.format(sink.address)), html("next")])
-        assert isinstance(contacts, Photograph)
+        seen, *lost, after = room.develop([html(text.format(sink.address)) for text in (SEEN, *LOST, "next")])
+        assert isinstance(seen, Photograph)
         assert isinstance(after, Photograph)
+        assert [text for text, shot in zip(LOST, lost, strict=True) if not isinstance(shot, IncompleteError)] == []
         room.develop([html("and later")])
     assert sink.visits == []
 
@@ -110,10 +120,12 @@ def test_an_output_reads_no_file(tmp_path: Path) -> None:
         shots = []
         for text in ("one secret", "a longer and quite other secret " * 9):
             secret.write_text(text)
-            reading = f'seen: <iframe src="{secret.as_uri()}"></iframe><object data="{secret.as_uri()}"></object>'
-            shots += room.develop([html(reading)])
-    assert isinstance(shots[0], Photograph)
-    assert shots[0] == shots[1]
+            framed = f'seen: <iframe src="{secret.as_uri()}"></iframe><object data="{secret.as_uri()}"></object>'
+            styled = f'<link rel="stylesheet" href="{secret.as_uri()}"><style>@import "{secret.as_uri()}"</style>seen'
+            shots.append(room.develop([html(framed), html(styled)]))
+    assert isinstance(shots[0][0], IncompleteError)
+    assert isinstance(shots[0][1], Photograph)
+    assert shots[0][1] == shots[1][1]
 
 
 def test_nothing_is_left_behind(scratch: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from gpu_doc.model import Json
 from gpu_doc.outside.chromium import ChromiumProcess, find_chromium, sandbox_closed
-from gpu_doc.outside.strip import MARK, Band, Box, Layout
+from gpu_doc.outside.strip import MARK, Band, Box, Layout, Loss
 from gpu_doc.resources import template_path
 
 __all__ = ["Browser", "BrowserLostError", "find_chromium", "sandbox_closed"]
@@ -137,7 +137,7 @@ class _Page:
         await self._call(deadline, "Page.setDocumentContent", frameId=self._frame, html=html)
         limits = {"band": _BAND_HEIGHT // scale, "area": _BAND_AREA // scale**2, "highest": _HIGHEST // scale}
         placed = await self._run(deadline, "place", {"marker": marker, "width": width, **limits})
-        boxes = [Box(**{**box, "keep": box["keep"] and tuple(box["keep"])}) for box in placed.pop("boxes")]
+        boxes = [_box(box) for box in placed.pop("boxes")]
         layout = Layout(marker=marker, scale=scale, boxes=tuple(boxes), **placed)
         height = _roomy(min(layout.band, layout.height), layout.band) + MARK
         await self._view(deadline, layout.width, height)
@@ -164,9 +164,8 @@ class _Page:
 
     async def _run(self, deadline: float, function: str, argument: Json) -> Json:
         """Call a function of templates/page.js. It is evaluated each time: nothing of it stays on a page."""
-        expression = (
-            f"({template_path('page.js').read_text('utf-8')})()[{json.dumps(function)}]({json.dumps(argument)})"
-        )
+        page, whole = (template_path(name).read_text("utf-8") for name in ("page.js", "whole.js"))
+        expression = f"({page})(({whole})())[{json.dumps(function)}]({json.dumps(argument)})"
         answer = await self._call(
             deadline, "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
         )
@@ -204,6 +203,11 @@ class _Page:
     def _refuse(self, event: Json) -> None:
         """Nothing on a page is fetched; what stands in the text itself (data:) never comes by here as a request."""
         self._send("Fetch.failRequest", requestId=event["requestId"], errorReason="Aborted")
+
+
+def _box(found: Json) -> Box:
+    losses = tuple(Loss(**loss) for loss in found.pop("losses"))
+    return Box(**{**found, "keep": found["keep"] and tuple(found["keep"]), "losses": losses})
 
 
 def _roomy(height: int, band: int) -> int:

@@ -157,6 +157,7 @@ class Answers:
                 scale=self._framing.capture.scale,
                 theme=theme,
                 name=arguments.address,
+                place=_place(cell, result),
             )
             for theme in self._framing.theme(arguments)
         ]
@@ -308,6 +309,11 @@ class Answers:
 
 def _pictured(picture: exhibits.Picture, result: Result) -> Answer:
     return Answer(value=picture.markdown, runs=(result.run.address,), assets=picture.assets)
+
+
+def _place(cell: ExecutedCell, result: Result) -> str:
+    """Notebook and cell, as messages and annotations name them; a glued value has no cell of its own here."""
+    return f"{result.run.notebook}, cell {cell.number} ({cell.name})" if cell.number else str(result.run.notebook)
 
 
 def _the_cell(address: Address) -> str:

@@ -19,6 +19,7 @@ from gpu_doc.errors import CaptureError
 from gpu_doc.model import Exhibit, Photograph
 from gpu_doc.outside.png import Cutter, StripError, decoded_equal, encoded
 from gpu_doc.redaction import Redactor
+from gpu_doc.stages.capturing import losses
 from gpu_doc.stages.capturing.secrets import check_secrets
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Darkroom:
             self._close_browser()
             if len(page) > 1:
                 return [cut for section in page for cut in self._shoot([section])]
-            return [(page, [_settled({0: _refused(page[0][1], str(error))})])]
+            return [(page, [_settled({0: losses.failed(page[0][1], str(error))})])]
 
     def _bands(self, page: _Page) -> Iterator[Future[_Cut]]:
         assert self._pages is not None
@@ -128,10 +129,9 @@ class Darkroom:
         browser = self._browser_for(page[0][1].scale)
         layout = browser.lay_out(html, width=_page_width(page))
         exhibits = [exhibit for _, exhibit, _ in page]
-        too_high: _Cut = {
-            n: _refused(exhibits[n], _too_high(box)) for n, box in enumerate(layout.boxes) if not box.fits
-        }
-        yield _settled(too_high)
+        yield _settled(
+            {n: losses.incomplete(exhibits[n], box.losses) for n, box in enumerate(layout.boxes) if not box.fits}
+        )
         cutter = Cutter(layout)
         for number in range(layout.bands):
             yield self._cutter.submit(_cut, cutter, layout.boxes, exhibits, browser.band(layout, number))
@@ -144,7 +144,7 @@ class Darkroom:
                 again = [cut for section in page for cut in self._shoot([section])]
                 yield from (shot for section, bands in again for shot in self._collected(section, bands))
                 return
-            cut = {0: _refused(page[0][1], str(error))}
+            cut = {0: losses.failed(page[0][1], str(error))}
         for place, (number, _, _) in enumerate(page):
             yield number, cut[place]
 
@@ -205,7 +205,7 @@ def _cut(cutter: Cutter, boxes: Sequence[Box], exhibits: Sequence[Exhibit], band
         exhibit = exhibits[number]
         background = BACKGROUND[exhibit.theme]
         photograph = encoded(picture, boxes[number], background=background, scale=exhibit.scale)
-        shots[number] = photograph or _blank(exhibit)
+        shots[number] = photograph or losses.blank(exhibit)
     return shots
 
 
@@ -215,10 +215,6 @@ def _settled(cut: _Cut) -> Future[_Cut]:
     return done
 
 
-def _too_high(box: Box) -> str:
-    return f"it is {box.height} CSS pixels high, more than a picture can be"
-
-
 def _check_something_to_see(exhibit: Exhibit) -> None:
     from gpu_doc.stages.capturing.cellpage import joined
 
@@ -226,32 +222,11 @@ def _check_something_to_see(exhibit: Exhibit) -> None:
     screen = any(span.text.strip() or span.background for line in exhibit.lines for span in line)
     outputs = any(o["output_type"] != "stream" or o["text"].strip() for o in joined(exhibit.outputs))
     if not (source or screen or outputs):
-        what = "terminal" if exhibit.kind == "terminal" else "cell"
-        raise CaptureError(
-            f"The {what} has no output: there is nothing to picture.",
-            where=exhibit.name,
-            remedy="address a cell that prints or draws something",
-        )
+        raise losses.empty(exhibit)
 
 
 def _check_size(section: str, exhibit: Exhibit) -> None:
     """Chromium was seen to hang on 100 MB of text, and so would everyone's browser on the picture."""
     text = len(section) if len(section) <= _LARGEST_TEXT else len(_DATA.sub("", section))
     if text > _LARGEST_TEXT or len(section) > _LARGEST:
-        raise _refused(exhibit, f"it holds {len(section) / 1e6:.0f} MB")
-
-
-def _refused(exhibit: Exhibit, reason: str) -> CaptureError:
-    return CaptureError(
-        f"The output cannot be photographed: {reason}.",
-        where=exhibit.name,
-        remedy="print or draw less, or show a part of it: output=N, lines=…",
-    )
-
-
-def _blank(exhibit: Exhibit) -> CaptureError:
-    return CaptureError(
-        "The picture came out blank.",
-        where=exhibit.name,
-        remedy="see what the cell shows in Jupyter; an output drawn by a script needs a static image beside it",
-    )
+        raise losses.too_large(exhibit, len(section))

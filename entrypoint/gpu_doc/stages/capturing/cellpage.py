@@ -1,15 +1,18 @@
 """Exhibits to web pages: nbconvert gives the HTML of outputs and sources, each exhibit gets a section of its own.
 
-An exhibit that brings HTML along is put into a frame there: a document in a sandbox without scripts. Nothing in it
-(styles, ids, unclosed tags, `position: fixed`) can reach another exhibit, so a picture from a page of many equals the
-picture from a page of one. Text and images come out of nbconvert escaped; a frame would only cost them 10 ms.
+An output that brings HTML along is put into a frame there: a document of its own in a sandbox without scripts. Nothing
+in it (styles, ids, unclosed tags, `position: fixed`) can reach our page or another output, and no rule for our page
+reaches it. So a picture from a page of many equals the picture from a page of one. Text and images come out of
+nbconvert escaped; a frame would only cost them 10 ms.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from html import escape
+from string import Template
 from typing import Any
 
 from gpu_doc.model import Exhibit, Json
@@ -17,11 +20,17 @@ from gpu_doc.resources import template_path
 from gpu_doc.stages.capturing.folding import fold
 from gpu_doc.stages.capturing.legible import legible
 from gpu_doc.stages.capturing.richest import richest
+from gpu_doc.stages.capturing.svg import as_image
 
 BACKGROUND = {"light": "#ffffff", "dark": "#0d1117"}
 """Of the page, by theme; templates/page.css says the same."""
 PADDING = 16
 """CSS pixels around an exhibit in its frame."""
+_STYLES_ONLY = re.compile(
+    r"(?:\s|<!--.*?-->|<link\b[^>]*>|<meta\b[^>]*>|<style\b[^>]*>.*?</style\s*>)*", re.IGNORECASE | re.DOTALL
+)
+_AREA = '<div class="output_area">'
+_END_OF_CELL = re.compile(r"(?:\s*</div>){4}\s*\Z")  # output_area, output, output_wrapper, cell
 _RGB = re.compile(r'style="color: rgb\((\d+),(\d+),(\d+)\)"')
 
 
@@ -42,32 +51,54 @@ class CellPages:
         self._background = BACKGROUND["light"]
         self._template = exporter.template
         self._style = template_path("page.css").read_text("utf-8")
-        self._page = template_path("page.html").read_text("utf-8")
+        self._document = Template(template_path("output.html").read_text("utf-8").rstrip())
+        style = self._style + template_path("cell.css").read_text("utf-8")
+        self._page = template_path("page.html").read_text("utf-8").replace("/* style */", style)
 
     def page(self, sections: Sequence[str]) -> str:
         """Give one page with the sections, in order."""
-        return self._page.replace("/* style */", self._style).replace("<!-- sections -->", "\n".join(sections))
+        return self._page.replace("<!-- sections -->", "\n".join(sections))
 
     def section(self, exhibit: Exhibit) -> str:
         """Give the HTML of one exhibit's section.
 
         Raises CaptureError where an output cannot be shown without scripts.
         """
-        outputs = [_shown(output, exhibit) for output in joined(exhibit.outputs)]
+        self._background = BACKGROUND[exhibit.theme]
+        outputs = self._isolated([_shown(output, exhibit) for output in joined(exhibit.outputs)], exhibit)
         content = _terminal(exhibit) if exhibit.kind == "terminal" else self._cell(exhibit, outputs)
-        looks, size = f"{exhibit.theme} {exhibit.kind}", f"width:{exhibit.width + 2 * PADDING}px"
-        if any(_is_markup(output) for output in outputs):
-            document = (
-                f'<!doctype html><html class="{exhibit.theme}"><head><meta charset="utf-8"><style>{self._style}</style>'
-                f'</head><body class="page {looks}" style="max-width:{exhibit.width}px">{content}</body></html>'
-            )
-            content = f'<iframe sandbox="allow-same-origin" style="{size}" srcdoc="{escape(document)}"></iframe>'
-        else:
-            content = f'<div class="page {looks}" style="max-width:{exhibit.width}px">{content}</div>'
-        return f'<section class="{exhibit.theme}" style="{size}">{content}</section>'
+        theme, width = exhibit.theme, exhibit.width
+        content = f'<div data-gpu-doc="{theme}" data-gpu-doc-page style="max-width:{width}px">{content}</div>'
+        return f'<section data-gpu-doc="{theme}" style="width:{width + 2 * PADDING}px">{content}</section>'
+
+    def _isolated(self, outputs: Sequence[Json], exhibit: Exhibit) -> Sequence[Json]:
+        """Give each output that brings HTML along a document of its own.
+
+        Styles alone are meant for what stands beside them, as Jupyter shows it: then every output is put into a
+        document, with these styles.
+        """
+        styles = [output["data"]["text/html"] for output in outputs if _is_styles_only(output)]
+        shown = [output for output in outputs if not _is_styles_only(output)]
+        return [
+            self._framed("".join([*styles, self._html(output, exhibit)]), exhibit)
+            if styles or _is_markup(output)
+            else output
+            for output in shown
+        ]
+
+    def _html(self, output: Json, exhibit: Exhibit) -> str:
+        """Give an output's HTML as nbconvert makes it, without the parts of a cell around it."""
+        whole = self._cell(replace(exhibit, kind="output"), [output])
+        return _END_OF_CELL.sub("", whole.partition(_AREA)[2]).strip()
+
+    def _framed(self, html: str, exhibit: Exhibit) -> Json:
+        document = self._document.substitute(theme=exhibit.theme, style=self._style, width=exhibit.width, content=html)
+        size = f"width:{exhibit.width + 2 * PADDING}px"
+        frame = f'<iframe sandbox="allow-same-origin" style="{size}" srcdoc="{escape(document)}"></iframe>'
+        data = {"text/html": f'<div class="holder">{frame}</div>'}
+        return {"output_type": "display_data", "data": data, "metadata": {}}
 
     def _cell(self, exhibit: Exhibit, outputs: Sequence[Json]) -> str:
-        self._background = BACKGROUND[exhibit.theme]
         cell = {
             "cell_type": "code",
             "source": exhibit.source,
@@ -120,6 +151,8 @@ def _shown(output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
         return {**output, "traceback": traceback}
     data = {mime: _text(content) for mime, content in output.get("data", {}).items()}
     mime, content = richest(data, name=exhibit.name)
+    if mime == "image/svg+xml":
+        content = as_image(content, exhibit)
     metadata = output.get("metadata", {}).get(mime, {})
     size = {key: metadata[key] for key in ("width", "height") if str(metadata.get(key, "")).isdigit()}
     return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: size}}
@@ -128,6 +161,11 @@ def _shown(output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
 def _is_markup(output: dict[str, Any]) -> bool:
     """Tell whether an output's own HTML is on the page. SVG is not: it stands in the address of an image."""
     return not {"text/html", "text/markdown"}.isdisjoint(output.get("data", {}))
+
+
+def _is_styles_only(output: dict[str, Any]) -> bool:
+    html = output.get("data", {}).get("text/html")
+    return html is not None and "<style" in html.lower() and _STYLES_ONLY.fullmatch(html) is not None
 
 
 def _text(content: Json) -> Any:

@@ -313,7 +313,8 @@ def _origin(asset: Asset) -> str:
 
 @cache
 def _page() -> str:
-    parts = [template_path(name).read_bytes() for name in ("page.html", "page.css", "page.js")]
+    names = ("page.html", "output.html", "page.css", "cell.css", "page.js", "whole.js")
+    parts = [template_path(name).read_bytes() for name in names]
     return sha256(b"".join(parts)).hexdigest()
 
 

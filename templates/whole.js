@@ -1,0 +1,339 @@
+// Sees that a page is shown whole: boxes that scroll are made as large as what is in them, and what is lost all the same
+// is told. An output may name its elements as it likes (<img name=body>, <input name=parentNode>), which hides what
+// documents and forms have under that name: so nothing is asked of them but through the prototypes of our own page.
+() => {
+  const getter = (kind, name) => {
+    const { get } = Object.getOwnPropertyDescriptor(kind.prototype, name);
+    return (object) => get.call(object);
+  };
+  const method = (kind, name) => {
+    const { value } = Object.getOwnPropertyDescriptor(kind.prototype, name);
+    return (object, ...given) => value.apply(object, given);
+  };
+  const [scrollWidth, scrollHeight, clientWidth, clientHeight, clientLeft, clientTop, shadowRoot, localName, namespace] = [
+    'scrollWidth', 'scrollHeight', 'clientWidth', 'clientHeight', 'clientLeft', 'clientTop', 'shadowRoot', 'localName', 'namespaceURI',
+  ].map((name) => getter(Element, name));
+  const [rect, rects, attribute, setAttribute, removeAttribute, checkVisibility] = [
+    'getBoundingClientRect', 'getClientRects', 'getAttribute', 'setAttribute', 'removeAttribute', 'checkVisibility',
+  ].map((name) => method(Element, name));
+  const [parent, lastChild, previous, type, text, ownerDocument] = [
+    'parentNode', 'lastChild', 'previousSibling', 'nodeType', 'textContent', 'ownerDocument',
+  ].map((name) => getter(Node, name));
+  const [body, element, fonts] = ['body', 'documentElement', 'fonts'].map((name) => getter(Document, name));
+  const [animations, createRange] = ['getAnimations', 'createRange'].map((name) => method(Document, name));
+  const queries = { 1: method(Element, 'querySelectorAll'), 9: method(Document, 'querySelectorAll'), 11: method(DocumentFragment, 'querySelectorAll') };
+  const all = (root, selector) => [...queries[type(root)](root, selector)];
+  const styleOf = getter(HTMLElement, 'style');
+  const set = (html, name, value) => styleOf(html).setProperty(name, value, 'important');
+  const decode = { img: method(HTMLImageElement, 'decode'), image: method(SVGImageElement, 'decode') };
+  const contentDocument = getter(HTMLIFrameElement, 'contentDocument');
+  const readyState = getter(HTMLMediaElement, 'readyState');
+  const [state, address] = ['readyState', 'URL'].map((name) => getter(Document, name));
+  const ready = (root) => address(root) === 'about:srcdoc' && state(root) === 'complete';
+  const dom = { all, body, rect, ready, scrollWidth, scrollHeight, set };
+
+  const near = 1;  // CSS pixels that sizes differ by when they are rounded
+  const frame = 2;  // and those by which collapsed borders stick out
+  const descent = 0.2;  // of a line's height: below it there is nothing to see, or hardly
+  const turns = 8;  // boxes in boxes in boxes
+  const many = 50;
+  const patience = 2000;  // ms for a sound or film that stands in the text itself
+
+  // --- walking ---------------------------------------------------------------------------------------------------------
+
+  // All elements, those in (open) shadow trees too.
+  const found = new WeakMap();
+  const elements = (root) => {
+    if (!found.has(root)) {
+      found.set(root, all(root, '*').flatMap((each) => {
+        const shadow = shadowRoot(each);
+        return shadow ? [each, ...elements(shadow)] : [each];
+      }));
+    }
+    return found.get(root);
+  };
+  const isHtml = (each) => namespace(each) === 'http://www.w3.org/1999/xhtml';
+  const called = (root, names) => elements(root).filter((each) => names.includes(localName(each)));
+
+  const inner = (root) => called(root, ['iframe']).map(contentDocument).filter(Boolean);
+
+  const visible = (each) => checkVisibility(each, { checkOpacity: true, checkVisibilityCSS: true });
+  const seen = (each) => {
+    if (!visible(each)) return false;
+    return [...rects(each)].some(({ width, height }) => width > near && height > near);
+  };
+
+  // --- waiting ---------------------------------------------------------------------------------------------------------
+
+  const broken = new WeakSet();
+
+  const still = (root) => {
+    for (const animation of animations(root)) {
+      try { animation.finish(); } catch { animation.cancel(); }
+    }
+    for (const svg of all(root, 'svg')) {
+      if (isHtml(svg)) continue;
+      SVGSVGElement.prototype.pauseAnimations.call(svg);
+      SVGSVGElement.prototype.setCurrentTime.call(svg, 0);
+    }
+  };
+
+  const needed = (media) => (localName(media) === 'audio' ? 1 : 2);  // HAVE_METADATA, HAVE_CURRENT_DATA
+  const played = async (media) => {
+    setAttribute(media, 'preload', 'auto');
+    for (let waited = 0; readyState(media) < needed(media) && waited < patience; waited += 20) {
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  };
+
+  // Waits for nothing that is only loaded when it is scrolled to: there is no scrolling.
+  const loadedLater = (frame) => new Promise((done) => {
+    EventTarget.prototype.addEventListener.call(frame, 'load', done, { once: true });
+    removeAttribute(frame, 'loading');
+    setTimeout(done, patience);
+  });
+
+  const media = (root) => called(root, ['video', 'audio']).filter((each) => seen(each) && [each, ...all(each, 'source')]
+    .some((source) => attribute(source, 'src')?.startsWith('data:')));
+
+  const settled = async (root) => {
+    await Promise.all(called(root, ['iframe']).filter((each) => attribute(each, 'loading') === 'lazy').map(loadedLater));
+    const images = called(root, ['img', 'image']);
+    for (const image of images) if (attribute(image, 'loading')) removeAttribute(image, 'loading');
+    await Promise.all([
+      fonts(root).ready,
+      ...inner(root).map(settled),
+      ...images.map((image) => decode[localName(image)](image).catch(() => broken.add(image))),
+      ...media(root).map(played),
+    ]);
+    still(root);
+  };
+
+  // --- what is painted beyond an edge ------------------------------------------------------------------------------------
+
+  const replaced = new Set(['img', 'svg', 'canvas', 'video', 'audio', 'iframe', 'object', 'embed', 'input', 'textarea', 'select', 'button', 'progress', 'meter']);
+  const clips = (style) => style.overflowX !== 'visible' || style.overflowY !== 'visible' || /paint|strict|content/.test(style.contain);
+  const clear = (colour) => colour === 'transparent' || /, 0\)$|\/ 0\)$/.test(colour);
+  const decorated = (style) => !clear(style.backgroundColor) || style.backgroundImage !== 'none'
+    || ['Top', 'Right', 'Bottom', 'Left'].some((side) => parseFloat(style[`border${side}Width`]) > 0 && !clear(style[`border${side}Color`]));
+
+  // The words of a text, those first that are likely to stick out: the last ones of its longest lines.
+  const words = (string) => {
+    const whole = [...string.matchAll(/\S+/g)].map(({ 0: word, index }) => [index, index + word.length]);
+    const lines = [...string.matchAll(/[^\n]*\S/g)].sort((one, other) => other[0].length - one[0].length);
+    const ends = lines.slice(0, many).map(({ 0: line, index }) => [index + line.length - 1, index + line.length]);
+    return [...ends, ...whole.reverse()];
+  };
+  const writes = (node, beyond) => {
+    if (!/\S/.test(text(node))) return false;
+    const range = createRange(ownerDocument(node));
+    range.selectNodeContents(node);
+    const out = () => [...range.getClientRects()].some((area) => beyond(area, near, descent * area.height));
+    if (!out()) return false;
+    const order = words(text(node));
+    // Blanks at a line's end show nothing.
+    return order.length > many * many || order.some(([start, end]) => {
+      range.setStart(node, start);
+      range.setEnd(node, end);
+      return out();
+    });
+  };
+
+  // Whether anything below an element is painted `beyond`, which is asked of boxes and how far they may stick out. With
+  // `strict`, backgrounds and borders don't count: an author who hides what sticks out means to crop decoration.
+  const paints = (top, beyond, strict) => {
+    if (type(top) === 1 && shadowRoot(top) && paints(shadowRoot(top), beyond, strict)) return true;
+    for (let node = lastChild(top); node; node = previous(node)) {
+      if (type(node) === 3) {
+        if (writes(node, beyond) && (type(top) !== 1 || getComputedStyle(top).visibility === 'visible')) return true;
+      } else if (type(node) === 1) {
+        const style = getComputedStyle(node);
+        if (style.display === 'none' || style.opacity === '0' || style.position === 'fixed' || attribute(node, 'aria-hidden') === 'true') continue;
+        const name = localName(node);
+        const area = rect(node);
+        const out = style.visibility === 'visible' && area.width > near && area.height > near && beyond(area, near, near);
+        if (replaced.has(name) && out) return true;
+        if (replaced.has(name)) continue;
+        const drawn = !strict || name === 'td' || name === 'th';
+        if (out && drawn && decorated(style) && beyond(area, frame, frame)) return true;
+        // What clips itself reaches no farther than its own edge; as small as a point, it is for screen readers.
+        if (clips(style) && style.display !== 'contents' ? out && paints(node, () => true, strict) : paints(node, beyond, strict)) return true;
+      }
+    }
+    return false;
+  };
+
+  const below = (edge) => ({ bottom }, _, slack) => bottom > edge + slack;
+  const right = (edge) => (area, slack) => area.right > edge + slack;
+  const paintsBelow = (root, edge) => scrollHeight(root) > clientHeight(root) + near && paints(root, below(edge), false);
+  const paintsBeyond = (page, holders, widest) => paints(page, right(widest), false)
+    || holders.some(({ frame: each, body: shown }) => paints(shown, right(widest - rect(each).left), false));
+
+  // --- boxes that show less than they hold ---------------------------------------------------------------------------------
+
+  // What the box cuts off, in the directions in which that can be seen; null where it is all there.
+  const cut = (each) => {
+    const [width, height] = [clientWidth(each), clientHeight(each)];
+    if (width <= near || height <= near) return null;  // folded up, or for screen readers only
+    let [across, down] = [scrollWidth(each) > width + near, scrollHeight(each) > height + near];
+    if (!across && !down) return null;
+    const style = getComputedStyle(each);
+    const contained = /paint|strict|content/.test(style.contain);
+    const name = localName(each);
+    const control = name === 'textarea' || name === 'input';
+    across &&= control || contained || style.overflowX !== 'visible';
+    down &&= control || contained || style.overflowY !== 'visible';
+    // Dots at the end of a line say that it goes on; a text moved out of its box stands for an icon.
+    if (style.textOverflow !== 'clip' || Math.abs(parseFloat(style.textIndent)) >= width) across = false;
+    if (style.webkitLineClamp !== 'none') down = false;
+    if ((!across && !down) || !seen(each)) return null;
+    const scrolls = control || /auto|scroll/.test(style.overflowX + style.overflowY);
+    if (!control) {
+      const area = rect(each);
+      const [left, top] = [area.left + clientLeft(each), area.top + clientTop(each)];
+      const backwards = style.direction === 'rtl' || style.writingMode !== 'horizontal-tb' || /reverse/.test(style.flexDirection);
+      const wide = (one, slack) => one.right > left + width + slack || (backwards && one.left < left - slack);
+      const high = (one, _, slack) => one.bottom > top + height + slack || (backwards && one.top < top - slack);
+      across &&= paints(each, wide, !scrolls);
+      down &&= paints(each, high, !scrolls);
+    }
+    return across || down ? { each, across, down, scrolls, style } : null;
+  };
+
+  const boxes = (root) => {
+    const [top, page] = [element(root), body(root)];
+    const passedOn = getComputedStyle(top).overflow === 'visible';  // the body's overflow is then the document's
+    return elements(root).filter((each) => each !== top && !(passedOn && each === page)).map(cut).filter(Boolean);
+  };
+
+  // Make a box as large as what is in it, and with it what lies around it.
+  const grow = ({ each, across, down, style }) => {
+    const area = rect(each);
+    const [sides, ends] = [area.width - clientWidth(each), area.height - clientHeight(each)];
+    const size = { width: across ? Math.ceil(scrollWidth(each) + sides) : area.width, height: down ? Math.ceil(scrollHeight(each) + ends) : area.height };
+    const around = [];
+    for (let outer = parent(each); outer && type(outer) === 1 && outer !== body(ownerDocument(each)); outer = parent(outer)) {
+      const { right: edge, bottom: end } = rect(outer);
+      around.push([outer, area.right <= edge + near, area.bottom <= end + near]);
+    }
+    set(each, 'box-sizing', 'border-box');
+    set(each, 'max-width', 'none');
+    set(each, 'max-height', 'none');
+    set(each, 'width', `${size.width}px`);
+    set(each, 'height', `${size.height}px`);
+    set(each, 'flex', 'none');
+    for (const [outer, held, bore] of around) {
+      if (!isHtml(outer)) continue;
+      const [now, own] = [rect(each), rect(outer)];
+      if (held && now.right > own.right + near) widen(outer, 'width', now.right - own.right);
+      if (bore && now.bottom > own.bottom + near) widen(outer, 'height', now.bottom - own.bottom);
+    }
+  };
+  const widen = (outer, side, more) => {
+    const style = getComputedStyle(outer);
+    if (clips(style) || style.display === 'contents') return;  // a box like any other: its own turn comes
+    set(outer, `max-${side}`, 'none');
+    set(outer, `min-${side}`, `${parseFloat(style[side]) + more}px`);
+  };
+
+  // A document in a frame is as large as it wants to be, or the frame shows a part of it.
+  const growFrame = (each) => {
+    const root = contentDocument(each);
+    if (!root || !seen(each)) return false;
+    let changed = false;
+    const [top, page] = [element(root), body(root)];
+    const style = getComputedStyle(each);
+    const sizes = [['width', scrollWidth(top), clientWidth(each), right], ['height', scrollHeight(top), clientHeight(each), below]];
+    for (const [side, whole, shown, edge] of sizes) {
+      if (page && whole > shown + near && paints(page, edge(shown), false)) {
+        set(each, `max-${side}`, 'none');
+        set(each, side, `${parseFloat(style[side]) + whole - shown}px`);
+        changed = true;
+      }
+    }
+    return changed;
+  };
+
+  const grown = (root) => {
+    for (let turn = 0; turn < turns; turn++) {
+      const frames = called(root, ['iframe']);
+      for (const document of frames.map(contentDocument).filter(Boolean)) grown(document);
+      const scrolling = boxes(root).filter(({ each, scrolls }) => scrolls && isHtml(each));
+      scrolling.forEach(grow);
+      if (!frames.map(growFrame).some(Boolean) && !scrolling.length) return;
+    }
+  };
+
+  // --- what did not load -----------------------------------------------------------------------------------------------------
+
+  const inside = (address) => /^\s*(data:|#|about:|$)/i.test(address ?? '');
+  const foreign = /url\("(?!data:|#)([^"]*)/;
+  const named = (each) => attribute(each, 'src') || attribute(each, 'srcset') || attribute(each, 'href') || attribute(each, 'xlink:href') || '';
+  const declared = (each) => ['width', 'height'].map((side) => parseFloat(attribute(each, side))).some((size) => size <= near);
+
+  const images = (root) => called(root, ['img', 'image']).filter((each) => broken.has(each) && !declared(each)).flatMap((each) => {
+    if (!visible(each)) return [];
+    const address = each.currentSrc || named(each);
+    if (address) return [{ kind: 'image', address: inside(address) ? '' : address }];
+    return all(root, 'script').length ? [{ kind: 'script', tag: 'img' }] : [];
+  });
+
+  const backgrounds = (root) => elements(root).filter(seen).flatMap((each) => ['', '::before', '::after'].flatMap((part) => {
+    const style = getComputedStyle(each, part || null);
+    if (part && (style.content === 'none' || style.content === 'normal')) return [];
+    const found = [style.backgroundImage, style.borderImageSource, style.maskImage, style.listStyleImage, style.content]
+      .map((value) => foreign.exec(value)).find(Boolean);
+    return found ? [{ kind: 'image', address: found[1] }] : [];
+  }));
+
+  const frames = (root) => called(root, ['iframe']).filter(seen).flatMap((each) => {
+    const [address, document] = [attribute(each, 'src'), contentDocument(each)];
+    const written = attribute(each, 'srcdoc');
+    if (written === null && /^\s*(about:.*)?$/i.test(address ?? '')) return [];
+    if (written === null || !document || !body(document)) return [{ kind: 'frame', address: written === null ? address : '' }];
+    const blank = all(document, 'script').length > 0 && !paints(body(document), () => true, false);
+    return blank ? [{ kind: 'script', tag: 'iframe' }] : missing(document, written);
+  });
+
+  const others = (root) => called(root, ['object', 'embed', 'video', 'audio', 'canvas', 'input', 'use']).filter(seen).flatMap((each) => {
+    const tag = localName(each);
+    if (tag === 'canvas') return [{ kind: 'script', tag }];
+    if (tag === 'video' || tag === 'audio') {
+      const shown = readyState(each) >= needed(each) || attribute(each, 'poster')?.startsWith('data:');
+      const address = named(each) || all(each, 'source').map(named).find(Boolean) || '';
+      return shown ? [] : [{ kind: 'media', tag, address: inside(address) ? '' : address }];
+    }
+    if (tag === 'input' && attribute(each, 'type')?.toLowerCase() !== 'image') return [];
+    const address = attribute(each, 'data') || named(each);
+    if (tag === 'object' || tag === 'embed') return address ? [{ kind: 'media', tag, address: inside(address) ? '' : address }] : [];
+    return inside(address) ? [] : [{ kind: 'image', address }];
+  });
+
+  const missing = (root, written) => [
+    ...boxes(root).map(({ each, across }) => ({
+      kind: 'box',
+      tag: localName(each),
+      text: text(each).replace(/\s+/g, ' ').trim().slice(0, 40),
+      side: across ? 'width' : 'height',
+      limit: across ? clientWidth(each) : clientHeight(each),
+      size: across ? scrollWidth(each) : scrollHeight(each),
+    })),
+    ...images(root),
+    ...(/url\(|image-set\(|\sbackground\s*=/i.test(written) ? backgrounds(root) : []),
+    ...frames(root),
+    ...others(root),
+  ];
+
+  // What the picture of a section lacks.
+  const losses = (section, holders) => {
+    const own = all(section, 'img').filter((image) => broken.has(image)).map(() => ({ kind: 'image', address: '' }));
+    return [...own, ...holders.flatMap(({ frame: each, root, body: shown }) => {
+      if (!root) return [{ kind: 'frame', tag: 'meta' }];
+      if (!shown || attribute(shown, 'data-gpu-doc-page') === null) return [{ kind: 'script', tag: 'frameset' }];
+      grown(root);
+      return missing(root, attribute(each, 'srcdoc'));
+    })].slice(0, 9).map((loss) => ({ ...loss, address: (loss.address ?? '').slice(0, 200) }));
+  };
+
+  return { dom, whole: { settled, losses, paintsBelow, paintsBeyond } };
+}
