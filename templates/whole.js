@@ -23,6 +23,7 @@
   const [animations, createRange] = ['getAnimations', 'createRange'].map((name) => method(Document, name));
   const queries = { 1: method(Element, 'querySelectorAll'), 9: method(Document, 'querySelectorAll'), 11: method(DocumentFragment, 'querySelectorAll') };
   const all = (root, selector) => [...queries[type(root)](root, selector)];
+  const shownText = getter(HTMLElement, 'innerText');
   const styleOf = getter(HTMLElement, 'style');
   const set = (html, name, value) => styleOf(html).setProperty(name, value, 'important');
   const decode = { img: method(HTMLImageElement, 'decode'), image: method(SVGImageElement, 'decode') };
@@ -295,9 +296,11 @@
     return blank ? [{ kind: 'script', tag: 'iframe' }] : missing(document, written);
   });
 
-  const others = (root) => called(root, ['object', 'embed', 'video', 'audio', 'canvas', 'input', 'use']).filter(seen).flatMap((each) => {
+  const others = (root) => called(root, ['canvas', 'use', 'object', 'embed', 'video', 'audio', 'input']).filter(visible).flatMap((each) => {
     const tag = localName(each);
-    if (tag === 'canvas') return [{ kind: 'script', tag }];
+    // Without scripts a canvas is a place for what stands in it, and a drawing that did not load takes none.
+    if (tag === 'canvas') return declared(each) ? [] : [{ kind: 'script', tag }];
+    if (tag !== 'use' && !seen(each)) return [];
     if (tag === 'video' || tag === 'audio') {
       const shown = readyState(each) >= needed(each) || attribute(each, 'poster')?.startsWith('data:');
       const address = named(each) || all(each, 'source').map(named).find(Boolean) || '';
@@ -313,7 +316,7 @@
     ...boxes(root).map(({ each, across }) => ({
       kind: 'box',
       tag: localName(each),
-      text: text(each).replace(/\s+/g, ' ').trim().slice(0, 40),
+      text: (isHtml(each) ? shownText(each) : text(each)).replace(/\s+/g, ' ').trim().slice(0, 40).trim(),
       side: across ? 'width' : 'height',
       limit: across ? clientWidth(each) : clientHeight(each),
       size: across ? scrollWidth(each) : scrollHeight(each),

@@ -85,16 +85,20 @@ def _sentence(exhibit: Exhibit, loss: Loss) -> str:
     if loss.kind == "image":
         what = f"it did not load: {address}" if address else "it is damaged"
         return f"The picture of {exhibit.name} would lack an image: {what}"
-    what = f"a <{loss.tag or 'iframe'}>"
+    what = _element(loss.tag or "iframe")
     if loss.kind == "script":
         return f"The picture of {exhibit.name} would lack what a script draws: {what}. Scripts don't run in pictures."
     return f"The picture of {exhibit.name} would lack {what}, which is not loaded" + f": {address}" * bool(address)
+
+
+def _element(tag: str) -> str:
+    return f"{'an' if tag[:1] in 'aeio' else 'a'} <{tag}>"
 
 
 def _cut(loss: Loss) -> str:
     if loss.kind == "box":
         begins = f" that begins with “{loss.text}”" if loss.text else ""
         measure = "high" if loss.side == "height" else "wide"
-        return f"a <{loss.tag}>{begins} is {loss.limit:,} CSS pixels {measure}, and {loss.size:,} are in it"
+        return f"{_element(loss.tag)}{begins} is {loss.limit:,} CSS pixels {measure}, and {loss.size:,} are in it"
     measure = "wide" if loss.kind == "wide" else "high"
     return f"it is {loss.size:,} CSS pixels {measure}, and a picture can have {loss.limit:,}"
