@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.outside.kernel_output import LEAST, Outputs, Stream
+from gpu_doc.outside.kernel_output import LEAST, Mark, Outputs, Stream
 
 
 def streamed(*texts: str) -> str:
@@ -78,7 +78,12 @@ def test_past_the_limit_a_marker_stands_once_in_each_cell() -> None:
     outputs.write(first, "stdout", "x" * 500)
     for cell in (first, first, second, second):
         outputs.write(cell, "stdout", "more")
-    assert not outputs.accepts("display_data", {"data": {}})
+    picture, value, text = (
+        {"data": {kind: "x" * n}} for kind, n in (("image/png", 900), ("text/plain", 9), ("text/plain", 20_000))
+    )
+    assert outputs.accepts("display_data", picture, second)
+    assert outputs.accepts("execute_result", value, second)
+    assert not outputs.accepts("execute_result", text, second)
     outputs.close()
     marker = f"… output cut at {LEAST + 100} bytes (limits.output)\n"
     assert [o["text"] for o in first] == ["x" * 100 + "\n" + marker]
@@ -88,7 +93,7 @@ def test_past_the_limit_a_marker_stands_once_in_each_cell() -> None:
 def test_errors_are_kept_past_the_limit_but_not_endlessly() -> None:
     outputs = Outputs(10)
     error: dict[str, Any] = {"ename": "E", "evalue": "v" * 10**6, "traceback": ["t" * 10**6, "never"]}
-    assert outputs.accepts("error", error)
+    assert outputs.accepts("error", error, [])
     assert len(error["evalue"]) == 200_000
     assert [len(line) for line in error["traceback"]] == [200_000, len("… traceback cut")]
 
@@ -97,15 +102,46 @@ def test_an_animation_costs_one_frame() -> None:
     outputs, cell = Outputs(5_000), list[Any]()
     for _ in range(100):
         picture = {"output_type": "display_data", "data": {"image/png": "x" * 2_000}}
-        assert outputs.accepts("display_data", picture)
+        assert outputs.accepts("display_data", picture, cell)
         cell.append(picture)
         outputs.release(cell)
         cell.clear()
-    assert not outputs.budget.cut
+    assert not outputs.displayed.cut
 
 
 def test_an_update_counts_what_it_adds() -> None:
-    outputs = Outputs(1_000)
+    outputs, cell = Outputs(100), list[Any]()
     for _ in range(100):
-        assert outputs.accepts_update("x" * 500, "y" * 500)
-    assert not outputs.accepts_update("", "y" * 2_000)
+        assert outputs.accepts_update("x" * 500, "y" * 500, [cell])
+    assert outputs.mark_of(cell) is None
+    assert not outputs.accepts_update("", "y" * 2_000, [cell])
+    assert outputs.mark_of(cell) == Mark(0, displayed=True)
+
+
+def test_a_cell_says_what_was_left_out_and_after_which_output() -> None:
+    outputs, whole, printing, displaying = Outputs(LEAST * 3), list[Any](), list[Any](), list[Any]()
+    outputs.write(whole, "stdout", "all of it")
+    for _ in range(2):
+        outputs.write(printing, "stderr", "first")
+        outputs.write(printing, "stdout", "x" * LEAST)
+    for _ in range(2):
+        picture = {"output_type": "display_data", "data": {"image/png": "x" * LEAST * 20}}
+        if outputs.accepts("display_data", picture, displaying):
+            displaying.append(picture)
+    assert [outputs.mark_of(cell) for cell in (whole, printing, displaying)] == [
+        None,
+        Mark(1, displayed=False),
+        Mark(1, displayed=True),
+    ]
+    assert displaying[-1]["text"] == [f"… output cut at {LEAST * 30 / 1000:g} kB (10 times limits.output)\n"]
+
+
+def test_what_is_cleared_is_cut_no_more_and_what_comes_then_is_marked_anew() -> None:
+    outputs, cell = Outputs(LEAST + 10), list[Any]()
+    outputs.write(cell, "stdout", "x" * 100)
+    outputs.release(cell)
+    cell.clear()
+    assert outputs.mark_of(cell) is None
+    outputs.write(cell, "stdout", "and this is lost")
+    assert outputs.mark_of(cell) == Mark(0, displayed=False)
+    assert "output cut at" in cell[0]["text"][0]

@@ -43,7 +43,8 @@ LIMITS = Section(
         "cell-time": Key(duration(bounded=False), "Time of one cell, in a local run too.", example="2h"),
         "output": Key(
             size(),
-            "What a run may print, a local one too; more is cut, with a note, and a command keeps its end.",
+            "What a run may print, a local one too; it may display ten times as much (pictures, tables). More is cut, "
+            "with a warning, and no report is written that needs what was cut; a command keeps its end.",
             default="10MB",
         ),
     },

@@ -6,15 +6,22 @@ Knows nothing of papermill or kernels, so that it can be tested by itself.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 LEAST = 200
 """Bytes that any output counts for: an object costs memory even where its text is one character."""
+
+DISPLAYED = 10
+"""How many times the limit on what is printed that is displayed may take: pictures are larger than text."""
+
+LONGEST_RESULT = 10_000
+"""Bytes of a text that count as displayed where a cell shows it without printing: a value, in most cases."""
 
 LONGEST_ERROR = 200_000
 """Bytes kept of a traceback, which is kept even past the limit: without it nobody knows what happened."""
@@ -23,8 +30,10 @@ LONGEST_ERROR = 200_000
 class Budget:
     """The bytes that the outputs of one run may still take."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, *, times: int = 1) -> None:
+        """`limit` is what the configuration says; `times` as much may be used."""
+        self.limit = limit * times
+        self._said = f"{times} times limits.output" if times > 1 else "limits.output"
         self.used = 0
         self.cut = False
         """Whether anything was left out."""
@@ -45,7 +54,7 @@ class Budget:
     @property
     def marker(self) -> str:
         """The line that stands where output was left out."""
-        return f"… output cut at {readable_size(self.limit)} (limits.output)\n"
+        return f"… output cut at {readable_size(self.limit)} ({self._said})\n"
 
 
 def readable_size(size: int) -> str:
@@ -131,6 +140,16 @@ def overwritten(line: str, cursor: int, text: str) -> tuple[str, int]:
     return line, cursor
 
 
+@dataclass(frozen=True)
+class Mark:
+    """Where something was left out of a cell's outputs."""
+
+    after: int
+    """How many outputs are whole, and stand where they would stand anyway."""
+    displayed: bool
+    """Whether what was displayed was too large, and not what was printed."""
+
+
 class Outputs:
     """Adds outputs to cells, redacted, within a budget. One for each run."""
 
@@ -138,36 +157,43 @@ class Outputs:
         self, limit: int, make: Callable[[dict[str, Any]], dict[str, Any]] = dict, redactor: Redactor | None = None
     ) -> None:
         """`make` gives an output the class that the notebook's format wants."""
-        self.budget = Budget(limit)
+        self.limit = limit
+        self.printed = Budget(limit)
+        self.displayed = Budget(limit, times=DISPLAYED)
         self.redactor = redactor or Redactor()
         self._make = make
         self._stream: Stream | None = None
         self._streams: list[Stream] = []
-        self._marked: list[Any] | None = None
+        self._marked: list[tuple[list[Any], Mark]] = []
 
     def write(self, outputs: list[Any], name: str, text: str) -> None:
         """Add text of a stream. It joins the last output where that is the same stream, as in any frontend."""
         if not self._continues(outputs, name):
-            if not self.budget.take(LEAST):
-                self.mark(outputs)
+            if not self.printed.take(LEAST):
+                self.mark(outputs, self.printed)
                 return
             self._begin(outputs, name)
-        if self.budget.cut:
-            self.mark(outputs)
+        if self.printed.cut:
+            self.mark(outputs, self.printed)
             return
         assert self._stream
-        kept = text if size_of(text) <= self.budget.left else text[: self.budget.left]
-        self.budget.used += self._stream.write(kept)
+        left = self.printed.left
+        kept = text if size_of(text) <= left else text.encode("utf-8", "replace")[:left].decode("utf-8", "ignore")
+        self.printed.used += self._stream.write(kept)
         if len(kept) < len(text):
-            self.budget.cut = True
-            self._marked = outputs
-            self._stream.write("\n" + self.budget.marker)
+            self.printed.cut = True
+            self._marked.append((outputs, Mark(len(outputs) - 1, displayed=False)))
+            self._stream.write("\n" + self.printed.marker)
 
-    def mark(self, outputs: list[Any]) -> None:
-        """Say, once for each cell, that the rest was left out."""
-        if self._marked is not outputs:
-            self._marked = outputs
-            self._begin(outputs, "stdout").write(self.budget.marker)
+    def mark(self, outputs: list[Any], budget: Budget) -> None:
+        """Say, once for each cell, that something was left out."""
+        if self.mark_of(outputs) is None:
+            self._marked.append((outputs, Mark(len(outputs), displayed=budget is self.displayed)))
+            self._begin(outputs, "stdout").write(budget.marker)
+
+    def mark_of(self, outputs: list[Any]) -> Mark | None:
+        """Where something was left out of a cell's outputs, if it was."""
+        return next((mark for marked, mark in self._marked if marked is outputs), None)
 
     def _begin(self, outputs: list[Any], name: str) -> Stream:
         output = self._make({"output_type": "stream", "name": name, "text": ""})
@@ -176,24 +202,41 @@ class Outputs:
         self._streams.append(self._stream)
         return self._stream
 
-    def accepts(self, kind: str, content: dict[str, Any]) -> bool:
-        """Say whether an output that is no stream may be kept, and count it. Errors always may, cut where huge."""
+    def accepts(self, kind: str, content: dict[str, Any], outputs: list[Any]) -> bool:
+        """Say whether an output that is no stream may be kept, and count it, or mark the cell that it was for.
+
+        Errors always may, cut where huge.
+        """
         if kind == "error":
             _shorten(content)
             return True
-        return self.budget.take(max(LEAST, size_of(content)))
+        budget = self._budget(content)
+        if budget.take(max(LEAST, size_of(content))):
+            return True
+        self.mark(outputs, budget)
+        return False
 
-    def accepts_update(self, old: Any, new: Any) -> bool:
-        """Say whether displayed data may be replaced, and count the difference."""
-        return self.budget.take(size_of(new) - size_of(old))
+    def accepts_update(self, old: Any, new: Any, cells: Sequence[list[Any]]) -> bool:
+        """Say whether displayed data may be replaced, and count the difference, or mark the cells that show it."""
+        if self.displayed.take(size_of(new) - size_of(old)):
+            return True
+        for outputs in cells:
+            self.mark(outputs, self.displayed)
+        return False
+
+    def _budget(self, output: dict[str, Any]) -> Budget:
+        """What an output counts to that is no stream: long text counts as if it had been printed."""
+        only_text = set(output.get("data") or ()) <= {"text/plain"}
+        return self.printed if only_text and size_of(output.get("data")) > LONGEST_RESULT else self.displayed
 
     def release(self, outputs: list[Any]) -> None:
         """Give back what outputs took that are about to be cleared: an animation costs one frame."""
         for output in outputs:
             if output["output_type"] == "stream":
-                self.budget.used -= LEAST + size_of(output["text"])
+                self.printed.used -= LEAST + size_of(output["text"])
             elif output["output_type"] != "error":
-                self.budget.used -= max(LEAST, size_of(output))
+                self._budget(output).used -= max(LEAST, size_of(output))
+        self._marked = [(marked, mark) for marked, mark in self._marked if marked is not outputs]
         self._stream = None
 
     def close(self) -> None:

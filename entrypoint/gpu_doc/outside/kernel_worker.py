@@ -2,8 +2,8 @@
 
 A process of its own (see process.py), so that papermill is imported once for many notebooks, its memory goes back
 when the worker ends, and a limit can be enforced from outside whatever a kernel does. Messages in: `run`, `go`,
-`interrupt`, `kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name),
-`message` (text), `done` (outcome and facts).
+`interrupt`, `kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name), `cut`
+(a cell's number and name, and where and at what limit its output was cut), `message` (text), `done` (outcome and facts).
 """
 
 from __future__ import annotations
@@ -166,9 +166,9 @@ class Execution:
         progress = _progress(self._notebook, self.save)
         self._link.send("cells", count=sum(n is not None for n in self._numbers))
         progress.notebook_start()
+        outputs = Outputs(self._job["output"], NotebookNode, self._redactor)
         try:
             await self._kernel.ready()
-            outputs = Outputs(self._job["output"], NotebookNode, self._redactor)
             client = _client(progress, self._kernel, outputs, self._entered)
             await client.run_cells()
             self._notebook.metadata["language_info"] = self._kernel.language_info
@@ -178,6 +178,7 @@ class Execution:
             raise FailureError("refused", what=str(error), **self._place()) from error
         finally:
             progress.notebook_complete()
+            self._tell_cuts(outputs)
             failure = self._failure()
             self._finish()
         if failure:
@@ -268,6 +269,13 @@ class Execution:
         name = "injected parameters" if INJECTED in cell.metadata.tags else cell_name(cell)
         return {"number": self._numbers[self._current], "cell": name}
 
+    def _tell_cuts(self, outputs: Outputs) -> None:
+        for index, cell in enumerate(self._notebook.cells):
+            if mark := outputs.mark_of(cell.get("outputs")):
+                self._current = index
+                cut = {"after": mark.after, "displayed": mark.displayed, "limit": outputs.limit}
+                self._link.send("cut", **self._place(), **cut)
+
     def _entered(self, index: int) -> None:
         self._current = index
         self._link.send("cell", **self._place())
@@ -345,8 +353,11 @@ def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[
                 msg["content"] = outputs.redactor.output(msg["content"])
             content = msg["content"]
             if hooked:
-                kept = outputs.budget.take(size_of(content))
-                return super().output(outs, msg, display_id, cell_index) if kept else None
+                budget = outputs.printed if kind == "stream" else outputs.displayed
+                if budget.take(size_of(content)):
+                    return super().output(outs, msg, display_id, cell_index)
+                outputs.mark(outs, budget)
+                return None
             if self.clear_before_next_output:
                 outputs.release(outs)
                 outs[:] = []
@@ -354,10 +365,8 @@ def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[
                 self.clear_before_next_output = False
             if kind == "stream":
                 outputs.write(outs, content["name"], content["text"])
-            elif outputs.accepts(kind, content):
+            elif outputs.accepts(kind, content, outs):
                 return super().output(outs, msg, display_id, cell_index)
-            else:
-                outputs.mark(outs)
             return None
 
         def clear_output(self, outs: list[Any], msg: Any, cell_index: int) -> None:
@@ -371,7 +380,8 @@ def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[
             places = self._display_id_map.get(display_id, {})
             shown = [self.nb.cells[c].outputs[i].data for c, indices in places.items() for i in indices]
             new = [msg["content"]["data"]] * len(shown)
-            if shown and outputs.accepts_update(shown, new):
+            cells = [self.nb.cells[c].outputs for c in places]
+            if shown and outputs.accepts_update(shown, new, cells):
                 super()._update_display_id(display_id, msg)
 
     client = Client(

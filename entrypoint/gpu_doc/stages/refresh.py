@@ -18,7 +18,7 @@ from gpu_doc.errors import ConfigError, GpuDocError, MachineError, PublishError,
 from gpu_doc.model import Answer, Call, Config, ImageIdentity, Json, Result, Run
 from gpu_doc.outside.environment import with_programs_of
 from gpu_doc.outside.template import TemplateWorker
-from gpu_doc.stages import evidence
+from gpu_doc.stages import cuts, evidence
 from gpu_doc.stages.capturing.capture import Darkroom
 from gpu_doc.stages.executing.execute import execute
 from gpu_doc.stages.executing.hosts import Hosts
@@ -233,6 +233,9 @@ class Refresh:
     def _take(self, finished: Finished, works: list[_Work]) -> None:
         job = finished.job
         self.executed += 1
+        for cut in finished.cuts:
+            place = cut.place(job.run)
+            self._console.warn(f"{place}: {cut.sentence}. {cut.remedy}", where=place)
         waiting = [
             (work, plan)
             for work in works
@@ -358,6 +361,7 @@ class Refresh:
         if finished.probe:
             machine["probe"] = dict(finished.probe)
         return {
+            **cuts.to_record(finished.cuts),
             "started": finished.started,
             "seconds": round(finished.seconds, 2),
             "commit": self._commit,

@@ -28,6 +28,7 @@ from pathlib import Path
 from gpu_doc.errors import MachineError
 from gpu_doc.model import Json, Result, Run
 from gpu_doc.outside.temporary import sweep_abandoned
+from gpu_doc.stages.cuts import has_room_now
 from gpu_doc.stages.pruning import entries, prune, remove
 from gpu_doc.stages.seal import Seal
 
@@ -86,11 +87,12 @@ class State:
         return self._seal.lasts
 
     def find(self, run: Run, fingerprint: str) -> Result | None:
-        """A finished run with this fingerprint, which is whole."""
+        """A finished run with this fingerprint, which is whole, unless it was cut at a lower limit than there is now."""
         for layer in (self.layers.own, *self.layers.others):
             folder = self._place(layer, "runs", fingerprint)
             record = self._seal.open(folder, _name(layer, "runs", fingerprint))
-            if record is not None and (folder / ("executed.ipynb" if run.notebook else "terminal.log")).is_file():
+            kept = folder / ("executed.ipynb" if run.notebook else "terminal.log")
+            if record is not None and kept.is_file() and not has_room_now(record, run):
                 return Result(run=run, fingerprint=fingerprint, folder=folder, record=record)
         return None
 

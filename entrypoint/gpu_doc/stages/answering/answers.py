@@ -24,6 +24,7 @@ from gpu_doc.stages.answering import (
     tables,
     values,
 )
+from gpu_doc.stages.cuts import cut_of, from_record
 from gpu_doc.stages.notebook import ExecutedCell, executed_cells, find_cell, joined, missing_cell, source_cells
 from gpu_doc.stages.reporting.address import Address, find_run, find_runs, parse
 from gpu_doc.stages.reporting.calls import Arguments, bind
@@ -103,12 +104,16 @@ class Answers:
             return ExecutedCell(0, "", (name,), "", "", cells[0].language, outputs=tuple(glued))
         if not named:
             known = [known for cell in cells for known in values.glued_names(cell.outputs)]
-            raise missing_cell(cells, name, notebook, values=known)
+            missing = missing_cell(cells, name, notebook, values=known)
+            if lost := from_record(result.record):
+                missing.remedy = f"{missing.remedy} Some values may be lost: {lost[0].sentence} in {lost[0].name}."
+            raise missing
         return find_cell(cells, name, notebook)
 
     def _outputs(self, address: Address, result: Result, arguments: Arguments) -> tuple[Output, ...]:
         """The outputs that a call is about: all of a cell, or the one that it names."""
         cell = self._cell(address, result)
+        self._check_whole(address, cell, result, arguments.get("output"))
         outputs = cell.outputs if cell.number else cell.outputs[-1:]
         if not outputs:
             raise ReportError(
@@ -124,6 +129,12 @@ class Answers:
                 f"{_the_cell(address)} has {len(outputs)} output{plural}: output={number} is none of them"
             )
         return (outputs[number - 1],)
+
+    def _check_whole(self, address: Address, cell: ExecutedCell, result: Result, output: int | None = None) -> None:
+        """Raise ReportError where output of a cell was cut, unless that came after the one that is asked for."""
+        cut = cut_of(result.record, cell.number) if cell.number else None
+        if cut and not (output and output <= cut.after):
+            raise cut.error(_the_cell(address))
 
     def _file(self, address: Address, result: Result) -> Path:
         path = result.produced(address.file or "")
@@ -256,7 +267,9 @@ class Answers:
                 return values.value_in_file(content)
             except values.NoValue as error:
                 raise ReportError(f"{address.file} holds no single number or string") from error
-        return values.value_of(self._cell(address, result).outputs)
+        cell = self._cell(address, result)
+        self._check_whole(address, cell, result)
+        return values.value_of(cell.outputs)
 
     def _compare(self, arguments: Arguments) -> Answer:
         runs = find_runs(arguments.address, self._report)

@@ -19,6 +19,7 @@ from gpu_doc.outside.inside import probe
 from gpu_doc.outside.inside.produced import Produced
 from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.outside.process import output
+from gpu_doc.stages.cuts import Cut
 from gpu_doc.stages.executing import aftermath, failure
 from gpu_doc.stages.executing.devices import busy, check, local_environment
 from gpu_doc.stages.executing.files import redact_files
@@ -47,12 +48,14 @@ class Attempts:
         self._probe: Mapping[str, Json] = {}
         self._lease = lease
         self._veto: GpuDocError | None = None
+        self._cuts: list[Cut] = []
 
     def run(self, token: str, stop: threading.Event) -> Finished:
         """Run it to its end. `token` begins the marker of its processes; `stop` ends the wait between two tries."""
         for attempt in range(self._job.run.retries.times + 1):
             started, begin = datetime.now(timezone.utc), time.monotonic()
             self._progress.started(self._name, 0)
+            self._cuts.clear()
             # The marker by which this attempt's processes are found again; none may begin with another (`sweep`).
             error = self._once(f"{token}-{attempt}-")
             seconds = time.monotonic() - begin
@@ -63,7 +66,8 @@ class Attempts:
             self._progress.message(f"{self._name}: trying again, for want of network ({error})")
             _empty(self._job.folder)
         begun = started.isoformat(timespec="seconds")
-        return Finished(job=self._job, seconds=seconds, started=begun, error=error, probe=self._probe)
+        cuts = tuple(self._cuts)
+        return Finished(job=self._job, seconds=seconds, started=begun, error=error, probe=self._probe, cuts=cuts)
 
     def _once(self, marker: str) -> GpuDocError | None:
         with Keeping(self._job) as keeping:
@@ -149,6 +153,8 @@ class Attempts:
             self._progress.cell(self._name, event["number"] or 0, self._cells, event["cell"])
         elif event["event"] == "probe":
             return {"do": "go" if self._judge(event["facts"]) else "kill"}
+        elif event["event"] == "cut":
+            self._cuts.append(Cut.of_event(event))
         elif event["event"] == "message":
             self._progress.message(self._job.redactor.text(f"{self._name}: {plain(event['text'])}"))
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model import Json, Run
 from gpu_doc.redaction import Redactor
+from gpu_doc.stages.cuts import Cut
 
 if TYPE_CHECKING:
     from gpu_doc.stages.executing.place import Place
@@ -57,6 +58,8 @@ class Finished:
     error: GpuDocError | None
     probe: Mapping[str, Json] = field(default_factory=dict)
     """What its Python found around it; see outside/inside/probe.py."""
+    cuts: tuple[Cut, ...] = ()
+    """Cells of which not all output was kept."""
 
 
 def kernel_environment(environ: Mapping[str, str], allowed: Iterable[str]) -> dict[str, str]:
