@@ -114,7 +114,7 @@
 
   const replaced = new Set(['img', 'svg', 'canvas', 'video', 'audio', 'iframe', 'object', 'embed', 'input', 'textarea', 'select', 'button', 'progress', 'meter']);
   const clips = (style) => style.overflowX !== 'visible' || style.overflowY !== 'visible' || /paint|strict|content/.test(style.contain);
-  const clear = (colour) => colour === 'transparent' || /, 0\)$|\/ 0\)$/.test(colour);
+  const clear = (colour) => colour === 'transparent' || /^rgba\(.*, 0\)$|\/ 0\)$/.test(colour);
   const decorated = (style) => !clear(style.backgroundColor) || style.backgroundImage !== 'none'
     || ['Top', 'Right', 'Bottom', 'Left'].some((side) => parseFloat(style[`border${side}Width`]) > 0 && !clear(style[`border${side}Color`]));
 
@@ -274,8 +274,10 @@
 
   const images = (root) => called(root, ['img', 'image']).filter((each) => broken.has(each) && !declared(each)).flatMap((each) => {
     if (!visible(each)) return [];
-    const address = each.currentSrc || named(each);
-    if (address) return [{ kind: 'image', address: inside(address) ? '' : address }];
+    const around = [each, ...(type(parent(each)) === 1 ? all(parent(each), ':scope > source') : [])];
+    const addresses = [each.currentSrc, ...around.flatMap((one) => ['srcset', 'src', 'href', 'xlink:href'].map((name) => attribute(one, name)))];
+    const address = addresses.find((one) => one && !inside(one)) ?? '';
+    if (addresses.some(Boolean)) return [{ kind: 'image', address }];
     return all(root, 'script').length ? [{ kind: 'script', tag: 'img' }] : [];
   });
 

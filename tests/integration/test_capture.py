@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,37 +13,18 @@ from PIL import Image, ImageChops
 
 from gpu_doc.errors import CaptureError
 from gpu_doc.model import Exhibit, Photograph, Span
-from gpu_doc.outside.browser import find_chromium
 from gpu_doc.outside.png import MARGIN
 from gpu_doc.stages.capturing.capture import Darkroom, decoded_equal
 
+from .pictures import display, exhibit, html, new_darkroom, stream, taken
+
 pytestmark = pytest.mark.needs("chromium")
-
-
-def new_darkroom(patience: float = 60.0) -> Darkroom:
-    return Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ, patience=patience)
 
 
 @pytest.fixture(scope="module")
 def darkroom() -> Iterator[Darkroom]:
     with new_darkroom() as room:
         yield room
-
-
-def display(mime: str, content: Any, **metadata: Any) -> dict[str, Any]:
-    return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: metadata}}
-
-
-def stream(text: str, name: str = "stdout") -> dict[str, Any]:
-    return {"output_type": "stream", "name": name, "text": text}
-
-
-def exhibit(*outputs: dict[str, Any], scale: int = 2, **others: Any) -> Exhibit:
-    return Exhibit(**{"kind": "output", "outputs": outputs, "width": 880, "scale": scale, **others})
-
-
-def html(text: str) -> Exhibit:
-    return exhibit(display("text/html", text))
 
 
 def chart(width: int, height: int) -> str:
@@ -55,14 +35,6 @@ def chart(width: int, height: int) -> str:
     file = io.BytesIO()
     framed.save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
-
-
-def taken(room: Darkroom, *exhibits: Exhibit) -> list[Photograph]:
-    shots = room.develop(exhibits)
-    for shot in shots:
-        if isinstance(shot, CaptureError):
-            raise shot
-    return [shot for shot in shots if isinstance(shot, Photograph)]
 
 
 def refused(room: Darkroom, one: Exhibit) -> CaptureError:

@@ -1,0 +1,39 @@
+"""Exhibits for tests, and rooms that photograph them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from gpu_doc.errors import CaptureError
+from gpu_doc.model import Exhibit, Photograph
+from gpu_doc.outside.browser import find_chromium
+from gpu_doc.stages.capturing.capture import Darkroom
+
+
+def new_darkroom(patience: float = 60.0) -> Darkroom:
+    return Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ, patience=patience)
+
+
+def display(mime: str, content: Any, **metadata: Any) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: metadata}}
+
+
+def stream(text: str, name: str = "stdout") -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def exhibit(*outputs: dict[str, Any], scale: int = 2, **others: Any) -> Exhibit:
+    return Exhibit(**{"kind": "output", "outputs": outputs, "width": 880, "scale": scale, **others})
+
+
+def html(text: str, **others: Any) -> Exhibit:
+    return exhibit(display("text/html", text), **others)
+
+
+def taken(room: Darkroom, *exhibits: Exhibit) -> list[Photograph]:
+    shots = room.develop(exhibits)
+    for shot in shots:
+        if isinstance(shot, CaptureError):
+            raise shot
+    return [shot for shot in shots if isinstance(shot, Photograph)]
