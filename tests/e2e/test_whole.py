@@ -19,6 +19,7 @@ CELLS = (
     code("6 * 8", "late"),
     code("HTML('<div style=\"overflow: hidden; height: 30px\">one<br>two<br>three</div>')", "box"),
     code("HTML('<img src=\"dot.png\">')", "dot"),
+    code("HTML('<p></p>')", "nothing"),
 )
 CONFIG = """\
 defaults: {limits: {output: 100kB}}
@@ -36,7 +37,7 @@ REPORTS = (
     report("log", 'text("run/log")'),
     report("beside", 'shot("run/log", output=2)'),
     report("box", 'shot("run/box")'),
-    report("dot", 'shot("run/dot")'),
+    report("dot", 'shot("run/dot")', 'shot("run/nothing")'),
 )
 
 
@@ -53,6 +54,9 @@ def test_nothing_is_cut_without_a_word(empty: Project) -> None:
     assert "The picture of run/box would be cut: a <div> that begins with “one two three” is 30 CSS pixels high" in said
     assert "The picture of run/dot would lack an image: it did not load: dot.png" in said
     assert "in notebooks/n.ipynb, cell 6 (dot)" in said
+    assert "notebooks/n.ipynb, cell 7 (nothing): The picture of run/nothing came out blank." in said, (
+        "all are told at once"
+    )
     after = empty.files()
     assert {name for name in after if after[name] != before.get(name)} == {
         "docs/good.md",

@@ -13,7 +13,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from gpu_doc.errors import CaptureError, ReportError
+from gpu_doc.errors import PRECEDENCE, CaptureError, ReportError
 from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
 from gpu_doc.outside.git.line_ends import LineEnds
 from gpu_doc.outside.template import TemplateWorker
@@ -239,7 +239,7 @@ class Composer:
         return picture, origin
 
     def _photographs(self, assets: list[Asset], *, strict: bool = False) -> None:
-        """Put the pictures of exhibits into state. `strict`: raise the first failure."""
+        """Put the pictures of exhibits into state. `strict`: raise the first failure, the others in its details."""
         missing = {
             _origin(asset): asset.exhibit
             for asset in assets
@@ -247,11 +247,14 @@ class Composer:
         }
         if not missing:
             return
+        errors: list[CaptureError] = []
         for origin, photograph in zip(missing, self._shop.darkroom.develop([*missing.values()]), strict=True):
             if isinstance(photograph, Photograph):
                 self._shop.state.keep_picture(origin, photograph.png)
-            elif strict:
-                raise photograph
+            else:
+                errors.append(photograph)
+        if strict and errors:
+            raise _first(errors)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -294,6 +297,14 @@ class Composer:
             for key, before in self._known.answers.items()
             if address in before.runs and key in answers
         )
+
+
+def _first(errors: Sequence[CaptureError]) -> CaptureError:
+    """The error that says most, with those of the other pictures."""
+    first, *others = sorted(errors, key=lambda error: PRECEDENCE.index(error.exit_code))
+    told = dict.fromkeys(f"{other.where}: {other.what}" for other in others)
+    first.details = "\n".join(filter(None, [first.details, *told]))
+    return first
 
 
 def _kept_answers(rendered: Rendered) -> dict[str, KeptAnswer]:
