@@ -105,14 +105,11 @@
   // Bands are `band` high, or less where the page is so wide that they would exceed `area`.
   const place = async ({ marker, width, band, area, highest }) => {
     document.documentElement.dataset.marker = marker;
-    if (document.readyState !== 'complete') {
-      await new Promise((done) => addEventListener('load', done, { once: true }));
-    }
-    const sections = [...document.querySelectorAll('body > section')];
     // Our page was seen to be complete before its frames were.
-    while (!sections.flatMap(framesOf).every(({ root }) => !root || dom.ready(root))) {
-      await new Promise((done) => setTimeout(done, 2));
-    }
+    const complete = () => document.readyState === 'complete' && document.getElementById('end') !== null
+      && [...document.querySelectorAll('.holder > iframe')].every(({ contentDocument: root }) => !root || dom.ready(root));
+    while (!complete()) await new Promise((done) => setTimeout(done, 2));
+    const sections = [...document.querySelectorAll('body > section')];
     await whole.settled(document);
     const items = sections.map(measured);
     for (const { section, box } of items) {

@@ -26,6 +26,10 @@ _REMEDIES = {
 _TERMINAL = "Print less, or show a part of it: terminal() takes lines= and match=."
 
 
+class BlankError(CaptureError):
+    """There is nothing on a picture."""
+
+
 def incomplete(exhibit: Exhibit, losses: Sequence[Loss]) -> IncompleteError:
     """Say what the picture of an exhibit would not show: at least one loss."""
     first, *others = (_sentence(exhibit, loss) for loss in losses)
@@ -55,9 +59,9 @@ def failed(exhibit: Exhibit, reason: str) -> CaptureError:
     )
 
 
-def blank(exhibit: Exhibit) -> CaptureError:
+def blank(exhibit: Exhibit) -> BlankError:
     """Say that there is nothing on the picture of an exhibit."""
-    return CaptureError(
+    return BlankError(
         f"The picture of {exhibit.name} came out blank.",
         where=_where(exhibit),
         remedy="See what the cell shows in Jupyter; an output drawn by a script needs a static image beside it.",
