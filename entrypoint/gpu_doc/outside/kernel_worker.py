@@ -3,7 +3,7 @@
 A process of its own (see process.py), so that papermill is imported once for many notebooks, its memory goes back
 when the worker ends, and a limit can be enforced from outside whatever a kernel does. Messages in: `run`, `go`,
 `interrupt`, `kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name), `cut`
-(a cell's number and name, and where and at what limit its output was cut), `message` (text), `done` (outcome and facts).
+(a cell's number and name, and where and at what limit its output was cut), `message` (text), `done` (outcome, facts).
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class State:
         return self._seal.lasts
 
     def find(self, run: Run, fingerprint: str) -> Result | None:
-        """A finished run with this fingerprint, which is whole, unless it was cut at a lower limit than there is now."""
+        """A whole run with this fingerprint, unless its output was cut at a lower limit than there is now."""
         for layer in (self.layers.own, *self.layers.others):
             folder = self._place(layer, "runs", fingerprint)
             record = self._seal.open(folder, _name(layer, "runs", fingerprint))
