@@ -24,6 +24,7 @@ from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageEr
 from gpu_doc.model import Config, ImageIdentity, Run
 from gpu_doc.outside import actions, process
 from gpu_doc.outside.environment import active_environment, has_gpu
+from gpu_doc.outside.git import asking
 from gpu_doc.outside.git import checkout as git
 from gpu_doc.pipeline import Doors, Publishing
 from gpu_doc.stages.planning.fingerprint import Surroundings
@@ -94,6 +95,8 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
         Path.cwd()
     except FileNotFoundError as error:
         raise UsageError("the working folder has been deleted", remedy="Change to one that exists.") from error
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        asking.trust()
     console.locate = _locator(getattr(args, "config", None), Path.cwd())
     commands = {
         "init": _init,

@@ -160,7 +160,7 @@ def refresh_and_publish(
         _tell_loop(planned, doors)
         return Outcome(), Published(mode="none")
     with Publisher(whole, chosen, publishing.mode, publishing.target(), doors.console.note, doors.environ) as publisher:
-        publisher.demand_what_is_needed()
+        publisher.demand_what_is_needed(planned, force=force)
         # With `force` too: where the results are the same again, what is there stays to the byte.
         if publisher.adopt(plan(chosen, doors) if force else planned, lambda: plan(chosen, doors)):
             planned = plan(chosen, doors, force=force)

@@ -257,10 +257,44 @@ def test_the_callers_variables_lead_nowhere_else(place: Place, tmp_path: Path, m
 
 @pytest.mark.needs("root")
 def test_a_checkout_of_somebody_else_is_refused_with_the_remedy(place: Place) -> None:
-    os.chown(place.checkout, 12345, 12345)
-    with pytest.raises(PublishError, match="another user") as caught, place.open():
+    give_away(place.checkout)
+    with pytest.raises(PublishError, match="another user") as caught, place.open(token=None):
         pass
     assert f"--add safe.directory '{place.checkout}'" in caught.value.remedy
+
+
+@pytest.mark.needs("root")
+def test_on_a_runner_a_container_may_be_another_user_than_who_checked_out(place: Place) -> None:
+    give_away(place.checkout)
+    with place.open() as scratch:
+        scratch.push("main", add(scratch, place.first, "docs/a.md", b"new\n"), expected=place.first)
+    assert place.server.show(NAME, "docs/a.md") == b"new\n"
+
+
+def give_away(checkout: Path) -> None:
+    for path in (checkout, *checkout.rglob("*")):
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+
+
+def test_what_a_job_before_left_in_a_checkout_gets_nothing_of_ours(place: Place, tmp_path: Path) -> None:
+    trap = tmp_path / "trap.sh"
+    trap.write_text(f"#!/bin/sh\nenv >> '{tmp_path}/caught'\nexit 1\n")
+    trap.chmod(0o755)
+    (place.checkout / ".git/info/attributes").write_text("* filter=trap\n")
+    left = {
+        "http.proxy": "http://127.0.0.1:9",
+        f"http.{place.server.address}/.proxy": "http://127.0.0.1:9",
+        "url.http://127.0.0.1:9/.insteadOf": place.server.address,
+        **dict.fromkeys(["credential.helper", "core.sshCommand", "core.fsmonitor", "core.hooksPath"], str(trap)),
+        **dict.fromkeys(["filter.trap.clean", "filter.trap.smudge", "gpg.program"], str(trap)),
+    }
+    for key, value in left.items():
+        git(place.checkout, "config", key, value)
+    with place.open() as scratch:
+        tip = scratch.fetch("main")["main"]
+        scratch.push("main", add(scratch, str(tip), "docs/a.md", b"new\n"), expected=tip)
+    assert place.server.show(NAME, "docs/a.md") == b"new\n"
+    assert not (tmp_path / "caught").exists()
 
 
 def test_without_a_repository_or_commit_it_says_so(place: Place, tmp_path: Path) -> None:

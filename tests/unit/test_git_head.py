@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.integration.git_server import git
 
-from gpu_doc.outside.git.checkout import commit_of_head, current_branch, head_commit, origin_url
+from gpu_doc.outside.git.checkout import commit_of_head, current_branch, head_commit
 
 pytestmark = pytest.mark.needs("git")
 
@@ -65,15 +65,6 @@ def test_without_a_commit(tmp_path: Path) -> None:
     assert head_commit(tmp_path) is None
     assert commit_of_head(tmp_path) is None
     assert current_branch(tmp_path) == "main"
-
-
-def test_where_a_push_would_go(repository: Path) -> None:
-    assert origin_url(repository) is None
-    git(repository, "remote", "add", "origin", "ab:o/r")
-    git(repository, "config", "url.https://example.org/.insteadOf", "ab:")
-    assert origin_url(repository) == "https://example.org/o/r"
-    git(repository, "config", "remote.origin.pushurl", "git@example.org:o/r")
-    assert origin_url(repository) == "git@example.org:o/r"
 
 
 def test_the_commit_that_is_checked_out_in_full(repository: Path) -> None:

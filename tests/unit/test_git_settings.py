@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_doc.outside.git.commits import Remote
-from gpu_doc.outside.git.settings import Setting, listed, ours, text, variables
+from gpu_doc.outside.git.settings import Setting, listed, of_runner, ours, text, variables
 
 OWN = Remote(url="https://example.org/o/r", token=None)
 TOKEN = Remote(url="https://example.org:8443/o/r", token="ghs_secret")
@@ -58,6 +58,34 @@ def test_a_push_takes_of_the_persons_configuration_what_bears_on_it() -> None:
 
 def test_with_a_token_nobody_elses_credentials_come_along() -> None:
     assert taken(TOKEN) == TAKEN
+
+
+def test_of_a_runners_checkout_only_what_is_harmless_is_taken() -> None:
+    """It may be left from another job; what the machine's owner has set counts."""
+    machine = [("http.proxy", "http://proxy"), ("filter.strip.clean", "nbstripout"), ("http.sslverify", "false")]
+    left = [
+        ("http.proxy", "http://elsewhere"),
+        ("http.https://example.org/.proxy", "http://elsewhere"),
+        ("http.sslverify", "false"),
+        ("url.http://elsewhere/.insteadof", "https://example.org/"),
+        ("credential.helper", "!steal"),
+        ("core.sshcommand", "steal"),
+        ("core.fsmonitor", "steal"),
+        ("core.hookspath", "steal"),
+        ("gpg.program", "steal"),
+        ("filter.strip.clean", "steal"),
+        ("lfs.url", "http://elsewhere"),
+    ]
+    harmless = [("user.signingkey", "abc"), ("core.autocrlf", "true"), ("remote.origin.promisor", "true")]
+    scoped = [
+        ("system", machine[:1]),
+        ("global", machine[1:]),
+        ("local", left),
+        ("worktree", left),
+        ("local", harmless),
+    ]
+    said = "".join(f"{scope}\0{key}\n{value}\0" for scope, some in scoped for key, value in some)
+    assert of_runner(said) == machine + harmless
 
 
 def test_the_persons_filters_come_after_ours() -> None:

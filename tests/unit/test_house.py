@@ -28,7 +28,7 @@ LAYERS = (
 
 DOORS = {
     "docker": {"outside/containers/engine.py"},
-    "git": {"outside/git/checkout.py", "outside/git/program.py"},
+    "git": {"outside/git/asking.py", "outside/git/program.py"},
     "github": {"outside/github/connection.py", "outside/github/client.py"},
     "jinja2": {"outside/template_worker.py", "outside/texts.py"},
     "papermill": {"outside/kernel_worker.py"},

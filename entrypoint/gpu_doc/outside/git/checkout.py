@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from gpu_doc.outside.git import commits
+from gpu_doc.outside.git import asking, commits
+from gpu_doc.outside.git.asking import ask
 from gpu_doc.outside.git.commits import Commit
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -138,20 +139,7 @@ def commit_named(tree: Path, name: str) -> str | None:
 
 def content(tree: Path, commit: str, path: str) -> bytes | None:
     """A file's content in a commit, by its path from the top, as git keeps it; None where there is no such file."""
-    try:
-        import git
-    except ImportError:  # see ask()
-        return None
-    try:
-        words = ["git", "--no-optional-locks", "cat-file", "blob", f"{commit}:{path}"]
-        return bytes(git.Git(tree).execute(words, stdout_as_string=False, strip_newline_in_stdout=False))
-    except (git.GitError, OSError):
-        return None
-
-
-def origin_url(tree: Path) -> str | None:
-    """Where `git push origin` would push; None without such a remote."""
-    return ask(tree, "remote", "get-url", "--push", "origin")
+    return asking.ask_for_bytes(tree, "cat-file", "blob", f"{commit}:{path}")
 
 
 def _git_folder(tree: Path) -> Path:
@@ -192,16 +180,3 @@ def identity(tree: Path) -> tuple[str, str] | None:
 def signs_commits(tree: Path) -> bool:
     """Whether git's settings have commits signed."""
     return ask(tree, "config", "--type=bool", "commit.gpgsign") == "true"
-
-
-def ask(folder: Path, *words: str) -> str | None:
-    """What git answers in a folder; None where it is not installed, refuses or fails."""
-    try:
-        import git
-    except ImportError:  # GitPython's way to say that there is no program `git`
-        return None
-    try:
-        # Without optional locks: `status` would else write the index, and stumble over another git at work.
-        return str(git.Git(folder).execute(["git", "--no-optional-locks", *words]))
-    except (git.GitError, OSError):  # "dubious ownership" is one of its refusals
-        return None

@@ -77,7 +77,7 @@ class LineEnds:
 
     def _folder(self, folder: Path) -> dict[str, _Tracked]:
         if folder not in self._folders:
-            listed = checkout.ask(folder, "ls-files", "--eol", "-z", "--", ":(glob)*") or ""
+            listed = ask(folder, "ls-files", "--eol", "-z", "--", ":(glob)*") or ""
             found = {}
             for entry in filter(None, listed.split("\0")):
                 about, _, name = entry.partition("\t")
@@ -88,7 +88,7 @@ class LineEnds:
 
     def _untracked(self, path: Path) -> _Tracked:
         """What git would do with a file that it doesn't know yet."""
-        said = checkout.ask(path.parent, "check-attr", "-z", "text", "eol", "crlf", "--", path.name)
+        said = ask(path.parent, "check-attr", "-z", "text", "eol", "crlf", "--", path.name)
         if said is None:
             return _Tracked("", "-text")
         text, eol, legacy = said.split("\0")[2::3]
@@ -99,7 +99,7 @@ class LineEnds:
 
     def _setting(self, folder: Path) -> str:
         if folder not in self._settings:
-            self._settings[folder] = (checkout.ask(folder, "config", "--get", "core.autocrlf") or "").lower()
+            self._settings[folder] = (ask(folder, "config", "--get", "core.autocrlf") or "").lower()
         return self._settings[folder]
 
 

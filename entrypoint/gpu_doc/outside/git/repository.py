@@ -32,13 +32,16 @@ class Origin:
         words = ("--git-path", "objects", "--git-path", "shallow", "--git-path", "info/attributes")
         told = theirs.ask("rev-parse", "--path-format=absolute", *words, "--show-object-format", "HEAD").text
         objects, shallow, attributes, object_format, head = told.splitlines()
+        # With a token we are on a runner, which may use a checkout again.
+        reused = theirs.remote.token is not None
+        listed = theirs.ask("config", "--list", *(["--show-scope"] if reused else []), "-z").text
         return cls(
             head=head,
             object_format=object_format,
             objects=Path(objects),
             shallow=Path(shallow),
             attributes=Path(attributes),
-            configuration=tuple(settings.listed(theirs.ask("config", "--list", "-z").text)),
+            configuration=tuple(settings.of_runner(listed) if reused else settings.listed(listed)),
         )
 
 

@@ -24,6 +24,13 @@ _TAKEN = re.compile(
 _CREDENTIALS = re.compile(
     r"(?:credential|url|ssh)\..+|core\.(?:sshcommand|askpass)|http\.(?:.*\.)?(?:extraheader|cookiefile)"
 )
+_HARMLESS = re.compile(
+    r"(?:user|author|committer)\..+|gpg\.format|core\.(?:autocrlf|eol|bigfilethreshold)"
+    r"|remote\..+\.(?:promisor|partialclonefilter)|extensions\.partialclone",
+    re.IGNORECASE,
+)
+"""What is taken of the configuration that lies in a runner's checkout. It may be left from other people's jobs, and a
+proxy, a certificate or a program in it would get hold of our token."""
 _NOT_TAKEN = re.compile(r"lfs\.storage|lfs\.locksverify", re.IGNORECASE)
 """Where the checkout keeps large files is no place for ours."""
 
@@ -48,6 +55,18 @@ def listed(output: str) -> list[Setting]:
     """Read what `git config --list -z` writes: a key without a value is true."""
     pairs = (entry.partition("\n") for entry in output.split("\0") if entry)
     return [(key, value if newline else "true") for key, newline, value in pairs]
+
+
+def of_runner(output: str) -> list[Setting]:
+    """Read what `git config --list --show-scope -z` writes: of the checkout's own settings the harmless ones alone."""
+    fields = output.split("\0")
+    scoped = zip(fields[::2], fields[1::2], strict=False)
+    return [
+        setting
+        for scope, entry in scoped
+        for setting in listed(entry)
+        if scope in ("system", "global") or _HARMLESS.fullmatch(setting[0])
+    ]
 
 
 def ours(theirs: Iterable[Setting], remote: Remote) -> list[Setting]:

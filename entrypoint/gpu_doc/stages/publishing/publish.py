@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gpu_doc.outside.github.client import GitHub
     from gpu_doc.stages.planning.plan import Plan
     from gpu_doc.stages.publishing.commit import Desk
-    from gpu_doc.stages.publishing.offer import Offer
+    from gpu_doc.stages.publishing.offer import Layout, Offer
 
 
 class Publisher:
@@ -52,10 +52,22 @@ class Publisher:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def demand_what_is_needed(self) -> None:
-        """Raise PublishError now, rather than after hours of runs, for what a pull request would lack."""
+    def demand_what_is_needed(self, planned: Plan, *, force: bool) -> None:
+        """Raise now, rather than after hours of runs, for what publishing would lack: PublishError or UsageError."""
+        from gpu_doc.stages.publishing import checked_out
+
         if self._mode == "pull-request":
             self._demand_github()
+        checked_out.demand_reports(self._layout, self._chosen.reports)
+        at_rest = planned.fresh and not force and not changed_files(self._target.tree, self._own_paths())
+        if self._mode == "commit" and at_rest:
+            return
+        checked_out.demand_committed(self._layout, self._whole, planned)
+        checked_out.demand_branch(self._desk)
+        if self._mode == "pull-request":
+            from gpu_doc.stages.publishing.pull_request import demand_own_branch
+
+            demand_own_branch(self._desk)
 
     def _demand_github(self) -> None:
         target = self._target
@@ -145,12 +157,16 @@ class Publisher:
     def _desk(self) -> Desk:
         from gpu_doc.outside.git.scratch import Scratch
         from gpu_doc.stages.publishing.commit import Desk
-        from gpu_doc.stages.publishing.offer import Layout
 
         target = self._target
         scratch = self._stack.enter_context(Scratch(target.tree, target.remote, self._environ))
-        layout = Layout(root=self._whole.root, tree=target.tree)
-        return Desk(scratch=scratch, layout=layout, target=target, note=self._note)
+        return Desk(scratch=scratch, layout=self._layout, target=target, note=self._note)
+
+    @cached_property
+    def _layout(self) -> Layout:
+        from gpu_doc.stages.publishing.offer import Layout
+
+        return Layout(root=self._whole.root, tree=self._target.tree)
 
     @cached_property
     def _github(self) -> GitHub:
@@ -162,7 +178,4 @@ class Publisher:
         return self._stack.enter_context(github)
 
     def _own_paths(self) -> list[str]:
-        from gpu_doc.stages.publishing.offer import Layout
-
-        layout = Layout(root=self._whole.root, tree=self._target.tree)
-        return [layout.path(path) for report in self._chosen.reports for path in (report.path, report.assets)]
+        return [self._layout.path(path) for report in self._chosen.reports for path in (report.path, report.assets)]

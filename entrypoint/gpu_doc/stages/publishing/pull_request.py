@@ -39,6 +39,14 @@ class Results:
     failures: Sequence[str] = ()
 
 
+def demand_own_branch(desk: Desk) -> None:
+    """Raise PublishError where the branch is that of another configuration's or base's pull request."""
+    branch = desk.target.branch
+    tip = desk.scratch.fetch(branch)[branch]
+    if tip:
+        _demand_own(desk, Standing.of(desk, tip))
+
+
 def publish(desk: Desk, github: GitHub, results: Results) -> Published:
     """Bring the pull request up to date: open it, update it, close it, or leave it alone. Raises PublishError."""
     told: set[str] = set()
@@ -59,6 +67,8 @@ def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Pu
     if base is None:
         raise PublishError(f"the base branch `{target.base}` is not there", where=target.place)
     standing = Standing.of(desk, tip) if tip else None
+    if standing:
+        _demand_own(desk, standing)
     offers = [*results.offers, *(_carried(desk, standing, results, base) if standing else ())]
     changes, reports = placed(desk, base, _not_overtaken(desk, offers, standing, told), told)
     if not changes:
@@ -125,14 +135,18 @@ def _is_the_same(desk: Desk, standing: Standing, base: str, changes: Mapping[str
     )
 
 
-def _foreign(desk: Desk, standing: Standing) -> PublishError:
+def _demand_own(desk: Desk, standing: Standing) -> None:
     branch = desk.target.branch
     if standing.commit.intact and standing.commit.purpose not in (None, desk.target.purpose):
-        return PublishError(
+        raise PublishError(
             f"`{branch}` is the pull request's branch of {standing.commit.purpose}, and this is {desk.target.purpose}",
             where=branch,
             remedy="Give each configuration and base its own: `publish.branch` may hold {base} and {config}.",
         )
+
+
+def _foreign(desk: Desk, standing: Standing) -> PublishError:
+    branch = desk.target.branch
     return PublishError(
         f"`{branch}` holds a commit that is not gpu-doc's, {standing.foreign[:10]}: it is not overwritten",
         where=branch,

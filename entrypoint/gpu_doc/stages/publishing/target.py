@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from gpu_doc.errors import PublishError, UsageError
 from gpu_doc.model import Config, Publish
-from gpu_doc.outside.git import checkout
+from gpu_doc.outside.git import asking, checkout, refusals, remotes
 from gpu_doc.outside.git.commits import Identity, Remote
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ _HOSTED = re.compile(
 )
 """The remotes that GitHub gives for a repository."""
 
+_SERVED = re.compile(
+    r"(?:(?P<scheme>https?|ssh|git)://(?:[^@/]*@)?(?P<host>[^/:@]+)(?::\d+)?/|(?:[^@/:]+@)?[^@/:]+:)"
+    r"(?:.*/)?(?P<repository>[^/]+/[^/]+?)(?:\.git)?/*",
+    re.IGNORECASE,
+)
+"""Any remote on a server; the host of an ssh remote may be an alias."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -39,6 +47,10 @@ class Target:
     """The commit that is checked out."""
     base: str
     """The branch that the reports are for."""
+    base_is_given: bool = False
+    """Whether a person said so, by `--base` or the input `base`."""
+    named: tuple[str, ...] = ()
+    """The commits that the event says that branch to have had."""
     branch: str
     """The branch of the pull request; one for each base and configuration."""
     configuration: str
@@ -76,17 +88,21 @@ class Wishes:
 def settle(config: Config, wishes: Wishes, event: Event | None) -> Target:
     """Find out where results go, before anything runs. Raises UsageError and PublishError."""
     tree = checkout.work_tree(config.root)
+    if tree and (words := asking.refused(tree)):
+        raise refusals.meaning(words, remote="origin", checkout=str(tree))
     source = checkout.head_commit(tree) if tree else None
     if tree is None or source is None:
         what = "there is no git repository to publish to" if tree is None else "the repository has no commit yet"
         raise UsageError(what, where=str(config.root), remedy="`--publish none` writes the files only.")
     configuration = config.path.relative_to(tree).as_posix()  # a link counts by its own place
-    place = _place(tree, wishes, event)
+    place = _place_of_event(tree, wishes, event) if event else _place_of_person(tree)
     base = _valid(wishes.base, "base") if wishes.base else _base(tree, source, event)
     return Target(
         tree=tree,
         source=source,
         base=base,
+        base_is_given=bool(wishes.base),
+        named=_named(base, event) if event else (),
         branch=branch_name(config.publish.branch, base, configuration),
         configuration=configuration,
         remote=place.remote,
@@ -153,6 +169,12 @@ def _base(tree: Path, source: str, event: Event | None) -> str:
     return branch
 
 
+def _named(base: str, event: Event) -> tuple[str, ...]:
+    """The commits that an event says a branch to have had."""
+    pairs = [(event.branch, event.sha), (None if event.from_fork else event.head_branch, event.head_sha)]
+    return tuple(sha for branch, sha in pairs if sha and branch == base)
+
+
 def _identity(publish: Publish, tree: Path, *, on_runner: bool) -> Identity:
     """Whose commits they are. Raises UsageError where nobody says."""
     sign = checkout.signs_commits(tree) if publish.sign is None else publish.sign
@@ -174,28 +196,58 @@ class _Place:
     api_url: str
 
 
-def _place(tree: Path, wishes: Wishes, event: Event | None) -> _Place:
-    """The remote repository: the event's on a runner, else that of `origin`, with the person's own credentials."""
-    if event:
-        if not wishes.token:
-            remedy = "The action's input `token` is the workflow's own unless it is set; other steps set GH_TOKEN."
-            raise PublishError("there is no token to publish with", remedy=remedy)
-        url = f"{event.server_url}/{event.repository}.git"
-        return _Place(
-            remote=Remote(url=url, token=wishes.token),
-            repository=event.repository,
-            server_url=event.server_url,
-            api_url=event.api_url,
+def _place_of_event(tree: Path, wishes: Wishes, event: Event) -> _Place:
+    """The event's repository, which must be the one that is checked out."""
+    if not wishes.token:
+        remedy = "The action's input `token` is the workflow's own unless it is set; other steps set GH_TOKEN."
+        raise PublishError("there is no token to publish with", remedy=remedy)
+    if other := other_repository(tree, event):
+        raise UsageError(
+            f"a checkout of {other} is here, and this job publishes to {event.repository}",
+            where=str(tree),
+            remedy="`publish: none` writes the files only. To publish to another repository, run gpu-doc in a workflow "
+            "of that one.",
         )
-    origin = checkout.origin_url(tree)
-    if origin is None:
+    return _Place(
+        remote=remote_of(event, wishes.token),
+        repository=event.repository,
+        server_url=event.server_url,
+        api_url=event.api_url,
+    )
+
+
+def remote_of(event: Event, token: str) -> Remote:
+    """The repository that a workflow runs in."""
+    return Remote(url=f"{event.server_url}/{event.repository}.git", token=token or None)
+
+
+def other_repository(tree: Path, event: Event) -> str:
+    """The repository that is checked out, where it is not the event's; else empty.
+
+    A remote without a server's name in it, such as a folder, says nothing.
+    """
+    found = [match for url in remotes.own_urls(tree) if (match := _SERVED.fullmatch(url))]
+    server = urlsplit(event.server_url).hostname or ""
+    for match in found:
+        same_server = match["scheme"] not in ("http", "https") or match["host"].lower() == server.lower()
+        if same_server and match["repository"].lower() == event.repository.lower():
+            return ""
+    return found[0]["repository"] if found else ""
+
+
+def _place_of_person(tree: Path) -> _Place:
+    """Where the person's own git would push to, with their own credentials."""
+    name = remotes.push_remote(tree, checkout.current_branch(tree))
+    address = remotes.push_url(tree, name) if name else None
+    if address is None:
+        what = f"there is no remote `{name}`" if name else "the repository has no remote to publish to"
         remedy = "`git remote add origin …`, or `--publish none`, which writes the files only."
-        raise UsageError("the repository has no remote `origin` to publish to", where=str(tree), remedy=remedy)
-    found = _HOSTED.fullmatch(origin)
+        raise UsageError(what, where=str(tree), remedy=remedy)
+    found = _HOSTED.fullmatch(address)
     host, repository = (found["host"], found["repository"]) if found else ("", "")
     api = "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
     return _Place(
-        remote=Remote(url=origin, token=None),
+        remote=Remote(url=address, token=None),
         repository=repository,
         server_url=f"https://{host}" if host else "",
         api_url=api if host else "",

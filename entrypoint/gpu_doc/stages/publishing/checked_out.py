@@ -1,0 +1,128 @@
+"""Whether what is checked out is what results are published to, and whether it could be made again from a commit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import PublishError, UsageError
+from gpu_doc.outside.git import status
+
+if TYPE_CHECKING:
+    from gpu_doc.model import Config, Report
+    from gpu_doc.stages.planning.plan import Plan
+    from gpu_doc.stages.publishing.commit import Desk
+    from gpu_doc.stages.publishing.offer import Layout
+
+_NAMED = 10
+"""Files that a message names."""
+
+
+# --- the branch ------------------------------------------------------------------------------------------------------
+
+
+def demand_branch(desk: Desk) -> None:
+    """Raise UsageError where the base branch does not have the commit that is checked out.
+
+    It may have moved on since the event: then the commit must not be older than what the event names. Who gives the
+    base says that the results are for it.
+    """
+    target = desk.target
+    if target.base_is_given or target.source in target.named:
+        return
+    tip = desk.scratch.fetch(target.base)[target.base]
+    if tip is None:
+        raise UsageError(
+            f"the branch `{target.base}` is not on the remote",
+            where=target.place,
+            remedy=f"Push it first; or say which branch the results are for: `--base main`. {_NONE}",
+        )
+    there = desk.scratch.is_ancestor(target.source, tip)
+    if there and all(desk.scratch.is_ancestor(sha, target.source) for sha in target.named):
+        return
+    what = f"an older commit of `{target.base}`" if there else f"a commit that the branch `{target.base}` does not have"
+    raise UsageError(
+        f"{what} is checked out, {target.source[:10]}: its results are not published there",
+        where=target.place,
+        remedy=f"Check the branch out (in actions/checkout: `ref: {target.base}`), and push what is committed; or say "
+        f"which branch the results are for: `--base`, or the action's input `base`. {_NONE}",
+    )
+
+
+_NONE = "`--publish none` writes the files only."
+
+
+# --- the reports -----------------------------------------------------------------------------------------------------
+
+
+def demand_reports(layout: Layout, reports: Sequence[Report]) -> None:
+    """Raise where a report lies where no commit of this repository can have it: in another one, or outside."""
+    for report in reports:
+        for path in (report.path, report.assets):
+            if other := _other_repository(layout.tree, layout.path(path)):
+                raise UsageError(
+                    f"this report lies in another repository, the submodule `{other}`: nothing can be published there",
+                    where=report.path,
+                    remedy=f"Move the report out of `{other}`, or use gpu-doc in that repository. {_NONE}",
+                )
+
+
+def _other_repository(tree: Path, path: str) -> str:
+    """The folder of another repository that a path lies in; both are from the top. Empty where there is none."""
+    above = [folder.as_posix() for folder in Path(path).parents][:-1]
+    found = next((folder for folder in reversed(above) if os.path.lexists(tree / folder / ".git")), "")
+    return found or next(iter(sorted(status.submodules(tree, above))), "")
+
+
+# --- what they are made from -----------------------------------------------------------------------------------------
+
+
+def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
+    """Raise UsageError where what reports are made from is not what the commit has: nobody could make them again.
+
+    What git ignores may be generated, or fetched: of that only the configuration, notebooks and templates count.
+    """
+    own = {layout.path(path) for report in config.reports for path in (report.path, report.assets)}
+    essential = set(_inside(layout, _essential(config, planned)))
+    others = set(_inside(layout, _others(planned)))
+    changed = status.uncommitted(layout.tree, essential | others) | status.ignored(layout.tree, essential)
+    changed = {path for path in changed if not any(path == place or path.startswith(f"{place}/") for place in own)}
+    if not changed:
+        return
+    named = [f"`{path}`" for path in sorted(changed)[:_NAMED]]
+    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+    raise UsageError(
+        f"not committed: {', '.join(named)}{more}; from no commit could the reports be made again",
+        where=str(layout.tree),
+        remedy=f"Commit and push it; list in .gitignore what a job fetches or generates. {_NONE}",
+    )
+
+
+def _essential(config: Config, planned: Plan) -> Iterator[str]:
+    """The configuration, notebooks and templates, from root."""
+    yield os.path.relpath(config.path, config.root)
+    for each in planned.reports:
+        yield from filter(None, [each.report.template, *(run.run.notebook for run in each.runs)])
+
+
+def _others(planned: Plan) -> Iterator[str]:
+    """Modules, further files and data, from root."""
+    for each in planned.reports:
+        for run in each.runs:
+            for part in (run.fingerprint.source, run.fingerprint.machine) if run.fingerprint else ():
+                for kind in ("modules", "files", "data"):
+                    yield from part.get(kind) or ()
+
+
+def _inside(layout: Layout, paths: Iterable[str]) -> Iterator[str]:
+    """Paths from root as the repository has them, as written and where links lead to; what lies outside is left out."""
+    for path in paths:
+        written = Path(os.path.normpath(layout.root / path))
+        if written.is_relative_to(layout.tree):
+            yield written.relative_to(layout.tree).as_posix()
+        try:
+            yield layout.path(path)
+        except PublishError:
+            continue
