@@ -121,6 +121,12 @@ class PublishError(GpuDocError):
     topic = "publishing"
 
 
+class UnpublishableError(UsageError):
+    """What is checked out can't be published as it is asked for; known before anything runs."""
+
+    topic = "publishing"
+
+
 class MachineError(GpuDocError):
     """This machine lacks something: Chromium, Docker, a GPU, disk space."""
 

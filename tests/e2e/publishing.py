@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,14 @@ class Runner:
         code: int | None = 0,
         payload: dict[str, Any] | None = None,
         timeout: float = 120,
+        event: Mapping[str, str] | None = None,
         **variables: str,
     ) -> subprocess.CompletedProcess[str]:
-        """`gpu-doc run` as a step of a job on a push to the branch that is checked out."""
+        """`gpu-doc run` as a step of a job on a push to the branch that is checked out; `event` may say otherwise."""
         argv = [sys.executable, "-m", "gpu_doc", "run", "--state-dir", str(self.folder / "state"), *words]
-        environ = environment(**(self.push_event(checkout, **payload or {}) | self.variables | variables))
+        environ = environment(
+            **(self.push_event(checkout, **payload or {}) | self.variables | dict(event or {}) | variables)
+        )
         done = subprocess.run(
             argv, cwd=checkout, env=environ, capture_output=True, text=True, timeout=timeout, check=False
         )

@@ -192,10 +192,13 @@ def test_auto_ends_its_pull_request_when_it_may_commit_again(
 
 
 def test_a_configuration_that_is_a_link(runner: Runner, git_server: GitServer, tmp_path: Path) -> None:
-    job = runner.checkout()
     (tmp_path / "shared.yml").write_text(CONFIG)
-    (job / "gpu-doc.yml").unlink()
-    (job / "gpu-doc.yml").symlink_to(tmp_path / "shared.yml")
+    clone = person(runner)
+    (clone / "gpu-doc.yml").unlink()
+    (clone / "gpu-doc.yml").symlink_to(tmp_path / "shared.yml")
+    git(clone, "commit", "-q", "-a", "-m", "a link")
+    git(clone, "push", "-q")
+    job = runner.checkout()
     runner.run(job, "--publish", "commit")
     assert "docs/report.md" in git_server.files(REPOSITORY)
 

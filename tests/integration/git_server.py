@@ -39,7 +39,8 @@ def git(folder: Path, *words: str, **environment: str) -> str:
     """Run git as somebody else would; gives what it writes, without the last line end."""
     identity = {"NAME": "A Person", "EMAIL": "person@example.org"}
     who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in identity.items()}
-    argv = ["git", "-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main", *words]
+    settings = ("protocol.file.allow=always", "init.defaultBranch=main", "safe.directory=*")
+    argv = ["git", *(word for setting in settings for word in ("-c", setting)), *words]
     done = subprocess.run(argv, cwd=folder, env=_environment(who | environment), capture_output=True, check=False)
     assert done.returncode == 0, f"{words}: {done.stderr.decode(errors='replace')}"
     return done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from gpu_doc.outside.git import checkout
+from gpu_doc.outside.git.asking import ask
 
 Rule = Literal["never", "text", "always"]
 """Whether git makes LF of CRLF: never, where the content looks like text, or always."""

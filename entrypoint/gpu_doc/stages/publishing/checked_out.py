@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpu_doc.errors import PublishError, UsageError
+from gpu_doc.errors import PublishError, UnpublishableError
 from gpu_doc.outside.git import status
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _NAMED = 10
 
 
 def demand_branch(desk: Desk) -> None:
-    """Raise UsageError where the base branch does not have the commit that is checked out.
+    """Raise UnpublishableError where the base branch does not have the commit that is checked out.
 
     It may have moved on since the event: then the commit must not be older than what the event names. Who gives the
     base says that the results are for it.
@@ -34,7 +34,7 @@ def demand_branch(desk: Desk) -> None:
         return
     tip = desk.scratch.fetch(target.base)[target.base]
     if tip is None:
-        raise UsageError(
+        raise UnpublishableError(
             f"the branch `{target.base}` is not on the remote",
             where=target.place,
             remedy=f"Push it first; or say which branch the results are for: `--base main`. {_NONE}",
@@ -43,7 +43,7 @@ def demand_branch(desk: Desk) -> None:
     if there and all(desk.scratch.is_ancestor(sha, target.source) for sha in target.named):
         return
     what = f"an older commit of `{target.base}`" if there else f"a commit that the branch `{target.base}` does not have"
-    raise UsageError(
+    raise UnpublishableError(
         f"{what} is checked out, {target.source[:10]}: its results are not published there",
         where=target.place,
         remedy=f"Check the branch out (in actions/checkout: `ref: {target.base}`), and push what is committed; or say "
@@ -62,7 +62,7 @@ def demand_reports(layout: Layout, reports: Sequence[Report]) -> None:
     for report in reports:
         for path in (report.path, report.assets):
             if other := _other_repository(layout.tree, layout.path(path)):
-                raise UsageError(
+                raise UnpublishableError(
                     f"this report lies in another repository, the submodule `{other}`: nothing can be published there",
                     where=report.path,
                     remedy=f"Move the report out of `{other}`, or use gpu-doc in that repository. {_NONE}",
@@ -80,7 +80,7 @@ def _other_repository(tree: Path, path: str) -> str:
 
 
 def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
-    """Raise UsageError where what reports are made from is not what the commit has: nobody could make them again.
+    """Raise UnpublishableError where what reports are made from is not in the commit: nobody could make them again.
 
     What git ignores may be generated, or fetched: of that only the configuration, notebooks and templates count.
     """
@@ -93,9 +93,9 @@ def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
         return
     named = [f"`{path}`" for path in sorted(changed)[:_NAMED]]
     more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-    raise UsageError(
+    raise UnpublishableError(
         f"not committed: {', '.join(named)}{more}; from no commit could the reports be made again",
-        where=str(layout.tree),
+        where=min(changed),
         remedy=f"Commit and push it; list in .gitignore what a job fetches or generates. {_NONE}",
     )
 

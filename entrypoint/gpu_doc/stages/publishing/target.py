@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from gpu_doc.errors import PublishError, UsageError
+from gpu_doc.errors import PublishError, UnpublishableError, UsageError
 from gpu_doc.model import Config, Publish
 from gpu_doc.outside.git import asking, checkout, refusals, remotes
 from gpu_doc.outside.git.commits import Identity, Remote
@@ -202,7 +202,7 @@ def _place_of_event(tree: Path, wishes: Wishes, event: Event) -> _Place:
         remedy = "The action's input `token` is the workflow's own unless it is set; other steps set GH_TOKEN."
         raise PublishError("there is no token to publish with", remedy=remedy)
     if other := other_repository(tree, event):
-        raise UsageError(
+        raise UnpublishableError(
             f"a checkout of {other} is here, and this job publishes to {event.repository}",
             where=str(tree),
             remedy="`publish: none` writes the files only. To publish to another repository, run gpu-doc in a workflow "
