@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.model import Call, PictureChange, Report, ReportChange, ValueChange
+from gpu_doc.model import Call, PictureChange, Report, ReportChange, TextChange, ValueChange
 from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.stages.publishing.changes import LARGEST, compare, from_json, to_json
 
@@ -83,6 +83,80 @@ def test_values_that_a_comparison_shows_are_told_by_their_runs() -> None:
     values = one(Side(), compared("0.75")).values
     assert ValueChange(name="sweep[lr=0.1]/a|b", before=None, after="x_y") in values
     assert ValueChange(name="sweep[lr=1]/a|b", before=None, after=7) in values
+
+
+def answer(function: str, address: str, value: object, **options: object) -> tuple[Call, KeptAnswer]:
+    return Call(function=function, args=(address,), kwargs=options), KeptAnswer(value=value, runs=("baseline",))
+
+
+def table(*rows: str) -> tuple[Call, KeptAnswer]:
+    lines = ["| digit | read | recall |", "| ---: | ---: | ---: |", *(f"| {row} |" for row in rows)]
+    return answer("table", "a/file:x.csv", "\n".join(lines))
+
+
+def test_the_cells_of_a_table_are_told_before_and_after() -> None:
+    change = one(side(table("1 | 10 | **0.5**", "2 | 7 | x\\_y")), side(table("1 | 50 | 0.5", "2 | 7 | x&#124;y")))
+    assert change.values == (
+        ValueChange(name="a/file:x.csv: 1, read", before=10, after=50),
+        ValueChange(name="a/file:x.csv: 2, recall", before="x_y", after="x|y"),
+    )
+    assert change.texts == ()
+
+
+def test_rows_of_a_table_that_come_and_go_are_counted() -> None:
+    change = one(side(table("1 | 10 | 1", "2 | 7 | 1")), side(table("3 | 8 | 1", "1 | 11 | 1", "4 | 1 | 1")))
+    assert change.values == (ValueChange(name="a/file:x.csv: 1, read", before=10, after=11),)
+    assert change.texts == (TextChange(name="a/file:x.csv", lines=(2, 1), unit="row"),)
+    moved = one(side(table("1 | 1 | 1", "2 | 1 | 1")), side(table("2 | 1 | 1", "1 | 1 | 1")))
+    assert (moved.values, moved.texts) == ((), (TextChange(name="a/file:x.csv", lines=(0, 0), unit="row"),))
+    # Rows that can't be told apart go by their number.
+    same = one(side(table("a | 1 | 1", "a | 2 | 1")), side(table("a | 1 | 1", "a | 3 | 1")))
+    assert same.values == (ValueChange(name="a/file:x.csv: row 2, read", before=2, after=3),)
+    other = one(side(table("1 | 1 | 1")), side(answer("table", "a/file:x.csv", "| b |\n| - |\n| 1 |")))
+    assert other.texts == (TextChange(name="a/file:x.csv", lines=(2, 2), unit="row"),)
+
+
+def test_texts_source_and_environment_are_told() -> None:
+    def shown(log: str, code: str, device: str, command: str) -> Side:
+        return side(
+            answer("text", "a/log", f"```text\n{log}\n```"),
+            answer("text", "a/log", f"```text\n{log[2:]}\n```", lines="1:"),
+            answer("code", "a/work", f"```python\n{code}\n```"),
+            answer("environment", "a", f"| Run | a |\n| --- | --- |\n| Device | {device} |"),
+            answer("launch_command", "a", command),
+        )
+
+    change = one(shown("1\n2", "x = 1", "CPU", "docker"), shown("1\n3\n4", "x = 2", "NVIDIA H100", "docker run"))
+    assert change.values == (ValueChange(name="a (environment): Device", before="CPU", after="NVIDIA H100"),)
+    assert change.texts == (
+        TextChange(name="a/work (source)", lines=(1, 1)),
+        TextChange(name="a (launch command)", lines=(1, 1)),
+        TextChange(name="a/log, lines=1:", lines=(2, 1)),
+        TextChange(name="a/log", lines=(2, 1)),
+    )
+
+
+def test_a_comparison_without_names_of_values_is_a_table() -> None:
+    def compared(accuracy: str) -> Side:
+        return side(answer("compare", "s[*]", f"| lr | accuracy |\n| - | - |\n| 0.1 | {accuracy} |", values="x"))
+
+    assert one(compared("1"), compared("2")).values == (ValueChange(name="s[*]: 0.1", before=1, after=2),)
+
+
+def test_it_is_told_what_was_made_from_something_else() -> None:
+    def made(lr: float, sha: str, template: str, *more: str) -> Side:
+        machine = {"packages": {"numpy": "2"}, "data": {}, "image-digest": None, "device": "cpu"}
+        source = {"image": "local", "parameters": {"lr": lr}, "code": ["a"]}
+        run = RunEvidence(source=source, machine=machine, made={"commit": sha})
+        known = Evidence(runs=dict.fromkeys(["a", "b", *more], run), sources={"t.md.j2": template})
+        return Side({"docs/a.md": b"x", EVIDENCE: known.to_bytes()})
+
+    change = one(made(0.1, "1" * 40, "x"), made(0.2, "2" * 40, "y", "c"))
+    assert change.why == ("a, b: parameters.lr 0.1 → 0.2", "c: new", "t.md.j2 changed")
+    assert change.commits == ("2" * 40,)
+    assert dict(change.environment)["Without an image"] == "numpy 2"
+    assert from_json(to_json([change])) == ((change,), 0)
+    assert one(made(0.1, "1" * 40, "x"), made(0.1, "2" * 40, "x")).why == ("run again, from the same inputs",)
 
 
 def test_a_picture_is_told_where_its_bytes_differ_in_the_order_of_the_text() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from gpu_doc.errors import GpuDocError, RunError
-from gpu_doc.model import PictureChange, Published, Report, ReportChange, Result, Run, ValueChange
+from gpu_doc.model import PictureChange, Published, Report, ReportChange, Result, Run, TextChange, ValueChange
 from gpu_doc.stages.planning.plan import Plan, ReportPlan, RunPlan
 from gpu_doc.stages.publishing import words
 from gpu_doc.stages.publishing.amounts import in_words
@@ -37,6 +37,9 @@ def change(text: str = "docs/a.md") -> ReportChange:
         lines=(3, 1),
         values=(ValueChange(name=text, before=text, after=0.5), ValueChange(name="b", before=0.5, after=0.75)),
         pictures=(PictureChange(before=f"docs/{text}.png", after=f"docs/{text}.png", name=text),),
+        texts=(TextChange(name=text, lines=(1, 2)),),
+        why=(text, "b"),
+        commits=("1" * 40,),
         environment=(("Image", text), ("Device", "CPU")),
     )
 
@@ -131,6 +134,33 @@ def test_without_a_known_server_pictures_are_named_and_the_reason_said() -> None
 
 def test_a_report_that_reads_as_before_says_so() -> None:
     assert "Only `evidence.json` changed" in body([ReportChange(path="docs/a.md", kind="changed")])
+
+
+def test_it_says_why_from_which_commit_and_what_of_tables_and_texts_changed() -> None:
+    made = body([change()])
+    assert "Why: docs/a.md; b." in made
+    assert "Made from [`111111111111`](https://git.example.org/owner/name/commit/" + "1" * 40 in made
+    assert f"### [`docs/a.md`](https://git.example.org/owner/name/blob/{PLACE.after_sha}/docs/a.md)" in made
+    assert "- `docs/a.md`: 1 line added, 2 removed" in made
+    moved = ReportChange(path="a.md", kind="changed", lines=(1, 1), texts=(TextChange(name="x", lines=(0, 0)),))
+    assert "its lines are in another order" in body([moved])
+    assert "what it shows of its runs is the same" in body([ReportChange(path="a.md", kind="changed", lines=(1, 1))])
+
+
+def test_with_many_reports_each_has_its_share_of_the_room() -> None:
+    pictures = (PictureChange(before="docs/a.png", after="docs/a.png", name="a/loss"),)
+    made = body([ReportChange(path=f"docs/{number}.md", kind="changed", pictures=pictures) for number in range(149)])
+    assert made.count("![after]") == made.count("\n### ") > 80
+    assert 50_000 < len(made) < 65_536
+    # One that has more takes what the others leave.
+    few = ReportChange(path="few.md", kind="changed", pictures=pictures)
+    many = ReportChange(path="many.md", kind="changed", pictures=pictures * 150)
+    assert body([few, many, few]).count("![after]") > 100
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "One report changes"), (3, "3 reports change")])
+def test_the_comment_counts_reports(number: int, said: str) -> None:
+    assert f"### {said} with this pull request" in words.comment([change()] * number, preview_url="", run_url="")
 
 
 def test_a_commit_names_its_reports_and_carries_the_configured_message() -> None:
@@ -298,7 +328,11 @@ def structure(text: str) -> list[object]:
     found: list[object] = []
     for node in soup.descendants:
         if isinstance(node, Tag):
-            found.append((node.name, {name: value for name, value in node.attrs.items() if name != "src"}))
+            # A report's and a picture's address hold its path.
+            attributes = {name: value for name, value in node.attrs.items() if name != "src"}
+            if str(attributes.get("href", "")).startswith("https://git.example.org/owner/name/blob/"):
+                del attributes["href"]
+            found.append((node.name, attributes))
         elif type(node) is not NavigableString:
             found.append(str(node))
         elif not node.find_parent(["code", "pre", "a"]):

@@ -20,6 +20,7 @@ from gpu_doc.stages.publishing.amounts import in_words
 from gpu_doc.stages.publishing.changes import Side, compare
 from gpu_doc.stages.publishing.harmless import one_line, readable
 from gpu_doc.stages.publishing.sides import Checkout, Commit, Nothing, Repository
+from gpu_doc.stages.publishing.wording import text_in_words
 from gpu_doc.stages.state import disk_error
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def _report(change: ReportChange, before: Side, after: Side, album: Album) -> di
         "changed_values": [tuple(map(one_line, row)) for row in values],
         "more_values": len(change.values) - len(values),
         "pictures": [_pair(picture, before, after, album) for picture in change.pictures],
+        "changed_texts": [(one_line(text.name), text_in_words(text)) for text in change.texts],
+        "why": [one_line(reason) for reason in change.why],
         "environment": [(one_line(label), one_line(text)) for label, text in change.environment],
     }
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, cast
 
-from gpu_doc.model import Json, PictureChange, Report, ReportChange, ValueChange
+from gpu_doc.model import Json, PictureChange, Report, ReportChange, TextChange, ValueChange
 from gpu_doc.stages import evidence
+from gpu_doc.stages.publishing import cells
+from gpu_doc.stages.publishing.reasons import reasons
 from gpu_doc.stages.publishing.shown import Shown, Side, shown
 
 __all__ = ["Side", "compare", "from_json", "to_json"]
@@ -16,7 +19,9 @@ LARGEST = 100_000
 """Characters, all ASCII, of changes as JSON. They travel in an environment variable, where Linux takes 128 KiB."""
 _LONGEST = 1000
 """Characters of one text in it."""
-_LISTS = ("values", "pictures", "environment")
+_MOST_COMMITS = 3
+_LISTS = ("values", "pictures", "texts", "why", "environment")
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def compare(reports: Sequence[Report], before: Side, after: Side) -> tuple[ReportChange, ...]:
@@ -36,11 +41,19 @@ def _compared(report: Report, before: Side, after: Side) -> ReportChange | None:
     return ReportChange(
         path=report.path,
         kind=kind,
-        values=tuple(_values(old.values, new.values)),
+        values=(*_values(old.values, new.values), *cells.cells(old.tables, new.tables)),
         pictures=pictures,
+        texts=(*cells.rows(old.tables, new.tables), *cells.texts(old.texts, new.texts)),
         lines=(_extra_lines(new.text, old.text), _extra_lines(old.text, new.text)),
+        why=tuple(reasons(old, new)) if kind == "changed" else (),
+        commits=tuple(_commits(new)),
         environment=new.environment or old.environment,
     )
+
+
+def _commits(shown: Shown) -> Iterator[str]:
+    found = (run.made.get("commit") for run in shown.runs.values())
+    yield from dict.fromkeys(commit for commit in found if isinstance(commit, str) and _SHA.fullmatch(commit))
 
 
 def _values(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[ValueChange]:
@@ -79,7 +92,7 @@ def to_json(changes: Sequence[ReportChange]) -> str:
     """Changes as one line of at most `LARGEST` characters; what doesn't fit is left out, from the end, and counted."""
     room = LARGEST - 100  # for what stands around
     wholes = [_report_to_json(change) for change in changes]
-    heads = [whole | {name: [] for name in _LISTS} for whole in wholes]
+    heads = [whole | {name: [] for name in _LISTS if name in whole} for whole in wholes]
     kept = []
     for head in heads:
         room -= _length(head)
@@ -88,7 +101,7 @@ def to_json(changes: Sequence[ReportChange]) -> str:
     left_out = len(heads) - len(kept)
     for head, whole in zip(kept, wholes, strict=False):
         for name in _LISTS:
-            for item in whole[name]:
+            for item in whole.get(name, ()):
                 room -= _length(item)
                 if room > 0:
                     head[name].append(item)
@@ -102,7 +115,12 @@ def _length(item: Json) -> int:
 
 
 def _report_to_json(change: ReportChange) -> dict[str, Json]:
-    return {
+    more = {
+        "texts": [{"name": _short(text.name), "lines": list(text.lines), "unit": text.unit} for text in change.texts],
+        "why": [_short(reason) for reason in change.why],
+        "commits": list(change.commits[:_MOST_COMMITS]),
+    }
+    return {name: items for name, items in more.items() if items} | {
         "path": _short(change.path),
         "kind": change.kind,
         "lines": list(change.lines),
@@ -156,8 +174,18 @@ def _report(item: Json) -> ReportChange:
             PictureChange(name=_text(each["name"]), before=_path(each["before"]), after=_path(each["after"]))
             for each in _list(item["pictures"])
         ),
+        texts=tuple(map(_text_change, _list(item.get("texts", [])))),
+        why=tuple(map(_text, _list(item.get("why", [])))),
+        commits=tuple(sha for sha in map(_text, _list(item.get("commits", []))) if _SHA.fullmatch(sha)),
         environment=tuple((_text(label), _text(text)) for label, text in _list(item["environment"])),
     )
+
+
+def _text_change(item: Json) -> TextChange:
+    came, went = map(_count, _list(item["lines"]))
+    if item["unit"] not in ("line", "row"):
+        raise ValueError(item["unit"])
+    return TextChange(name=_text(item["name"]), lines=(came, went), unit=item["unit"])
 
 
 def _list(value: Json) -> list[Json]:

@@ -28,6 +28,9 @@ _SKIP = re.compile(r"\[(?=(?:skip|no)[ -]|(?:ci|actions)[ -]skip)", re.IGNORECAS
 """What keeps GitHub from starting workflows. https://docs.github.com/actions/how-tos/manage-workflow-runs/skip-workflow-runs"""
 
 
+_LONGEST_LINK = 1000
+
+
 class Markdown(str):
     """Text that is Markdown already, and safe."""
 
@@ -68,6 +71,12 @@ def link(label: str, address: str) -> Markdown:
     if not re.match(r"https?://", address):
         return text(label)
     return Markdown(f"[{text(label)}]({quote(address, safe='/:?=&%#@,;+~._-', errors='replace')})")
+
+
+def linked_code(content: object, address: str) -> Markdown:
+    """Some content as code, with a link where there is an address of the web, and no very long one."""
+    shown, linked = code(content), link("x", address)
+    return Markdown(f"[{shown}]{linked[3:]}") if linked.startswith("[x]") and len(linked) < _LONGEST_LINK else shown
 
 
 def image(label: str, address: str) -> Markdown:

@@ -11,9 +11,14 @@ from typing import Protocol
 from gpu_doc.model import Call, Json, Report
 from gpu_doc.stages import evidence
 from gpu_doc.stages.evidence import Evidence, KeptAnswer, RunEvidence
+from gpu_doc.stages.publishing.cells import Table, number
 
 _PICTURES = frozenset({"shot", "image", "terminal", "resources"})
-_PLACES = ("Image", "Device", "Driver", "CUDA")
+_TABLES = {"table": "", "compare": "", "environment": " (environment)"}
+"""The functions whose answers are tables, to what is said behind their address."""
+_KINDS = {"text": "", "code": " (source)", "launch_command": " (launch command)"}
+"""The same of those that give text; others are told by their name."""
+_PLACES = ("Image", "Without an image", "Device", "Driver", "CUDA")
 """The rows of environment() that say where a run happened."""
 _MARKUP = re.compile(r"(?P<ticks>`+) ?(?P<code>.+?) ?(?P=ticks)|\\(?P<escaped>[\\`*\[\]~_|])|\*\*|(?P<entity>&#?\w+;)")
 _LONGEST = 1000
@@ -38,7 +43,14 @@ class Shown:
     """By address."""
     pictures: Mapping[str, str] = field(default_factory=dict)
     """What is shown, for people, to the path from root."""
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    """What else it shows, by name for people: those whose cells can be told apart,"""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """and texts."""
     environment: tuple[tuple[str, str], ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The files that its text is made from, to their SHA-256."""
+    runs: Mapping[str, RunEvidence] = field(default_factory=dict)
 
 
 def shown(report: Report, side: Side) -> Shown:
@@ -53,7 +65,11 @@ def shown(report: Report, side: Side) -> Shown:
         evidence=written,
         values=_values(known),
         pictures=_in_order({name: f"{report.assets}/{file}" for name, file in _pictures(known).items()}, text or b""),
+        tables=dict(_tables(known)),
+        texts=dict(_texts(known)),
         environment=tuple(_environment(known)),
+        sources=known.sources,
+        runs=known.runs,
     )
 
 
@@ -85,22 +101,13 @@ def _values(known: Evidence) -> dict[str, Json]:
 def _compared(call: Call, kept: KeptAnswer) -> Iterator[tuple[str, Json]]:
     """The values in a table of compare(), whose rows are the runs, and whose last columns are the values."""
     names = call.kwargs.get("values")
-    rows = _rows(kept.value)[2:]
+    rows = _rows(kept.value)[2:] if isinstance(kept.value, str) else []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(rows) != len(kept.runs):
         return
     for run, row in zip(kept.runs, rows, strict=True):
         if len(row) >= len(names):
             cells = row[len(row) - len(names) :]
-            yield from ((f"{run}/{name}", _number(text)) for name, text in zip(names, cells, strict=True))
-
-
-def _number(text: str) -> Json:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+            yield from ((f"{run}/{name}", number(text)) for name, text in zip(names, cells, strict=True))
 
 
 def _rows(table: str) -> list[list[str]]:
@@ -117,6 +124,36 @@ def _unmarked(found: re.Match[str]) -> str:
     if found["code"]:
         return found["code"].replace("\\|", "|")
     return found["escaped"] or html.unescape(found["entity"] or "")
+
+
+# --- tables and texts ------------------------------------------------------------------------------------------------
+
+
+def _tables(known: Evidence) -> Iterator[tuple[str, Table]]:
+    """What table() gives, and environment(); of compare() what is not told as values."""
+    taken: dict[str, Table] = {}
+    for call, address, kept in _answers(known):
+        if call.function in _TABLES and isinstance(kept.value, str):
+            if call.function == "compare" and any(_compared(call, kept)):
+                continue
+            head, *rows = _rows(kept.value) or [[]]
+            taken[_distinct(f"{address}{_TABLES[call.function]}", taken)] = [head, *rows[1:]]  # less the line of dashes
+    yield from taken.items()
+
+
+def _texts(known: Evidence) -> Iterator[tuple[str, str]]:
+    taken: dict[str, str] = {}
+    for call, address, kept in _answers(known):
+        if call.function not in (*_PICTURES, *_TABLES, "value"):
+            options = [f"{name}={value}" for name, value in sorted(call.kwargs.items()) if value != address]
+            kind = _KINDS.get(call.function, f" ({call.function})")
+            taken[_distinct(", ".join([f"{address}{kind}", *options]), taken)] = str(kept.value)
+    yield from taken.items()
+
+
+def _distinct(name: str, taken: Mapping[str, object]) -> str:
+    number = next(number for number in range(1, len(taken) + 2) if _numbered(name, number) not in taken)
+    return _numbered(name, number)
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------
@@ -139,9 +176,7 @@ def _name(call: Call, address: str, theme: str, taken: Mapping[str, str]) -> str
     """The address, and what tells it from other pictures of the same."""
     kind = call.function if call.function in ("terminal", "resources") else ""
     notes = ", ".join(filter(None, [kind, theme]))
-    name = f"{address} ({notes})" if notes else address
-    number = next(number for number in range(1, len(taken) + 2) if _numbered(name, number) not in taken)
-    return _numbered(name, number)
+    return _distinct(f"{address} ({notes})" if notes else address, taken)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -180,6 +215,17 @@ def _place(run: RunEvidence) -> dict[str, str]:
     if isinstance(image, str) and image:
         short = digest.rpartition("sha256:")[2][:12] if isinstance(digest, str) else ""
         place["Image"] = f"{image}, digest {short}" if short else image
+    if image == "local":
+        del place["Image"]
+        place |= _installed(run)
     if isinstance(device, str) and device:
         place["Device"] = device.upper()
     return place
+
+
+def _installed(run: RunEvidence) -> dict[str, str]:
+    """Without an image, the packages of the machine are what a reader may want to know."""
+    packages = run.machine.get("packages")
+    versions = packages if isinstance(packages, dict) else {}
+    said = [f"{name} {version}" for name, version in sorted(versions.items(), key=lambda each: each[0] != "python")]
+    return {"Without an image": ", ".join(said) or "no packages that are known"}
