@@ -185,7 +185,9 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
     chosen = pipeline.with_executor(chosen, args.executor, image=args.image)
     doors = _doors(args, whole, console, job)
     plan = pipeline.plan(chosen, doors)
-    if admission.mode_for(args.publish, whole.publish, event, job.origin)[0] in ("pull-request", "auto"):
+    if admission.mode_for(args.publish, whole.publish, event, job.origin, configuration=target.configuration_of(whole))[
+        0
+    ] in ("pull-request", "auto"):
         wishes = target.Wishes(base=args.base, token=_token())
         plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.settle(whole, wishes, event))
     actions.set_outputs(outputs.of_plan(plan), os.environ)
@@ -213,7 +215,9 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
     _refuse_mounts(args, chosen)
-    mode, why = admission.mode_for(args.publish, whole.publish, event, job.origin)
+    mode, why = admission.mode_for(
+        args.publish, whole.publish, event, job.origin, configuration=target.configuration_of(whole)
+    )
     if why:
         console.note(why)
     doors = _doors(args, whole, console, job)

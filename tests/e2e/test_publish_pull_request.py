@@ -73,6 +73,105 @@ def merge(server: GitServer) -> None:
     server.seed(REPOSITORY, {path: content for path, content in files.items() if path.startswith("docs/")})
 
 
+def test_text_title_labels_and_reviewers_follow_and_what_people_wrote_stays(
+    runner: Runner, git_server: GitServer, github_api: StandIn
+) -> None:
+    runner.refresh("pull-request")
+    [opened] = pulls(github_api)
+    opened.labels.append("a person's")
+    first = opened.body
+    # GitHub takes the push and refuses the text: the next run writes it.
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})
+    github_api.failures.append(
+        Failure(status=403, message="Resource not accessible", method="PATCH", path=".*/pulls/.*")
+    )
+    runner.refresh("pull-request", code=4)
+    assert opened.body == first
+    publish = "publish: {labels: [gpu], reviewers: [octocat], title: 'docs: numbers'}\n"
+    git_server.seed(REPOSITORY, {"gpu-doc.yml": CONFIG + publish})
+    for _ in range(2):
+        runner.refresh("pull-request")
+        assert opened.body != first
+        assert (opened.title, opened.labels) == ("docs: numbers", ["a person's", "gpu"])
+        assert opened.reviewers == ["octocat"]
+        before = writes(github_api)
+    assert writes(github_api) == before
+    # A title that a person gave stays, and so does what they made of the text.
+    opened.title, opened.body = "By a person", f"Mine.\n{opened.body}"
+    git_server.seed(REPOSITORY, {"gpu-doc.yml": CONFIG + publish.replace("numbers", "figures")})
+    runner.refresh("pull-request")
+    assert (opened.title, writes(github_api)) == ("By a person", before)
+
+
+def test_what_is_older_is_said_once_and_since_when(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
+    made = git_server.seed(REPOSITORY, {"other.txt": "1"})
+    runner.refresh("pull-request")
+    [opened] = pulls(github_api)
+    works = git_server.show(REPOSITORY, "train.sh")
+    since = git_server.seed(REPOSITORY, {"train.sh": "echo went wrong; exit 3\n"})
+    assert "updated" in runner.refresh("pull-request", code=3).stdout
+    body = str(opened.body)
+    assert "## What is older" in body
+    older = body.partition("## What is older")[2]
+    assert since[:12] in older
+    assert f"made from [`{made[:12]}`]" in older
+    assert "docs/report.md" in older
+    assert "docs/notes.md" not in older
+    # The next commit that fails in the same way is no news.
+    git_server.seed(REPOSITORY, {"other.txt": "2"})
+    runner.refresh("pull-request", code=3)
+    assert opened.body == body
+    git_server.seed(REPOSITORY, {"train.sh": works})
+    runner.refresh("pull-request")
+    assert "What is older" not in str(opened.body)
+
+
+def test_a_reviewers_suggestion_is_no_failure_where_nothing_is_to_be_done(
+    runner: Runner, git_server: GitServer, github_api: StandIn, tmp_path: Path
+) -> None:
+    runner.refresh("pull-request")
+    git_server.seed(REPOSITORY, {"docs/report.md": "# Better\n"}, branch=BRANCH)
+    suggested = git_server.seed(REPOSITORY, {"docs/notes.md": "# Better\n"}, branch=BRANCH)
+    git_server.seed(REPOSITORY, {"other.txt": "more"})
+    before = writes(github_api)
+    cheap = Runner(git_server, tmp_path / "cheap", api_url=github_api.address)
+    cheap.folder.mkdir()
+    for each in (runner, cheap):
+        assert "started" not in each.refresh("pull-request").stderr
+    assert (git_server.tip(REPOSITORY, BRANCH), writes(github_api)) == (suggested, before)
+    git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})
+    said = runner.refresh("pull-request", code=4).stderr
+    assert f"holds a commit that is not gpu-doc's, {suggested[:10]}" in said
+
+
+def test_update_with_rebase_is_no_failure_where_nothing_is_to_be_done(
+    runner: Runner, git_server: GitServer, github_api: StandIn
+) -> None:
+    runner.refresh("pull-request")
+    git_server.seed(REPOSITORY, {"other.txt": "more"})
+    person = git_server.clone(REPOSITORY, runner.folder / "person", f"--branch={BRANCH}")
+    git(person, "rebase", "-q", "origin/main")
+    git(person, "push", "-q", "--force", str(git_server.path(REPOSITORY)), f"HEAD:{BRANCH}")
+    rebased, before = git_server.tip(REPOSITORY, BRANCH), writes(github_api)
+    runner.refresh("pull-request")
+    assert (git_server.tip(REPOSITORY, BRANCH), writes(github_api)) == (rebased, before)
+
+
+def test_two_bases_never_share_a_fixed_branch(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
+    git_server.seed(REPOSITORY, {"gpu-doc.yml": f"{CONFIG}publish: {{branch: refreshed}}\n"})
+    git(git_server.path(REPOSITORY), "branch", "release", "main")
+    runner.refresh("pull-request")
+    done = runner.run(runner.checkout(branch="release"), "--publish", "pull-request", code=4)
+    assert "`refreshed` is the pull request's branch of gpu-doc.yml on main" in done.stderr
+    assert "started" not in done.stderr
+    assert "taken over" not in done.stderr
+    assert len(pulls(github_api)) == 1
+    # A push to that branch, as by a reviewer, asks for nothing.
+    for words in ((), ("--only-fresh",)):
+        done = runner.run(runner.checkout(branch="refreshed"), "--publish", "config", *words)
+        assert "which is gpu-doc's own branch" in done.stderr
+
+
 def test_a_revert_closes_it_and_removes_its_branch(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
     runner.refresh("commit")
     git_server.seed(REPOSITORY, {"rate.txt": "0.2\n"})

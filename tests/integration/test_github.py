@@ -100,31 +100,6 @@ def test_a_renamed_repository_is_followed_and_named(api: StandIn) -> None:
     assert {record.path for record in api.writes()} == {"/repos/octo/reports-2/pulls"}
 
 
-@pytest.mark.parametrize(
-    ("rules", "classic", "answer"),
-    [
-        ([], False, False),
-        ([], True, True),
-        (["pull_request"], False, True),
-        (["required_status_checks"], False, True),
-        (["deletion", "non_fast_forward"], False, False),
-    ],
-)
-def test_protection_is_what_an_ordinary_push_runs_into(
-    api: StandIn, bot: Client, rules: list[str], *, classic: bool, answer: bool
-) -> None:
-    repository = api.repository(NAME)
-    repository.rules[BRANCH] = rules
-    repository.protected |= {BRANCH} if classic else set()
-    assert bot.github.is_protected(BRANCH) is answer
-
-
-def test_protection_that_cant_be_seen_is_unknown(api: StandIn, bot: Client) -> None:
-    assert bot.github.is_protected("there-is-no-such") is None
-    api.fail(403, "Resource not accessible by integration", path=".*/rules/.*")
-    assert bot.github.is_protected("main") is None
-
-
 # --- pull requests ---------------------------------------------------------------------------------------------------
 
 
@@ -207,8 +182,16 @@ def test_nothing_is_opened_twice_where_the_answer_is_lost(
 
 def test_text_is_replaced(api: StandIn, bot: Client) -> None:
     bot.make()
-    bot.github.update_body(1, "Another text.")
-    assert api.repository(NAME).items[0].body == "Another text."
+    bot.github.update_pull_request(1, body="Another text.")
+    item = api.repository(NAME).pull_requests[0]
+    before = item.title
+    assert item.body == "Another text."
+    bot.github.update_pull_request(1, body="More.", title="Another title")
+    assert (item.body, item.title) == ("More.", "Another title") != ("More.", before)
+    bot.github.add_labels(1, ["a", "b"])
+    there = bot.github.open_pull_request(BRANCH, "main")
+    assert there
+    assert (there.title, there.labels) == ("Another title", ("a", "b"))
 
 
 def test_text_that_is_too_long_is_cut_with_a_sentence(api: StandIn, bot: Client) -> None:
@@ -217,7 +200,7 @@ def test_text_that_is_too_long_is_cut_with_a_sentence(api: StandIn, bot: Client)
     assert LONGEST_BODY - 100 < len(body) <= LONGEST_BODY
     assert body.splitlines()[-3:-1] == ["line of ten", ""]
     assert "The rest is left out" in body.splitlines()[-1]
-    bot.github.update_body(1, "x" * 70_000)
+    bot.github.update_pull_request(1, body="x" * 70_000)
     assert len(api.repository(NAME).items[0].body or "") == LONGEST_BODY
 
 
@@ -442,9 +425,7 @@ def test_waiting_has_an_end(api: StandIn, bot: Client, headers: dict[str, str]) 
 
 def test_a_rate_limit_is_never_taken_for_a_missing_right(api: StandIn, bot: Client) -> None:
     bot.make()
-    api.fail(403, "API rate limit exceeded", headers={"retry-after": "400"}, times=9, path=".*/(branches|requested).*")
-    with pytest.raises(PublishError, match="rate limit"):
-        bot.github.is_protected("main")
+    api.fail(403, "API rate limit exceeded", headers={"retry-after": "400"}, times=9, path=".*/requested.*")
     with pytest.raises(PublishError, match="rate limit"):
         bot.github.request_reviewers(1, ["octocat"])
 
@@ -479,7 +460,7 @@ def test_enterprise_server_has_its_api_below_a_path(api: StandIn) -> None:
     enterprise = client(f"{api.address}/")
     with enterprise.github as github:
         assert enterprise.make() == 1
-        github.update_body(1, "text")
+        github.update_pull_request(1, body="text")
         assert github.keep_comment(1, MARKER, "text") == "created"
         assert github.keep_comment(1, MARKER, "more") == "updated"
 

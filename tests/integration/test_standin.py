@@ -101,7 +101,6 @@ def furnish(api: StandIn) -> None:
     repository = api.repository(NAME)
     ask(api.address, f"/repos/{NAME}/pulls", {"title": "t", "head": "work", "base": "main"})
     repository.items.append(Issue(2, "title", None, Account(), comments=[Comment(Account(), "text", id=7)]))
-    repository.rules["work"] = ["pull_request", "required_status_checks", "deletion"]
 
 
 def test_schemathesis_finds_no_fault(api: StandIn, tmp_path: Path) -> None:

@@ -85,53 +85,6 @@ class Bodies:
             "permissions": {"admin": False, "maintain": False, "push": pushes, "triage": pushes, "pull": pushes},
         }
 
-    def branch(self, repository: Repository, name: str, sha: str) -> Body:
-        """A branch."""
-        url = f"{self._url(repository)}/branches/{name}"
-        person = {"name": "A Person", "email": "person@example.org", "date": "2026-01-01T00:00:00Z"}
-        commit = f"{self._url(repository)}/commits/{sha}"
-        return {
-            "name": name,
-            "commit": {
-                "url": commit,
-                "sha": sha,
-                "node_id": f"C_{sha}",
-                "html_url": commit,
-                "comments_url": commit,
-                "commit": {
-                    "url": commit,
-                    "author": person,
-                    "committer": person,
-                    "message": "a commit",
-                    "comment_count": 0,
-                    "tree": {"sha": sha, "url": commit},
-                },
-                "author": self.user(Account("octocat", "User")),
-                "committer": self.user(Account("octocat", "User")),
-                "parents": [],
-            },
-            "_links": {"html": url, "self": url},
-            "protected": name in repository.protected,
-            "protection": {"enabled": name in repository.protected},
-            "protection_url": f"{url}/protection",
-        }
-
-    def rule(self, repository: Repository, kind: str) -> Body:
-        """A rule that holds for a branch."""
-        parameters: dict[str, Body] = {
-            "pull_request": {
-                **dict.fromkeys(["dismiss_stale_reviews_on_push", "require_code_owner_review"], False),
-                **dict.fromkeys(["require_last_push_approval", "required_review_thread_resolution"], False),
-                "required_approving_review_count": 1,
-            },
-            "required_status_checks": {
-                "required_status_checks": [{"context": "ci"}],
-                "strict_required_status_checks_policy": False,
-            },
-        }
-        source = {"ruleset_source_type": "Repository", "ruleset_source": repository.full_name, "ruleset_id": 1}
-        return {"type": kind, **source, **({"parameters": parameters[kind]} if kind in parameters else {})}
-
     def label(self, repository: Repository, name: str) -> Body:
         """A label."""
         number = crc32(name.encode())

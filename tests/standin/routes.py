@@ -115,20 +115,6 @@ def get_repository(asked: Asked) -> Reply:
     return Reply(200, asked.bodies.repository(asked.repository, asked.account))
 
 
-def get_branch(asked: Asked) -> Reply:
-    """GET /repos/{owner}/{repo}/branches/{branch}."""
-    sha = asked.world.branches.tip(asked.repository.full_name, asked.names["branch"])
-    if sha is None:
-        raise RefusedError(404, "Branch not found")
-    return Reply(200, asked.bodies.branch(asked.repository, asked.names["branch"], sha))
-
-
-def get_rules(asked: Asked) -> Reply:
-    """GET /repos/{owner}/{repo}/rules/branches/{branch}."""
-    kinds = asked.repository.rules.get(asked.names["branch"], [])
-    return _page(asked, [asked.bodies.rule(asked.repository, kind) for kind in kinds])
-
-
 # --- pull requests ---------------------------------------------------------------------------------------------------
 
 
@@ -353,8 +339,6 @@ _REPOSITORY = "/repos/{owner}/{repo}"
 ROUTES: dict[tuple[str, str], Callable[[Asked], Reply]] = {
     ("GET", "/user"): get_user,
     ("GET", _REPOSITORY): get_repository,
-    ("GET", f"{_REPOSITORY}/branches/{{branch}}"): get_branch,
-    ("GET", f"{_REPOSITORY}/rules/branches/{{branch}}"): get_rules,
     ("GET", f"{_REPOSITORY}/pulls"): list_pulls,
     ("POST", f"{_REPOSITORY}/pulls"): create_pull,
     ("GET", f"{_REPOSITORY}/pulls/{{pull_number}}"): get_pull,

@@ -95,10 +95,6 @@ class Repository:
     has_issues: bool = True
     has_drafts: bool = True
     actions_may_open_pull_requests: bool = True
-    protected: set[str] = field(default_factory=set)
-    """Branches with classic protection."""
-    rules: dict[str, list[str]] = field(default_factory=dict)
-    """Branch to the types of rules that rulesets give it."""
     collaborators: set[str] = field(default_factory=lambda: {"octocat", "hubot"})
     """Who can be asked for a review."""
     teams: set[str] = field(default_factory=set)

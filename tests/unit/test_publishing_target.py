@@ -62,7 +62,11 @@ def test_our_own_branches_are_known() -> None:
     assert is_own_branch(Publish(), "gpu-doc/refresh-main")
     assert is_own_branch(Publish(), "gpu-doc/refresh-main-papers-one")
     assert not is_own_branch(Publish(), "main")
-    assert not is_own_branch(Publish(branch="fixed"), "main")
+    fixed = Publish(branch="fixed")
+    assert not is_own_branch(fixed, "main")
+    assert is_own_branch(fixed, "fixed")
+    assert not is_own_branch(fixed, "fixed-by-a-person")
+    assert is_own_branch(fixed, "fixed-papers-one", "papers/one/gpu-doc.yml")
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,8 @@ def change(text: str = "docs/a.md") -> ReportChange:
 
 
 def body(changes: Sequence[ReportChange], failures: Sequence[str] = (), place: words.Place = PLACE) -> str:
-    return words.pull_request_body(
-        changes, place=place, configuration="gpu-doc.yml", base="main", failures=failures, run_url=RUN_URL
-    )
+    about = words.About(configuration="gpu-doc.yml", base="main", run_url=RUN_URL)
+    return words.pull_request_body(changes, place=place, about=about, failures=failures)
 
 
 # --- what is said ----------------------------------------------------------------------------------------------------

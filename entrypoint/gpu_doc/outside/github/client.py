@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
 
-from gpu_doc.model import Json
 from gpu_doc.outside.github.connection import Connection, RefusedError
 
 if TYPE_CHECKING:
@@ -32,9 +30,6 @@ _CUT = "\n\n*The rest is left out: GitHub takes 65,536 characters. The reports h
 
 _AFTER_PUSH = (1.0, 2.0, 4.0, 8.0)
 """Seconds of pause while GitHub does not see yet what was pushed a moment ago."""
-
-_HINDRANCES = frozenset({"pull_request", "update", "merge_queue", "required_status_checks", "required_deployments"})
-"""Rules for a branch that an ordinary push runs into. https://docs.github.com/rest/repos/rules"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +56,7 @@ class PullRequest:
     title: str
     body: str
     draft: bool
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,25 +123,6 @@ class GitHub:
             can_push=push if known else None,
         )
 
-    def is_protected(self, branch: str) -> bool | None:
-        """Whether rules stand between an ordinary push and a branch; None where that can't be known. Two requests."""
-        name = quote(branch, safe="")  # PyGithub leaves the slashes
-        with self._connection.asked(f"look at the rules for the branch {branch}"):
-            try:
-                if self._get(f"branches/{name}")["protected"]:
-                    return True
-                rules = self._get(f"rules/branches/{name}")
-            except RefusedError as error:
-                if error.refusal.status in (403, 404):
-                    return None
-                raise
-        return any(rule["type"] in _HINDRANCES for rule in rules)
-
-    def _get(self, path: str) -> Json:
-        """What a path of the repository gives, where PyGithub has no method that asks for it rightly."""
-        ask, whole = self._connection, f"/repos/{self._repository.full_name}/{path}"
-        return ask.repeat(lambda: ask.api.requester.requestJsonAndCheck("GET", whole))[1]
-
     # --- pull requests -----------------------------------------------------------------------------------------------
 
     def open_pull_request(self, head_branch: str, base: str) -> PullRequest | None:
@@ -195,10 +172,15 @@ class GitHub:
             done=lambda: self.open_pull_request(head, base),
         )
 
-    def update_body(self, number: int, body: str) -> None:
-        """Replace a pull request's text."""
+    def update_pull_request(self, number: int, *, body: str, title: str | None = None) -> None:
+        """Replace a pull request's text, and its title if one is given."""
+        text = _fitting(body)
         with self._connection.asked(f"update pull request #{number}"):
-            self._connection.repeat(lambda: self._repository.get_pull(number).edit(body=_fitting(body)))
+            there = self._repository.get_pull(number)
+            if title is None:
+                self._connection.repeat(lambda: there.edit(body=text))
+            else:
+                self._connection.repeat(lambda: there.edit(body=text, title=title))
 
     def close_pull_request(self, number: int, comment: str | None) -> None:
         """Close a pull request, after a comment."""
@@ -332,6 +314,7 @@ def _pull_request(pull: github.PullRequest.PullRequest) -> PullRequest:
         title=pull.title,
         body=pull.body or "",
         draft=bool(pull.draft),
+        labels=tuple(label.name for label in pull.labels),
     )
 
 

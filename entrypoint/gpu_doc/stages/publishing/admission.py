@@ -46,10 +46,17 @@ def refuse_origin(event: Event, origin: Origin, *, allow_forks: bool) -> None:
         )
 
 
-def mode_for(asked: str, publish: Publish, event: Event | None, origin: Origin | None = None) -> tuple[AnyMode, str]:
+def mode_for(
+    asked: str,
+    publish: Publish,
+    event: Event | None,
+    origin: Origin | None = None,
+    *,
+    configuration: str = "gpu-doc.yml",
+) -> tuple[AnyMode, str]:
     """How to publish, and a sentence where that is not what was asked for.
 
-    `asked` is the command line's word, `config` for the configuration's mode.
+    `asked` is the command line's word, `config` for the configuration's mode; `configuration` is the path of that.
     """
     mode: AnyMode = publish.mode if asked == "config" else asked  # type: ignore[assignment]  # the parser's choices
     if event is None or mode in ("none", "check"):
@@ -59,7 +66,7 @@ def mode_for(asked: str, publish: Publish, event: Event | None, origin: Origin |
     if event.pull_request and asked == "config":
         return "none", "nothing is published for a pull request, unless its `publish` says so; see its preview"
     branch = event.head_branch if event.pull_request else event.branch
-    if branch and is_own_branch(publish, branch):
+    if branch and is_own_branch(publish, branch, configuration):
         return "none", f"nothing is published for {branch}, which is gpu-doc's own branch"
     return mode, ""
 

@@ -58,7 +58,7 @@ def _held(desk: Desk, reports: Sequence[Report]) -> Iterator[tuple[Offer, dict[s
     layout, branch = desk.layout, desk.target.branch
     tip = desk.scratch.fetch(branch)[branch] if reports else None
     standing = Standing.of(desk, tip) if tip else None
-    if standing is None or standing.foreign:
+    if standing is None or (standing.foreign and not standing.is_below):
         return
     base = Base(desk.scratch, layout, tip=desk.target.source)
     for offer in standing.offers(desk, reports):

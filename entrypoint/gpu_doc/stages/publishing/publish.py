@@ -147,10 +147,11 @@ class Publisher:
         desk, target = self._desk, self._target
         if not offers and desk.scratch.tips(target.branch)[target.branch] is None:
             return Published(mode="pull-request")
-        from gpu_doc.stages.publishing.pull_request import Results, publish
+        from gpu_doc.stages.publishing.description import Results
+        from gpu_doc.stages.publishing.pull_request import publish
 
         settled = frozenset(report.path for report in self._chosen.reports) - failed
-        results = Results(offers=offers, settled=settled, reports=self._whole.reports, failures=failures)
+        results = Results(offers=offers, settled=settled, reports=self._whole.reports, failures=failures, failed=failed)
         return publish(desk, self._github, results)
 
     @cached_property

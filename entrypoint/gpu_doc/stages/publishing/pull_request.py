@@ -7,36 +7,23 @@ is never overwritten. What other runs published there is carried over.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import PublishError
-from gpu_doc.model import Published, Report
+from gpu_doc.model import Published
 from gpu_doc.outside.git.commits import PURPOSE
-from gpu_doc.outside.git.refusals import RejectedError
-from gpu_doc.stages.publishing import words
-from gpu_doc.stages.publishing.changes import compare
+from gpu_doc.outside.git.refusals import ProtectedBranchError, RejectedError
+from gpu_doc.stages.publishing import description, words
 from gpu_doc.stages.publishing.commit import Desk, message_of, pause, placed
+from gpu_doc.stages.publishing.description import Results
 from gpu_doc.stages.publishing.offer import Offer
 from gpu_doc.stages.publishing.standing import Standing
 
 if TYPE_CHECKING:
     from gpu_doc.outside.git.commits import Entry
-    from gpu_doc.outside.github.client import GitHub, PullRequest
+    from gpu_doc.outside.github.client import GitHub
 
 _TRIES = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Results:
-    """What a run has for the pull request."""
-
-    offers: Sequence[Offer]
-    settled: frozenset[str]
-    """Paths of the reports that the run has brought up to date, or found so: what is there for them is replaced."""
-    reports: Sequence[Report]
-    """All reports of the configuration."""
-    failures: Sequence[str] = ()
 
 
 def demand_own_branch(desk: Desk) -> None:
@@ -74,13 +61,21 @@ def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Pu
     if not changes:
         return _close(desk, github, standing)
     if standing and _is_the_same(desk, standing, base, changes):
-        return _opened(desk, github, results, base, standing.tip.sha, fresh=False)
+        sides = description.Sides(before=standing.start, after=standing.tip.sha, changes=changes)
+        return _opened(desk, github, results, sides, fresh=False)
     if standing and standing.foreign:
         raise _foreign(desk, standing)
     message = message_of(desk, reports, f"{PURPOSE}: {target.purpose}")
     made = desk.scratch.commit(base, changes, message, target.identity, source=target.source)
-    desk.scratch.push(target.branch, made, expected=tip)
-    return _opened(desk, github, results, base, made, fresh=True)
+    try:
+        desk.scratch.push(target.branch, made, expected=tip)
+    except ProtectedBranchError as error:
+        error.remedy = (
+            f"The rules are for `{target.branch}` too, which is only the pull request's own branch. Exempt it from "
+            "them (`publish.branch` names it), or let the owner of the token bypass them."
+        )
+        raise
+    return _opened(desk, github, results, description.Sides(before=base, after=made, changes=changes), fresh=True)
 
 
 def _carried(desk: Desk, standing: Standing, results: Results, base: str) -> list[Offer]:
@@ -124,8 +119,10 @@ def _not_overtaken(desk: Desk, offers: Sequence[Offer], standing: Standing | Non
 def _is_the_same(desk: Desk, standing: Standing, base: str, changes: Mapping[str, Entry | None]) -> bool:
     """Whether merging the branch as it is gives what we would publish: then nobody is to hear of it."""
     paths = list(changes)
-    if standing.foreign:
-        return desk.scratch.entries(standing.tip.sha, paths) == {p: e for p, e in changes.items() if e}
+    if standing.foreign and desk.scratch.entries(standing.tip.sha, paths) == {p: e for p, e in changes.items() if e}:
+        return True
+    if standing.foreign and not standing.is_below:
+        return False
     same = dict(standing.changes) == dict(changes)
     same = same and desk.scratch.entries(base, paths) == desk.scratch.entries(standing.start, paths)
     # Where the base was forced to another history, merging would bring back what was taken out of it; where the branch
@@ -164,34 +161,26 @@ def _close(desk: Desk, github: GitHub, standing: Standing | None) -> Published:
     if pull_request is None:
         return Published(mode="pull-request")
     if standing.foreign:
-        raise _foreign(desk, standing)
+        desk.note(
+            f"nothing differs from {target.base} any more, but pull request #{pull_request.number} holds a commit that "
+            f"is not gpu-doc's, {standing.foreign[:10]}: it is left open"
+        )
+        return description.published(pull_request, "none")
     comment = words.closing_comment(base=target.base, source=target.source, run_url=target.run_url)
     github.close_pull_request(pull_request.number, comment)
     desk.scratch.push(target.branch, None, expected=standing.tip.sha)
     return Published(mode="pull-request", number=pull_request.number, url=pull_request.url, operation="closed")
 
 
-def _opened(desk: Desk, github: GitHub, results: Results, base: str, commit: str, *, fresh: bool) -> Published:
+def _opened(desk: Desk, github: GitHub, results: Results, sides: description.Sides, *, fresh: bool) -> Published:
     """The pull request for what is on the branch; `fresh`: it has just been pushed."""
     target = desk.target
     pull_request = github.open_pull_request(target.branch, target.base)
-    if not fresh and pull_request:
-        return _published(pull_request, "none")
-    if not fresh and _was_closed(desk, github, commit):
-        return Published(mode="pull-request")
-    body = _body(desk, results, base, commit)
     if pull_request:
-        github.update_body(pull_request.number, body)
-        return _published(pull_request, "updated", commit)
-    publish = target.publish
-    made = github.create_pull_request(
-        head=target.branch, base=target.base, title=publish.title, body=body, draft=publish.draft
-    )
-    if publish.labels:
-        github.add_labels(made.number, publish.labels)
-    if publish.reviewers:
-        github.request_reviewers(made.number, publish.reviewers)
-    return _published(made, "created", commit if fresh else "")
+        return description.keep(desk, github, pull_request, results, sides, fresh=fresh)
+    if not fresh and _was_closed(desk, github, sides.after):
+        return Published(mode="pull-request")
+    return description.create(desk, github, results, sides, fresh=fresh)
 
 
 def _was_closed(desk: Desk, github: GitHub, commit: str) -> bool:
@@ -204,48 +193,3 @@ def _was_closed(desk: Desk, github: GitHub, commit: str) -> bool:
         f"or when the branch {desk.target.branch} is deleted"
     )
     return True
-
-
-def _body(desk: Desk, results: Results, base: str, commit: str) -> str:
-    target, root = desk.target, desk.layout
-    changes = compare(
-        results.reports,
-        before=_Side(desk, base),
-        after=_Side(desk, commit),
-    )
-    place = words.Place(
-        server_url=target.server_url,
-        repository=target.repository,
-        before_sha=base,
-        after_sha=commit,
-        root_prefix=root.path("."),
-    )
-    return words.pull_request_body(
-        changes,
-        place=place,
-        configuration=target.configuration,
-        base=target.base,
-        failures=results.failures,
-        run_url=target.run_url,
-    )
-
-
-@dataclass(frozen=True)
-class _Side:
-    """The reports as a commit has them; paths from root."""
-
-    desk: Desk
-    commit: str
-
-    def read(self, path: str) -> bytes | None:
-        return self.desk.scratch.read(self.commit, self.desk.layout.path(path))
-
-
-def _published(pull_request: PullRequest, operation: str, commit: str = "") -> Published:
-    return Published(
-        mode="pull-request",
-        commit=commit,
-        number=pull_request.number,
-        url=pull_request.url,
-        operation=operation,  # type: ignore[arg-type]  # one of the three words above
-    )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _MERGES = 50
 """How often "Update branch" is followed."""
 
+_OTHERS = 20
+"""How many commits of other people are looked below."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
@@ -29,7 +32,10 @@ class Standing:
     start: str
     """That base."""
     foreign: str
-    """The commit that is not ours, or the pull request's of another configuration or base; empty where all is well."""
+    """The commit that is not ours, or the pull request's of another configuration or base; empty where all is well.
+
+    Where ours lies below somebody's, as below a suggestion that a reviewer committed, all else here is about ours.
+    """
 
     @classmethod
     def of(cls, desk: Desk, tip: str) -> Standing:
@@ -42,13 +48,22 @@ class Standing:
             changes = scratch.changes(start, tip)
             if ours is top or changes == scratch.changes(ours.parents[0], ours.sha):
                 return cls(tip=top, commit=ours, changes=changes, start=start, foreign="")
+        if below := _below_others(desk, top):
+            start = below.parents[0]
+            scratch.have(start)
+            return cls(tip=top, commit=below, changes=scratch.changes(start, below.sha), start=start, foreign=tip)
         start = top.parents[0] if top.parents else tip
         return cls(tip=top, commit=ours or top, changes=scratch.changes(start, tip), start=start, foreign=tip)
+
+    @property
+    def is_below(self) -> bool:
+        """Whether a commit of ours lies below somebody's."""
+        return bool(self.foreign) and self.commit is not self.tip and self.commit.intact
 
     def offers(self, desk: Desk, reports: Sequence[Report]) -> list[Offer]:
         """What the branch holds for these reports."""
         source = self.commit.source or self.tip.sha
-        content = self.tip.sha
+        content = self.commit.sha if self.is_below else self.tip.sha
         return offers_of(
             desk.layout, reports, lambda path: desk.scratch.read(content, path), source=source, start=self.start
         )
@@ -66,6 +81,19 @@ def _below_merges(desk: Desk, top: Commit) -> Commit | None:
             return commit
         tip = desk.scratch.fetch(base)[base] if len(commit.parents) == 2 else None
         if tip is None or not desk.scratch.is_ancestor(commit.parents[1], tip):
+            return None
+        desk.scratch.have(commit.parents[0])
+        commit = desk.scratch.commit_at(commit.parents[0])
+    return None
+
+
+def _below_others(desk: Desk, top: Commit) -> Commit | None:
+    """Our commit below those of other people; None where there is none near."""
+    commit = top
+    for _ in range(_OTHERS):
+        if commit.intact:
+            return commit if commit.purpose in (None, desk.target.purpose) else None
+        if not commit.parents:
             return None
         desk.scratch.have(commit.parents[0])
         commit = desk.scratch.commit_at(commit.parents[0])

@@ -94,7 +94,7 @@ def settle(config: Config, wishes: Wishes, event: Event | None) -> Target:
     if tree is None or source is None:
         what = "there is no git repository to publish to" if tree is None else "the repository has no commit yet"
         raise UsageError(what, where=str(config.root), remedy="`--publish none` writes the files only.")
-    configuration = config.path.relative_to(tree).as_posix()  # a link counts by its own place
+    configuration = configuration_of(config)
     place = _place_of_event(tree, wishes, event) if event else _place_of_person(tree)
     base = _valid(wishes.base, "base") if wishes.base else _base(tree, source, event)
     return Target(
@@ -114,6 +114,11 @@ def settle(config: Config, wishes: Wishes, event: Event | None) -> Target:
         identity=_identity(config.publish, tree, on_runner=event is not None),
         publish=config.publish,
     )
+
+
+def configuration_of(config: Config) -> str:
+    """The configuration's path in the repository; a link counts by its own place."""
+    return config.path.relative_to(checkout.work_tree(config.root) or config.root).as_posix()
 
 
 def branch_name(pattern: str, base: str, configuration: str) -> str:
@@ -137,10 +142,14 @@ def slug_of(configuration: str) -> str:
     return re.sub(r"[^\w.-]+", "-", other).strip("-.")
 
 
-def is_own_branch(publish: Publish, branch: str) -> bool:
+def is_own_branch(publish: Publish, branch: str, configuration: str = "gpu-doc.yml") -> bool:
     """Whether a branch is one that we make pull requests from: nothing is to be published for it."""
+    if "{base}" not in publish.branch:
+        slug = slug_of(configuration)
+        own = publish.branch.replace("{config}", slug)
+        return branch in (own, f"{own}-{slug}" if slug else own)
     pattern = re.escape(publish.branch).replace(re.escape("{base}"), ".+").replace(re.escape("{config}"), ".+")
-    return "{base}" in publish.branch and bool(re.fullmatch(f"{pattern}.*", branch))
+    return bool(re.fullmatch(f"{pattern}.*", branch))
 
 
 def _valid(branch: str, key: str) -> str:

@@ -6,6 +6,7 @@ Each is filled in with fewer rows and pictures until it is short enough; what wa
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gpu_doc.errors import GpuDocError
@@ -31,23 +32,56 @@ def marker(kind: str, *names: str) -> str:
     return f"<!-- gpu-doc-action {kind}: {' '.join(map(in_a_comment, names))} -->"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Older:
+    """A report that shows older results, since its refresh failed."""
+
+    path: str
+    commit: str
+    """What they were made from; empty where that is not known."""
+    made: str
+    """When, as a date; empty where that is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a pull request is about, and which run wrote it."""
+
+    configuration: str
+    base: str
+    run_url: str = ""
+    source: str = ""
+    """The commit that the run was made from."""
+    older: Sequence[Older] = ()
+    told: str = ""
+    """A line that is not shown."""
+
+
 def pull_request_body(
-    changes: Sequence[ReportChange],
-    *,
-    place: Place,
-    configuration: str,
-    base: str,
-    failures: Sequence[str],
-    run_url: str,
+    changes: Sequence[ReportChange], *, place: Place, about: About, failures: Sequence[str] = ()
 ) -> str:
     """What a pull request says; `failures` are sentences, a line each."""
 
     def values(room: Room) -> dict[str, Any]:
         return {
-            "marker": Markdown(marker("pull-request", configuration, base)),
-            "base": base,
-            "configuration": configuration,
-            "run_url": run_url,
+            "marker": Markdown(marker("pull-request", about.configuration, about.base)),
+            "base": about.base,
+            "configuration": about.configuration,
+            "run_url": about.run_url,
+            "told": Markdown(about.told),
+            "source": about.source[:12],
+            "source_url": place.commit_url(about.source) if about.source else "",
+            "older": [
+                {
+                    "path": place.path(report.path),
+                    "url": place.url(place.after_sha, report.path),
+                    "commit": report.commit[:12],
+                    "commit_url": place.commit_url(report.commit) if report.commit else "",
+                    "made": report.made,
+                }
+                for report in about.older[: room.failures]
+            ],
+            "more_older": max(0, len(about.older) - room.failures),
             **changed(changes, room, place=place),
             **failed(failures, room),
         }
