@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import UsageError
 from gpu_doc.inputs import given
-from gpu_doc.outside.actions import set_outputs
+from gpu_doc.outside.actions import add_summary, set_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from gpu_doc.outside.github.event import Event
 
 
+_READ_ONLY = (
+    "GitHub lets no comment be made in runs for pull requests of Dependabot and forks: it is in the run's summary"
+)
+
+
 def comment(environ: Mapping[str, str], console: Console) -> None:
     """Keep the comment on a pull request, for the inputs of comment/action.yml."""
-    from gpu_doc.stages.publishing.comment import Preview, keep
+    from gpu_doc.outside.github.refusals import ReadOnlyError
+    from gpu_doc.stages.publishing.comment import Preview, keep, text
 
     preview = Preview(
         result=given(environ, "result"),
@@ -29,7 +35,16 @@ def comment(environ: Mapping[str, str], console: Console) -> None:
         name=_name(environ) or "gpu-doc",
     )
     with _github(environ, console) as (github, event):
-        done = keep(github, event, preview)
+        try:
+            done = keep(github, event, preview)
+        except ReadOnlyError as error:
+            if not event.has_read_only_token:
+                raise
+            # Nobody can change that, so it is no failure; what the comment would say is in the run's summary.
+            done = "none"
+            console.annotate("notice", f"{_READ_ONLY}: {error.what}")
+            console.note(_READ_ONLY)
+            add_summary(text(event, preview)[0], environ)
     console.say(f"comment: {done}")
     set_outputs({"operation": done}, environ)
 

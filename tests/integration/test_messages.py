@@ -89,6 +89,22 @@ def steps(tmp_path: Path) -> Iterator[Steps]:
 # --- the comment -----------------------------------------------------------------------------------------------------
 
 
+def test_where_the_token_can_only_read_the_summary_has_the_comment(steps: Steps, tmp_path: Path) -> None:
+    def refuse() -> None:
+        steps.api.fail(403, "Resource not accessible by integration", method="POST")
+
+    steps.api.repository(NAME).items.append(Issue(1, "title", None, Account()))
+    refuse()
+    with pytest.raises(PublishError, match="the token may not do this"):
+        steps.comment(changes=CHANGES)
+    summary = tmp_path / "summary"
+    steps.variables |= {"GITHUB_ACTOR": "dependabot[bot]", "GITHUB_STEP_SUMMARY": str(summary)}
+    refuse()
+    assert steps.comment(changes=CHANGES) == "none"
+    assert "train/loss" in summary.read_text()
+    assert steps.comments() == []
+
+
 @pytest.fixture
 def pull_request(steps: Steps) -> Steps:
     repository = steps.api.repository(NAME)

@@ -116,3 +116,11 @@ def test_a_commit_that_is_gone() -> None:
 def test_hints_for_typing_git_commands_are_left_out() -> None:
     words = "remote: \nremote: no\nhint: Updates were rejected\nremote: no\n! [rejected]"
     assert telling(words) == "remote: no\n! [rejected]"
+
+
+def test_where_signatures_are_demanded_a_pull_request_may_still_do() -> None:
+    said = "remote: - Commits must have verified signatures.\nremote:   Found 1 violation: GH013"
+    error = meaning(said, remote=URL, checkout="/x")
+    assert isinstance(error, ProtectedBranchError)
+    assert "publish.sign: true" in error.remedy
+    assert "publish.mode" not in error.remedy

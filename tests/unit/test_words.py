@@ -243,6 +243,23 @@ def test_the_summary_tells_each_run_with_its_time_and_reason() -> None:
     assert "| `failed` | `docs/a.md` | stale |" in summary()
 
 
+def test_where_all_failed_the_summary_begins_with_that() -> None:
+    def opening(published: Published, *left: str) -> str:
+        error = RunError("cell 3 failed", where="n.ipynb")
+        return words.summary(plan=None, errors=[error] if left else [], published=published, left=left).split(
+            "## What"
+        )[0]
+
+    nothing = Published(mode="commit")
+    assert "Nothing changed, nothing to publish." in opening(nothing)
+    made = opening(nothing, "docs/a.md", "docs/b.md")
+    assert "Failed, so left as they were: `docs/a.md`, `docs/b.md`." in made
+    assert "Nothing was published." in made
+    assert "Nothing changed" not in made
+    kept = opening(Published(mode="pull-request", number=7, url="https://x.example/7"), "docs/a.md")
+    assert "up to date" not in kept
+
+
 def test_texts_keep_within_githubs_limits() -> None:
     wide = "#" * 3000
     values = tuple(ValueChange(name=f"{number}{wide}", before=wide, after=wide + "x") for number in range(3000))

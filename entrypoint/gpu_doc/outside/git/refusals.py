@@ -26,6 +26,10 @@ class ProtectedBranchError(PublishError):
     """The branch takes no direct pushes."""
 
 
+class UnsignedError(ProtectedBranchError):
+    """The branch takes signed commits only."""
+
+
 class _Refusal(NamedTuple):
     pattern: str
     """What git wrote."""
@@ -143,6 +147,15 @@ _REFUSALS = (
         r"shallow update not allowed",
         "the server takes no pushes from shallow checkouts",
         "Check out the whole history: `fetch-depth: 0` for actions/checkout.",
+    ),
+    _Refusal(
+        r"must have (?:a )?verified signature",
+        "the rules of the branch demand signed commits",
+        (
+            "Set `publish.sign: true`, and give git on this machine a signing key that GitHub knows of the author "
+            f"(`publish.author`); or let the owner of the token bypass the rule. {KEPT}"
+        ),
+        UnsignedError,
     ),
     _Refusal(
         r"GH006|GH013|[Pp]rotected branch|protected ref|rule violations",

@@ -59,6 +59,13 @@ class Event:
     api_url: str
     actor: str
     self_hosted: bool
+    author: str = ""
+    """Who opened the pull request."""
+
+    @property
+    def has_read_only_token(self) -> bool:
+        """Whether GitHub gives the workflow's token no right to write, whatever `permissions` says."""
+        return self.from_fork or "dependabot[bot]" in (self.actor, self.author)
 
 
 def read(environ: Mapping[str, str]) -> Event:
@@ -94,6 +101,7 @@ def read(environ: Mapping[str, str]) -> Event:
         api_url=_address(environ, "GITHUB_API_URL", "https://api.github.com"),
         actor=environ.get("GITHUB_ACTOR", ""),
         self_hosted=environ.get("RUNNER_ENVIRONMENT") != "github-hosted",
+        author=payload.text("pull_request", "user", "login") or "",
     )
 
 

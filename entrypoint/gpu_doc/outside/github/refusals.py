@@ -81,6 +81,10 @@ def _in_words(error: Json) -> str:
     return " ".join(str(error[key]) for key in ("resource", "field", "code", "value") if error.get(key))
 
 
+class ReadOnlyError(PublishError):
+    """The token may not do what was asked for: in runs for pull requests of forks and Dependabot it never may."""
+
+
 @dataclass(frozen=True)
 class _Known:
     """A refusal that many meet. In `what` and `remedy` words in braces are filled in; see `explain`."""
@@ -89,6 +93,7 @@ class _Known:
     pattern: str
     what: str
     remedy: str
+    kind: type[PublishError] = PublishError
 
 
 _PERMISSIONS = (
@@ -127,7 +132,13 @@ _KNOWN = (
         "the organisation of {repository} does not let this token in: {message}",
         "Ask an owner of the organisation, or use GITHUB_TOKEN or the token of an App that is installed there.",
     ),
-    _Known(403, r"not accessible by integration", "the token may not do this in {repository}: {message}", _PERMISSIONS),
+    _Known(
+        403,
+        r"not accessible by integration",
+        "the token may not do this in {repository}: {message}",
+        _PERMISSIONS,
+        ReadOnlyError,
+    ),
     _Known(403, r"not accessible by personal access token", "the token lacks a permission for {repository}", _SCOPES),
     _Known(403, r"must have|scope|admin rights|push access", "the token lacks a right: {message}", _SCOPES),
     _Known(
@@ -168,7 +179,7 @@ def explain(refusal: Refusal, *, repository: str, doing: str) -> PublishError:
     }
     for known in _KNOWN:
         if known.status == refusal.status and refusal.says(known.pattern):
-            return PublishError(known.what.format(**words), where=repository, remedy=known.remedy.format(**words))
+            return known.kind(known.what.format(**words), where=repository, remedy=known.remedy.format(**words))
     if refusal.status >= 500:
         remedy = "https://www.githubstatus.com tells of outages." + _KEPT
         what = f"GitHub fails to {doing}: status {refusal.status}"

@@ -42,6 +42,13 @@ def keep(github: GitHub, event: Event, preview: Preview) -> Literal["created", "
     if event.pull_request is None:
         remedy = "Call it on the event pull_request; workflows/pull-request.yml is ready to copy."
         raise UsageError(f"there is no pull request to comment on: the event is {event.name}", remedy=remedy)
+    body, has_news = text(event, preview)
+    done = github.keep_comment(event.pull_request, words.comment_marker(preview.name), body, create=has_news)
+    return "none" if done == "unchanged" else done
+
+
+def text(event: Event, preview: Preview) -> tuple[str, bool]:
+    """What the comment says, without its marker, and whether there is anything to show."""
     changes, left_out = from_json(preview.changes)
     url = preview.url if _is_artifact(preview.url, event) else ""
     failures = [_FAILED] if preview.result == "failure" else []
@@ -53,9 +60,7 @@ def keep(github: GitHub, event: Event, preview: Preview) -> Literal["created", "
         failures=failures,
         left_out=left_out,
     )
-    marker = words.comment_marker(preview.name)
-    done = github.keep_comment(event.pull_request, marker, body, create=bool(changes or url or failures))
-    return "none" if done == "unchanged" else done
+    return body, bool(changes or url or failures)
 
 
 def _is_artifact(url: str, event: Event) -> bool:

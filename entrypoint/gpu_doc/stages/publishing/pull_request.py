@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gpu_doc.errors import PublishError
 from gpu_doc.model import Published
 from gpu_doc.outside.git.commits import PURPOSE
-from gpu_doc.outside.git.refusals import ProtectedBranchError, RejectedError
+from gpu_doc.outside.git.refusals import ProtectedBranchError, RejectedError, UnsignedError
 from gpu_doc.stages.publishing import description, words
 from gpu_doc.stages.publishing.commit import Desk, message_of, pause, placed
 from gpu_doc.stages.publishing.description import Results
@@ -69,6 +69,8 @@ def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Pu
     made = desk.scratch.commit(base, changes, message, target.identity, source=target.source)
     try:
         desk.scratch.push(target.branch, made, expected=tip)
+    except UnsignedError:
+        raise
     except ProtectedBranchError as error:
         error.remedy = (
             f"The rules are for `{target.branch}` too, which is only the pull request's own branch. Exempt it from "

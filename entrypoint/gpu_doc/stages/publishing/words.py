@@ -186,6 +186,8 @@ def summary(
             "errors": [_error(error, room) for error in errors[: room.failures]],
             "more_errors": max(0, len(errors) - room.failures),
             "published": published,
+            "left": list(left)[: room.failures],
+            "count_left": len(left),
             **changed(changes, room, place=None),
         }
 
