@@ -233,7 +233,7 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     ended = pipeline.refresh_and_publish(whole, chosen, doors, publishing, planned, force=args.force, jobs=args.jobs)
     summary.outcome(ended[0], chosen, console, here=Path.cwd())
     summary.published(ended[1], console)
-    runner.leave(chosen, planned, ended, event, os.environ)
+    runner.leave(chosen, planned, ended, event, os.environ, partial=bool(args.reports))
     return ended[0].exit_code
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,16 +28,22 @@ def listens(environ: Mapping[str, str]) -> bool:
 
 
 def leave(
-    config: Config, planned: Plan, ended: tuple[Outcome, Published], event: Event | None, environ: Mapping[str, str]
+    config: Config,
+    planned: Plan,
+    ended: tuple[Outcome, Published],
+    event: Event | None,
+    environ: Mapping[str, str],
+    *,
+    partial: bool,
 ) -> None:
-    """Leave all of it. `config` has the reports that were refreshed, `planned` says why."""
+    """Leave all of it. `config` has the reports that were refreshed, `partial` if chosen ones; `planned` says why."""
     if not listens(environ):
         return
     outcome, published = ended
     actions.set_outputs(outputs.of_run(outcome, published), environ)  # they hold whatever becomes of the rest
     changes: Sequence[ReportChange] = ()
     if published.changed and work_tree(config.root):  # without git there is nothing to compare with
-        changes, more = _shown(config, event, environ)
+        changes, more = _shown(config, event, environ, partial=partial)
         actions.set_outputs(more, environ)
     from gpu_doc.stages.publishing import words
 
@@ -59,8 +67,19 @@ def leave_failure(error: GpuDocError, environ: Mapping[str, str]) -> None:
         actions.add_summary(words.summary(plan=None, errors=[error]), environ)
 
 
+def preview_name(config: Config, tree: Path, *, partial: bool) -> str:
+    """The page's name, which the artifact has too: one for each configuration and each choice of its reports."""
+    slugs = [slug_of(config.path.relative_to(tree).as_posix())]
+    if partial:
+        paths = sorted(report.path for report in config.reports)
+        first = re.sub(r"[^\w.-]+", "-", paths[0] if paths else "none")[:60]
+        others = f"-{sha256(' '.join(paths).encode('utf-8', 'replace')).hexdigest()[:8]}" if len(paths) > 1 else ""
+        slugs.append(f"{first}{others}")
+    return "-".join(["gpu-doc-preview", *filter(None, slugs)]) + ".html"
+
+
 def _shown(
-    config: Config, event: Event | None, environ: Mapping[str, str]
+    config: Config, event: Event | None, environ: Mapping[str, str], *, partial: bool
 ) -> tuple[Sequence[ReportChange], dict[str, str]]:
     """What a reader sees changed; for a pull request, on a page of its own too."""
     from gpu_doc.stages.preview import preview
@@ -70,7 +89,5 @@ def _shown(
     out = Path(tempfile.mkdtemp(prefix="gpu-doc-preview-", dir=environ.get("RUNNER_TEMP") or None))
     page, changes, _ = preview(config, base="", event=event, out=out)
     tree = work_tree(config.root) or config.root
-    slug = slug_of(config.path.relative_to(tree).as_posix())
-    # An artifact of one file has its name: in a repository with two configurations it must tell which one is meant.
-    page = page.rename(page.with_name(f"gpu-doc-preview{slug and f'-{slug}'}.html"))
+    page = page.rename(page.with_name(preview_name(config, tree, partial=partial)))
     return changes, {"changes": to_json(changes), "preview-path": str(page)}

@@ -165,6 +165,39 @@ def test_by_hand_reports_are_chosen_forced_and_published_as_asked(fresh: Reposit
     assert fresh.server.tip(REPOSITORY) == tip
 
 
+WITH_PACKAGES = """\
+on: push
+permissions: {}
+jobs:
+  refresh:
+    uses: org/gpu-doc-action/.github/workflows/refresh.yml@v1
+    permissions: {contents: write, pull-requests: write}
+    with:
+      runs-on: self-hosted
+      requirements: notebooks/requirements.txt
+      setup: |
+        pip install --quiet --disable-pip-version-check wcwidth
+        which python
+"""
+
+
+@pytest.mark.full
+@pytest.mark.needs("packages")
+def test_what_notebooks_import_is_installed_before_they_run(repository: Repository) -> None:
+    repository.push(
+        {
+            "gpu-doc.yml": "reports: [{path: a.md, template: a.md.j2, runs: {a: {notebook: notebooks/a.ipynb}}}]\n",
+            "a.md.j2": '{{ value("a/#1") }}\n',
+            "notebooks/a.ipynb": notebook(code("import six, wcwidth\nsix.__name__ + wcwidth.__name__")),
+            "notebooks/requirements.txt": "six\n",
+        }
+    )
+    done = repository.run(WITH_PACKAGES, "push")
+    assert done.jobs == {"plan": "success", "refresh": "success"}, done.log
+    [opened] = repository.pulls()
+    assert b"sixwcwidth" in repository.server.show(REPOSITORY, "a.md", opened.head)
+
+
 # --- at night --------------------------------------------------------------------------------------------------------
 
 IN_A_CONTAINER = """\

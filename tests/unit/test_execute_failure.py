@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,26 @@ def test_injected_parameters_have_no_number() -> None:
     error = told(outcome="error", number=None, cell="injected parameters", **done)
     assert error.where == "n.ipynb, injected parameters"
     assert error.what == "SyntaxError"
+
+
+def test_what_a_notebook_lacks_is_never_to_be_installed_into_an_actions_own_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: dict[str, Any] = {"ename": "ModuleNotFoundError", "evalue": "", "traceback": [], "source": "", "numbers": {}}
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+
+    def remedy(python: str, run: Run = NOTEBOOK) -> str:
+        error = failure.of_notebook(run, Facts({"outcome": "error", "number": 1, **done}), python)
+        assert error
+        return error.remedy
+
+    own = str(tmp_path / "bin/python")
+    assert f"Install it where the kernel runs ({own})" in remedy(own)
+    (tmp_path / "ready").touch()  # as scripts/action leaves it
+    assert "requirements: requirements.txt" in remedy(own)
+    assert own not in remedy(own)
+    assert "Install it where the kernel runs (/usr/bin/python3)" in remedy("/usr/bin/python3")
+    assert "in the image pytorch" in remedy(own, replace(NOTEBOOK, image="pytorch"))
 
 
 def test_kernels_that_name_no_lines_get_the_cell() -> None:

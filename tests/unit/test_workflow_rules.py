@@ -56,6 +56,20 @@ def job_of(name: str, job: str) -> dict[str, Any]:
     return found
 
 
+def test_what_notebooks_import_is_installed_in_the_same_way_everywhere() -> None:
+    jobs = [job_of("refresh.yml", "refresh"), job_of("nightly.yml", "refresh"), job_of("preview.yml", "preview")]
+    names = ("Install what notebooks import", "Set up")
+    found = [[step for step in job["steps"] if step["name"] in names] for job in jobs]
+    assert len(found[0]) == 2
+    assert found[0] == found[1] == found[2]
+    inputs = [content(TOP / ".github/workflows" / name)["on"]["workflow_call"]["inputs"] for name in CALLED]
+    assert all(each["setup"] == inputs[0]["setup"] for each in inputs)
+    assert all(each["requirements"] == inputs[0]["requirements"] for each in inputs)
+
+
+CALLED = ("refresh.yml", "nightly.yml", "preview.yml")
+
+
 def test_where_a_pull_requests_code_runs_nothing_may_be_written_and_the_other_way_round() -> None:
     for name in ("plan", "preview"):
         assert job_of("preview.yml", name)["permissions"] == {"contents": "read"}

@@ -6,7 +6,9 @@ import errno
 import re
 import shlex
 import signal
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.console import plain, readable_time
@@ -81,11 +83,24 @@ def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:
     details = _around(done)
     remedy = remedies.of_text(run, f"{what}\n{details}\n{done.get('printed', '')}", done)
     if done["ename"] == "ModuleNotFoundError":
-        where = f"in the image {run.image}" if run.image else f"where the kernel runs ({python})"
-        remedy = f"Install it {where}, or name another kernel."
+        remedy = _not_installed(run, python)
     error = RunError(what, where=_place(run, done), details=details, remedy=remedy)
     error.line = _line(done)
     return error
+
+
+def _not_installed(run: Run, python: str) -> str:
+    if run.image:
+        return f"Install it in the image {run.image}, or name another kernel."
+    # What scripts/action leaves in the runner's tool cache: our own environment, which is no place for a project's.
+    if Path(python).is_relative_to(sys.prefix) and (Path(sys.prefix) / "ready").exists():
+        return (
+            "The notebook ran in gpu-doc's own Python, for the job has set up no other. Name what notebooks import: "
+            "`requirements: requirements.txt` under `with:` of the reusable workflow; in a job of your own, "
+            "actions/setup-python and `pip install -r requirements.txt ipykernel` before gpu-doc. Or give the run an "
+            "`image`."
+        )
+    return f"Install it where the kernel runs ({python}), or name another kernel."
 
 
 def _line(done: dict[str, Any]) -> int:
