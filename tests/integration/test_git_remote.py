@@ -276,6 +276,19 @@ def give_away(checkout: Path) -> None:
         os.chown(path, 12345, 12345, follow_symlinks=False)
 
 
+@pytest.mark.needs("root")
+def test_a_remote_in_the_home_or_in_a_folder_of_another_user_is_as_git_has_it(place: Place, tmp_path: Path) -> None:
+    served = place.server.path(NAME)
+    (tmp_path / "home/a remote.git").symlink_to(served)
+    for path in (served, *served.rglob("*")):
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    remote = Remote(url="~/a remote.git", token=None)
+    # Some versions of git ask for this.
+    (tmp_path / "home/.gitconfig").write_text(f'[safe]\n\tdirectory = "{served}"\n')
+    with Scratch(place.checkout, remote, os.environ) as scratch:
+        assert scratch.fetch("main") == {"main": place.first}
+
+
 def test_what_a_job_before_left_in_a_checkout_gets_nothing_of_ours(place: Place, tmp_path: Path) -> None:
     trap = tmp_path / "trap.sh"
     trap.write_text(f"#!/bin/sh\nenv >> '{tmp_path}/caught'\nexit 1\n")

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.integration.git_server import git
 
 from gpu_doc.errors import UsageError
 from gpu_doc.model import Publish
 from gpu_doc.outside.github.event import Event
 from gpu_doc.stages.publishing import admission
-from gpu_doc.stages.publishing.target import _HOSTED, branch_name, is_own_branch
+from gpu_doc.stages.publishing.target import _HOSTED, _named, branch_name, is_own_branch, other_repository
 
 PUSH = Event(
     name="push",
@@ -84,6 +86,47 @@ def test_the_repository_is_read_from_the_remote(url: str, host: str, repository:
     assert found
     assert (found["host"], found["repository"]) == (host, repository)
     assert not _HOSTED.fullmatch("/srv/git/docs.git")
+
+
+@pytest.mark.needs("git")
+@pytest.mark.parametrize(
+    ("url", "other"),
+    [
+        ("https://github.com/octo/docs", ""),
+        ("https://github.com/Octo/Docs.git/", ""),
+        ("https://x-access-token:t@github.com:443/octo/docs.git", ""),
+        ("git@github.com:octo/docs.git", ""),
+        ("ssh://git@ssh.github.com:443/octo/docs.git", ""),
+        ("work:octo/docs", ""),  # an alias of ~/.ssh/config
+        ("gh:docs", ""),  # what the machine's settings make of it is ours
+        ("/srv/git/other.git", ""),  # says nothing: the commit decides
+        ("../other.git", ""),
+        ("file:///srv/octo/other.git", ""),
+        ("https://github.com/octo/other", "octo/other"),
+        ("https://github.com/fork/docs.git", "fork/docs"),
+        ("https://github.com/octo/docs.wiki.git", "octo/docs.wiki"),
+        ("git@github.com:octo/docs2.git", "octo/docs2"),
+        ("https://git.example.org/octo/docs", "octo/docs"),
+        ("https://gitlab.example.org/group/octo/sub", "octo/sub"),
+    ],
+)
+def test_another_repositorys_checkout_is_known(tmp_path: Path, url: str, other: str) -> None:
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "config", "url.https://github.com/octo/.insteadOf", "gh:")
+    git(tmp_path, "config", "remote.origin.url", url)
+    assert other_repository(tmp_path, PUSH) == other
+
+
+def test_a_branch_has_had_what_the_event_says() -> None:
+    assert _named("main", PUSH) == ("1" * 40,)
+    assert _named("side", PUSH) == ()
+    run = replace(PUSH, name="workflow_run", head_branch="main", head_sha="2" * 40)
+    assert _named("main", run) == ("1" * 40, "2" * 40)
+    assert _named("main", replace(run, head_branch="side")) == ("1" * 40,)
+    assert _named("main", replace(run, from_fork=True)) == ("1" * 40,)
+    pull_request = replace(PULL_REQUEST, head_branch="side", head_sha="2" * 40)
+    assert _named("side", pull_request) == ("2" * 40,)
+    assert _named("main", pull_request) == ()
 
 
 def test_strangers_code_is_refused_on_our_machines() -> None:

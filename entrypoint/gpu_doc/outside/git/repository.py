@@ -56,6 +56,9 @@ class Repository:
         theirs.ask("init", "-q", "--bare", "--template=", form, str(folder), variables=plain)
         with (folder / "config").open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.write(settings.text(settings.ours(origin.configuration, theirs.remote)))
+        # What lets git use a remote that is a folder of another user; it is taken from no other file.
+        safe = [setting for setting in origin.configuration if setting[0] == "safe.directory"]
+        (folder / settings.GLOBAL).write_text(settings.text(safe), "utf-8", "surrogateescape")
         self.folder = folder
         self.git = replace(theirs, folder=folder, variables=settings.variables(folder, theirs.remote))
         self.there: set[str] = set()

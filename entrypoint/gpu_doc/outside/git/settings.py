@@ -34,6 +34,9 @@ proxy, a certificate or a program in it would get hold of our token."""
 _NOT_TAKEN = re.compile(r"lfs\.storage|lfs\.locksverify", re.IGNORECASE)
 """Where the checkout keeps large files is no place for ours."""
 
+GLOBAL = "person"
+"""The file in our repository's folder that stands for the person's own configuration."""
+
 _BEFORE: tuple[Setting, ...] = (
     # A server that says nothing for so long is gone. Its hooks may take their time.
     ("http.lowspeedlimit", "1"),
@@ -114,7 +117,7 @@ def variables(folder: Path, remote: Remote) -> dict[str, str]:
     return {
         "GIT_DIR": str(folder),
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_GLOBAL": str(folder / GLOBAL),
         "GIT_CONFIG_PARAMETERS": "",
         "GIT_CONFIG_COUNT": "0",
         "GIT_TERMINAL_PROMPT": "0",

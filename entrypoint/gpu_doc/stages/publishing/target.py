@@ -30,7 +30,7 @@ _HOSTED = re.compile(
 """The remotes that GitHub gives for a repository."""
 
 _SERVED = re.compile(
-    r"(?:(?P<scheme>https?|ssh|git)://(?:[^@/]*@)?(?P<host>[^/:@]+)(?::\d+)?/|(?:[^@/:]+@)?[^@/:]+:)"
+    r"(?:(?P<scheme>https?|ssh|git)://(?:[^@/]*@)?(?P<host>[^/:@]+)(?::\d+)?/|(?:[^@/:]+@)?[^@/:]+:(?!//))"
     r"(?:.*/)?(?P<repository>[^/]+/[^/]+?)(?:\.git)?/*",
     re.IGNORECASE,
 )
