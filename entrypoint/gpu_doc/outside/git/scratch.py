@@ -165,23 +165,6 @@ class Scratch(AbstractContextManager["Scratch"]):
                 break
         return history
 
-    def is_on_a_branch(self, commit: str, *, first: str = "") -> bool:
-        """Whether a branch of the remote has a commit, or a tag is at it; `first` is where it most likely is."""
-        listed = self._git.ask_server("ls-remote", "--heads", "--tags", "origin").text
-        tips = {name: sha for sha, _, name in (line.partition("\t") for line in listed.splitlines())}
-        if commit in tips.values():
-            return True
-        likely = tips.get(f"refs/heads/{first}")
-        if likely and self.fetch(first)[first] and self.is_ancestor(commit, likely):
-            return True
-        branches = {sha for name, sha in tips.items() if name.startswith("refs/heads/")}
-        history = Repository(self._folder / "branches", self._theirs, self._origin)
-        for depth in _DEPTHS_OF_COMMITS:
-            history.fetch(branches, depth=depth, commits_only=True)
-            if any(history.is_ancestor(commit, tip) for tip in branches):
-                return True
-        return False
-
     def last_commit_of(self, tip: str, paths: Iterable[str], *, beyond: str | None = None) -> Commit | None:
         """The newest commit that touched one of these files or folders; `beyond`: of those that this one lacks.
 

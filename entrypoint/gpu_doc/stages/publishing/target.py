@@ -218,16 +218,11 @@ def _place_of_event(tree: Path, wishes: Wishes, event: Event) -> _Place:
             "of that one.",
         )
     return _Place(
-        remote=remote_of(event, wishes.token),
+        remote=Remote(url=f"{event.server_url}/{event.repository}.git", token=wishes.token),
         repository=event.repository,
         server_url=event.server_url,
         api_url=event.api_url,
     )
-
-
-def remote_of(event: Event, token: str) -> Remote:
-    """The repository that a workflow runs in."""
-    return Remote(url=f"{event.server_url}/{event.repository}.git", token=token or None)
 
 
 def other_repository(tree: Path, event: Event) -> str:
