@@ -20,7 +20,6 @@ make_ready() {
     cd "$top"
     . scripts/lib/machine.sh
     . scripts/lib/packages.sh
-    set_name=run
     # They would bend the Python that installs. Names only: what a value's second line looks like does no harm.
     for name in $(env | sed -n 's/^\(PYTHON[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done
     mkdir -p "$cache"

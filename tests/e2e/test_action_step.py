@@ -186,7 +186,7 @@ def test_two_jobs_at_once_set_up_once(cold: Job, tmp_path: Path) -> None:
     said = [process.communicate() for process in both]
     assert [process.returncode for process in both] == [2, 2], said
     assert all("no gpu-doc.yml here" in err for _, err in said)
-    assert sum("installing requirements/run.txt" in err for _, err in said) == 1
+    assert sum("installing requirements/plan.txt" in err for _, err in said) == 1
     assert all("::warning title=gpu-doc is set up for each job::" in out for out, _ in said)
 
     again = cold.step(tmp_path, "plan", action=action)
@@ -195,6 +195,21 @@ def test_two_jobs_at_once_set_up_once(cold: Job, tmp_path: Path) -> None:
     assert "set-up:" not in again.stderr
     [program] = (cold.folder / "temp dir/gpu-doc").glob("*/program-*")
     assert list(program.glob("gpu_doc/__pycache__/cli.*.pyc"))
+
+
+def test_what_runs_nothing_takes_a_part_of_the_packages(cold: Job, project: Project) -> None:
+    project.write({"second.py": "# %%\nprint(1)\n", "second.md.j2": '{{ text("second/#1") }}\n'})
+    more = "  - {path: docs/second.md, template: second.md.j2, runs: {second: {notebook: second.py}}}\npublish:"
+    project.edit("gpu-doc.yml", "publish:", more)
+    commit(project.root)
+    for word in ("plan", "settle"):
+        done = cold.step(project.root, word)
+        assert done.returncode == 0, done.stderr
+    assert "stale=" in cold.outputs or "changed=false" in cold.outputs
+    [environment] = (cold.folder / "temp dir/gpu-doc").glob("*/lib/python*/site-packages")
+    there = {path.name for path in environment.iterdir()}
+    assert {"git", "jinja2", "github", "jupytext"} <= there
+    assert there.isdisjoint({"papermill", "docker", "nbconvert", "pyppeteer", "ipykernel"})
 
 
 def test_half_a_program_does_not_count_and_an_old_one_goes(cold: Job, tmp_path: Path) -> None:

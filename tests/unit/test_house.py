@@ -154,7 +154,7 @@ def test_locks_hold_hashes_and_no_addresses(lock: Path) -> None:
         assert line.endswith("\\") == following.startswith("    --hash="), line
 
 
-@pytest.mark.parametrize(("smaller", "larger"), [("run", "examples"), ("examples", "test")])
+@pytest.mark.parametrize(("smaller", "larger"), [("plan", "run"), ("run", "examples"), ("examples", "test")])
 def test_larger_locks_hold_the_smaller_ones(smaller: str, larger: str) -> None:
     less, more = pins(TOP / f"requirements/{smaller}.txt"), pins(TOP / f"requirements/{larger}.txt")
     assert {name: versions for name, versions in less.items() if more.get(name) != versions} == {}
@@ -166,17 +166,18 @@ def declared() -> dict[str, list[str]]:
     lists = {
         name: [str(word) for word in ast.literal_eval(re.sub(r"#.*", "", body))]
         for name, body in re.findall(r"^([a-z]+) = (\[.*?\])$", text, re.MULTILINE | re.DOTALL)
-        if name in ("dependencies", "examples", "build", "test", "bench")
+        if name in ("dependencies", "examples", "build", "test", "plan", "bench")
     }
     return {
         "run": lists["dependencies"] + lists["build"],
         "examples": lists["examples"],
         "test": lists["test"],
+        "plan": lists["plan"],
         "bench": lists["bench"],
     }
 
 
-@pytest.mark.parametrize("name", ["run", "examples", "test", "bench"])
+@pytest.mark.parametrize("name", ["run", "examples", "test", "plan", "bench"])
 def test_locks_hold_what_pyproject_asks_for(name: str) -> None:
     locked = pins(TOP / f"requirements/{name}.txt")
     for text in declared()[name]:

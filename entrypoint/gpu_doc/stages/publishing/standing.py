@@ -32,10 +32,9 @@ class Standing:
     start: str
     """That base."""
     foreign: str
-    """The commit that is not ours, or the pull request's of another configuration or base; empty where all is well.
-
-    Where ours lies below somebody's, as below a suggestion that a reviewer committed, all else here is about ours.
-    """
+    """The commit that is not ours, or the pull request's of another configuration or base; empty where all is well."""
+    is_below: bool = False
+    """Whether ours lies below somebody's, as below a suggestion that a reviewer committed: all else is about ours."""
 
     @classmethod
     def of(cls, desk: Desk, tip: str) -> Standing:
@@ -51,14 +50,10 @@ class Standing:
         if below := _below_others(desk, top):
             start = below.parents[0]
             scratch.have(start)
-            return cls(tip=top, commit=below, changes=scratch.changes(start, below.sha), start=start, foreign=tip)
+            changes = scratch.changes(start, below.sha)
+            return cls(tip=top, commit=below, changes=changes, start=start, foreign=tip, is_below=True)
         start = top.parents[0] if top.parents else tip
         return cls(tip=top, commit=ours or top, changes=scratch.changes(start, tip), start=start, foreign=tip)
-
-    @property
-    def is_below(self) -> bool:
-        """Whether a commit of ours lies below somebody's."""
-        return bool(self.foreign) and self.commit is not self.tip and self.commit.intact
 
     def offers(self, desk: Desk, reports: Sequence[Report]) -> list[Offer]:
         """What the branch holds for these reports."""
@@ -92,7 +87,8 @@ def _below_others(desk: Desk, top: Commit) -> Commit | None:
     commit = top
     for _ in range(_OTHERS):
         if commit.intact:
-            return commit if commit.purpose in (None, desk.target.purpose) else None
+            # One without a purpose was committed to the base, on which all of this stands.
+            return commit if commit.purpose == desk.target.purpose else None
         if not commit.parents:
             return None
         desk.scratch.have(commit.parents[0])
