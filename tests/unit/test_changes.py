@@ -154,7 +154,7 @@ def test_it_is_told_what_was_made_from_something_else() -> None:
     change = one(made(0.1, "1" * 40, "x"), made(0.2, "2" * 40, "y", "c"))
     assert change.why == ("a, b: parameters.lr 0.1 → 0.2", "c: new", "t.md.j2 changed")
     assert change.commits == ("2" * 40,)
-    assert dict(change.environment)["Without an image"] == "numpy 2"
+    assert dict(change.environment)["Packages, without an image"] == "numpy 2"
     assert from_json(to_json([change])) == ((change,), 0)
     assert one(made(0.1, "1" * 40, "x"), made(0.1, "2" * 40, "x")).why == ("run again, from the same inputs",)
 

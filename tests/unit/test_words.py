@@ -146,6 +146,20 @@ def test_it_says_why_from_which_commit_and_what_of_tables_and_texts_changed() ->
     assert "what it shows of its runs is the same" in body([ReportChange(path="a.md", kind="changed", lines=(1, 1))])
 
 
+def test_it_says_what_failed_what_is_older_and_since_when() -> None:
+    older = [
+        words.Older(path="docs/b.md", commit="4" * 40, made="2026-11-19"),
+        words.Older(path="docs/new.md", commit="", made=""),
+    ]
+    about = words.About(configuration="c.yml", base="main", run_url=RUN_URL, source="3" * 40, older=older)
+    made = words.pull_request_body([change()], place=PLACE, about=about, failures=["cell 3 failed"])
+    commit = "https://git.example.org/owner/name/commit/"
+    assert f"What failed for [`{'3' * 12}`]({commit}{'3' * 40}) in [this run]({RUN_URL}) left its report" in made
+    assert f"Since [`{'3' * 12}`]({commit}{'3' * 40}) these show earlier results" in made
+    assert f"blob/{PLACE.after_sha}/docs/b.md), made from [`{'4' * 12}`]({commit}{'4' * 40}) on 2026-11-19" in made
+    assert "- `docs/new.md`: nothing is published yet" in made
+
+
 def test_with_many_reports_each_has_its_share_of_the_room() -> None:
     pictures = (PictureChange(before="docs/a.png", after="docs/a.png", name="a/loss"),)
     made = body([ReportChange(path=f"docs/{number}.md", kind="changed", pictures=pictures) for number in range(149)])

@@ -18,7 +18,7 @@ _TABLES = {"table": "", "compare": "", "environment": " (environment)"}
 """The functions whose answers are tables, to what is said behind their address."""
 _KINDS = {"text": "", "code": " (source)", "launch_command": " (launch command)"}
 """The same of those that give text; others are told by their name."""
-_PLACES = ("Image", "Without an image", "Device", "Driver", "CUDA")
+_PLACES = ("Image", "Packages, without an image", "Device", "Driver", "CUDA")
 """The rows of environment() that say where a run happened."""
 _MARKUP = re.compile(r"(?P<ticks>`+) ?(?P<code>.+?) ?(?P=ticks)|\\(?P<escaped>[\\`*\[\]~_|])|\*\*|(?P<entity>&#?\w+;)")
 _LONGEST = 1000
@@ -228,4 +228,4 @@ def _installed(run: RunEvidence) -> dict[str, str]:
     packages = run.machine.get("packages")
     versions = packages if isinstance(packages, dict) else {}
     said = [f"{name} {version}" for name, version in sorted(versions.items(), key=lambda each: each[0] != "python")]
-    return {"Without an image": ", ".join(said) or "no packages that are known"}
+    return {"Packages, without an image": ", ".join(said) or "no packages that are known"}

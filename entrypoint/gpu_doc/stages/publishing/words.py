@@ -74,7 +74,7 @@ def pull_request_body(
             "older": [
                 {
                     "path": place.path(report.path),
-                    "url": place.url(place.after_sha, report.path),
+                    "url": place.url(place.after_sha, report.path) if report.made or report.commit else "",
                     "commit": report.commit[:12],
                     "commit_url": place.commit_url(report.commit) if report.commit else "",
                     "made": report.made,
