@@ -59,21 +59,24 @@ _NONE = "`--publish none` writes the files only."
 
 def demand_reports(layout: Layout, reports: Sequence[Report]) -> None:
     """Raise where a report lies where no commit of this repository can have it: in another one, or outside."""
-    for report in reports:
-        for path in (report.path, report.assets):
-            if other := _other_repository(layout.tree, layout.path(path)):
-                raise UnpublishableError(
-                    f"this report lies in another repository, the submodule `{other}`: nothing can be published there",
-                    where=report.path,
-                    remedy=f"Move the report out of `{other}`, or use gpu-doc in that repository. {_NONE}",
-                )
+    above = {report.path: {*_above(layout, report.path), *_above(layout, f"{report.assets}/x")} for report in reports}
+    folders = set().union(*above.values())
+    # Also where a submodule was not fetched: the index knows it, and its folder is empty.
+    others = status.submodules(layout.tree, folders) | {
+        folder for folder in folders if os.path.lexists(layout.tree / folder / ".git")
+    }
+    for report, found in above.items():
+        if other := min(found & others, default=""):
+            raise UnpublishableError(
+                f"this report lies in another repository, the submodule `{other}`: nothing can be published there",
+                where=report,
+                remedy=f"Move the report out of `{other}`, or use gpu-doc in that repository. {_NONE}",
+            )
 
 
-def _other_repository(tree: Path, path: str) -> str:
-    """The folder of another repository that a path lies in; both are from the top. Empty where there is none."""
-    above = [folder.as_posix() for folder in Path(path).parents][:-1]
-    found = next((folder for folder in reversed(above) if os.path.lexists(tree / folder / ".git")), "")
-    return found or next(iter(sorted(status.submodules(tree, above))), "")
+def _above(layout: Layout, path: str) -> list[str]:
+    """The folders between the repository's top and a path from root."""
+    return [folder.as_posix() for folder in Path(layout.path(path)).parents][:-1]
 
 
 # --- what they are made from -----------------------------------------------------------------------------------------
