@@ -98,7 +98,9 @@ def test_what_is_not_committed_is_refused(runner: Runner, git_server: GitServer)
     git_server.seed(
         REPOSITORY,
         {
-            "gpu-doc.yml": CONFIG.replace("depends-on: [rate.txt]", "depends-on: [rate.txt, 'more/*.txt']"),
+            "gpu-doc.yml": CONFIG.replace(
+                "depends-on: [rate.txt]", "depends-on: [rate.txt, 'more/**/*.txt', rates.csv]"
+            ),
             "more/a.txt": "a\n",
             ".gitignore": "*.generated.txt\n",
         },
@@ -114,6 +116,9 @@ def test_what_is_not_committed_is_refused(runner: Runner, git_server: GitServer)
     assert "not committed: `more/new.txt`" in refused(runner, job)
     (job / "more/new.txt").rename(job / "more/new.generated.txt")
     (job / "other.txt").write_text("of no concern")
+    (job / "rates.csv").write_text("as a run before left it")
+    (job / "more/__pycache__").mkdir()
+    (job / "more/__pycache__/a.txt").write_text("compiled")
     runner.run(job, *COMMIT)
     # What a run or a refresh wrote itself is nobody's work.
     runner.run(job, *COMMIT, "--force")

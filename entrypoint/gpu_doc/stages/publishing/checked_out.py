@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from gpu_doc.stages.publishing.commit import Desk
     from gpu_doc.stages.publishing.offer import Layout
 
+_BESIDE = re.compile(r"(?:^|/)(?:__pycache__|\.ipynb_checkpoints|\.gpu-doc)/")
+"""Folders beside sources, which nobody commits, and which not everybody lists in .gitignore."""
 _NAMED = 10
 """Files that a message names."""
 
@@ -87,11 +91,10 @@ def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
 
     What git ignores may be generated, or fetched: of that only the configuration, notebooks and templates count.
     """
-    own = {layout.path(path) for report in config.reports for path in (report.path, report.assets)}
     essential = set(_inside(layout, _essential(config, planned)))
     others = set(_inside(layout, _others(planned)))
     changed = status.uncommitted(layout.tree, essential | others) | status.ignored(layout.tree, essential)
-    changed = {path for path in changed if not any(path == place or path.startswith(f"{place}/") for place in own)}
+    changed = {path for path in changed if path in essential or not _is_written(layout, config, path)}
     if not changed:
         return
     named = [f"`{path}`" for path in sorted(changed)[:_NAMED]]
@@ -100,6 +103,20 @@ def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
         f"not committed: {', '.join(named)}{more}; from no commit could the reports be made again",
         where=min(changed),
         remedy=f"Commit and push it; list in .gitignore what a job fetches or generates. {_NONE}",
+    )
+
+
+def _is_written(layout: Layout, config: Config, path: str) -> bool:
+    """Whether a file is one that we, a run or an interpreter write: reports, what runs produce, compiled modules."""
+    if _BESIDE.search(path):
+        return True
+    own = [layout.path(place) for report in config.reports for place in (report.path, report.assets)]
+    if any(path == place or path.startswith(f"{place}/") for place in own):
+        return True
+    from_root = os.path.relpath(layout.tree / path, layout.root)
+    patterns = [pattern for report in config.reports for run in report.runs for pattern in run.produces]
+    return any(
+        fnmatchcase(from_root, pattern) or from_root.startswith(f"{pattern.rstrip('/')}/") for pattern in patterns
     )
 
 
