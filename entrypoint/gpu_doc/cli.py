@@ -205,6 +205,8 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
         admission.refuse(event, allow_forks=args.allow_forks)
     job = _job(args, event)
     if event and job.origin:
+        if admission.mode_for(args.publish, job.own.publish, event)[0] not in ("none", "check"):
+            target.demand_own_repository(job.own, event)  # it says more than that nobody knows the commit
         admission.refuse_origin(event, job.origin, allow_forks=args.allow_forks)
     whole = _isolated(job, console)
     whole = pipeline.with_publishing(whole, branch=args.branch, labels=args.labels)

@@ -88,7 +88,7 @@ class Scene:
             "GITHUB_REF": "refs/heads/main",
             "GITHUB_SHA": self.server.tip(REPOSITORY) or "",
         }
-        done = self.runner.run(job, "--publish", "none", *words, code=code, payload=payload, timeout=120, **variables)
+        done = self.runner.run(job, "--publish", "none", *words, code=code, payload=payload, event=variables)
         return done.stdout + done.stderr
 
     def push(self) -> str:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _LONGEST = 100
 """Characters of a layer's name; a folder's may have 255 bytes."""
 
+_HISTORY = "history"
+"""Beside the names of branches and tags: the commit that is checked out, where it is in the history of a branch."""
+
 Kind = Literal["branch", "tag", "commit", "pull-request", "merge-queue", "fork", "unknown", "no-commit"]
 
 
@@ -80,7 +83,12 @@ def on_server(tree: Path, remote: Remote, environ: Mapping[str, str]) -> Mapping
     from gpu_doc.outside.git.scratch import Scratch
 
     with suppress(PublishError), Scratch(tree, remote, environ) as scratch:
-        return scratch.references()
+        references = dict(scratch.references())
+        head = checkout.head_commit(tree)
+        # A shallow checkout doesn't know that a branch has moved on since it was made.
+        if head and head not in references.values() and scratch.is_on_a_branch(head, references):
+            references[_HISTORY] = head
+        return references
     return {}
 
 
@@ -106,10 +114,10 @@ def _told(event: Event, head: str) -> Origin | None:
 
 def _listed(event: Event, tree: Path, head: str, references: Mapping[str, str]) -> Origin:
     """What the server says of a commit: which branch or tag it is the tip of, or that it is in the history of one."""
-    here = [name for name, sha in references.items() if sha == head]
+    here = [name for name, sha in references.items() if sha == head and name != _HISTORY]
     wanted = [f"refs/heads/{branch}" for branch in (event.branch, checkout.current_branch(tree)) if branch]
     for name in sorted(here, key=lambda name: (name not in wanted, name)):
         kind: Kind = "branch" if name.startswith("refs/heads/") else "tag"
         return Origin(kind=kind, name=name.split("/", 2)[2])
-    known = references and not checkout.containing(tree, head).isdisjoint(references.values())
+    known = _HISTORY in references or not checkout.containing(tree, head).isdisjoint(references.values())
     return Origin(kind="commit" if known else "unknown", name=head)

@@ -165,6 +165,16 @@ class Scratch(AbstractContextManager["Scratch"]):
                 break
         return history
 
+    def is_on_a_branch(self, commit: str, references: Mapping[str, str]) -> bool:
+        """Whether a branch of the remote has a commit in its history; `references` as `references()` gives them."""
+        tips = {sha for name, sha in references.items() if name.startswith("refs/heads/")}
+        history = Repository(self._folder / "branches", self._theirs, self._origin)
+        for depth in _DEPTHS_OF_COMMITS if tips else ():
+            history.fetch(tips, depth=depth, commits_only=True)
+            if history.git.run("for-each-ref", "--contains", commit, "--count=1", "refs/gpu-doc").text:
+                return True
+        return False
+
     def last_commit_of(self, tip: str, paths: Iterable[str], *, beyond: str | None = None) -> Commit | None:
         """The newest commit that touched one of these files or folders; `beyond`: of those that this one lacks.
 

@@ -95,7 +95,7 @@ def settle(config: Config, wishes: Wishes, event: Event | None) -> Target:
         what = "there is no git repository to publish to" if tree is None else "the repository has no commit yet"
         raise UsageError(what, where=str(config.root), remedy="`--publish none` writes the files only.")
     configuration = configuration_of(config)
-    place = _place_of_event(tree, wishes, event) if event else _place_of_person(tree)
+    place = _place_of_event(wishes, event) if event else _place_of_person(tree)
     base = _valid(wishes.base, "base") if wishes.base else _base(tree, source, event)
     return Target(
         tree=tree,
@@ -205,18 +205,23 @@ class _Place:
     api_url: str
 
 
-def _place_of_event(tree: Path, wishes: Wishes, event: Event) -> _Place:
-    """The event's repository, which must be the one that is checked out."""
-    if not wishes.token:
-        remedy = "The action's input `token` is the workflow's own unless it is set; other steps set GH_TOKEN."
-        raise PublishError("there is no token to publish with", remedy=remedy)
-    if other := other_repository(tree, event):
+def demand_own_repository(config: Config, event: Event) -> None:
+    """Raise UnpublishableError where another repository than the event's is checked out."""
+    tree = checkout.work_tree(config.root)
+    if tree and (other := other_repository(tree, event)):
         raise UnpublishableError(
             f"a checkout of {other} is here, and this job publishes to {event.repository}",
             where=str(tree),
             remedy="`publish: none` writes the files only. To publish to another repository, run gpu-doc in a workflow "
             "of that one.",
         )
+
+
+def _place_of_event(wishes: Wishes, event: Event) -> _Place:
+    """The event's repository."""
+    if not wishes.token:
+        remedy = "The action's input `token` is the workflow's own unless it is set; other steps set GH_TOKEN."
+        raise PublishError("there is no token to publish with", remedy=remedy)
     return _Place(
         remote=Remote(url=f"{event.server_url}/{event.repository}.git", token=wishes.token),
         repository=event.repository,
