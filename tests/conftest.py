@@ -6,6 +6,8 @@ if `scripts/set-up` should have brought it. A module says it once: `pytestmark =
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -23,6 +25,9 @@ pytest_plugins = [
     "tests.integration.users",
     "tests.standin.fixtures",
 ]
+
+# A shell starts what it puts into the background with SIGINT ignored, and what we start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -8,19 +8,17 @@ import json
 import os
 import re
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from gpu_doc import config, inputs, messages, outputs, pipeline, redaction, runner, summary
+from gpu_doc import config, inputs, interrupts, messages, outputs, pipeline, redaction, runner, summary
 from gpu_doc.arguments import parse
 from gpu_doc.console import Console
-from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, worst
+from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, refused_by_the_system, worst
 from gpu_doc.model import Config, ImageIdentity, Run
 from gpu_doc.outside import actions, process
 from gpu_doc.outside.environment import active_environment, has_gpu
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the contract's exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
     gc.disable()  # most calls find nothing to do and end at once: looking for garbage took 6 % of their time
     out, err = Reader(sys.stdout), Reader(sys.stderr)
     console = _console(cast("TextIO", out), cast("TextIO", err))
@@ -60,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         console.warn("interrupted; reports that were not finished stay as they were")
         code = Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours becomes a report, not a bare traceback
-        console.defect(error, [*sys.argv[1:]])
-        code = Exit.DEFECT
+        code = _last_resort(error, console)
+    interrupts.ignore()  # how it ended is not changed any more
     if out.failure:
         console.error(MachineError(f"standard output cannot be written: {out.failure.strerror}"))
         code = worst([code, Exit.MACHINE_LACKS])
@@ -69,8 +66,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(int(code))
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _last_resort(error: Exception, console: Console) -> Exit:
+    """Say what nobody foresaw: what the system refused anywhere is this machine's, all else a defect of ours."""
+    told = refused_by_the_system(error)
+    if told is None:
+        console.defect(error, [*sys.argv[1:]])
+        return Exit.DEFECT
+    console.error(told)
+    runner.leave_failure(told, os.environ)
+    return told.exit_code
 
 
 def _console(out: TextIO, err: TextIO) -> Console:

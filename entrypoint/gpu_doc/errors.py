@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import ClassVar
 
@@ -134,6 +135,28 @@ class MachineError(GpuDocError):
     topic = "what-the-machine-needs"
     cause: str = ""
     """Of an engine's failures, which kind it is (see outside/containers/failures.py)."""
+
+
+_REFUSALS = {
+    errno.EMFILE: ("too many files are open at once", "Allow more: `ulimit -n 4096`."),
+    errno.ENFILE: ("this machine has too many files open", "Close programs, or raise fs.file-max."),
+    errno.EACCES: ("this user may not do that", "Give this user the right to it, or run as the one who has."),
+    errno.EPERM: ("this user may not do that", "Give this user the right to it, or run as the one who has."),
+    errno.ENOSPC: ("the disk is full", "Make room; deleting .gpu-doc/ is always safe."),
+    errno.EDQUOT: ("the disk is full", "Make room; deleting .gpu-doc/ is always safe."),
+    errno.EROFS: ("nothing can be written there", "Make the file system writable, or name another place."),
+    errno.EIO: ("the disk fails", "Look at `dmesg`."),
+    errno.ENOMEM: ("there is not enough memory", "Close programs, or run fewer at once (--jobs)."),
+    errno.EAGAIN: ("no more processes can be started", "Allow more: `ulimit -u`; or run fewer at once (--jobs)."),
+}
+
+
+def refused_by_the_system(error: BaseException) -> MachineError | None:
+    """Return what an error of the system means, wherever it was raised; None where it says nothing of the machine."""
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return None
+    what, remedy = _REFUSALS[error.errno]
+    return MachineError(f"{what}: {error.strerror}", where=str(error.filename or ""), remedy=remedy)
 
 
 class ContainerError(MachineError):

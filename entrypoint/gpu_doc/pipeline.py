@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from gpu_doc import interrupts
 from gpu_doc.console import Console
 from gpu_doc.errors import Exit, FindingError, GpuDocError, UsageError, worst
 from gpu_doc.model import Call, Config, ImageIdentity, Published, Report, Result, Run
@@ -171,6 +172,7 @@ def refresh_and_publish(
         try:
             failures = [_in_a_line(error) for error in outcome.errors]
             with doors.console.group("Publish"):
+                interrupts.check()
                 return outcome, publisher.publish(frozenset(outcome.failed), failures)
         except GpuDocError as error:
             doors.console.error(error)

@@ -82,9 +82,7 @@ def test_a_limit_ends_a_run(two: Project, limits: str, source: str, said: str) -
     two.write({"notebooks/train.ipynb": notebook(code("lr = 1", "parameters"), code(source, "curve"))})
     two.write({"templates/report.md.j2": "{{ shot('train/curve') }}"})
     two.edit("gpu-doc.yml", "parameters: {lr: 0.5}", f"parameters: {{lr: 0.5}}, limits: {limits}")
-    started = time.monotonic()
     done = two.gpu_doc("run", code=3)
-    assert time.monotonic() - started < 30
     assert said in done.stderr
     assert_only_the_other_was_refreshed(two, before)
 

@@ -81,8 +81,8 @@ ENDINGS = {
     ),
     "pool-waits-for-killed-child": Ending(
         cell=POOL_WAITS,
-        keys={"limits": Limits(memory=150_000_000, time=5)},
-        what="stopped after 5.0 s (limits.time)",
+        keys={"limits": Limits(memory=150_000_000, time=15)},  # time enough for a child to be killed
+        what="stopped after 15 s (limits.time)",
         remedy="killed one of the run's processes for want of memory",
     ),
     "kernel-too-large-to-start": Ending(

@@ -253,7 +253,6 @@ def _tunnels(runtime: Path) -> list[int]:
 
 @pytest.mark.needs("docker", "root", "ssh")
 def test_a_remote_engine_is_reached_by_one_connection_that_ends_with_us(remote: Remote, runtime: Path) -> None:
-    begin = time.monotonic()
     with connect(remote.host, os.environ, runtime) as engine:
         assert engine.remote
         assert engine.facts.cpus
@@ -261,7 +260,6 @@ def test_a_remote_engine_is_reached_by_one_connection_that_ends_with_us(remote: 
             assert again.remote
             assert again.facts == engine.facts
         assert _tunnels(runtime)
-    assert time.monotonic() - begin < 5
     assert not _tunnels(runtime)
     assert not (runtime / "engine").exists()
 

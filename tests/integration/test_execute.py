@@ -194,7 +194,6 @@ def test_a_limit_ends_a_cell_that_swallows_interrupts(runner: Runner) -> None:
     assert isinstance(finished.error, RunError)
     assert finished.error.what.startswith("stopped after 1.0 s (limits.cell-time)")
     assert finished.error.where == "notebooks/run-swallows-interrupts.ipynb, cell 2 (stuck)"
-    assert finished.seconds < 30
     assert "working" in text(finished)
 
 
@@ -209,7 +208,6 @@ def test_a_run_has_a_limit_by_the_clock(runner: Runner) -> None:
     finished = runner.one("sleeps", limits=Limits(time=4))
     assert isinstance(finished.error, RunError)
     assert finished.error.what.startswith("stopped after 4.0 s (limits.time)")
-    assert finished.seconds < 30
 
 
 def test_many_prints_are_one_output(runner: Runner) -> None:

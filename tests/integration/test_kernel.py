@@ -109,9 +109,7 @@ def test_the_notebook_so_far_is_on_disk_after_each_cell_and_closing_ends_all(run
     generator = execute([runner.job("small"), job], parallel=2, progress=runner.heard)
     assert next(generator).job.run.address == "small"
     assert eventually(lambda: saved_as_running(job.folder / "executed.ipynb"))
-    began = time.monotonic()
     generator.close()  # type: ignore[attr-defined]  # it is a generator; the interface promises an iterator
-    assert time.monotonic() - began < 5
     assert runner.left() == []
     assert list(temporary.iterdir()) == []
 
@@ -147,12 +145,10 @@ def test_nothing_outlives_us_however_we_end(runner: Runner, temporary: Path, num
 
     assert eventually(working, 60)
     processes = psutil.Process(parent.pid).children(recursive=True)
-    began = time.monotonic()
     parent.send_signal(number)
     said, _ = parent.communicate(timeout=20)
     assert said == ("interrupted\n" if number == signal.SIGINT else "")
     assert eventually(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes))
-    assert time.monotonic() - began < 10
     assert eventually(lambda: not list(temporary.iterdir()))
     assert runner.left() == []
 

@@ -187,6 +187,19 @@ SAID = {
         "OSError: We couldn't connect to 'https://huggingface.co' to load the files",
         "Err:1 http://deb.debian.org/debian bookworm InRelease\n  Temporary failure resolving 'deb.debian.org'",
     ],
+    "nobody to ask": [
+        "EOFError: EOF when reading a line",
+        "StdinNotImplementedError: raw_input was called, but this frontend does not support input requests.",
+        "bash: line 1: /dev/tty: No such device or address",
+        "fatal: could not read Username for 'https://github.com': terminal prompts disabled",
+        "Host key verification failed.",
+        "sudo: a terminal is required to read the password; either use the -S option or configure an askpass helper",
+        "Aborting commit due to empty commit message.",
+        "After this operation, 40 MB will be used.\nDo you want to continue? [Y/n] Abort.\n",
+        "Overwrite data.csv? [y/N]: Aborted!\n",
+        "the input device is not a TTY",
+        "Password: ",
+    ],
     "`user: image`": [f"PermissionError: [Errno 13] Permission denied: '{Path('/root', 'model')}'"],
 }
 """Part of the remedy, and what programs say of the cause."""
@@ -197,13 +210,21 @@ def test_what_programs_say_leads_to_a_remedy(remedy: str, text: str) -> None:
     assert remedy in remedies.of_text(CONTAINER, text, {})
 
 
-@pytest.mark.parametrize("text", ["curl: (7) Failed to connect to localhost port 80: Couldn't connect to server", "no"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "curl: (7) Failed to connect to localhost port 80: Couldn't connect to server",
+        "no",
+        "accuracy: 0.9\nerror: no data\n",
+    ],
+)
 def test_what_has_other_causes_leads_to_none(text: str) -> None:
     assert remedies.of_text(CONTAINER, text, {}) == ""
 
 
 def test_limits_that_a_run_met_lead_to_a_remedy() -> None:
     assert "limits.memory (150 MB)" in remedies.of_text(CONTAINER, "died", {"out_of_memory": True})
+    assert "nobody to ask" in remedies.of_text(CONTAINER, "died", {"asked": True})
     assert "limits.processes, 60" in remedies.of_text(CONTAINER, "died", {"out_of_processes": True})
     assert remedies.of_text(CONTAINER, "died", {"out_of_memory": False, "out_of_processes": False}) == ""
 

@@ -58,9 +58,9 @@ def test_the_size_that_is_counted_is_the_size_that_is_there(texts: list[str]) ->
 
 
 def test_a_long_line_in_many_messages_takes_linear_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert len(streamed(*["."] * 200_000)) == 200_000
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_streams_join_only_their_own_kind_and_only_at_the_end() -> None:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +59,76 @@ def test_a_full_disk_leaves_everything_to_the_byte(tmp_path: Path, monkeypatch: 
         write(DRAFT, tmp_path)
     assert everything(tmp_path) == {"docs/a.md": b"good"}
     assert [path.name for path in (tmp_path / "docs").iterdir()] == ["a.md"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOENT])
+@pytest.mark.parametrize("nth", range(1, 8))
+def test_a_failure_at_any_rename_leaves_everything_to_the_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int, number: int
+) -> None:
+    write(DRAFT, tmp_path)
+    write(replace(DRAFT, before=b"text", files={"docs/a.assets/old": b"old"}), tmp_path)
+    before = everything(tmp_path)
+    new = {"docs/a.assets/p.png": b"2", "docs/a.assets/q.png": b"3", "docs/a.md": b"4", "docs/a.assets/e": b"5"}
+    draft = replace(DRAFT, before=b"text", files=new, obsolete=("docs/a.assets/old",))
+    steps = iter(range(1, 100))
+
+    def failing(real: Callable[[Path, Path], Any]) -> Callable[[Path, Path], Any]:
+        def work(self: Path, target: Path) -> Any:
+            if next(steps) == nth:
+                raise OSError(number, os.strerror(number), str(self))
+            return real(self, target)
+
+        return work
+
+    monkeypatch.setattr(Path, "replace", failing(Path.replace))
+    monkeypatch.setattr(Path, "hardlink_to", failing(Path.hardlink_to))
+    if nth <= 3 and number == errno.ENOENT:
+        write(draft, tmp_path)  # three files have a second name: as on a file system without links
+    else:
+        with pytest.raises((MachineError, PublishError)):
+            write(draft, tmp_path)
+        assert everything(tmp_path) == before
+    assert not list(tmp_path.rglob("*.gpu-doc"))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 256 KB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", place], check=False).returncode:
+        pytest.skip("this machine lacks the right to mount a file system")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.parametrize("room", range(0, 120_000, 20_000))
+def test_a_disk_that_is_really_full_leaves_everything_to_the_byte(small: Path, room: int) -> None:
+    write(DRAFT, small)
+    before = everything(small)
+    (small / "filler").write_bytes(b"x" * (256 * 1024 - 16_384 - room))
+    new = {path: os.urandom(30_000) for path in DRAFT.files}
+    draft = replace(DRAFT, before=b"text", files=new)
+    with suppress(MachineError):
+        write(draft, small)
+    (small / "filler").unlink()
+    assert everything(small) in (before, new)
+    assert not list(small.rglob("*.gpu-doc"))
+
+
+def test_a_folder_that_goes_away_meanwhile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(DRAFT, tmp_path)
+    real = Path.replace
+
+    def gone(self: Path, target: Path) -> Path:
+        shutil.rmtree(tmp_path / "docs/a.assets", ignore_errors=True)
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", gone)
+    with pytest.raises((MachineError, PublishError)):
+        write(replace(DRAFT, before=b"text", files=dict.fromkeys(DRAFT.files, b"new")), tmp_path)
+    assert (tmp_path / "docs/a.md").read_bytes() == b"text"
 
 
 def test_a_link_out_of_the_project_is_refused(tmp_path: Path) -> None:

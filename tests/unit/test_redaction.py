@@ -367,11 +367,11 @@ def test_no_text_makes_it_slow() -> None:
     patterns = [
         form.pattern for secret in (SECRET, KEY, "a b c d e f", "*********", "%%<<>>\\\\") for form in forms(secret)
     ]
-    begin = time.monotonic()
+    begin = time.process_time()
     for text in traps():
         for pattern in patterns:
             pattern.search(text.encode())
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 # --- numbers, and what a page shows ----------------------------------------------------------------------------------

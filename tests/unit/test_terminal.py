@@ -36,6 +36,10 @@ def shown(log: str, columns: int = 100) -> list[str]:
         ("\x1b]8;;https://example.org\x1b\\link\x1b]8;;\x1b\\", ["link"]),
         ("\x1b]0;title\x07text", ["text"]),
         ("\x1bPq#0;1~-\x1b\\text", ["text"]),
+        (
+            "bash: cannot set terminal process group (-1): Bad\r\nbash: no job control in this shell\r\ntext",
+            ["text"],
+        ),
         ("\x1b[?25ltext\x1b[?25h\x1b[>4;2m\x1b[6n\x1b[c", ["text"]),
     ],
 )
@@ -115,9 +119,9 @@ def test_text_of_any_script_does_not_fail(text: str) -> None:
 
 def test_a_log_of_100_megabytes_is_read_in_seconds() -> None:
     log = b"epoch 1 loss 0.123 accuracy 0.94 and more text\r\n" * (100_000_000 // 48)
-    began = time.monotonic()
+    began = time.process_time()
     lines = plain_text(read_screen(log))
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     assert lines[0] == "… earlier lines are left out (100.0 MB in all)"
     assert len(lines) > 9_000
 

@@ -1,7 +1,8 @@
 """Runs one command in a pseudo-terminal, in a process of its own: it outlives neither its parent nor its command.
 
 Message in: `{argv, cwd, environment, log, limit, columns, rows, redact}`. Events out: `started` (pid), then `done`
-(status, negative for a signal; left_out, in bytes), or `refused` (errno, message) where it can't be started.
+(status, negative for a signal; left_out, in bytes; `asked`: something waited for a key), or `refused` (errno, message)
+where it can't be started.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gpu_doc.outside.inside.pseudo_terminal import Bounded, Copying, start
-from gpu_doc.outside.link import Link, die_with_parent
-from gpu_doc.outside.process import MARKER, kill_tree, sweep
+from gpu_doc.outside.link import Link, adopt_orphans, die_with_parent
+from gpu_doc.outside.process import MARKER, end_children, sweep
 from gpu_doc.redaction import Redactor
 
 
@@ -30,6 +31,7 @@ def main() -> None:
 
 def _serve(link: Link, job: dict[str, Any]) -> None:
     marker = job["environment"].get(MARKER)
+    adopt_orphans()
     try:
         pid, terminal = start(job, die_with_parent)
     except OSError as error:
@@ -43,20 +45,19 @@ def _serve(link: Link, job: dict[str, Any]) -> None:
             closing(Bounded(log.write, job["limit"])) as bounded,
             Redactor(job["redact"]).stream(bounded.write) as redacted,
         ):
-            status = Copying(pid, terminal, redacted).run(
+            copying = Copying(pid, terminal, redacted)
+            status = copying.run(
                 leave=lambda ready: bool(ready) and not os.read(link.messages, 4096), others=(link.messages,)
             )
     except OSError as error:
-        kill_tree(pid)
         link.send("failed", errno=error.errno, message=str(error))
         return
     finally:
         if marker:
             sweep(marker)
-    if status is None:
-        kill_tree(pid)  # our parent left first
-    else:
-        link.send("done", status=status, left_out=bounded.left_out)
+        end_children()  # the command itself too, where our parent left first
+    if status is not None:
+        link.send("done", status=status, left_out=bounded.left_out, asked=copying.asked)
 
 
 if __name__ == "__main__":

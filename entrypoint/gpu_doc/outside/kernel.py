@@ -105,6 +105,7 @@ class Guard:
     def look(self) -> None:
         """Compare with the limits, and take the next step where one is passed."""
         self.facts.memory = resident_memory(self._pid) or self.facts.memory
+        self._child.go_on()
         now = time.monotonic()
         if not self.facts.overrun and now >= min(self._run_end, self._cell_end):
             whole = now >= self._run_end
@@ -245,6 +246,9 @@ class Slot:
             except ChildEndedError as error:
                 if self._stopped:
                     raise StoppedError from error
+                status = child.ending(GRACE)
+                if status is not None and status < 0:
+                    return guard.end({"event": "ended", "outcome": "driver killed", "status": status})
                 return guard.end({"event": "ended", "outcome": "defect", "traceback": str(error)})
             if event is None:
                 guard.look()

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+from gpu_doc.outside.inside.kernels import SHELL
 from gpu_doc.outside.link import die_with_parent
 from gpu_doc.outside.process import MARKER, sweep
 from gpu_doc.redaction import Redactor
@@ -213,7 +214,7 @@ class LocalKernel(Kernel):
         """
         from jupyter_client import AsyncKernelManager  # type: ignore[attr-defined]  # exported without saying so
 
-        self.folder.mkdir(mode=0o700)
+        self.folder.mkdir(mode=0o700, parents=True)  # an earlier run may have removed the folder above
         manager = AsyncKernelManager(
             kernel_name=self.spec.name,
             transport="ipc",
@@ -234,7 +235,7 @@ class LocalKernel(Kernel):
                 stdin=nothing,
                 stdout=writer,
                 stderr=writer,
-                extra_arguments=["--HistoryManager.hist_file=:memory:"] * (self.spec.language == "python"),
+                extra_arguments=self._arguments(),
                 preexec_fn=die_with_parent,
             )
         except OSError as error:
@@ -243,6 +244,11 @@ class LocalKernel(Kernel):
             os.close(writer)
             os.close(nothing)
         self.pid = self.manager.provisioner.process.pid
+
+    def _arguments(self) -> list[str]:
+        """Return what a kernel of IPython is told besides."""
+        history = ["--HistoryManager.hist_file=:memory:"] * (self.spec.language == "python")
+        return history + [f"--config={SHELL}"] * ("ipykernel_launcher" in self.spec.argv)
 
     def _environment(self) -> dict[str, str]:
         """Return the run's environment, and what keeps Jupyter's own files out of the person's folders."""

@@ -21,13 +21,14 @@ from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import NotebookFileError
+from gpu_doc.outside.kernel_messages import not_understood, understood
 from gpu_doc.outside.kernel_output import Outputs, size_of
 from gpu_doc.outside.kernel_process import FailureError, Kernel, LocalKernel, choose_kernel, kernel_name
-from gpu_doc.outside.link import Link
+from gpu_doc.outside.link import Link, adopt_orphans
 from gpu_doc.outside.notebook_file import read
 from gpu_doc.outside.notebook_shape import with_valid_ids
 from gpu_doc.outside.notebook_source import INJECTED, cell_name, cell_numbers, write_atomically
-from gpu_doc.outside.process import remove_folder, sweep
+from gpu_doc.outside.process import children, end_children, remove_folder, sweep
 from gpu_doc.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ MOST_PRINTED = 4000
 
 def main() -> None:
     """Serve until the parent says `end` or is gone."""
+    adopt_orphans()
     asyncio.run(Worker(Link()).serve())
 
 
@@ -53,6 +55,10 @@ class Worker:
         self._folders: list[str] = []
         self._markers: list[str] = []
         self._count = 0
+        self._kernels: set[int] = set()
+        """The processes of local kernels."""
+        self._only_local = True
+        """Whether all our children are local kernels, and what these left; in containers' names we start others."""
 
     async def serve(self) -> None:
         """Run what comes, one at a time."""
@@ -61,6 +67,7 @@ class Worker:
         while (job := await self._jobs.get())["do"] != "end":
             self._link.send("done", **await self._outcome(job))
         await asyncio.gather(*self._retiring)
+        self._end_orphans()
         self._link.send("ended")
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -70,6 +77,7 @@ class Worker:
         # The parent is gone or has had enough: nothing may outlive us, whatever the event loop is doing.
         for marker in self._markers:
             sweep(marker)
+        self._end_orphans()
         for folder in self._folders:
             remove_folder(Path(folder))
         os._exit(0)
@@ -108,6 +116,7 @@ class Worker:
         kernel = self._kernel = self._make(job, source, Path(job["runtime"]) / f"k{os.getpid()}-{self._count}")
         try:
             await kernel.start()
+            self._kernels.add(kernel.pid)
             self._link.send("kernel", pid=kernel.pid)
             # papermill is imported (0.4 s, once) while the kernel starts.
             try:
@@ -122,14 +131,26 @@ class Worker:
             kernel.own_log.flush()
             self._kernel = None
             if job["container"]:
-                self._later(kernel.stop())
+                self._later(self._retire(kernel))
             else:
                 # It may write files until it has ended, such as what it buffered, and it is the next run's turn then.
-                await kernel.stop()
+                await self._retire(kernel)
+
+    async def _retire(self, kernel: Kernel) -> None:
+        """End a kernel, and daemons that their environment does not tell: who lost their parent is our child now."""
+        started = [*children(kernel.pid), *children(spare=frozenset(self._kernels))] if self._only_local else []
+        await kernel.stop()
+        self._kernels.discard(kernel.pid)
+        await asyncio.to_thread(end_children, started)
+
+    def _end_orphans(self) -> None:
+        if self._only_local:
+            end_children()
 
     def _make(self, job: dict[str, Any], source: Any, folder: Path) -> Kernel:
         if not job["container"]:
             return LocalKernel(job, choose_kernel(job, source), folder)
+        self._only_local = False
         from gpu_doc.outside.containers.kernel import ContainerKernel  # its SDK takes 0.15 s to import
 
         return ContainerKernel(job, kernel_name(job, source), folder, self._link)
@@ -174,6 +195,9 @@ class Execution:
             self._notebook.metadata["language_info"] = self._kernel.language_info
         except DeadKernelError:
             raise FailureError("died", **self._kernel.death(), **self._place()) from None
+        except FailureError as error:
+            error.facts = {**self._place(), **error.facts}
+            raise
         except CellTimeoutError as error:
             raise FailureError("refused", what=str(error), **self._place()) from error
         finally:
@@ -394,9 +418,26 @@ def _client(progress: Any, kernel: Kernel, outputs: Outputs, entered: Callable[[
         on_cell_executed=lambda **_: outputs.close(),
     )
     client.kc = kernel.client
+    for channel in (kernel.client.shell_channel, kernel.client.iopub_channel):
+        _understand(channel)
     _look_again(kernel.client.shell_channel)
     client.reset_execution_trackers()
     return client
+
+
+def _understand(channel: Any) -> None:
+    """Have a channel give messages in shape, and end the run where one is broken."""
+    get_msg = channel.get_msg
+
+    async def get_understood(timeout: float | None = None) -> Any:
+        try:
+            return understood(await get_msg(timeout=timeout))
+        except (Empty, FailureError):
+            raise
+        except Exception as error:
+            raise not_understood("broken") from error
+
+    channel.get_msg = get_understood
 
 
 def _look_again(channel: Any) -> None:

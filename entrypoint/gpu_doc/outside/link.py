@@ -10,8 +10,8 @@ import sys
 import threading
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal that a process gets when its parent ends."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+"""prctl(2): the signal that a process gets when its parent ends; having orphans that descend from it as children."""
 
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
@@ -22,6 +22,8 @@ class Link:
     def __init__(self) -> None:
         self._events = os.fdopen(os.dup(1), "wb")
         self._lock = threading.Lock()
+        # Sent by a run to its parent; what we start gets it all the same, which it would not if we ignored it.
+        signal.signal(signal.SIGINT, lambda *_: None)
         # From here on a stray print lands with standard error, which our parent keeps in a file.
         os.dup2(2, 1)
         self.messages = os.dup(0)
@@ -44,3 +46,9 @@ def die_with_parent() -> None:
     """Ask the system to kill this process when its parent ends (Linux only; elsewhere the parent's sweep remains)."""
     if _prctl is not None:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what descends from this process and loses its own, daemons say (Linux only)."""
+    if _prctl is not None:
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)

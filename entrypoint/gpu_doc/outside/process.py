@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import psutil
+
 MARKER = "GPU_DOC_RUN"
 """The environment variable by which a run's processes are found again, daemons that left their parent too."""
 
@@ -49,6 +51,7 @@ class Child:
         Isolated, it takes no notice of variables such as PYTHONPATH, which are for the kernels that it starts.
         """
         here = Path(__file__).resolve().parents[2]
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a run may have removed it
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, *["-I"] * isolated, "-c", _START, str(here), f"gpu_doc.outside.{module}"],
@@ -77,6 +80,20 @@ class Child:
     def ended(self) -> bool:
         """Whether the process is over."""
         return self._process.poll() is not None
+
+    def ending(self, seconds: float) -> int | None:
+        """Its status, negative for a signal, once it has closed its output; None where it is not over in `seconds`."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(seconds)
+        return None
+
+    def go_on(self) -> None:
+        """Have it go on where something stopped it (SIGSTOP): nobody else would."""
+        import psutil
+
+        with suppress(psutil.Error, OSError):
+            if psutil.Process(self.pid).status() == psutil.STATUS_STOPPED:
+                os.kill(self.pid, signal.SIGCONT)
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; a child that is gone shows when the next event is awaited."""
@@ -194,7 +211,7 @@ def out_of_memory_kills() -> int:
 def kill_tree(pid: int) -> None:
     """Kill a process and its descendants, those included that are born while we look."""
     tree: list[int] = []
-    while found := [each for each in (pid, *_descendants(pid)) if each not in tree]:
+    while found := [each for each in (pid, *(child.pid for child in children(pid))) if each not in tree]:
         for each in found:
             with suppress(OSError):
                 os.kill(each, signal.SIGSTOP)  # what stands still has no more children
@@ -203,13 +220,34 @@ def kill_tree(pid: int) -> None:
         _kill(each)
 
 
-def _descendants(pid: int) -> list[int]:
+def children(pid: int | None = None, *, spare: frozenset[int] = frozenset()) -> list[psutil.Process]:
+    """The children of this process but some; of another one all that descends from it.
+
+    With `adopt_orphans`, those are ours too that became so when their parent ended.
+    """
     import psutil
 
-    try:
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+    with suppress(psutil.Error):
+        found = psutil.Process(pid).children(recursive=pid is not None)
+        return [child for child in found if child.pid not in spare]
+    return []
+
+
+def end_children(chosen: Sequence[psutil.Process] | None = None, *, seconds: float = 2.0) -> None:
+    """End all children of this process, or those chosen; in rounds, since orphans become children when theirs end.
+
+    A child keeps its id until we have waited for it, so that no stranger's process can be hit.
+    """
+    import psutil
+
+    end = time.monotonic() + seconds
+    left = list(children() if chosen is None else chosen)
+    while left and time.monotonic() < end:
+        for child in left:
+            with suppress(psutil.Error):
+                child.kill()  # asks first whether it is the same process still
+        _, left = psutil.wait_procs(left, timeout=0.2)
+        left = children() if chosen is None else left
 
 
 def sweep(marker: str, *, spare: frozenset[int] = frozenset(), seconds: float = 1.0) -> None:

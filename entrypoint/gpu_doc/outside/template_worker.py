@@ -30,7 +30,17 @@ from jinja2.exceptions import (
     TemplateSyntaxError,
     UndefinedError,
 )
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from gpu_doc.outside.template_values import (
+    Environment,
+    Function,
+    LaterVersionError,
+    Placeholder,
+    delta,
+    demand,
+    percent,
+    printable,
+)
 
 Message = dict[str, Any]
 
@@ -48,10 +58,6 @@ class OutOfTime(BaseException):
 
 class TooMuchError(Exception):
     """The text has grown beyond its limit."""
-
-
-class LaterVersionError(TemplateRuntimeError):
-    """Something that exists as a name only; a rehearsal reports it too."""
 
 
 # --- talking to the parent -------------------------------------------------------------------------------------------
@@ -128,88 +134,6 @@ def error_place(error: BaseException) -> tuple[str, int]:
 # --- what templates see ----------------------------------------------------------------------------------------------
 
 
-def percent(value: Any, digits: int = 0) -> str:
-    """0.9234 gives `92 %`, with one digit `92.3 %`."""
-    if isinstance(value, Placeholder):
-        return "0 %"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TemplateRuntimeError(f"percent needs a number, not {value!r}")
-    return f"{value * 100:.{int(digits)}f} %"
-
-
-def delta(*_: Any, **__: Any) -> NoReturn:
-    """Reserve the name, for a filter and for a function."""
-    raise LaterVersionError("`delta` comes in a later version of gpu-doc")
-
-
-def demand(value: Any) -> None:
-    """Raise the error that names it, if a value is undefined."""
-    if isinstance(value, StrictUndefined):
-        str(value)
-
-
-def printable(value: Any) -> Any:
-    """Refuse functions where a text is due: they would print as an address in memory."""
-    demand(value)
-    if callable(value) and not isinstance(value, Placeholder):
-        raise TemplateRuntimeError("this is a function: call it with ()")
-    return value
-
-
-class Placeholder:
-    """Stands for an answer in a rehearsal. It takes part in any expression; `truth` decides what conditions see."""
-
-    unsafe_callable = alters_data = False  # what Jinja2's sandbox looks for
-    jinja_pass_arg = None
-
-    def __init__(self, *, truth: bool) -> None:
-        self._truth = truth
-
-    def _same(self, *others: Any, **_: Any) -> Placeholder:
-        for other in others:
-            demand(other)
-        return self
-
-    def _decide(self, other: Any = None) -> bool:
-        demand(other)
-        return self._truth
-
-    def __getattr__(self, name: str) -> Placeholder:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self
-
-    __getitem__ = __call__ = _same
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _same
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __abs__ = _same
-    __round__ = __floor__ = __ceil__ = __trunc__ = _same
-    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _decide
-    __eq__ = __ne__ = _decide
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __iter__(self) -> Iterator[Placeholder]:
-        return iter([self] if self._truth else [])
-
-    def __len__(self) -> int:
-        return int(self._truth)
-
-    def __int__(self) -> int:
-        return 1
-
-    __index__ = __int__
-
-    def __float__(self) -> float:
-        return 1.0
-
-    def __str__(self) -> str:
-        return "0"
-
-    def __format__(self, _: str) -> str:
-        return "0"
-
-
 class Session:
     """One request: an environment whose functions ask the parent, or in a rehearsal give placeholders."""
 
@@ -218,12 +142,7 @@ class Session:
         self.name = request["name"]
         self.truth = truth
         self.calls: list[list[Any]] = []
-        self.environment = ImmutableSandboxedEnvironment(
-            loader=ParentLoader(),
-            undefined=StrictUndefined,
-            keep_trailing_newline=True,
-            finalize=printable,
-        )
+        self.environment = Environment(loader=ParentLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
         self.environment.filters.update(percent=percent, delta=delta)
         del (
             self.environment.filters["random"],
@@ -245,7 +164,7 @@ class Session:
             self.calls.append([call, line, file])
             return Placeholder(truth=self.truth)
 
-        return call
+        return Function(name, call)
 
     def render(self, source: str) -> str:
         """Render the whole text of a template."""

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from gpu_doc.interrupts import held_back
+
 PREFIX = "gpu-doc-"
 _OURS = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")
 """What `mkdtemp` makes of it."""
@@ -35,12 +37,15 @@ def private_folder(*, room: int = 0) -> Iterator[Path]:
 
     Raises OSError where no temporary folder can be written.
     """
-    short = [place for place in _places() if len(os.fsencode(place)) + _NAME + room <= _SOCKET]
-    folder, lock = _locked(short[0] if room and short else None)
-    with lock:
-        try:
+    folder: Path | None = None
+    try:
+        with held_back():  # else an interrupt could come between making it and being ready to remove it
+            short = [place for place in _places() if len(os.fsencode(place)) + _NAME + room <= _SOCKET]
+            folder, lock = _locked(short[0] if room and short else None)
+        with lock:
             yield folder
-        finally:
+    finally:
+        if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -97,4 +102,6 @@ def _is_held(folder: Path) -> bool:
 
 
 def _places() -> list[str]:
-    return list(dict.fromkeys([tempfile.gettempdir(), "/tmp", "/dev/shm"]))  # noqa: S108 - mkdtemp makes them private
+    with held_back():  # its first call writes a file, to see whether it can
+        usual = tempfile.gettempdir()
+    return list(dict.fromkeys([usual, "/tmp", "/dev/shm"]))  # noqa: S108 - mkdtemp makes them private

@@ -133,7 +133,9 @@ _EVENTS: Mapping[str, Test] = {
     "died": _event({"status": _is_whole}, _SHORTAGES),
     "produced": _event(_LEFT, _PASSED),
     "started": _event(),
-    "done": _event({"status": _or_none(_is_whole), **_ENDED}, {**_SHORTAGES, **_PASSED, "left_out": _is_amount}),
+    "done": _event(
+        {"status": _or_none(_is_whole), **_ENDED}, {**_SHORTAGES, **_PASSED, "left_out": _is_amount, "asked": _is_flag}
+    ),
     "ready": _event(),
     "ended": _event({"status": _is_whole}, _SHORTAGES),
 }

@@ -41,7 +41,7 @@ class Command(Agent):
             copying = Copying(self._pid, terminal, log)
             status = copying.run(leave=lambda _: time.monotonic() - began > limit)
             log.close()
-            done = {"event": "done", "status": status, "left_out": log.left_out}
+            done = {"event": "done", "status": status, "left_out": log.left_out, "asked": copying.asked}
         done = {**done, "seconds": time.monotonic() - began, **shortages(), **self.left()}
         if self.job["detach"]:
             write_atomically(DONE, json.dumps(done))

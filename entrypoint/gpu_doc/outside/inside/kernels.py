@@ -23,6 +23,9 @@ SOCKET = str(RUNTIME / "k")
 PORTS = ("shell", "iopub", "stdin", "control", "hb")
 """The kernel's sockets, numbered from 1."""
 
+SHELL = Path(__file__).with_name("ipython_shell.py")
+"""What a kernel of IPython reads at its start."""
+
 
 class Kernel(Agent):
     """A kernel process, and its sockets carried to us."""
@@ -177,7 +180,7 @@ def _own_python() -> Json:
         version = ".".join(map(str, sys.version_info[:3]))
         return {"outcome": "no ipykernel", "python": sys.executable, "version": version, "closed": closed_folders()}
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    argv += ["--HistoryManager.hist_file=:memory:"]
+    argv += ["--HistoryManager.hist_file=:memory:", f"--config={SHELL}"]
     return {"name": "python3", "language": "python", "argv": argv, "env": {}, "interrupt_mode": "signal"}
 
 

@@ -1,5 +1,7 @@
 """A command in a pseudo-terminal: its start, and the copying of what it writes until it has ended.
 
+It is a terminal to write to only: nobody will type (see unattended.py).
+
 Serves local commands (outside/command_worker.py) and those in containers: nothing but the standard library of
 Python 3.8, since the agent uses this file inside the user's image.
 """
@@ -9,7 +11,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import pty
 import select
 import signal
 import struct
@@ -19,6 +20,7 @@ from contextlib import suppress
 from typing import Any, Callable, Dict
 
 from gpu_doc.outside.inside.overwriting import Overwriting
+from gpu_doc.outside.inside.unattended import LOOK, ask_nobody, hang_up
 
 COLUMNS, ROWS = 100, 50
 """The terminal of commands. The contract promises its width."""
@@ -98,14 +100,18 @@ class Bounded:
 def start(job: Job, prepare: Callable[[], None] = lambda: None) -> tuple[int, int]:
     """Start the command; return its process id and the terminal. `prepare` is called in the new process.
 
+    It leads a process group, and no session: only a session's leader can get a controlling terminal, by opening one.
+
     Raises OSError: it can't be started.
     """
     # Errors of the exec come back through a pipe that the exec closes.
     told, tell = os.pipe()
-    pid, terminal = pty.fork()
+    terminal, inner = os.openpty()
+    pid = os.fork()
     if pid == 0:
-        _become(job, tell, prepare)
+        _become(job, tell, inner, prepare)
     os.close(tell)
+    os.close(inner)
     with os.fdopen(told, "rb") as reader:
         problem = reader.read()
     if problem:
@@ -116,16 +122,18 @@ def start(job: Job, prepare: Callable[[], None] = lambda: None) -> tuple[int, in
     return pid, terminal
 
 
-def _become(job: Job, tell: int, prepare: Callable[[], None]) -> None:
+def _become(job: Job, tell: int, terminal: int, prepare: Callable[[], None]) -> None:
     """In the fork: set the terminal up and turn into the command. Never returns."""
     name = job["argv"][0]
     try:
         prepare()
+        os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", job["rows"], job["columns"], 0, 0))
-        # Nobody will type: a question then meets the end of input rather than waiting for ever.
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", job["rows"], job["columns"], 0, 0))
+        os.dup2(terminal, 1)
+        os.dup2(terminal, 2)
+        ask_nobody()
         os.chdir(job["cwd"])
         os.execvpe(name, job["argv"], job["environment"])  # noqa: S606 - a shell would read the arguments anew
     except OSError as error:
@@ -141,6 +149,9 @@ class Copying:
         self._pid = pid
         self._terminal = terminal
         self._log = log
+        self._look = 0.0
+        self.asked = False
+        """Whether something waited for a key, and was ended."""
 
     def run(self, *, leave: Callable[[list[int]], bool], others: tuple[int, ...] = ()) -> int | None:
         """Return the status, negative for a signal; None as soon as `leave` says so.
@@ -161,7 +172,13 @@ class Copying:
                 break
             if status is None and (status := _ended(self._pid)) is not None:
                 end = time.monotonic() + DRAIN
+            self._hang_up()
         return status
+
+    def _hang_up(self) -> None:
+        if time.monotonic() >= self._look:
+            self.asked = hang_up(self._terminal, self._pid) or self.asked
+            self._look = time.monotonic() + LOOK
 
     def _pump(self) -> bool:
         try:

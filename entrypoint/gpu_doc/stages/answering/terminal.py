@@ -31,6 +31,11 @@ _OTHER_MODES = re.compile(rb"\x1b\[[<=>][0-9;]*[a-zA-Z]|\x1b\[[0-9;]*[ !\"$'][a-
 _UPWARDS = re.compile(rb"\x1b(\[[0-9;]*[AFHJLMSTdfr]|\[\?(1049|47|1047)|[78DMc])")
 """Sequences after which a line feed need not scroll a line off."""
 
+_NO_JOB_CONTROL = re.compile(
+    rb"[\w./-]*sh: cannot set terminal process group \(-?\d+\): [^\n]*\n[\w./-]*sh: no job control[^\n]*\n"
+)
+"""What `bash -i` says of a terminal in which nobody types: a person at one would not see it."""
+
 _ZERO_WIDTH = re.compile("([\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef])")
 
 
@@ -81,7 +86,7 @@ def _tail(log: bytes, lines: int) -> bytes:
 def _feed(screen: Any, log: bytes) -> None:
     import pyte
 
-    for pattern in (_STRING, _OTHER_MODES):
+    for pattern in (_NO_JOB_CONTROL, _STRING, _OTHER_MODES):
         log = pattern.sub(b"", log)
     pyte.ByteStream(screen).feed(_SGR.sub(_without_colons, log))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_doc.console import plain
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.model import Json
-from gpu_doc.outside.inside import probe
+from gpu_doc.outside.inside import probe, unattended
 from gpu_doc.outside.inside.produced import Produced
 from gpu_doc.outside.inside.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.outside.process import output
@@ -123,8 +123,9 @@ class Attempts:
         return failure.of_notebook(run, facts, str(job.python))
 
     def _environment(self) -> dict[str, str]:
-        """What a local run gets, with its GPUs and no others."""
-        return local_environment(self._job.run, self._lease, self._job.environment)
+        """What a local run gets, with its GPUs and no others, and nobody to ask."""
+        run = self._job.run
+        return {**local_environment(run, self._lease, self._job.environment), **unattended.variables(run.env)}
 
     def _look_around(self) -> None:
         """See what a local run finds, where it matters: whether its GPUs are there. A container tells by itself."""

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpu_doc import interrupts
 from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.outside.turns import Turn, try_turn
 from gpu_doc.stages.executing.attempts import Attempts
@@ -59,6 +60,7 @@ def execute(
         stack.callback(crew.kill)
         crew.start()
         for _ in jobs:
+            interrupts.check()
             yield crew.next()
         crew.join()
 

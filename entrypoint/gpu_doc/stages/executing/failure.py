@@ -62,7 +62,19 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
             return disk_full(done["path"])
         case "not left":
             return of_files(run, done)
+        case "driver killed":
+            return _driver_killed(run, facts)
     return container_failure.at_start(str(run.notebook), done) or _defect(run, done)
+
+
+def _driver_killed(run: Run, facts: Facts) -> RunError:
+    """Return the error of a run that signalled its parent, or whose parent the system ended."""
+    by = remedies.describe(-facts.done["status"])
+    where = _place(run, facts.cell) if run.notebook else _program(run)
+    if facts.memory_ran_out:
+        return RunError(f"the process that drives the run was killed for want of memory ({by})", where=where)
+    remedy = "The run may have signalled its parent process: look for os.getppid(), `kill` and `pkill` in it."
+    return RunError(f"the process that drives the run was ended by {by}", where=where, remedy=remedy)
 
 
 def _defect(run: Run, done: dict[str, Any]) -> GpuDocError:
@@ -211,13 +223,15 @@ def _tail(text: str) -> str:
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
-def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | None:
+def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | None:  # noqa: PLR0911 - as above
     """Return why a command failed, None if it did not. `screen` is what its terminal showed at the end."""
     done = facts.done
     if facts.overrun:
         return _overrun(run, facts)
     if done["event"] == "done":
         return _status(run, done, screen) or of_files(run, done)
+    if done.get("outcome") == "driver killed":
+        return _driver_killed(run, facts)
     if error := container_failure.at_start(_program(run), done):
         return error
     if done["event"] == "failed":

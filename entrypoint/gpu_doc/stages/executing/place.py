@@ -15,6 +15,7 @@ from gpu_doc.model import Json, Run
 from gpu_doc.outside.containers import recipe
 from gpu_doc.outside.containers.recipe import WORKSPACE, Mount
 from gpu_doc.outside.gpus.requests import device_requests
+from gpu_doc.outside.inside import unattended
 
 if TYPE_CHECKING:
     from gpu_doc.outside.containers.images import Image
@@ -86,6 +87,7 @@ class Place:
         """Return what the run finds around it. Raises MachineError, as `order` does."""
         data, caches = self._data(), self.run.caches.values()
         ours = self.sight.same_ids
+        nobody_to_ask = unattended.variables(self.run.env) if kind == "run" else {}
         mounts = [Mount(source=str(path.resolve()), target=self.inside(path)) for path in data * self.sight.sees_paths]
         if ours:
             mounts += [Mount(source=path, target=path, writable=True) for path in caches]
@@ -97,7 +99,7 @@ class Place:
             volumes={} if ours else {path: _cache_volume(path) for path in caches},
             masked=tuple(self.masked()) if self.sight.overlays else (),
             devices=tuple(device_requests(gpus, self.run.gpu_driver, self.offer)),
-            environment=self.environment,
+            environment={**nobody_to_ask, **self.environment},
             labels=self._labels([gpu.id for gpu in gpus], kind),
             unlabelled=self.selinux and (bool(mounts) or self.sight.overlays),
         )

@@ -42,6 +42,13 @@ _PROCESSES = re.compile(
     r"can't start new thread|[Cc]annot fork|fork: .*Resource temporarily|pthread_create|Thread creation failed"
 )
 _READ_ONLY = re.compile(r"Read-only file system")
+_ASKED = re.compile(
+    r"EOFError|StdinNotImplementedError|/dev/tty\b|terminal prompts disabled|could not read (Username|Password) for"
+    r"|terminal is required to|no tty present|a password is required|Host key verification failed"
+    r"|empty commit message|not (from )?a (terminal|TTY|tty)\b|Error reading input"
+    # The last line is a question: what follows it is nothing, or that the program gave up.
+    r"|([?:>]|[\[(][Yy](es)?/[Nn]o?[\])][?:]?) *(Abort(ed|ing)?[.!]?)?\s*\Z"
+)
 _MODULE = re.compile(r"ModuleNotFoundError: No module named")
 _CLOSED = re.compile(r"Permission denied: '/root\b|/root\S*: Permission denied")
 
@@ -62,6 +69,10 @@ _SIGNALS = {
     signal.SIGHUP: ("", _ENDED),
 }
 
+_NOBODY = (
+    "It seems to have asked for input, and a run has nobody to ask: its input is at its end. "
+    "Give the answer as an option such as --yes, in a variable, or from a file or pipe."
+)
 _NO_NETWORK = "Runs have no network unless the configuration gives it: `network: bridge`."
 ROOT_ONLY = (
     "If the image was made for root, as with Conda in root's home, set `user: image`, "
@@ -105,7 +116,7 @@ def of_memory(run: Run) -> str:
 
 def of_text(run: Run, text: str, shortages: Mapping[str, Json]) -> str:
     """What to do about a failure, by what it said, then by the limits that the run met; empty where neither tells."""
-    return _by_words(run, text) or _by_shortages(run, text, shortages)
+    return _NOBODY if shortages.get("asked") else _by_words(run, text) or _by_shortages(run, text, shortages)
 
 
 def _by_words(run: Run, text: str) -> str:
@@ -159,5 +170,6 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[Run], str]], ...] = (
     (_MODULE, lambda run: f"Install it {f'in the image {run.image}' if run.image else 'where the run finds it'}."),
     (_CLOSED, lambda run: ROOT_ONLY if run.image and run.user == "runner" else ""),
     (re.compile(_OFFLINE), lambda run: _NO_NETWORK if is_isolated(run) else ""),
+    (_ASKED, lambda _: _NOBODY),
 )
 """What programs say of a cause, and what to do in a run where that is the cause. The first one counts."""

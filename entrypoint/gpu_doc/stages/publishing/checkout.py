@@ -1,22 +1,24 @@
 """The only writer into the checkout.
 
 A draft is written whole or not at all: first every temporary file, beside its target, then one rename after the
-other, evidence last. A full disk or a kill before the renames leaves everything as it was to the byte; a kill between
-them leaves evidence that does not match, which the next refresh mends without running.
+other, evidence last. What fails before the renames, or in the midst of them, leaves everything as it was to the byte:
+what is replaced keeps a second name until all is done. A kill between renames leaves evidence that does not match,
+which `check` finds, and the next refresh mends without running.
 """
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
-import signal
-import threading
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpu_doc.errors import PublishError
+from gpu_doc.interrupts import held_back
 from gpu_doc.stages.state import disk_error
 
 
@@ -48,15 +50,66 @@ def write(draft: Draft, root: Path) -> tuple[str, ...]:
     """
     changed = {path: content for path, content in draft.files.items() if read(root / path) != content_of(content)}
     targets = {path: _target(root / path, root) for path in (*changed, *draft.obsolete)}
-    with _temporaries(changed, targets, root) as temporaries, _undisturbed():
+    # An interrupt finds a report either as it was or refreshed, never half of each.
+    with _temporaries(changed, targets, root) as temporaries, held_back():
         if read(root / draft.path) != draft.before:
             raise ChangedMeanwhileError(draft.path)
-        for path, temporary in temporaries.items():
-            temporary.replace(targets[path])
         gone = [path for path in draft.obsolete if (root / path).is_file()]
-        for path in gone:
-            (root / path).unlink(missing_ok=True)
+        _exchange({targets[path]: temporary for path, temporary in temporaries.items()}, [root / path for path in gone])
     return (*changed, *gone)
+
+
+def _exchange(new: Mapping[Path, Path], gone: Sequence[Path]) -> None:
+    """Put each new file in the place of its target, and take away what is to go: all of it, or nothing."""
+    second = {place: _beside(place, "old") for place in (*new, *gone)}
+    done: list[Path] = []
+    try:
+        for target in new:
+            _link(target, second[target])
+        for target, temporary in new.items():
+            temporary.replace(target)
+            done.append(target)
+        for place in gone:
+            place.replace(second[place])
+            done.append(place)
+    except OSError as error:
+        _put_back(done, second, error)
+        raise
+    finally:
+        for each in second.values():
+            with suppress(OSError):
+                each.unlink(missing_ok=True)
+
+
+def _link(target: Path, second: Path) -> None:
+    """Give a file a second name; where the file system has no such thing, copy it."""
+    if not target.exists():
+        return
+    try:
+        second.hardlink_to(target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        shutil.copy2(target, second)
+
+
+def _put_back(places: Sequence[Path], second: Mapping[Path, Path], error: OSError) -> None:
+    """Undo what was done so far. Raises PublishError where that fails too: then the files don't fit together."""
+    for place in reversed(places):
+        try:
+            if second[place].exists():
+                second[place].replace(place)
+            else:
+                place.unlink(missing_ok=True)
+        except OSError as again:
+            what = f"writing failed half-way ({error.strerror}), and putting back what was there failed too"
+            remedy = "Make room, or the folder writable, and run again: that mends it without running notebooks."
+            raise PublishError(what, where=str(place), remedy=remedy) from again
+
+
+def _beside(target: Path, what: str = "new") -> Path:
+    """A name for a file of ours beside a target; `_sweep` finds it by the process id."""
+    return target.with_name(f".{target.name}.{what}.{os.getpid()}.gpu-doc")
 
 
 def content_of(content: Content) -> bytes:
@@ -78,26 +131,6 @@ def read(path: Path) -> bytes | None:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let an interrupt wait: it finds a report either as it was or refreshed, never half of each."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: waiting.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for interrupt, handler in before.items():
-            signal.signal(interrupt, handler)
-        for late in waiting[:1]:
-            signal.raise_signal(late)
-
-
-@contextmanager
 def _temporaries(contents: Mapping[str, Content], targets: Mapping[str, Path], root: Path) -> Iterator[dict[str, Path]]:
     """All contents on the disk, each beside its target and with its mode; what is not renamed is removed again."""
     temporaries: dict[str, Path] = {}
@@ -107,14 +140,15 @@ def _temporaries(contents: Mapping[str, Content], targets: Mapping[str, Path], r
             target = targets[path]
             folders += _make_folder(target.parent)
             _sweep(target)
-            temporaries[path] = target.with_name(f".{target.name}.{os.getpid()}.gpu-doc")
+            temporaries[path] = _beside(target)
             _write(temporaries[path], content_of(content), like=target)
         yield temporaries
     except OSError as error:
         raise disk_error(error, root) from error
     finally:
         for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # its folder may be gone, or not ours any more
+                temporary.unlink(missing_ok=True)
         for folder in reversed(folders):
             with suppress(OSError):  # not empty: the draft was written
                 folder.rmdir()

@@ -1,0 +1,68 @@
+"""The signals that ask us to end: heeded from the first line on, and held back while something is half done.
+
+Imports nothing that takes time: until a signal is heeded, it ends the process by itself.
+"""
+
+from __future__ import annotations
+
+import _signal as signals  # type: ignore[import-not-found]  # has no stub; `signal` takes longer to import
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIGNALS: tuple[int, ...] = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP)
+"""What asks us to end."""
+
+_ENOUGH = 3
+"""So many signals end us on the spot: somebody has no patience. Children then end by themselves."""
+
+_heard: list[int] = []
+
+
+def heed() -> None:
+    """Have a signal interrupt us. One that was ignored when we started, by nohup or a shell's `&`, is for others."""
+    for number in SIGNALS:
+        if number == signals.SIGTERM or signals.getsignal(number) != signals.SIG_IGN:
+            signals.signal(number, _interrupt)
+
+
+def ignore() -> None:
+    """Hear no signals any more: all is done."""
+    for number in SIGNALS:
+        signals.signal(number, signals.SIG_IGN)
+
+
+def check() -> None:
+    """Interrupt us once more, before something that takes long: libraries have swallowed the first, in `except:`."""
+    if _heard:
+        raise KeyboardInterrupt
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    """Interrupt what goes on. A second signal must not interrupt the clearing up, which has begun then."""
+    _heard.append(number)
+    if len(_heard) == 1:
+        raise KeyboardInterrupt
+    if len(_heard) >= _ENOUGH:
+        os._exit(130)
+
+
+class held_back:  # noqa: N801 - a context manager, named as one
+    """Let signals wait until the end of a block. Only the main thread hears them: in others this does nothing."""
+
+    def __enter__(self) -> None:
+        self._waiting: list[int] = []
+        self._before: dict[int, Callable[[int, object], None]] = {}
+        try:
+            for number in SIGNALS:
+                self._before[number] = signals.signal(number, lambda number, _frame: self._waiting.append(number))
+        except ValueError:
+            return  # not the main thread
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signals.signal(number, handler)
+        for late in self._waiting[:1]:
+            signals.raise_signal(late)

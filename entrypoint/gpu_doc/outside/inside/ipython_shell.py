@@ -1,0 +1,71 @@
+"""Read by a kernel of IPython as a configuration file (`--config`): a cell's `!command` has nobody to ask either.
+
+IPython gives such a command a pseudo-terminal in which nobody ever types: `!less`, or `!pip uninstall`, would wait for
+ever. Runs in the user's Python: nothing of ours can be imported, and what isn't as we know it stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+unattended = runpy.run_path(str(Path(__file__).with_name("unattended.py")))
+
+
+def change(handler: Any) -> None:
+    """Change what IPython's handler of `!command` does, as soon as it is used for the first time.
+
+    It asks for its shell just before it starts one; pexpect, which it starts it with, is not imported before.
+    """
+    shell = handler.sh.fget
+
+    def look(self: Any) -> Any:
+        handler.sh = property(shell)
+        import pexpect  # type: ignore[import-untyped]  # comes with IPython, has no types
+
+        start = pexpect.spawn.__init__
+
+        def start_unattended(self: Any, *words: Any, **how: Any) -> None:
+            ours = sys._getframe(1).f_globals.get("__name__") == handler.__module__  # noqa: SLF001 - whose call it is
+            start(self, *words, **({"preexec_fn": unattended["ask_nobody"], **how} if ours else how))
+            if ours:
+                threading.Thread(target=_watch, args=(self,), daemon=True).start()
+
+        pexpect.spawn.__init__ = start_unattended
+        return shell(self)
+
+    handler.sh = property(look)
+
+
+def _watch(child: Any) -> None:
+    """End what waits for a key in a command's terminal, for as long as the command runs."""
+    terminal = os.dup(child.child_fd)
+    while not child.closed and _runs(child.pid):
+        unattended["hang_up"](terminal, child.pid)
+        time.sleep(unattended["LOOK"])
+    os.close(terminal)
+
+
+def _runs(pid: int) -> bool:
+    """Say whether a process is there that has not ended: a zombie's command line is empty."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def _handler() -> Any:
+    try:
+        from IPython.utils._process_posix import ProcessHandler
+    except ImportError:
+        return None
+    return ProcessHandler if isinstance(getattr(ProcessHandler, "sh", None), property) else None
+
+
+if found := _handler():
+    change(found)
