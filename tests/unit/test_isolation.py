@@ -197,6 +197,16 @@ def test_a_moved_configuration_is_found_where_the_base_has_it(root: Path) -> Non
     assert only(with_base(own, about, OURS, REMOTE, os.environ, lambda *_: None)).image == "pytorch:v1"
 
 
+def test_a_configuration_that_is_a_link_is_read_where_it_leads(root: Path) -> None:
+    (root / ".github").mkdir()
+    (root / ".github/gpu-doc.yml").symlink_to("../gpu-doc.yml")
+    base = commit(root)
+    write(root, {"gpu-doc.yml": BASE.replace("    image: pytorch:v1\n", "")})
+    about = replace(PUSH, name="pull_request", pull_request=7, sha="2" * 40, head_sha=commit(root), base_sha=base)
+    own = config.load(root / ".github/gpu-doc.yml")
+    assert only(with_base(own, about, OURS, REMOTE, os.environ, lambda *_: None)).image == "pytorch:v1"
+
+
 def test_what_the_base_has_and_nobody_can_read_ends_the_run(root: Path) -> None:
     with pytest.raises(UsageError, match="whose commit is not here") as raised:
         merged(root, BASE, base_sha="3" * 40)

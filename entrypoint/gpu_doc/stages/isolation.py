@@ -116,7 +116,7 @@ class _Found:
         cls, own: Config, tree: Path, commit: str | None, event: Event, remote: Remote, environ: Mapping[str, str]
     ) -> _Found:
         """Read it from the checkout's objects, or from the server. Raises UsageError where neither has the commit."""
-        places = {path.relative_to(tree).as_posix(): path for path in _places(own, tree)}
+        places = dict(_places(own, tree))
         links = list(_links(own, tree))
         contents: dict[str, bytes] = {}
         if commit and checkout.commit_named(tree, commit):
@@ -131,13 +131,15 @@ class _Found:
         )
 
 
-def _places(own: Config, tree: Path) -> Iterator[Path]:
-    """Where the base may have its configuration: where ours is, else as it is looked for from there."""
-    yield own.path
-    for folder in (own.root, *own.root.parents):
-        if not folder.is_relative_to(tree):
-            return
-        yield from (folder / place for place in config.PLACES)
+def _places(own: Config, tree: Path) -> Iterator[tuple[str, Path]]:
+    """Where the base may have its configuration: where ours is, else as it is looked for from there.
+
+    Gives paths from the repository's top, and what they stand for: a link's target is what git can read.
+    """
+    folders = [folder for folder in (own.root, *own.root.parents) if folder.is_relative_to(tree)]
+    for path in (own.path, *(folder / place for folder in folders for place in config.PLACES)):
+        there = tree / path.resolve().relative_to(tree.resolve()) if path.is_symlink() and _is_in(path, tree) else path
+        yield there.relative_to(tree).as_posix(), path
 
 
 def _links(own: Config, tree: Path) -> Iterator[str]:
@@ -233,14 +235,17 @@ def _refuse_outside(run: Run, own: Config, base: Base) -> None:
 def _data(run: Run, own: Config, decides: Run, base: Base) -> Iterator[DataSource]:
     """What a run declares inside of the checkout, and of what is outside that which the base declares as well."""
     declared = {_lexical(base.config, source) for source in decides.data}
-    tree = base.tree.resolve()
     for source in run.data:
         path = _lexical(own, source)
         if not path.is_relative_to(base.tree):
             if path in declared:
                 yield source
-        elif path.resolve().is_relative_to(tree) or _is_bases(path, base):
+        elif _is_in(path, base.tree) or _is_bases(path, base):
             yield source
+
+
+def _is_in(path: Path, tree: Path) -> bool:
+    return path.resolve().is_relative_to(tree.resolve())
 
 
 def _is_bases(path: Path, base: Base) -> bool:
