@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,8 @@ class Proxy:
         """What is not passed on, by a regular expression that fits the request line, and what is said instead."""
         self.held: list[str] = []
         """Regular expressions of request lines that get no answer."""
+        self.slow: list[str] = []
+        """Regular expressions of request lines that are passed on after a second."""
         self._listener = listener
         self._engine = engine
         self._answers = answers
@@ -74,6 +77,8 @@ class Proxy:
         self.asked.append(line)
         if any(re.search(pattern, line) for pattern in self.held):
             return
+        if any(re.search(pattern, line) for pattern in self.slow):
+            time.sleep(1)
         if (name := _question(line)) in self._answers:
             _answer(client, "200 OK", self._answers[name])
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -21,7 +22,7 @@ import pytest
 from tests.integration.engines import image
 from tests.integration.proxies import Proxy, proxy
 
-from gpu_doc.outside.containers import container
+from gpu_doc.outside.containers import container, sweep
 from gpu_doc.outside.containers import engine as engines
 from gpu_doc.outside.containers.container import Container
 from gpu_doc.outside.containers.engine import Engine, connect, reconnect, sentences
@@ -347,6 +348,8 @@ def test_an_engine_that_only_takes_its_time_is_left_to_it(
         api.remove_volume("x")
     assert (raised.value.cause, raised.value.where) == ("settings", "volume x")
     assert not engine.silent
+    found.slow.append("^GET .*/containers/json")
+    assert sweep.detached(engine, sweep.owner(), secrets.token_hex(8)) == [], "what asks waits for a busy one"
 
 
 @pytest.mark.needs("docker")

@@ -181,7 +181,9 @@ def gone(words: str, *, where: str = "") -> EngineError:
 
 def slow(words: str, *, where: str = "") -> EngineError:
     """Return the error of an engine that answers, but has not done yet what it was asked for."""
-    return EngineError("the engine is not done with it yet", cause="settings", where=where, details=words)
+    error = EngineError("the engine is not done with it yet", cause="settings", where=where, details=words)
+    error.late = True
+    return error
 
 
 def unreadable(words: str, *, where: str = "") -> EngineError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from gpu_doc.outside.containers import answers
 from gpu_doc.outside.containers.answers import Listed, Volume
-from gpu_doc.outside.containers.engine import Engine
+from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 
 PREFIX = "io.gpu-doc."
@@ -199,11 +199,23 @@ def leased(engine: Engine) -> frozenset[str]:
 
 def _containers(engine: Engine, labels: Sequence[str]) -> list[Listed]:
     """All that have these labels. Raises EngineError."""
-    with engine.tidying() as api:
-        return answers.containers(api.containers(all=True, filters={"label": list(labels)}))
+    filters = {"label": list(labels)}
+    return answers.containers(_asked(engine, lambda api: api.containers(all=True, filters=filters)))
 
 
 def _volumes(engine: Engine, labels: Sequence[str]) -> list[Volume]:
     """All that have these labels. Raises EngineError."""
-    with engine.tidying() as api:
-        return answers.volumes(api.volumes(filters={"label": list(labels)}))
+    filters = {"label": list(labels)}
+    return answers.volumes(_asked(engine, lambda api: api.volumes(filters=filters)))
+
+
+def _asked(engine: Engine, question: Callable[[Any], Any]) -> Any:
+    """Ask, with patience for an engine that is only busy. Raises EngineError."""
+    try:
+        with engine.tidying() as api:
+            return question(api)
+    except EngineError as error:
+        if error.cause == "engine" or not error.late:
+            raise
+    with sentences():
+        return question(engine.client.api)
