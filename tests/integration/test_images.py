@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.model import ImageIdentity
-from gpu_doc.outside.containers import images
+from gpu_doc.outside.containers import answers, images
 from gpu_doc.outside.containers.engine import Engine, connect
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.glance import Glance
@@ -264,7 +264,7 @@ def hear() -> Callable[..., str]:
 
     def take(layer: str, status: str, current: int = 0, total: int = 0) -> str:
         size = {"current": current, "total": total} if total else {}
-        meter.take({"id": layer, "status": status, "progressDetail": size})
+        meter.take(answers.pulled({"id": layer, "status": status, "progressDetail": size}))
         return str(meter)
 
     return take

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_doc.errors import GpuDocError, MachineError
-from gpu_doc.outside.containers import answers
+from gpu_doc.model import ImageIdentity
+from gpu_doc.outside.containers import answers, reference
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.gpus import offer as offers
 from gpu_doc.outside.gpus.inventory import Gpu
@@ -256,6 +257,21 @@ def test_whatever_an_engine_says_of_itself_is_a_value_or_a_sentence(said: Any, d
 
 
 STATE = {"State": {"Status": "exited", "Running": False, "ExitCode": 137, "OOMKilled": True, "Error": ""}}
+IMAGE = {
+    "Id": f"sha256:{'0' * 64}",
+    "RepoDigests": [f"team/x@sha256:{'1' * 64}"],
+    "RootFS": {"Layers": ["sha256:2"]},
+    "Config": {"Env": ["A=b"], "User": "", "Labels": {}, "Cmd": None, "WorkingDir": "/"},
+    "Identity": {"Pull": [{"Repository": "team/x"}]},
+}
+KNOWN = ImageIdentity(f"team/x@sha256:{'1' * 64}", "sha256:3")
+
+
+def identified(answer: Any) -> Any:
+    """Which image it is, as a run and the path without the SDK find it out."""
+    return [reference.identify(answers.described(answer), "team/x", known) for known in (None, KNOWN)]
+
+
 READERS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "state": (answers.state, STATE),
     "entrypoint": (answers.entrypoint, {"Config": {"Entrypoint": ["python3"]}}),
@@ -270,6 +286,11 @@ READERS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "volumes": (answers.volumes, {"Volumes": [{"Name": "v", "Mountpoint": "/v", "Labels": {"a": "b"}}]}),
     "image": (answers.configured, {"Config": {"Entrypoint": None, "Cmd": ["sh"], "User": "1", "WorkingDir": "/"}}),
     "size": (answers.size, {"Size": 12}),
+    "identity of an image": (identified, IMAGE),
+    "distribution": (answers.distribution, {"Descriptor": {"digest": "sha256:0", "mediaType": "application/json"}}),
+    "pull": (answers.pulled, {"id": "0", "status": "Downloading", "progressDetail": {"current": 1, "total": 2}}),
+    "failed pull": (answers.pulled, {"errorDetail": {"message": "no such image"}}),
+    "manifest": (answers.manifest, {"mediaType": "application/json", "manifests": [{}], "message": ""}),
 }
 
 
@@ -292,7 +313,7 @@ def test_whatever_an_engine_answers_is_a_value_or_a_sentence(name: str, data: st
         read(data.draw(holes(answer)))
 
 
-@pytest.mark.parametrize("name", ["state", "identity", "volume"])
+@pytest.mark.parametrize("name", ["state", "identity", "volume", "identity of an image", "distribution"])
 def test_what_nothing_can_be_done_without_is_named(name: str) -> None:
     with pytest.raises(EngineError, match=r"the engine answered without .+ \(`\w+`\)") as raised:
         READERS[name][0]({})
@@ -312,6 +333,8 @@ def test_answers_are_read_as_they_are_meant() -> None:
         False,
     )
     assert answers.volumes({"Volumes": None}) == []
+    assert answers.pulled({"error": "none"}).problem == "none"
+    assert answers.described(IMAGE)["Config"] == {**IMAGE["Config"], "Cmd": []}  # type: ignore[dict-item]  # a mapping
     assert answers.configured({}) == answers.Configured(entrypoint=(), command=(), user="", folder="")
 
 

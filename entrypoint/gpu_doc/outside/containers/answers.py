@@ -282,6 +282,84 @@ def configured(image: Any) -> Configured:
     )
 
 
+def described(answer: Any) -> dict[str, Any]:
+    """Return GET /images/NAME/json with what is not as the API describes it left out. Raises EngineError: no id."""
+    found = dict(_table(answer))
+    if not _text(found.get("Id")):
+        raise _lacks("Id", "the id of an image", answer)
+    config = dict(_table(found.get("Config")))
+    for name in _LISTS & config.keys():
+        config[name] = list(_texts(config[name]))
+    for name in _TEXTS & config.keys():
+        config[name] = _text(config[name])
+    identity = found.get("Identity")
+    pulls = [{"Repository": _text(_table(each).get("Repository"))} for each in _list(_table(identity).get("Pull"))]
+    return {
+        **found,
+        "Config": config,
+        "RepoDigests": list(_texts(found.get("RepoDigests"))),
+        "RootFS": {"Layers": list(_texts(_table(found.get("RootFS")).get("Layers")))},
+        "Identity": {"Pull": pulls} if isinstance(identity, Mapping) and identity else None,
+    }
+
+
+_LISTS, _TEXTS = frozenset(("Cmd", "Entrypoint", "Env")), frozenset(("User", "WorkingDir"))
+"""Of an image's Config."""
+
+
+def distribution(answer: Any) -> tuple[str, str]:
+    """Return digest and kind of what a registry has: GET /distribution/NAME/json. Raises EngineError: no digest."""
+    found = _table(_table(answer).get("Descriptor"))
+    if not _text(found.get("digest")):
+        raise _lacks("Descriptor", "the digest of an image", answer)
+    return _text(found.get("digest")), _text(found.get("mediaType"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulled:
+    """An event of POST /images/create."""
+
+    layer: str
+    """Empty where it is about the whole image."""
+    status: str
+    here: int
+    """Bytes; so is `whole`, 0 where it is not known."""
+    whole: int
+    problem: str
+    """Why there will be no image."""
+
+
+def pulled(event: Any) -> Pulled:
+    """Return an event of a pull, from which anything may lack. `error` goes with API 1.48, `errorDetail` stays."""
+    found = _table(event)
+    size = _table(found.get("progressDetail"))
+    return Pulled(
+        layer=_text(found.get("id")),
+        status=_text(found.get("status")),
+        here=_number(size.get("current")),
+        whole=_number(size.get("total")),
+        problem=_text(found.get("error")) or _text(_table(found.get("errorDetail")).get("message")),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What Podman says of an image in a registry: GET /libpod/manifests/NAME/json."""
+
+    problem: str
+    kind: str
+    """Its media type; empty where it doesn't say."""
+    lists: bool
+    """It lists images for several kinds of machines."""
+
+
+def manifest(answer: Any) -> Manifest:
+    """Return what Podman says of an image in a registry, from which anything may lack."""
+    found = _table(answer)
+    kind, problem = _text(found.get("mediaType")), _text(found.get("message"))
+    return Manifest(problem=problem, kind=kind, lists=bool(_list(found.get("manifests"))))
+
+
 def size(image: Any) -> int:
     """Return the bytes of an image, 0 where the engine doesn't say."""
     return _number(_table(image).get("Size"))

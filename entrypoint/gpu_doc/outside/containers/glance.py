@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from gpu_doc.errors import MachineError
 from gpu_doc.model import ImageIdentity
-from gpu_doc.outside.containers import address
+from gpu_doc.outside.containers import address, answers
 from gpu_doc.outside.containers import reference as references
 
 _PATIENCE = 2.0
@@ -42,7 +42,7 @@ class Glance:
             if usable is None or (now and now.same(usable)):
                 return now
             held = self._image(here, usable.digest)
-        except (OSError, ValueError):
+        except (OSError, ValueError, MachineError):
             return None
         if held:
             return references.identify(held, usable.digest, usable)[0]
@@ -67,7 +67,10 @@ class Glance:
 
 
 def _inspect(engine: Path, name: str) -> dict[str, Any] | None:
-    """Return GET /images/NAME/json, None where the engine has none. Raises OSError, ValueError: no engine answers."""
+    """Return GET /images/NAME/json, None where the engine has none.
+
+    Raises OSError, ValueError, MachineError: no engine answers, or not as one.
+    """
     # https://docs.docker.com/reference/api/engine/; HTTP/1.0: the answer ends with the connection.
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_PATIENCE)
@@ -80,5 +83,4 @@ def _inspect(engine: Path, name: str) -> dict[str, Any] | None:
         return None
     if status != [b"200"]:
         raise OSError(f"the engine answered {head[:100]!r}")
-    found: dict[str, Any] = json.loads(body)
-    return found
+    return answers.described(json.loads(body))

@@ -7,11 +7,11 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from gpu_doc.model import ImageIdentity
-from gpu_doc.outside.containers import origin
+from gpu_doc.outside.containers import answers, origin
 from gpu_doc.outside.containers import reference as references
+from gpu_doc.outside.containers.answers import Pulled
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError, refusal
 
@@ -115,12 +115,12 @@ def _settled(engine: Engine, image: Image, *, pulled: str | None = None) -> Imag
 def _described(engine: Engine, name: str, reference: str, known: ImageIdentity | None) -> Image | None:
     try:
         with sentences(reference):
-            description = engine.client.api.inspect_image(name)
+            description = answers.described(engine.client.api.inspect_image(name))
     except EngineError as error:
         if error.cause == "image":
             return None
         raise
-    config = description.get("Config") or {}
+    config = description["Config"]
     identity, choices = references.identify(description, reference, known, podman=engine.facts.podman)
     if len(choices) == 1 and _tells_origin(engine):  # it would say so, had the image been pulled
         identity, choices = origin.by_content(identity), ()
@@ -136,8 +136,7 @@ def _described(engine: Engine, name: str, reference: str, known: ImageIdentity |
 
 def _tells_origin(engine: Engine) -> bool:
     """Say whether the engine tells where images were pulled from (`Identity`)."""
-    spoken = str(engine.client.api.api_version).split(".")
-    return tuple(map(int, spoken)) >= _TELLS_ORIGIN
+    return answers.numbers(str(engine.client.api.api_version)) >= _TELLS_ORIGIN
 
 
 _TELLS_ORIGIN = (1, 53)
@@ -162,11 +161,10 @@ def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> st
                 "ignore", UserWarning
             )  # of a credential helper that is not there; it is an error next
             events = engine.client.api.pull(reference, stream=True, decode=True)
-        for event in events:
-            # https://docs.docker.com/reference/api/engine/version-history/: `error` goes, from 1.48 on.
-            if problem := event.get("error") or (event.get("errorDetail") or {}).get("message"):
-                raise refusal(str(problem), where=reference)
-            digest = _DIGEST.fullmatch(str(event.get("status", ""))) or digest
+        for event in map(answers.pulled, events):
+            if event.problem:
+                raise refusal(event.problem, where=reference)
+            digest = _DIGEST.fullmatch(event.status) or digest
             meter.take(event)
             now = time.monotonic()
             if now >= due:
@@ -190,15 +188,14 @@ class Meter:
         self._layers: dict[str, str] = {}
         self._sizes: dict[str, tuple[int, int]] = {}
 
-    def take(self, event: Mapping[str, Any]) -> None:
+    def take(self, event: Pulled) -> None:
         """Take one event."""
-        layer, status = event.get("id"), event.get("status", "")
+        layer, status = event.layer, event.status
         if not layer or status.startswith("Pulling from"):
             return
         self._layers[layer] = status
-        size = event.get("progressDetail") or {}
-        if status == "Downloading" and size.get("total"):
-            self._sizes[layer] = (size.get("current", 0), size["total"])
+        if status == "Downloading" and event.whole:
+            self._sizes[layer] = (event.here, event.whole)
         elif layer in self._sizes and status != "Downloading":
             self._sizes[layer] = (self._sizes[layer][1],) * 2
 

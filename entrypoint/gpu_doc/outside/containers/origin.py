@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from gpu_doc.model import ImageIdentity
+from gpu_doc.outside.containers import answers
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError, refusal
 from gpu_doc.outside.containers.reference import repository
@@ -36,8 +37,7 @@ def _offer(engine: Engine, reference: str) -> tuple[str, str]:
     if engine.facts.podman:
         return _offer_of_podman(engine, reference)
     with sentences(reference):
-        found = engine.client.api.inspect_distribution(reference)["Descriptor"]
-    return str(found["digest"]), str(found.get("mediaType"))
+        return answers.distribution(engine.client.api.inspect_distribution(reference))
 
 
 def _offer_of_podman(engine: Engine, reference: str) -> tuple[str, str]:
@@ -46,10 +46,10 @@ def _offer_of_podman(engine: Engine, reference: str) -> tuple[str, str]:
     url = f"{api.base_url}/v4.0.0/libpod/manifests/{reference}/json"
     with sentences(reference):
         answer = api.get(url, headers=engine.login(reference), timeout=api.timeout)
-        said = answer.json()
+        said = answers.manifest(answer.json())
     if not answer.ok:
-        raise refusal(str(said.get("message")), where=reference)
-    return reference.partition("@")[2], str(said.get("mediaType") or (_INDEX[0] if said.get("manifests") else ""))
+        raise refusal(said.problem or f"status {answer.status_code}", where=reference)
+    return reference.partition("@")[2], said.kind or (_INDEX[0] if said.lists else "")
 
 
 def settled(
