@@ -349,7 +349,7 @@ def test_an_engine_that_only_takes_its_time_is_left_to_it(
     assert (raised.value.cause, raised.value.where) == ("settings", "volume x")
     assert not engine.silent
     found.slow.append("^GET .*/containers/json")
-    assert sweep.detached(engine, sweep.owner(), secrets.token_hex(8)) == [], "what asks waits for a busy one"
+    assert sweep.detached(engine, sweep.owner(), secrets.token_hex(8), "") == [], "what asks waits for a busy one"
 
 
 @pytest.mark.needs("docker")
