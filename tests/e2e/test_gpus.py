@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.engines import Engine
+from tests.components import leave_out
+from tests.integration.engines import Engine, engine
+from tests.integration.unpacked import CannotFetchError, unpacked
 
 from .conftest import Project, environment
 
@@ -111,3 +113,30 @@ def test_an_engine_without_the_toolkit_says_so(tmp_path: Path, remapped_engine: 
     assert "nvidia-ctk runtime configure" in done.stderr
     with closing(remapped_engine.client()) as client:
         assert client.containers.list(all=True) == []
+
+
+CDI = """\
+cdiVersion: 0.5.0
+kind: nvidia.com/gpu
+devices:
+- {name: "0", containerEdits: {env: [GIVEN=first]}}
+- {name: "1", containerEdits: {env: [GIVEN=second]}}
+containerEdits: {env: [NVIDIA_VISIBLE_DEVICES=1]}
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("driver", ["auto", "cdi"])
+def test_gpus_come_by_cdi_under_the_names_that_the_engine_lists(tmp_path: Path, driver: str) -> None:
+    (tmp_path / "cdi").mkdir()
+    (tmp_path / "cdi/nvidia.yaml").write_text(CDI)
+    try:
+        usr = unpacked("docker-28.5").usr
+    except CannotFetchError as error:
+        leave_out(f"no Docker 28.5: {error}")
+        raise
+    with engine(f"--cdi-spec-dir={tmp_path}/cdi", usr=usr) as found:
+        project = made(tmp_path / "project", found.load("bare"), ["given"], more=f", gpu-driver: {driver}")
+        project.write({"hold.py": "import os; print(os.environ['GIVEN'])\n"})
+        project.gpu_doc("run", DOCKER_HOST=found.host, NVIDIA_VISIBLE_DEVICES="1")
+        assert "second" in project.read("docs/report.md")
