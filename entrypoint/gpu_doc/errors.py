@@ -75,7 +75,7 @@ class ReportError(GpuDocError):
 class NotebookFileError(GpuDocError):
     """A file that should be a notebook, a script or a module of one cannot be read as such; told before it runs."""
 
-    exit_code = Exit.USAGE
+    exit_code = Exit.RUN_FAILED
     topic = "notebooks"
 
 

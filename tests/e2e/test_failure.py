@@ -91,7 +91,7 @@ def test_a_limit_ends_a_run(two: Project, limits: str, source: str, said: str) -
 def test_a_file_that_is_no_notebook(two: Project, content: str) -> None:
     before = two.files()
     two.write({"notebooks/train.ipynb": content})
-    done = two.gpu_doc("run", code=2)
+    done = two.gpu_doc("run", code=3)
     assert "notebooks/train.ipynb" in done.stderr
     assert_only_the_other_was_refreshed(two, before)
     assert two.gpu_doc("plan").returncode == 0

@@ -68,7 +68,7 @@ def test_what_was_not_fetched_is_refused_before_anything_runs(refreshed: Project
     """The fingerprint takes a pointer for its file: a run that read the pointer would be taken for one of the file."""
     refreshed.edit("gpu-doc.yml", "lr: 0.5", "lr: 0.6")
     cases = [
-        ("notebooks/train.ipynb", 2),
+        ("notebooks/train.ipynb", 3),
         ("templates/report.md.j2", 2),
         ("docs/report.assets/evidence.json", 2),
         ("data/rows.csv", 5),
@@ -113,4 +113,4 @@ def test_a_notebook_in_text_that_was_not_fetched_is_no_notebook_without_cells(em
             name: pointer(b"# Text\n"),
         }
     )
-    assert "git lfs pull" in empty.gpu_doc("run", code=2).stderr
+    assert f'`git lfs pull --include="{name}"`' in empty.gpu_doc("run", code=3).stderr

@@ -25,7 +25,7 @@ def test_what_is_refused_is_told_with_file_and_remedy_and_nothing_runs(empty: Pr
     configured(empty, REFUSED)
     empty.gpu_doc("plan")
     empty.gpu_doc("check", code=1)
-    done = empty.gpu_doc("run", code=2)
+    done = empty.gpu_doc("run", code=3)
     assert "0 runs executed" in done.stdout
     for case in REFUSED:
         assert f"in {case.file}" in done.stderr

@@ -180,7 +180,7 @@ def test_a_log_is_cut_where_its_command_is_killed_too(runner: Runner) -> None:
 
 def test_the_limit_ends_a_command_and_what_it_started(runner: Runner) -> None:
     script = "trap '' TERM HUP INT; echo working; setsid sleep 600 & sleep 600; sleep 600"
-    finished = runner.one("slow", command=("sh", "-c", script), limits=Limits(time=4))
+    finished = runner.one("slow", command=("sh", "-c", script), limits=Limits(time=6 if runner.docker else 4))
     assert isinstance(finished.error, RunError)
     assert "limits.time" in finished.error.what
     assert screen(finished) == ["working"]

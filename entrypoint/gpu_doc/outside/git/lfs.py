@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 
 LARGEST = 1024
 """Bytes. What is as large is no pointer, whatever it says."""
@@ -32,7 +32,8 @@ def is_pointer(path: Path) -> bool:
         return False
 
 
-def remedy(name: str) -> str:
+def remedy(path: str) -> str:
     """What to do about a pointer, for a message."""
+    name = PurePath(path).name  # without folders it fits wherever the command is typed; a full path fits nowhere
     include = "" if any(sign in name for sign in " ,'\"*?[") else f' --include="{name}"'
     return f"Fetch it with `git lfs pull{include}`; in a workflow, give actions/checkout `lfs: true`."
