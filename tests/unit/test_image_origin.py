@@ -59,8 +59,8 @@ class Engine:
         return self.offers.get(reference, "manifest unknown")
 
 
-def settled(engine: Engine, reference: str, *choices: str, pulled: str | None = None) -> str:
-    identity = ImageIdentity(CONTENT if len(choices) == 1 else choices[0], CONTENT)
+def settled(engine: Engine, reference: str, *choices: str | None, pulled: str | None = None) -> str:
+    identity = ImageIdentity(CONTENT if None in choices else str(choices[0]), CONTENT)
     found = origin.settled(engine, reference, identity, choices, pulled=pulled)  # type: ignore[arg-type]  # a stand-in
     assert engine.timeout == 600
     assert found.content == CONTENT
@@ -69,7 +69,7 @@ def settled(engine: Engine, reference: str, *choices: str, pulled: str | None = 
 
 def test_what_a_pull_told_is_not_asked_for() -> None:
     engine = Engine()
-    assert settled(engine, "x:1", f"x@{A}", pulled=A) == f"x@{A}"
+    assert settled(engine, "x:1", f"x@{A}", None, pulled=A) == f"x@{A}"
     assert engine.asked == []
 
 
@@ -90,7 +90,7 @@ def test_what_a_pull_told_is_not_asked_for() -> None:
 def test_a_digest_of_containerds_store_is_a_registrys_if_a_registry_has_it(
     reference: str, offers: dict[str, Any], expected: str
 ) -> None:
-    assert settled(Engine(offers), reference, f"x@{A}") == expected
+    assert settled(Engine(offers), reference, f"x@{A}", None) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,11 +118,11 @@ def test_of_two_digests_the_index_counts(offers: dict[str, Any], expected: str) 
     ],
 )
 def test_podman_has_an_api_of_its_own_for_it(offers: dict[str, Any], choices: list[str], expected: str) -> None:
-    assert settled(Engine(offers, podman=True), "x:1", *(f"x@{choice}" for choice in choices)) == expected
+    assert settled(Engine(offers, podman=True), "x:1", *(f"x@{choice}" for choice in choices), None) == expected
 
 
 def test_of_what_podman_pulled_it_tells_no_digest() -> None:
-    assert settled(Engine(podman=True), "x:1", f"x@{A}", pulled="") == f"x@{A}"
+    assert settled(Engine(podman=True), "x:1", f"x@{A}", None, pulled="") == f"x@{A}"
 
 
 KNOWN = ImageIdentity(f"x@{A}", CONTENT)
@@ -136,19 +136,19 @@ LOCAL = ImageIdentity(CONTENT, CONTENT)
         ("x:1", LOCAL, (), None, "network", False),
         ("x:1", KNOWN, (f"x@{A}", f"x@{B}"), None, "image", True),
         # Containerd's store: evidence tells, else the registry's answer, else the name.
-        ("x:1", LOCAL, (f"x@{B}",), KNOWN, "network", True),
-        ("x:1", LOCAL, (f"x@{B}",), KNOWN, "refused", True),
-        ("x:1", LOCAL, (f"x@{B}",), KNOWN, "image", False),
-        ("x:1", LOCAL, (f"x@{B}",), LOCAL, "network", False),
-        ("x:1", LOCAL, (f"x@{B}",), ImageIdentity(f"x@{B}"), "refused", False),
-        ("r.example/x:1", LOCAL, (f"r.example/x@{B}",), None, "network", True),
-        ("r.example/x:1", LOCAL, (f"r.example/x@{B}",), None, "refused", False),
+        ("x:1", LOCAL, (f"x@{B}", None), KNOWN, "network", True),
+        ("x:1", LOCAL, (f"x@{B}", None), KNOWN, "refused", True),
+        ("x:1", LOCAL, (f"x@{B}", None), KNOWN, "image", False),
+        ("x:1", LOCAL, (f"x@{B}", None), LOCAL, "network", False),
+        ("x:1", LOCAL, (f"x@{B}", None), ImageIdentity(f"x@{B}"), "refused", False),
+        ("r.example/x:1", LOCAL, (f"r.example/x@{B}", None), None, "network", True),
+        ("r.example/x:1", LOCAL, (f"r.example/x@{B}", None), None, "refused", False),
     ],
 )
 def test_an_image_that_can_not_be_pulled_just_now_may_be_a_registrys(
     reference: str,
     identity: ImageIdentity,
-    choices: tuple[str, ...],
+    choices: tuple[str | None, ...],
     known: ImageIdentity | None,
     cause: Any,
     expected: bool,  # noqa: FBT001 - a case

@@ -54,12 +54,12 @@ SAME = content(description(None))
         # Evidence of an earlier version, with the id of an image that no registry has.
         ([], "x:1", A, (A, ())),
         # Containerd's store: this may be a registry's digest or not.
-        ([f"x@{A}"], "x:1", None, (SAME, (f"x@{A}",))),
-        ([f"x@{A}"], "x:1", f"x@{A}", (f"x@{A}", (f"x@{A}",))),
+        ([f"x@{A}"], "x:1", None, (SAME, (f"x@{A}", None))),
+        ([f"x@{A}"], "x:1", f"x@{A}", (f"x@{A}", (f"x@{A}", None))),
     ],
 )
 def test_an_image_has_the_digest_of_a_registry_else_a_hash_of_what_is_in_it(
-    digests: list[str] | None, reference: str, known: str | None, expected: tuple[str, tuple[str, ...]]
+    digests: list[str] | None, reference: str, known: str | None, expected: tuple[str, tuple[str | None, ...]]
 ) -> None:
     image, choices = identify(description(digests), reference, ImageIdentity(known) if known else None)
     assert (image.digest, choices) == expected
@@ -69,6 +69,14 @@ def test_an_image_has_the_digest_of_a_registry_else_a_hash_of_what_is_in_it(
 def test_a_digest_of_containerds_store_that_was_asked_for_before_is_a_registrys() -> None:
     known = ImageIdentity(f"x@{A}", SAME)
     assert identify(description([f"x@{A}"]), "x:1", known) == (known, ())
+
+
+def test_podman_gives_digests_of_its_own_too() -> None:
+    image, choices = identify(description([f"x@{B}", f"x@{C}"]), "x:1", podman=True)
+    assert (image.digest, choices) == (SAME, (f"x@{B}", f"x@{C}", None))
+    known = ImageIdentity(f"x@{C}", SAME)
+    assert identify(description([f"x@{B}", f"x@{C}"]), "x:1", known, podman=True) == (known, ())
+    assert identify(description([]), "x:1", podman=True)[1] == ()
 
 
 def test_an_engine_that_says_where_an_image_came_from_need_not_ask() -> None:

@@ -26,8 +26,8 @@ class Image:
     """`sha256:…`; containers are made from it, so that a tag that moves meanwhile changes nothing."""
     identity: ImageIdentity
     """What fingerprints and evidence hold."""
-    choices: tuple[str, ...]
-    """Where only the registry can tell by which digest it has the image, if it has it: the digests it may be."""
+    choices: tuple[str | None, ...]
+    """Where only the registry can tell by which digest it has the image: those it may be; None where it may be none."""
     user: str
     """Whom it runs as by itself; empty is root."""
     environment: Mapping[str, str]
@@ -122,7 +122,7 @@ def _described(engine: Engine, name: str, reference: str, known: ImageIdentity |
         raise
     config = description["Config"]
     identity, choices = references.identify(description, reference, known, podman=engine.facts.podman)
-    if len(choices) == 1 and _tells_origin(engine):  # it would say so, had the image been pulled
+    if None in choices and _tells_origin(engine):  # it would say so, had the image been pulled
         identity, choices = origin.by_content(identity), ()
     return Image(
         reference=reference,
@@ -136,7 +136,7 @@ def _described(engine: Engine, name: str, reference: str, known: ImageIdentity |
 
 def _tells_origin(engine: Engine) -> bool:
     """Say whether the engine tells where images were pulled from (`Identity`)."""
-    return answers.numbers(str(engine.client.api.api_version)) >= _TELLS_ORIGIN
+    return not engine.facts.podman and answers.numbers(str(engine.client.api.api_version)) >= _TELLS_ORIGIN
 
 
 _TELLS_ORIGIN = (1, 53)

@@ -53,27 +53,26 @@ def _offer_of_podman(engine: Engine, reference: str) -> tuple[str, str]:
 
 
 def settled(
-    engine: Engine, reference: str, identity: ImageIdentity, choices: Sequence[str], *, pulled: str | None = None
+    engine: Engine, reference: str, identity: ImageIdentity, choices: Sequence[str | None], *, pulled: str | None = None
 ) -> ImageIdentity:
     """Return the identity with the digest that a registry has the image by, if one has it.
 
-    `choices`: of `reference.identify`; one is that or none, of several it is one. `pulled`: which digest a pull told,
-    empty where it told none; None where nothing was pulled.
+    `choices`: of `reference.identify`. `pulled`: which digest a pull told, empty where it told none; None where nothing
+    was pulled.
     """
-    for choice in choices:
-        if pulled is not None and (choice.endswith(f"@{pulled}") or (not pulled and len(choices) == 1)):
-            return replace(identity, digest=choice)
-    if not choices:
+    digests, sure = [choice for choice in choices if choice], None not in choices
+    if not digests:
         return identity
+    for digest in digests:
+        if pulled is not None and (digest.endswith(f"@{pulled}") or (not pulled and len(digests) == 1)):
+            return replace(identity, digest=digest)
     try:
         with _briefly(engine):
-            found = _asked(engine, reference, choices)
+            found = _asked(engine, reference, digests)
     except EngineError:
         # What nobody answers for, is more often built here where its name says no registry.
-        unnamed = repository(reference).startswith("docker.io/")
-        found = None if len(choices) == 1 and unnamed else choices[0]
-    if found is None and len(choices) > 1:
-        found = choices[0]
+        found = digests[0] if pulled is not None or not repository(reference).startswith("docker.io/") else None
+    found = found or (digests[0] if sure else None)
     return replace(identity, digest=found) if found else by_content(identity)
 
 
@@ -83,10 +82,14 @@ def by_content(identity: ImageIdentity) -> ImageIdentity:
 
 
 def may_be_a_registrys(
-    reference: str, identity: ImageIdentity, choices: Sequence[str], known: ImageIdentity | None, error: EngineError
+    reference: str,
+    identity: ImageIdentity,
+    choices: Sequence[str | None],
+    known: ImageIdentity | None,
+    error: EngineError,
 ) -> bool:
     """Say whether a registry may have an image that it would not give just now, for `error`'s reason."""
-    if len(choices) != 1:
+    if None not in choices:
         return bool(choices) or "@" in identity.digest
     was_a_registrys = known is not None and known.content is not None and "@" in known.digest
     if error.cause == "image":
@@ -96,17 +99,17 @@ def may_be_a_registrys(
     return was_a_registrys or not repository(reference).startswith("docker.io/")
 
 
-def _asked(engine: Engine, reference: str, choices: Sequence[str]) -> str | None:
+def _asked(engine: Engine, reference: str, digests: Sequence[str]) -> str | None:
     """Return the digest that the registry has; an index goes first. Raises EngineError: it can't be asked."""
     held: list[str] = []
-    for name in (reference, *choices):  # the tag may have moved on, or be gone
+    for name in (reference, *digests):  # the tag may have moved on, or be gone
         try:
             digest, kind = _offer(engine, name)
         except EngineError as error:
             if error.cause in ("image", "refused"):
                 continue
             raise
-        found = [choice for choice in choices if choice.endswith(f"@{digest}")]
+        found = [each for each in digests if each.endswith(f"@{digest}")]
         if found and (name == reference or kind in _INDEX):
             return found[0]
         held += found

@@ -29,14 +29,16 @@ def repository(reference: str) -> str:
 
 def identify(
     description: Mapping[str, Any], reference: str, known: ImageIdentity | None = None, *, podman: bool = False
-) -> tuple[ImageIdentity, tuple[str, ...]]:
-    """Return which image it is, and the digests of which only the registry can tell which one it has; often none.
+) -> tuple[ImageIdentity, tuple[str | None, ...]]:
+    """Return which image it is, and the digests of which only the registry can tell which one it has; often empty.
+
+    None is among them where it may have none of them.
 
     `description` is the engine's answer to GET /images/NAME/json. `known` is the identity in evidence, which stays
     where it is the same image. Podman gives a digest to what is built with it, as containerd's store does.
     """
     ours, same, written = _digests(description, reference), content(description), reference.partition("@")[2]
-    own = _is_own_digest(description) or (podman and len(ours) == 1)
+    own = _is_own_digest(description) or podman
     if known and known.digest == description["Id"]:
         return known, ()  # evidence of an earlier version, which took the id of an image that no registry has
     kept = known.digest if known and known.digest in ours else None
@@ -46,10 +48,10 @@ def identify(
         return ImageIdentity(str(named or kept), same), ()
     if known and "@" in known.digest and same and known.content == same:
         return ImageIdentity(known.digest, same), ()
-    if own:
+    if own and ours:
         told = _pulled_from(description)
         if told is None:
-            return ImageIdentity(kept or same or description["Id"], same), ours
+            return ImageIdentity(kept or same or description["Id"], same), (*ours, None)
         ours = ours if repository(reference) in told else ()
     if not ours:
         return ImageIdentity(same or description["Id"], same), ()
