@@ -17,9 +17,11 @@ from typing import Any
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
 
+from tests.components import leave_out
 from tests.integration.each_engine import engine_of, load, reached, save
 from tests.integration.engines import PATIENCE, Engine, image
 from tests.integration.registries import Registry
+from tests.integration.unpacked import PYTHONS, CannotFetchError, archived
 
 from .conftest import Project, code, environment, notebook
 
@@ -56,12 +58,24 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str,
             names[name] = f"gpu-doc-test/each-{name}:1"
             file = io.BytesIO(f"FROM {image('ipykernel')}\n{lines}\n".encode())
             client.images.build(fileobj=file, tag=names[name], network_mode="none", rm=True)
+        for name in PYTHONS:
+            names[name] = f"gpu-doc-test/each-{name}:1"
+            client.api.import_image_from_data(rooted(name), *names[name].split(":"))
         archive = tmp_path_factory.mktemp("images") / "images.tar"
         save([*names.values()], archive)
         yield names, archive
-        for name in WITH_KERNEL:
+        for name in (*WITH_KERNEL, *PYTHONS):
             client.images.remove(names[name], noprune=True)
     archive.unlink()
+
+
+def rooted(name: str) -> bytes:
+    """A root file system with a Python of another version."""
+    try:
+        return archived(name)
+    except CannotFetchError as error:
+        leave_out(f"no {name}: {error}")
+        raise
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +125,9 @@ def test_ten_images_give_the_same_with_each_engine(loaded: tuple[Engine, dict[st
         for name in notebooks
     }
     runs["bare"] = f'command: [python3, -c, "print(6 * 7)"], image: {names["bare"]}'
+    for name in PYTHONS:
+        command = 'python3, -c, "import sys; print(sys.version_info[:2])"'
+        runs[name] = f"command: [{command}], image: {names[name]}"
     runs["whose"] = f"command: [id, -u], image: {names['user']}, user: image"
     runs["lacking"] = f"notebook: notebooks/train.ipynb, image: {names['bare']}, parameters: {{n: 2}}"
     project = project_with(tmp_path / "project", runs)
@@ -127,6 +144,7 @@ def test_ten_images_give_the_same_with_each_engine(loaded: tuple[Engine, dict[st
     assert "3 /opt/venv /workspace/notebooks 7" in project.read("docs/plain.md")
     assert "| 1 | 0.5 |" in project.read("docs/plain.md")
     assert "/conda /workspace/notebooks 7" in project.read("docs/conda-like.md")
+    assert "(3, 9)" in project.read("docs/python-3.9.md")
     assert "1234" in project.read("docs/whose.md")
     plan = json.loads(project.gpu_doc("plan", "--json", DOCKER_HOST=engine.host).stdout)
     assert [run["run"] for run in plan["runs"] if not run["fresh"]] == ["lacking"]

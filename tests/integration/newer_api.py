@@ -120,11 +120,12 @@ class Newer:
         if any("chunked" in line.lower() for line in head):
             body = _joined(body)
         lines = [json.dumps(change(json.loads(line))) for line in body.splitlines() if line.strip()]
-        client.sendall(_answer(status, *lines))
+        client.sendall(_streamed(status, lines) if method == "POST" else _answer(status, *lines))
 
     def _change(self, method: str, path: str, whole: str) -> Any:
         if method == "POST" and path == "/images/create":
-            return lambda event: self._pull_event(event, parse_qs(urlsplit(whole).query)["fromImage"][0])
+            (repository,) = parse_qs(urlsplit(whole).query).get("fromImage") or [""]  # none is an import
+            return lambda event: self._pull_event(event, repository)
         if method != "GET":
             return None
         if path == "/version":
@@ -180,6 +181,13 @@ def _answer(status: str, *lines: Any) -> bytes:
         f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
     )
     return head.encode() + b"\r\n" + body
+
+
+def _streamed(status: str, lines: list[str]) -> bytes:
+    """An answer in chunks, as clients expect of what goes on."""
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+    chunks = [f"{len(line.encode()) + 1:x}\r\n{line}\n\r\n" for line in lines]
+    return f"{head}\r\n{''.join(chunks)}0\r\n\r\n".encode()
 
 
 def _head(reading: BinaryIO) -> list[str]:

@@ -62,6 +62,13 @@ ENGINES: Mapping[str, Packages] = {
     "podman-5.4": Packages("trixie", "5.4.2+ds1-2+b2", PODMAN),
     "podman-5.8": Packages("sid", "5.8.6+ds1-3", PODMAN),
 }
+SYSTEM = ("base-files", "coreutils", "dash")
+"""What an image needs besides a program."""
+PYTHONS: Mapping[str, Packages] = {
+    "python-3.9": Packages("bullseye", "3.9.2-3", ("python3", *SYSTEM)),
+    "python-3.13": Packages("trixie", "3.13.5-1", ("python3", *SYSTEM)),
+}
+"""Pythons other than the test images', for images of their own: see `archived`."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +85,10 @@ class Unpacked:
 
 
 def unpacked(name: str) -> Unpacked:
-    """An engine by its name in ENGINES, fetched where it is missing. Raises CannotFetchError."""
+    """What has this name in ENGINES or PYTHONS, fetched where it is missing. Raises CannotFetchError."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpu-doc-tests/engines"
     home.mkdir(parents=True, exist_ok=True)
-    wanted = ENGINES[name]
+    wanted = {**ENGINES, **PYTHONS}[name]
     tried = Unpacked(home / f"{name}-{wanted.version}", wanted.version)
     if tried.usr.is_dir():
         return tried
@@ -101,11 +108,17 @@ def _unpack(apt: Apt, wanted: Packages, version: str, folder: Path) -> None:
     for name in ("bin", "lib", "lib64", "sbin"):  # Debian 12's packages still have files there
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
-    for archive in apt.download(f"{wanted.names[0]}={version}", *wanted.names[1:], *SHELL):
+    engine = wanted in ENGINES.values()
+    for archive in apt.download(f"{wanted.names[0]}={version}", *wanted.names[1:], *(SHELL if engine else ())):
         _call(["sh", "-c", EXTRACT, archive, root])
-    for name in IPTABLES:
+    for name in IPTABLES if engine else ():
         (root / "usr/sbin" / name).unlink(missing_ok=True)
         (root / "usr/sbin" / name).symlink_to("xtables-nft-multi")
+
+
+def archived(name: str) -> bytes:
+    """What has this name, as a tar archive of a root file system. Raises CannotFetchError."""
+    return subprocess.run(["tar", "-C", unpacked(name).folder, "-c", "."], capture_output=True, check=True).stdout
 
 
 class Apt:
