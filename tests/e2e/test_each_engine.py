@@ -94,7 +94,7 @@ def project_with(root: Path, runs: dict[str, str]) -> Project:
     project = Project(root)
     project.write(
         {
-            "gpu-doc.yml": f"defaults: {{gpus: none}}\nreports:\n{reports}",
+            "gpu-doc.yml": f"reports:\n{reports}",
             "data.txt": "7\n",
             "notebooks/train.ipynb": TRAIN,
         }
