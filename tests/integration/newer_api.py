@@ -105,6 +105,7 @@ class Newer:
                 threading.Thread(target=_copy, args=(reading, engine), daemon=True).start()
                 with engine.makefile("rb") as answering:
                     self._give(client, answering, method, found["rest"])
+            client.shutdown(socket.SHUT_RDWR)  # also wakes who still reads from it, and holds it open
 
     def _give(self, client: socket.socket, answering: BinaryIO, method: str, path: str) -> None:
         head = _head(answering)
