@@ -16,6 +16,7 @@ from typing import Any
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
 
+from gpu_doc.outside.inside import unattended
 from tests.integration.engines import Engine, Remote, image
 from tests.integration.users import PlainUser
 
@@ -321,7 +322,7 @@ def test_from_inside_a_notebook_there_is_nothing_to_see_and_nothing_to_break(con
         "NVIDIA_VISIBLE_DEVICES",  # `void`: whatever the image says
     }
     kernels = {"JPY_PARENT_PID", "JUPYTER_RUNTIME_DIR", "PYDEVD_USE_FRAME_EVAL", "TERM", "CLICOLOR", "FORCE_COLOR"}
-    kernels |= {"CLICOLOR_FORCE", "PAGER", "GIT_PAGER", "MPLBACKEND", "LC_CTYPE"}
+    kernels |= {"CLICOLOR_FORCE", "MPLBACKEND", "LC_CTYPE", *unattended.VARIABLES}
     assert set(seen["environment"]) <= ours | kernels | {"PATH", "HOSTNAME", "container"}  # the last is Podman's
     assert len(seen["processes"]) <= 4, seen["processes"]
     assert seen["network"] == "ConnectionRefusedErrorgaierror"

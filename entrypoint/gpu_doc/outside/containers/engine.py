@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +55,6 @@ class Engine:
         self.silent = False
         """It gave no answer to `tidying`, which then asks nothing more of it."""
         self._tunnel = tunnel
-        self._brief: Any = None
 
     @cached_property
     def facts(self) -> EngineFacts:
@@ -76,10 +75,10 @@ class Engine:
         """
         if self.silent:
             raise failures.gone("it timed out before", where=where)
-        self._brief = self._brief or _made(self.address, self.client.api.api_version, _TO_TIDY)
         try:
-            with sentences(where):
-                yield self._brief.api
+            # One for each time: the SDK keeps a socket for each of the last 25 addresses that a client asked.
+            with sentences(where), closing(_made(self.address, self.client.api.api_version, _TO_TIDY)) as client:
+                yield client.api
         except EngineError as error:
             if error.late and self.answers():
                 raise failures.slow(error.details, where=where) from error
@@ -88,13 +87,11 @@ class Engine:
 
     def answers(self) -> bool:
         """Whether it answers now; from any thread, and in seconds."""
-        client = _made(self.address, self.client.api.api_version, _TO_PING)
         try:
-            return bool(client.ping())
+            with closing(_made(self.address, self.client.api.api_version, _TO_PING)) as client:
+                return bool(client.ping())
         except _NOT_CONNECTED:
             return False
-        finally:
-            client.close()
 
     def login(self, reference: str) -> dict[str, str]:
         """Return the header with the runner's `docker login` at an image's registry, if there is one."""
@@ -105,8 +102,6 @@ class Engine:
     def close(self) -> None:
         """Close the connection, and the tunnel below it."""
         self.client.close()
-        if self._brief:
-            self._brief.close()
         if self._tunnel:
             self._tunnel.close()
 
