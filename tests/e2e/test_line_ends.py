@@ -55,7 +55,7 @@ def test_a_checkout_with_crlf_is_fresh_and_a_refresh_there_changes_what_git_woul
     assert "80 %" in there.read("docs/report.md")
     assert all(has_crlf(there, name) for name in ("docs/report.md", "docs/report.assets/evidence.json"))
     there.gpu_doc("check")
-    changed = [line.split()[-1] for line in git(there.root, "status", "--porcelain").splitlines()]
+    changed = [line.split()[-1] for line in git(there.root, "status", "--porcelain", "--", ":!*.pyc").splitlines()]
     assert sorted(changed) == ["docs/report.assets/evidence.json", "docs/report.md", "notebooks/helper.py"]
     # Another checkout of the same has LF, and finds it fresh.
     git(there.root, "commit", "-qam", "changed")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.users import PlainUser
+
 from .conftest import Project, code, environment, notebook
 
 FILES = {
@@ -85,9 +87,9 @@ def test_too_few_open_files_are_told(odd: Project, number: int) -> None:
 
 
 @pytest.mark.needs("root")
-def test_a_folder_that_may_not_be_read_is_told(odd: Project) -> None:
+def test_a_folder_that_may_not_be_read_is_told(odd: Project, plain_user: PlainUser) -> None:
     odd.root.chmod(0o700)
-    program = ("setpriv", "--reuid=65534", "--clear-groups")
+    program = tuple(map(str, plain_user.prefix))
     status, said = run(odd, "plan", program=program, PYTHONDONTWRITEBYTECODE="1")
     assert (status, "this user may not do that" in said) == (5, True)
 
