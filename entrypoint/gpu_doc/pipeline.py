@@ -123,7 +123,10 @@ def _not_pulled(report: ReportPlan, docker: Docker | None) -> bool:
 
 
 def _tell_plan(todo: Sequence[ReportPlan], console: Console) -> None:
-    """In a runner's log, why something is done; elsewhere `gpu-doc plan` says it."""
+    """In a runner's log, why something is done; elsewhere `gpu-doc plan` says it, but for what nobody expects."""
+    for report in todo:
+        if lost := [run.run.address for run in report.runs if run.is_lost]:
+            console.note(report.needs(lost))
     lines: list[str] = []
     for report in todo:
         lines += [report.report.path, *(f"  {reason}" for reason in report.reasons)]

@@ -280,8 +280,7 @@ class Refresh:
         except NeedsRuns as need:
             work.wait_for(need.addresses)
             work.composer = self._composer(work)
-            names = ", ".join(need.addresses)
-            self._console.note(f"{work.plan.report.path} needs the result of {names}, which is no longer in state")
+            self._console.note(work.plan.needs(need.addresses))
         except GpuDocError as error:
             self._fail(work, error)
 

@@ -20,6 +20,7 @@ from gpu_doc.stages.reporting import inplace
 from gpu_doc.stages.state import State
 
 _PICTURES = frozenset({"resources", "shot", "terminal"})
+_NOT_TO_BE_HAD = "its result is needed to render the report, and neither state nor evidence holds it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,12 @@ class RunPlan:
 
     def needed(self) -> RunPlan:
         """The same run, to be executed because its result is not to be had."""
-        reason = ("its result is needed to render the report, and neither state nor evidence holds it",)
-        return replace(self, fingerprint=self.here, reasons=reason)
+        return replace(self, fingerprint=self.here, reasons=(_NOT_TO_BE_HAD,))
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is executed only because its result is not to be had any more."""
+        return self.reasons == (_NOT_TO_BE_HAD,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +83,10 @@ class ReportPlan:
     def unchecked(self) -> tuple[str, ...]:
         """What this machine could not judge of any of its runs."""
         return tuple(dict.fromkeys(item for run in self.runs for item in run.unchecked))
+
+    def needs(self, addresses: Sequence[str]) -> str:
+        """Say why runs are executed of which nothing changed."""
+        return f"{self.report.path} needs the result of {', '.join(addresses)}, which is no longer in state"
 
     def known_image(self, run: Run) -> ImageIdentity | None:
         """What a run's image was, as evidence tells."""
