@@ -32,7 +32,7 @@ test: ## set up, then run linters and what is to be run at every change: real ke
 	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 test-full: test ## `make test`, then what takes longer: other engines, whole workflows, kills at many moments
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup -m full $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup -m "full and not stress" $(ARGS)
 
 stress: ## the long soaks: hundreds of kernel starts, kills, races
 	@scripts/set-up test chromium docker node

@@ -197,6 +197,7 @@ def test_two_jobs_at_once_set_up_once(cold: Job, tmp_path: Path) -> None:
     assert list(program.glob("gpu_doc/__pycache__/cli.*.pyc"))
 
 
+@pytest.mark.full
 def test_what_runs_nothing_takes_a_part_of_the_packages(cold: Job, project: Project) -> None:
     project.write({"second.py": "# %%\nprint(1)\n", "second.md.j2": '{{ text("second/#1") }}\n'})
     more = "  - {path: docs/second.md, template: second.md.j2, runs: {second: {notebook: second.py}}}\npublish:"

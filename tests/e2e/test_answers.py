@@ -62,6 +62,7 @@ def test_docker_28_and_newer_need_no_gpu(tmp_path: Path) -> None:
     assert both_agree(tmp_path, recorded("docker-28.5"), remote=False) == "1 GPU wanted: there is none"
 
 
+@pytest.mark.full
 def test_an_engine_elsewhere_says_why_it_gives_no_gpu(tmp_path: Path) -> None:
     info: dict[str, Any] = {
         "CDISpecDirs": None,

@@ -19,7 +19,7 @@ from tests.integration.engines import image
 
 from .conftest import Project, code, environment, notebook
 
-pytestmark = pytest.mark.needs("docker")
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker")]
 
 CONFIG = """\
 defaults:

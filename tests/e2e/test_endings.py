@@ -19,7 +19,7 @@ from tests.troubleshooting import listed
 
 from .conftest import Project, code, environment, notebook
 
-pytestmark = [pytest.mark.needs("docker"), pytest.mark.xdist_group("frail engine")]
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker"), pytest.mark.xdist_group("frail engine")]
 
 LOCAL = """\
   - path: docs/local.md

@@ -18,7 +18,7 @@ from tests.integration.proxies import Proxy, proxy
 
 from .conftest import Project, code, environment, notebook
 
-pytestmark = pytest.mark.needs("docker")
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker")]
 
 CONFIG = """\
 defaults:

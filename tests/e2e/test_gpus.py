@@ -18,7 +18,7 @@ from tests.integration.unpacked import CannotFetchError, unpacked
 
 from .conftest import Project, environment
 
-pytestmark = [pytest.mark.needs("docker"), pytest.mark.xdist_group("gpu engine")]
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker"), pytest.mark.xdist_group("gpu engine")]
 
 CONFIG = """\
 defaults:

@@ -29,7 +29,7 @@ from .conftest import Project, code, environment, notebook
 from .test_containers import Containers, copied, overlaid
 
 __all__ = ["copied", "overlaid"]  # fixtures
-pytestmark = [pytest.mark.needs("docker"), pytest.mark.xdist_group("hostile containers")]
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker"), pytest.mark.xdist_group("hostile containers")]
 
 MARK = secrets.token_hex(4)
 

@@ -13,7 +13,7 @@ from tests.integration.registries import Registry
 
 from .conftest import Project
 
-pytestmark = pytest.mark.needs("docker")
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker")]
 
 CONFIG = """\
 reports:

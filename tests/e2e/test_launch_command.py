@@ -13,7 +13,7 @@ from tests.integration.engines import image
 
 from .conftest import Project, code, markdown, notebook
 
-pytestmark = pytest.mark.needs("docker", "git")
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker", "git")]
 
 CONFIG = """\
 defaults:

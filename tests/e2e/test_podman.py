@@ -26,7 +26,7 @@ from .test_containers import (
 )
 from .test_gpus import made
 
-pytestmark = [pytest.mark.needs("docker", "podman", "root"), pytest.mark.xdist_group("podman")]
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker", "podman", "root"), pytest.mark.xdist_group("podman")]
 
 LEAST = 4
 """The first that speaks Docker's API 1.41."""

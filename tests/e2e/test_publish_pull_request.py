@@ -187,6 +187,7 @@ def test_a_revert_closes_it_and_removes_its_branch(runner: Runner, git_server: G
     assert writes(github_api) == before
 
 
+@pytest.mark.full
 def test_ten_unchanged_refreshes_write_nothing(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
     runner.refresh("pull-request")
     before = (len(git_server.pushes()), writes(github_api), git_server.tip(REPOSITORY, BRANCH))

@@ -24,7 +24,7 @@ from .conftest import environment
 EXAMPLE = Path(__file__).parents[2] / "examples/pytorch"
 REPORTS = ("docs/report.md", "docs/report.zh.md")
 
-pytestmark = [pytest.mark.xdist_group("pytorch-example"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.full, pytest.mark.xdist_group("pytorch-example"), pytest.mark.timeout(900)]
 in_containers = pytest.mark.needs("docker", "chromium", "cjk-fonts")
 
 

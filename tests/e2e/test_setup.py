@@ -21,7 +21,7 @@ TOP = Path(__file__).parents[2]
 GIVEN_BY_MAKE = ("ARGS", "PYTHON", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 """What `make test` hands to us would change what a `make` of ours does."""
 
-pytestmark = [pytest.mark.xdist_group("set-up"), pytest.mark.needs("git", "make", "chromium")]
+pytestmark = [pytest.mark.full, pytest.mark.xdist_group("set-up"), pytest.mark.needs("git", "make", "chromium")]
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tests.standin.server import StandIn
 from tests.standin.state import Account, Issue, PullRequest
 
 __all__ = ["git_server", "github_api"]
-pytestmark = [pytest.mark.xdist_group("act"), pytest.mark.needs("act", "git", "node", "packages")]
+pytestmark = [pytest.mark.full, pytest.mark.xdist_group("act"), pytest.mark.needs("act", "git", "node", "packages")]
 
 ACTIONS = {
     "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1": CHECKOUT,

@@ -19,7 +19,7 @@ from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.images import Image
 from gpu_doc.outside.containers.sweep import Owner, labels
 
-pytestmark = pytest.mark.needs("docker", "packages")
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker", "packages")]
 
 LABELS = labels(Owner(name=f"test-bootstrap-{os.getpid()}:0", boot="", namespace=""), Path("/nowhere"), "build")
 

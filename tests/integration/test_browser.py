@@ -176,6 +176,7 @@ def test_warming_up_without_pictures_leaves_nothing_either(scratch: Path) -> Non
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("harm", [psutil.Process.kill, psutil.Process.suspend])
 @pytest.mark.parametrize("kind", ["browser", "renderer"])
 def test_a_browser_that_dies_or_hangs_is_replaced(scratch: Path, harm: object, kind: str) -> None:

@@ -58,6 +58,7 @@ def test_a_kernel_of_another_language_comes_with_the_image(containers: Runner) -
     assert run_notebook(containers, "bash", 'echo "from $0, $((6 * 7))"', kernel="bash").strip().endswith("42")
 
 
+@pytest.mark.full
 def test_an_image_without_ipykernel_gets_it_once(tmp_path: Path) -> None:
     with in_containers(tmp_path, image("bare")) as runner:
         assert run_notebook(runner, "first", "print(6 * 7)", bootstrap=True) == "42\n"

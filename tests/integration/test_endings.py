@@ -21,7 +21,7 @@ from gpu_doc.errors import ContainerError, GpuDocError, MachineError, RunError
 from gpu_doc.model import DataSource, Limits
 from gpu_doc.stages.executing.job import Finished, Job
 
-pytestmark = [pytest.mark.needs("docker"), pytest.mark.xdist_group("endings")]
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker"), pytest.mark.xdist_group("endings")]
 
 
 @dataclass(frozen=True, kw_only=True)

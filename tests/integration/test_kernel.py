@@ -58,6 +58,7 @@ def start_many(runner: Runner, count: int, parallel: int) -> None:
     assert len(finished) == count
 
 
+@pytest.mark.full
 def test_kernels_start_side_by_side(runner: Runner) -> None:
     start_many(runner, 16, 4)
 

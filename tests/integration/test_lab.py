@@ -31,7 +31,7 @@ from websockets.client import connect
 from gpu_doc.outside.gpus.inventory import Gpu
 from gpu_doc.outside.gpus.leases import Leases, shared_folder
 
-pytestmark = pytest.mark.needs("docker")
+pytestmark = [pytest.mark.full, pytest.mark.needs("docker")]
 
 CONFIG = """\
 defaults: {{limits: {{memory: 1g}}, {more}}}

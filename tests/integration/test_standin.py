@@ -103,6 +103,7 @@ def furnish(api: StandIn) -> None:
     repository.items.append(Issue(2, "title", None, Account(), comments=[Comment(Account(), "text", id=7)]))
 
 
+@pytest.mark.full
 def test_schemathesis_finds_no_fault(api: StandIn, tmp_path: Path) -> None:
     furnish(api)
     found = schemathesis(api, tmp_path, "--phases", "fuzzing", "--max-examples", "4")

@@ -20,7 +20,7 @@ from gpu_doc.stages.origin import Origin
 
 pytestmark = pytest.mark.needs("git")
 
-REMOTE = Remote(url="http://127.0.0.1:9/octo/docs.git", token=None)
+REMOTE = Remote(url="/nowhere/docs.git", token=None)
 OURS = Origin(kind="pull-request", name="7")
 FORK = Origin(kind="fork", name="7")
 

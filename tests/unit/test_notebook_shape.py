@@ -37,7 +37,7 @@ def test_what_cannot_be_told_is_refused_with_its_place(tmp_path: Path, case: Not
         kernel_name(path)
     assert re.fullmatch(re.escape(str(path)) + r"(:\d+)?", caught.value.where)
     assert caught.value.remedy
-    assert caught.value.exit_code == Exit.USAGE
+    assert caught.value.exit_code == Exit.RUN_FAILED
 
 
 def one(folder: Path, cell: dict[str, Any], **more: Any) -> Path:
