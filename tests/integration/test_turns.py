@@ -53,6 +53,21 @@ def test_each_run_gets_the_file_that_it_wrote(local: Runner) -> None:
     assert "it leaves files (`produces`)" in waiting[0]
 
 
+def test_a_link_to_itself_ends_nothing_but_its_run(local: Runner) -> None:
+    """A run may leave one, and what stands in a checkout is looked at before the next refresh."""
+    local.root.mkdir()
+    for name in ("loop.csv", "folder", "loop.sh"):
+        (local.root / name).symlink_to(name)
+    patterns = {"file": ("loop.csv",), "folder": ("folder/*.csv",), "good": ("good.csv",)}
+    jobs = [
+        local.job(name, command=("sh", "-c", "echo 1 > good.csv"), produces=each) for name, each in patterns.items()
+    ]
+    ended = local.run(
+        [*jobs, local.job("script", command=("sh", "loop.sh")), local.job("program", command=("./loop.sh",))]
+    )
+    assert [name for name, each in ended.items() if each.error is None] == ["good"]
+
+
 @pytest.mark.stress
 def test_a_hundred_runs_with_one_name(local: Runner) -> None:
     race(local, 100)

@@ -138,7 +138,11 @@ def _places(own: Config, tree: Path) -> Iterator[tuple[str, Path]]:
     """
     folders = [folder for folder in (own.root, *own.root.parents) if folder.is_relative_to(tree)]
     for path in (own.path, *(folder / place for folder in folders for place in config.PLACES)):
-        there = tree / path.resolve().relative_to(tree.resolve()) if path.is_symlink() and _is_in(path, tree) else path
+        there = (
+            tree / Path(os.path.realpath(path)).relative_to(tree.resolve())
+            if path.is_symlink() and _is_in(path, tree)
+            else path
+        )
         yield there.relative_to(tree).as_posix(), path
 
 
@@ -245,7 +249,8 @@ def _data(run: Run, own: Config, decides: Run, base: Base) -> Iterator[DataSourc
 
 
 def _is_in(path: Path, tree: Path) -> bool:
-    return path.resolve().is_relative_to(tree.resolve())
+    # Not `resolve()`, which before Python 3.13 raises RuntimeError where links lead to themselves.
+    return Path(os.path.realpath(path)).is_relative_to(tree.resolve())
 
 
 def _is_bases(path: Path, base: Base) -> bool:

@@ -228,7 +228,8 @@ class Refresh:
         """What we write into the checkout."""
         root = self._config.root
         written = (root / path for report in self._config.reports for path in (report.path, report.assets))
-        return frozenset(path.parent.resolve() / path.name for path in (self._state.folder, *written))
+        # Not `resolve()`, which before Python 3.13 raises RuntimeError where links lead to themselves.
+        return frozenset(Path(os.path.realpath(path.parent), path.name) for path in (self._state.folder, *written))
 
     def _take(self, finished: Finished, works: list[_Work]) -> None:
         job = finished.job

@@ -86,10 +86,15 @@ def _top(root: Path) -> Path:
 def _folders(job: Job) -> tuple[Path, ...]:
     """Where a run may write: the checkout, and what links that lead out of it stand for."""
     top = _top(job.root)
-    places = {(folder / _base(pattern)).resolve() for pattern in job.run.produces for folder in (job.cwd, job.root)}
-    outside = [place for place in (job.cwd.resolve(), *sorted(places)) if not place.is_relative_to(top)]
+    places = {_real(folder / _base(pattern)) for pattern in job.run.produces for folder in (job.cwd, job.root)}
+    outside = [place for place in (_real(job.cwd), *sorted(places)) if not place.is_relative_to(top)]
     there = (next(each for each in (place, *place.parents) if each.is_dir()) for place in outside)
     return tuple(dict.fromkeys((top, *there)))
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads. `Path.resolve()` raises RuntimeError where links lead to themselves (before Python 3.13)."""
+    return Path(os.path.realpath(path))
 
 
 def _base(pattern: str) -> str:
@@ -104,7 +109,7 @@ def _source(job: Job) -> Path | None:
     top = _top(job.root)
     for word in (job.run.notebook,) if job.run.notebook else job.run.command or ():
         with suppress(OSError, ValueError):
-            file = (job.root / word).resolve()
+            file = _real(job.root / word)
             # Of `.venv/bin/python train.py` it is the script.
             ours = file.is_relative_to(top) and not (file.parents[1] / "pyvenv.cfg").exists()
             if ours and file.is_file() and os.access(file, os.R_OK):
