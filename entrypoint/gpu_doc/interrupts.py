@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 SIGNALS: tuple[int, ...] = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP)
 """What asks us to end."""
@@ -18,7 +19,12 @@ SIGNALS: tuple[int, ...] = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP)
 _ENOUGH = 3
 """So many signals end us on the spot: somebody has no patience. Children then end by themselves."""
 
+_SOON = 0.01
+"""After so many seconds an interrupt that came while a module was imported is tried again."""
+
 _heard: list[int] = []
+_told: list[int] = []
+"""The signal that interrupted us, once one has."""
 
 
 def heed() -> None:
@@ -26,27 +32,47 @@ def heed() -> None:
     for number in SIGNALS:
         if number == signals.SIGTERM or signals.getsignal(number) != signals.SIG_IGN:
             signals.signal(number, _interrupt)
+    signals.signal(signals.SIGALRM, _interrupt)
 
 
 def ignore() -> None:
     """Hear no signals any more: all is done."""
-    for number in SIGNALS:
+    for number in (*SIGNALS, signals.SIGALRM):
         signals.signal(number, signals.SIG_IGN)
 
 
 def check() -> None:
     """Interrupt us once more, before something that takes long: libraries have swallowed the first, in `except:`."""
     if _heard:
+        _told.append(_heard[0])
         raise KeyboardInterrupt
 
 
-def _interrupt(number: int, _frame: object) -> None:
-    """Interrupt what goes on. A second signal must not interrupt the clearing up, which has begun then."""
-    _heard.append(number)
-    if len(_heard) == 1:
-        raise KeyboardInterrupt
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupt what goes on. A second signal must not interrupt the clearing up, which has begun then.
+
+    An import goes on to its end first: Python's own code for it may hold the lock that all imports need, or be
+    where exceptions are ignored. The interrupt was then lost, and each thread that imported something waited for ever.
+    """
+    if number != signals.SIGALRM:
+        _heard.append(number)
     if len(_heard) >= _ENOUGH:
         os._exit(130)
+    if _told or not _heard:
+        return
+    if _imports(frame):
+        signals.setitimer(signals.ITIMER_REAL, _SOON)
+        return
+    _told.append(number)
+    raise KeyboardInterrupt
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class held_back:  # noqa: N801 - a context manager, named as one
@@ -56,7 +82,7 @@ class held_back:  # noqa: N801 - a context manager, named as one
         self._waiting: list[int] = []
         self._before: dict[int, Callable[[int, object], None]] = {}
         try:
-            for number in SIGNALS:
+            for number in (*SIGNALS, signals.SIGALRM):
                 self._before[number] = signals.signal(number, lambda number, _frame: self._waiting.append(number))
         except ValueError:
             return  # not the main thread

@@ -22,5 +22,5 @@ def check_secrets(section: str, exhibit: Exhibit, redactor: Redactor) -> None:
         raise CaptureError(
             "The picture would show the value of a secret.",
             where=exhibit.place or exhibit.name,
-            remedy="keep the secret out of what the cell shows",
+            remedy="Keep the secret out of what the cell shows.",
         )
