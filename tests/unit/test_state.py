@@ -11,7 +11,7 @@ import pytest
 
 from gpu_doc.model import Run
 from gpu_doc.stages.seal import key_path
-from gpu_doc.stages.state import Layers, State, default_folder
+from gpu_doc.stages.state import Layers, State, default_folder, disk_error
 
 RUN = Run(report="docs/a.md", name="baseline", address="baseline", line=1, notebook="n.ipynb")
 
@@ -312,3 +312,13 @@ def test_two_that_read_one_state_at_once_see_whole_results_only(tmp_path: Path) 
         with_files(main)
         finished(main, "f")
     assert [each.communicate()[0] for each in reader] == ["True True\n"] * 2
+
+
+def test_a_file_where_a_folder_belongs_is_to_be_deleted(tmp_path: Path) -> None:
+    place = tmp_path / "runs"
+    place.touch()
+    with pytest.raises(FileExistsError) as caught:
+        place.mkdir()
+    error = disk_error(caught.value, tmp_path)
+    assert error.where == str(place)
+    assert error.remedy.startswith("Delete it")

@@ -250,6 +250,8 @@ def disk_error(error: OSError, folder: Path) -> MachineError:
         remedy = "Free some space, or delete the state folder (`.gpu-doc`): the next run only takes longer."
         return MachineError("the disk is full", where=place, remedy=remedy)
     remedy = "Make the folder writable for this user."
+    if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR):  # a file where a folder belongs, or the reverse
+        remedy = "Delete it, or the whole state folder (`.gpu-doc`): the next run only takes longer."
     return MachineError(f"cannot write: {error.strerror}", where=place, remedy=remedy)
 
 
