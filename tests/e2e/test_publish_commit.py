@@ -120,6 +120,21 @@ def test_an_older_run_never_overwrites_a_newer_ones_result(runner: Runner, git_s
     assert "0.2" in git_server.show(REPOSITORY, "docs/report.md").decode()
 
 
+def test_results_of_a_commit_that_was_forced_away_are_not_published(runner: Runner, git_server: GitServer) -> None:
+    runner.refresh("commit")
+    before = git_server.tip(REPOSITORY)
+    git_server.seed(REPOSITORY, {"rate.txt": "0.6\n"})
+    older = runner.checkout()
+    # The push by force finds all fresh, and nobody comes after it to put right what the older run does.
+    git(git_server.path(REPOSITORY), "update-ref", "refs/heads/main", str(before))
+    said = runner.run(older, "--publish", "commit").stderr
+    assert "`main` no longer has" in said
+    assert git_server.tip(REPOSITORY) == before
+    # Who says that the results are for main means it.
+    runner.run(older, "--publish", "commit", "--base", "main")
+    assert "0.6" in git_server.show(REPOSITORY, "docs/report.md").decode()
+
+
 def test_author_message_and_trailers_are_the_configurations(runner: Runner, git_server: GitServer) -> None:
     more = """\
 publish:

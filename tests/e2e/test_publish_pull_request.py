@@ -328,6 +328,28 @@ def test_a_base_that_was_forced_to_another_history(runner: Runner, git_server: G
     assert git_server.show(REPOSITORY, "other.txt", BRANCH) == b"another history"
 
 
+def test_a_run_of_a_commit_that_was_forced_away_never_replaces_the_results_of_what_took_its_place(
+    runner: Runner, git_server: GitServer, github_api: StandIn
+) -> None:
+    before = git_server.tip(REPOSITORY)
+    git_server.seed(REPOSITORY, {"rate.txt": "0.6\n"})
+    older = runner.checkout()
+    git(git_server.path(REPOSITORY), "update-ref", "refs/heads/main", str(before))
+    git_server.seed(REPOSITORY, {"rate.txt": "0.7\n"})
+    runner.refresh("pull-request")
+    asked = writes(github_api)
+    said = runner.run(older, "--publish", "pull-request").stderr
+    assert "docs/report.md: a newer run has published it already" in said
+    merge(git_server)
+    git(git_server.path(REPOSITORY), "update-ref", "-d", f"refs/heads/{BRANCH}")
+    said = runner.run(older, "--publish", "pull-request", "--force").stderr
+    assert "docs/report.md: somebody pushed with force meanwhile" in said
+    assert "0.7" in git_server.show(REPOSITORY, "docs/report.md").decode()
+    assert [word for word in writes(github_api) if word.startswith("POST")] == [
+        word for word in asked if word.startswith("POST")
+    ], "no pull request is opened"
+
+
 def test_a_base_other_than_what_is_checked_out(runner: Runner, git_server: GitServer, github_api: StandIn) -> None:
     git(git_server.path(REPOSITORY), "branch", "feature", "main")
     git_server.seed(REPOSITORY, {"rate.txt": "0.5\n", "only-here.txt": "x"}, branch="feature")

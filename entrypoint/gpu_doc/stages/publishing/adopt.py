@@ -60,7 +60,7 @@ def _held(desk: Desk, reports: Sequence[Report]) -> Iterator[tuple[Offer, dict[s
     standing = Standing.of(desk, tip) if tip else None
     if standing is None or (standing.foreign and not standing.is_below):
         return
-    base = Base(desk.scratch, layout, tip=desk.target.source)
+    base = Base(desk.scratch, layout, tip=desk.target.source, given=True)  # the plan tells what is fresh
     for offer in standing.offers(desk, reports):
         files, _ = base.files(offer)
         ours = any(path in standing.changes for path in files)

@@ -50,6 +50,10 @@ def commit(desk: Desk, offers: Sequence[Offer]) -> str:
         if tip is None:
             remedy = "Was it deleted meanwhile? The result is kept: the next run publishes it without running."
             raise PublishError(f"the branch `{target.base}` is not there", where=target.place, remedy=remedy)
+        if not (target.base_is_given or desk.scratch.is_ancestor(target.source, tip)):
+            what = f"`{target.base}` no longer has {target.source[:10]}: somebody pushed with force meanwhile"
+            desk.note(f"{what}. Its results are kept, and not published")
+            return ""
         changes, reports = placed(desk, tip, offers, told)
         if not changes:
             return ""
@@ -71,7 +75,7 @@ def commit(desk: Desk, offers: Sequence[Offer]) -> str:
 
 def placed(desk: Desk, tip: str, offers: Sequence[Offer], told: set[str]) -> tuple[dict[str, Entry | None], list[str]]:
     """What offers change on a tip, and of which reports. What must not be changed is said, once."""
-    base = Base(desk.scratch, desk.layout, tip=tip)
+    base = Base(desk.scratch, desk.layout, tip=tip, given=desk.target.base_is_given)
     changes: dict[str, Entry | None] = {}
     reports = []
     for offer in offers:

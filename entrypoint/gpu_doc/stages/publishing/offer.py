@@ -98,8 +98,10 @@ def offers_of(
 class Base:
     """A branch's tip that offers are put on."""
 
-    def __init__(self, scratch: Scratch, layout: Layout, *, tip: str) -> None:
+    def __init__(self, scratch: Scratch, layout: Layout, *, tip: str, given: bool = False) -> None:
+        """`given`: a person says that results are for this branch, whatever its history is."""
         self._scratch = scratch
+        self._given = given
         self._layout = layout
         self.tip = tip
 
@@ -167,7 +169,9 @@ class Base:
         if self._same(offer, *judged):
             return ""
         if not self._scratch.is_ancestor(offer.start, self.tip):
-            return ""  # the branch's history is another one than ours: nothing tells what is newer
+            # Nothing tells what is newer. But what is there was made from this history, and ours was not.
+            gone = f"{name}: somebody pushed with force meanwhile, and the branch no longer has {offer.start[:10]}"
+            return "" if self._given else f"{gone}; what it has instead stays"
         last = self._scratch.last_commit_of(self.tip, judged, beyond=offer.start)
         if last is None:
             return ""

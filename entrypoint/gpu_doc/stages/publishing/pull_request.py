@@ -57,7 +57,7 @@ def _attempt(desk: Desk, github: GitHub, results: Results, told: set[str]) -> Pu
     if standing:
         _demand_own(desk, standing)
     offers = [*results.offers, *(_carried(desk, standing, results, base) if standing else ())]
-    changes, reports = placed(desk, base, _not_overtaken(desk, offers, standing, told), told)
+    changes, reports = placed(desk, base, _not_overtaken(desk, offers, standing, base, told), told)
     if not changes:
         return _close(desk, github, standing)
     if standing and _is_the_same(desk, standing, base, changes):
@@ -98,7 +98,9 @@ def _carried(desk: Desk, standing: Standing, results: Results, base: str) -> lis
     return [offer for offer in mine if kept(offer, base) == kept(offer, standing.start)]
 
 
-def _not_overtaken(desk: Desk, offers: Sequence[Offer], standing: Standing | None, told: set[str]) -> list[Offer]:
+def _not_overtaken(
+    desk: Desk, offers: Sequence[Offer], standing: Standing | None, base: str, told: set[str]
+) -> list[Offer]:
     """The offers; in place of each that a newer run has overtaken, what that one published."""
     if standing is None or standing.foreign:
         return list(offers)
@@ -106,7 +108,7 @@ def _not_overtaken(desk: Desk, offers: Sequence[Offer], standing: Standing | Non
     chosen = []
     for offer in offers:
         there = any(path in standing.changes for path in offer.files)
-        newer = published and published != offer.source and desk.scratch.is_ancestor(offer.source, published)
+        newer = published and published != offer.source and _is_newer(desk, published, offer.source, base)
         if there and newer:
             why = f"{offer.report.path}: a newer run has published it already (from {str(published)[:10]})"
             if why not in told:
@@ -116,6 +118,14 @@ def _not_overtaken(desk: Desk, offers: Sequence[Offer], standing: Standing | Non
         else:
             chosen.append(offer)
     return chosen
+
+
+def _is_newer(desk: Desk, published: str, source: str, base: str) -> bool:
+    """Whether what is published comes later than `source`, or the base was forced to its history and away from ours."""
+    is_ancestor = desk.scratch.is_ancestor
+    if is_ancestor(source, published):
+        return True
+    return not desk.target.base_is_given and not is_ancestor(source, base) and is_ancestor(published, base)
 
 
 def _is_the_same(desk: Desk, standing: Standing, base: str, changes: Mapping[str, Entry | None]) -> bool:
