@@ -106,8 +106,8 @@ def test_the_repository_is_read_from_the_remote(url: str, host: str, repository:
         ("https://github.com/fork/docs.git", "fork/docs"),
         ("https://github.com/octo/docs.wiki.git", "octo/docs.wiki"),
         ("git@github.com:octo/docs2.git", "octo/docs2"),
-        ("https://git.example.org/octo/docs", "octo/docs"),
-        ("https://gitlab.example.org/group/octo/sub", "octo/sub"),
+        ("https://git.example.org/octo/docs", "octo/docs on git.example.org"),
+        ("https://gitlab.example.org/group/octo/sub", "octo/sub on gitlab.example.org"),
     ],
 )
 def test_another_repositorys_checkout_is_known(tmp_path: Path, url: str, other: str) -> None:

@@ -169,7 +169,10 @@ def _base(tree: Path, source: str, event: Event | None) -> str:
         raise UsageError(what, remedy=remedy)
     branch = head or (event.branch if event else None) or here
     if event and here and here != branch and source not in (event.sha, event.head_sha):
-        remedy = "Say which branch the results are for: `--base main`, or the action's input `base`."
+        remedy = (
+            f"To publish to `{here}`, say so: `--base {here}`, or the action's input `base`. To publish to `{branch}`, "
+            "check that out (in actions/checkout: `ref`)."
+        )
         raise UsageError(f"`{here}` is checked out, and the job runs on `{branch}`", remedy=remedy)
     if branch is None:
         what = "a tag is checked out" if event and event.is_tag else "no branch is checked out (detached HEAD)"
@@ -241,7 +244,10 @@ def other_repository(tree: Path, event: Event) -> str:
         same_server = match["scheme"] not in ("http", "https") or match["host"].lower() == server.lower()
         if same_server and match["repository"].lower() == event.repository.lower():
             return ""
-    return found[0]["repository"] if found else ""
+    if not found:
+        return ""
+    name, host = found[0]["repository"], found[0]["host"]
+    return f"{name} on {host}" if host and host.lower() != server.lower() else str(name)
 
 
 def _place_of_person(tree: Path) -> _Place:
