@@ -41,6 +41,17 @@ def uncommitted(tree: Path, paths: Iterable[str]) -> set[str]:
     return found
 
 
+def removed(folder: Path, pathspecs: Iterable[str]) -> set[str]:
+    """What HEAD has and the checkout has not, of what pathspecs (seen from the folder) match; from the tree's top.
+
+    What a sparse checkout leaves out is not removed.
+    """
+    options = ("--name-only", "--no-renames", "--diff-filter=D", "-z", "HEAD")
+    # One by one: git refuses all of them where one leads out of the repository.
+    listed = [ask(folder, "diff", *options, "--", each) or "" for each in set(pathspecs)]
+    return {path for each in listed for path in each.split("\0") if path}
+
+
 def _above(path: str) -> set[str]:
     return {folder.as_posix() for folder in Path(path).parents}
 

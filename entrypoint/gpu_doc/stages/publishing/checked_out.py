@@ -94,6 +94,7 @@ def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
     essential = set(_inside(layout, _essential(config, planned)))
     others = set(_inside(layout, _others(planned)))
     changed = status.uncommitted(layout.tree, essential | others) | status.ignored(layout.tree, essential)
+    changed |= status.removed(layout.root, _named(planned))
     changed = {path for path in changed if path in essential or not _is_written(layout, config, path)}
     if not changed:
         return
@@ -134,6 +135,14 @@ def _others(planned: Plan) -> Iterator[str]:
             for part in (run.fingerprint.source, run.fingerprint.machine) if run.fingerprint else ():
                 for kind in ("modules", "files", "data"):
                     yield from part.get(kind) or ()
+
+
+def _named(planned: Plan) -> Iterator[str]:
+    """Further files and data as runs name them, for git: what was removed is in no fingerprint."""
+    for each in planned.reports:
+        for run in each.runs:
+            yield from (f":(glob){pattern}" for pattern in run.run.depends_on)
+            yield from (f":(literal){source.path}" for source in run.run.data if source.version is None)
 
 
 def _inside(layout: Layout, paths: Iterable[str]) -> Iterator[str]:
