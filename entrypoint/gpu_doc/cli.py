@@ -365,6 +365,17 @@ def _state_folder(args: argparse.Namespace, whole: Config) -> Path:
     return Path(args.state_dir.absolute()) if args.state_dir else default_folder(whole.root, os.environ)
 
 
+def _project(args: argparse.Namespace, whole: Config) -> str:
+    """What tells this project's results apart from those of others, where a job names a folder that may serve several.
+
+    The default folder is one project's alone.
+    """
+    if not args.state_dir or os.environ.get("GITHUB_ACTIONS") != "true":
+        return ""
+    place = os.path.relpath(whole.root, git.work_tree(whole.root) or whole.root)
+    return f"{os.environ.get('GITHUB_REPOSITORY', '').lower()}:{place}:"
+
+
 def _token() -> str:
     """What publishing is allowed by: the action's input, else what GitHub's own command line takes."""
     return next(filter(None, map(os.environ.get, ("INPUT_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"))), "")
@@ -419,7 +430,9 @@ def _doors(
     )
     return Doors(
         console=console,
-        state=State(_state_folder(args, whole), key_path(os.environ), lambda: _layers(job, whole)),
+        state=State(
+            _state_folder(args, whole), key_path(os.environ), lambda: _layers(job, whole), project=_project(args, whole)
+        ),
         environ=os.environ,
         surroundings=surroundings,
         chromium=lambda: _chromium(console),

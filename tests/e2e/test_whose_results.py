@@ -167,6 +167,21 @@ def test_a_result_that_a_script_puts_into_state_is_never_published(scene: Scene)
     assert scene.published() == "4"
 
 
+def test_projects_that_share_a_folder_of_state_have_each_its_own_results(scene: Scene) -> None:
+    """Another repository, and another folder of this one, with the same fingerprint and other undeclared files."""
+    other = "octo/other"
+    scene.server.create(other)
+    scene.server.seed(other, FILES | {"tune.cfg": "9\n"})
+    theirs = Runner(scene.server, scene.runner.folder, name=other, jobs=100)
+    theirs.run(theirs.checkout(), "--publish", "commit")
+    assert "1 run executed" in scene.push()
+    assert scene.published() == "1"
+    below = {f"sub/{path}": content for path, content in FILES.items()}
+    scene.server.seed(REPOSITORY, below | {"sub/tune.cfg": "7\n"})
+    assert "1 run executed" in scene.runner.run(scene.runner.checkout() / "sub", "--publish", "commit").stdout
+    assert b"7" in scene.server.show(REPOSITORY, "sub/docs/report.md")
+
+
 @pytest.mark.parametrize(
     ("event", "payload"),
     [

@@ -65,9 +65,15 @@ def default_folder(root: Path, environ: Mapping[str, str]) -> Path:
 class State:
     """The folder that state lies in. Reading never creates anything; writing creates what it needs."""
 
-    def __init__(self, folder: Path, key: Path | None, layers: Callable[[], Layers] = Layers) -> None:
-        """`key` is the file whose key binds results; `layers` is asked once, when a result is first looked for."""
+    def __init__(
+        self, folder: Path, key: Path | None, layers: Callable[[], Layers] = Layers, *, project: str = ""
+    ) -> None:
+        """`key` is the file whose key binds results; `layers` is asked once, when a result is first looked for.
+
+        `project` tells apart those that share a folder: what one left is no result of another's.
+        """
         self.folder = folder
+        self._project = project
         self._seal = Seal(key)
         self._find_layers = layers
 
@@ -79,7 +85,7 @@ class State:
     @property
     def owner(self) -> str:
         """Whose results are written, in words that mean the same to every process of this machine."""
-        return f"{self.layers.own}@{self.folder.absolute()}"
+        return f"{self.layers.own}@{self.folder.absolute()}{self._project}"
 
     @property
     def lasts(self) -> bool:
@@ -90,7 +96,7 @@ class State:
         """A whole run with this fingerprint, unless its output was cut at a lower limit than there is now."""
         for layer in (self.layers.own, *self.layers.others):
             folder = self._place(layer, "runs", fingerprint)
-            record = self._seal.open(folder, _name(layer, "runs", fingerprint))
+            record = self._seal.open(folder, self._name(layer, "runs", fingerprint))
             kept = folder / ("executed.ipynb" if run.notebook else "terminal.log")
             if record is not None and kept.is_file() and not has_room_now(record, run):
                 return Result(run=run, fingerprint=fingerprint, folder=folder, record=record)
@@ -99,7 +105,7 @@ class State:
     def keep(self, run: Run, fingerprint: str, scratch: Path, record: Mapping[str, Json]) -> Result:
         """Make a finished run's scratch folder the result for its fingerprint."""
         with self._disk():
-            self._seal.close(scratch, _name(self.layers.own, "runs", fingerprint), record)
+            self._seal.close(scratch, self._name(self.layers.own, "runs", fingerprint), record)
             target = self._place(self.layers.own, "runs", fingerprint)
             target.parent.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(target):
@@ -133,7 +139,7 @@ class State:
         """Where the picture of an exhibit lies, by its digest, if there is one that is whole."""
         for layer in (self.layers.own, *self.layers.others):
             path = self._place(layer, "pictures", digest + _PICTURE)
-            if self._seal.is_whole(path, _name(layer, "pictures", digest)):
+            if self._seal.is_whole(path, self._name(layer, "pictures", digest)):
                 return path
         return None
 
@@ -148,7 +154,7 @@ class State:
             if path.is_dir():
                 remove(path)
             temporary.replace(path)
-            self._seal.close_file(path, _name(self.layers.own, "pictures", digest))
+            self._seal.close_file(path, self._name(self.layers.own, "pictures", digest))
 
     def keep_edited(self, path: str, content: bytes) -> Path:
         """Keep a generated file that a person had edited; gives where."""
@@ -198,6 +204,10 @@ class State:
 
     def _place(self, layer: str, *names: str) -> Path:
         return Path(self.folder, *((_LAYERS, layer) if layer else ()), *names)
+
+    def _name(self, layer: str, kind: str, key: str) -> str:
+        """What a result is closed under: in another place, and for another project, it counts as absent."""
+        return f"{self._project}{layer}/{kind}/{key}"
 
     def touch(self, result: Result) -> None:
         """Note that a result of our own is still of use, so that pruning takes it last."""
@@ -253,11 +263,6 @@ def disk_error(error: OSError, folder: Path) -> MachineError:
     if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR):  # a file where a folder belongs, or the reverse
         remedy = "Delete it, or the whole state folder (`.gpu-doc`): the next run only takes longer."
     return MachineError(f"cannot write: {error.strerror}", where=place, remedy=remedy)
-
-
-def _name(layer: str, kind: str, key: str) -> str:
-    """What a result is closed under: in another place it counts as absent."""
-    return f"{layer}/{kind}/{key}"
 
 
 def _is_half(entry: Path) -> bool:
