@@ -52,6 +52,8 @@ class Outcome:
     errors: list[GpuDocError] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     """Paths of the reports that stayed as they were because something failed."""
+    left: bool = False
+    """Whether something is stale that nobody asked to refresh."""
 
     @property
     def exit_code(self) -> Exit:
@@ -154,7 +156,8 @@ def refresh_and_publish(
     """Bring the chosen reports of the whole configuration up to date, and publish what differs from the commit."""
     nothing = publishing.only_fresh  # to be executed; not even an image is pulled
     if publishing.mode == "none" or (nothing and publishing.mode in ("check", "commit")):
-        outcome = Outcome() if nothing else refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
+        refreshed = None if nothing else refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
+        outcome = refreshed or _left(planned, doors)
         return outcome, Published(mode="none", changed=_changed(outcome))
     if publishing.mode == "check":
         return _check_for_changes(chosen, doors, planned, force=force, jobs=jobs)
@@ -162,15 +165,14 @@ def refresh_and_publish(
 
     if not planned.fresh and not force and publishing.echo():
         _tell_loop(planned, doors)
-        return Outcome(), Published(mode="none")
+        return Outcome(left=True), Published(mode="none")
     with Publisher(whole, chosen, publishing.mode, publishing.target(), doors.console.note, doors.environ) as publisher:
         publisher.demand_what_is_needed(planned, force=force)
         # With `force` too: where the results are the same again, what is there stays to the byte.
         if publisher.adopt(plan(chosen, doors) if force else planned, lambda: plan(chosen, doors)):
             planned = plan(chosen, doors, force=force)
         if nothing and not planned.fresh:
-            doors.console.note("something is stale, which is left to the next refresh: nothing runs here")
-            return Outcome(), Published(mode="none")
+            return _left(planned, doors), Published(mode="none")
         outcome = Outcome() if nothing else refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
         try:
             failures = [_in_a_line(error) for error in outcome.errors]
@@ -197,6 +199,13 @@ def plan_with_pull_request(
     except GpuDocError as error:  # better a run too many than none
         doors.console.warn(f"what an open pull request may hold is not known: {_in_a_line(error)}")
         return planned
+
+
+def _left(planned: Plan, doors: Doors) -> Outcome:
+    """What comes of a call that may run nothing."""
+    if not planned.fresh:
+        doors.console.note("something is stale, which is left to the next refresh: nothing runs here")
+    return Outcome(left=not planned.fresh)
 
 
 def _tell_loop(planned: Plan, doors: Doors) -> None:

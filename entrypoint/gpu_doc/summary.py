@@ -40,6 +40,8 @@ def would_fail(start: str, problems: Sequence[GpuDocError], console: Console, *,
 
 def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> None:
     """What a refresh wrote; paths that a person opens are given from `here`."""
+    if done.left:
+        return  # a note has said why nothing runs
     if not done.written and not done.errors:
         console.verdict("", f"All fresh: {_count(len(config.reports), 'report')}, nothing to run.", good=True)
         for report in config.reports:

@@ -178,10 +178,11 @@ def test_before_the_first_commit_every_report_is_new(project: Project, out: Path
     assert [badge.get_text() for badge in project.preview(out).select(".badge")] == ["new", "new"]
 
 
-@pytest.mark.parametrize("base", ["nowhere", "-p", "main:gpu-doc.yml"])
+@pytest.mark.parametrize("base", ["nowhere", "-p", "main:gpu-doc.yml", "HEAD~9"])
 def test_a_base_that_git_does_not_know_is_named(project: Project, out: Path, base: str) -> None:
-    with pytest.raises(UsageError, match=f"git knows no commit `{base}` here"):
+    with pytest.raises(UsageError, match=f"git knows no commit `{base}` here") as caught:
         project.preview(out, base=base)
+    assert (f"git fetch origin {base}" in caught.value.remedy) == (base == "nowhere"), "git fetches names only"
     assert not out.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
@@ -58,7 +59,8 @@ def _base(tree: Path, base: str, event: Event | None) -> tuple[str | None, str]:
     if base:
         if commit := checkout.commit_named(tree, base):
             return commit, base
-        remedy = f"`git fetch origin {base}` may bring it; in a workflow, actions/checkout with `fetch-depth: 0`."
+        fetch = f"git fetch origin {base}" if re.fullmatch(r"\w[\w./-]*", base) else "git fetch --unshallow"
+        remedy = f"`{fetch}` may bring it; in a workflow, actions/checkout with `fetch-depth: 0`."
         raise UsageError(f"git knows no commit `{base}` here", where=str(tree), remedy=remedy)
     merge = checkout.commit_of_head(tree) if event and event.pull_request else None
     # GitHub checks out a merge that it made to try the pull request; its first parent is the base as it was then.
