@@ -257,6 +257,18 @@ def test_the_summary_tells_each_run_with_its_time_and_reason() -> None:
     assert "| `failed` | `docs/a.md` | stale |" in summary()
 
 
+def test_the_summary_tells_what_is_stale_from_what_the_pull_request_has() -> None:
+    report = Report(path="docs/a.md", line=1, runs=())
+    plan = Plan(reports=(ReportPlan(report=report, runs=(run_plan("train", "new"),), reasons=("new",)),))
+    made = words.summary(plan=plan, published=Published(mode="pull-request", number=7, url="https://x.example/7"))
+    assert "| `docs/a.md` | in its pull request already |" in made
+    assert "| `train` | `docs/a.md` | in its pull request already |" in made
+    made = words.summary(plan=plan, published=Published(mode="none"))
+    assert "| `docs/a.md` | stale |" in made
+    assert "left to the next refresh" in made
+    assert "Nothing changed" not in made
+
+
 def test_where_all_failed_the_summary_begins_with_that() -> None:
     def opening(published: Published, *left: str) -> str:
         error = RunError("cell 3 failed", where="n.ipynb")

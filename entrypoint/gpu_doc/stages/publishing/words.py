@@ -155,13 +155,25 @@ def summary(
     from gpu_doc.console import readable_time
 
     took = {(each.run.report, each.run.address): float(each.record["seconds"]) for each in results}
+
+    def verdict(report: str, *, fresh: bool, done: str) -> str:
+        if fresh:
+            return "fresh"
+        if report in written:
+            return done
+        if report in left:
+            return "failed, or stopped by a failure"
+        # What nothing was done for was found on the pull request's branch.
+        untouched = all(each.run.report != report for each in results)
+        return "in its pull request already" if published and published.number and untouched else "stale"
+
     runs = [
         {
             "report": report.report.path,
             "run": each.run.address,
             "verdict": "ran"
             if (each.run.report, each.run.address) in took
-            else _verdict(report.report.path, written, left, fresh=each.fresh, done="result kept from before"),
+            else verdict(report.report.path, fresh=each.fresh, done="result kept from before"),
             "took": readable_time(took[key]) if (key := (each.run.report, each.run.address)) in took else "",
             "why": "; ".join([*each.reasons, *(f"not checked here: {item}" for item in each.unchecked)]),
         }
@@ -171,7 +183,7 @@ def summary(
     reports = [
         {
             "path": report.report.path,
-            "verdict": _verdict(report.report.path, written, left, fresh=report.fresh, done="refreshed"),
+            "verdict": verdict(report.report.path, fresh=report.fresh, done="refreshed"),
             "why": "; ".join(report.reasons),
         }
         for report in (plan.reports if plan else ())
@@ -186,20 +198,13 @@ def summary(
             "errors": [_error(error, room) for error in errors[: room.failures]],
             "more_errors": max(0, len(errors) - room.failures),
             "published": published,
+            "waits": any(report["verdict"] == "stale" for report in reports),
             "left": list(left)[: room.failures],
             "count_left": len(left),
             **changed(changes, room, place=None),
         }
 
     return fitting("summary.md.j2", values, size=lambda made: len(made.encode()), limit=LONGEST_SUMMARY)
-
-
-def _verdict(report: str, written: Collection[str], left: Collection[str], *, fresh: bool, done: str) -> str:
-    if fresh:
-        return "fresh"
-    if report in written:
-        return done
-    return "failed, or stopped by a failure" if report in left else "stale"
 
 
 def _error(error: GpuDocError, room: Room) -> dict[str, Any]:
