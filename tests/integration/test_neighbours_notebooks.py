@@ -60,7 +60,10 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for archive in folder.glob("*.tar.gz"):
         with tarfile.open(archive) as tar:
             # Debian 12's Python 3.11.2 knows no filters, and later ones insist on one.
-            tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+            if hasattr(tarfile, "data_filter"):
+                tar.extractall(folder, filter="data")
+            else:
+                tar.extractall(folder)
     return folder
 
 
