@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _signal as signals  # type: ignore[import-not-found]  # has no stub; `signal` takes longer to import
 import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ _ENOUGH = 3
 
 _SOON = 0.01
 """After so many seconds an interrupt that came while a module was imported is tried again."""
+
+_AGAIN = 0.5
+"""Seconds between two looks whether an interrupt was lost: in a finalizer, or in an `except:` of a library."""
 
 _heard: list[int] = []
 _told: list[int] = []
@@ -41,6 +45,11 @@ def ignore() -> None:
         signals.signal(number, signals.SIG_IGN)
 
 
+def ending() -> None:
+    """Say that an interrupt has done what it should, where none is on its way any more while things are cleared up."""
+    signals.signal(signals.SIGALRM, signals.SIG_IGN)
+
+
 def check() -> None:
     """Interrupt us once more, before something that takes long: libraries have swallowed the first, in `except:`."""
     if _heard:
@@ -58,13 +67,26 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         _heard.append(number)
     if len(_heard) >= _ENOUGH:
         os._exit(130)
-    if _told or not _heard:
+    if not _heard or (_told and number != signals.SIGALRM):
         return
     if _imports(frame):
         signals.setitimer(signals.ITIMER_REAL, _SOON)
         return
+    signals.setitimer(signals.ITIMER_REAL, _AGAIN)
+    if _told and _is_on_its_way():
+        return
     _told.append(number)
     raise KeyboardInterrupt
+
+
+def _is_on_its_way() -> bool:
+    """Whether an interrupt is what the clearing up goes on for, perhaps below an error that came up there."""
+    error = sys.exc_info()[1]
+    while error:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
 
 
 def _imports(frame: FrameType | None) -> bool:

@@ -43,3 +43,44 @@ def test_an_import_is_ended_before_an_interrupt_is_heeded(tmp_path: Path, module
     command = [sys.executable, "-c", MAIN, str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted True True\n", "")
+
+
+LOST = """
+import os, signal, time
+from contextlib import suppress
+from gpu_doc import interrupts
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def swallows():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        pass
+
+interrupts.heed()
+try:
+    try:
+        {loses}
+        time.sleep(60)
+    finally:
+        with suppress(OSError):
+            raise OSError
+        try:
+            raise ValueError
+        except ValueError:
+            time.sleep(2)  # several looks whether the interrupt was lost
+        print("cleared up", end=" ")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("loses", ["swallows()", "Finalized()"])
+def test_an_interrupt_that_was_lost_comes_again_and_disturbs_no_clearing_up(loses: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOST.format(loses=loses)], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.stdout == "cleared up interrupted\n"

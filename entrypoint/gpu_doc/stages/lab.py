@@ -13,6 +13,7 @@ from socket import socket
 from typing import Any
 from urllib.parse import quote
 
+from gpu_doc import interrupts
 from gpu_doc.console import Console, plain
 from gpu_doc.errors import GpuDocError, MachineError, RunError, UsageError
 from gpu_doc.model import Config, ImageIdentity, Json, Run
@@ -134,6 +135,7 @@ def serve(place: Place, gpus: Sequence[Gpu], listener: socket, opened: str | Non
         try:
             event = lab.wait()
         except KeyboardInterrupt:
+            interrupts.ending()
             console.note("ending JupyterLab")
             return
         if event["status"] != 0:
