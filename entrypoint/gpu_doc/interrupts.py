@@ -33,10 +33,10 @@ _told: list[int] = []
 
 def heed() -> None:
     """Have a signal interrupt us. One that was ignored when we started, by nohup or a shell's `&`, is for others."""
+    signals.signal(signals.SIGALRM, _interrupt)  # first, since the others set the timer
     for number in SIGNALS:
         if number == signals.SIGTERM or signals.getsignal(number) != signals.SIG_IGN:
             signals.signal(number, _interrupt)
-    signals.signal(signals.SIGALRM, _interrupt)
 
 
 def ignore() -> None:

@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,10 +97,16 @@ class _Crew:
             thread.start()
 
     def next(self) -> Finished:
-        item = self._ended.get()
+        item = self._awaited()
         if isinstance(item, BaseException):
             raise item
         return item
+
+    def _awaited(self) -> Finished | BaseException:
+        """Wait in short pieces: a signal that comes just before a wait is heeded only after it."""
+        while True:
+            with suppress(queue.Empty):
+                return self._ended.get(timeout=_LOOK_AGAIN)
 
     def join(self) -> None:
         for thread in self._threads:
