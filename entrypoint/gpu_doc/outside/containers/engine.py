@@ -36,8 +36,11 @@ _TO_CONNECT = 15
 _TO_ANSWER = 600
 """Seconds that one call may take: committing or removing gigabytes says nothing until it is done."""
 
-_TO_TIDY = 10
-"""Seconds that removing, killing or listing may take. Who answers nothing in that time is taken to be gone."""
+_TO_TIDY = 20
+"""Seconds that removing, killing or listing may take. Who answers nothing in that time is taken to be gone.
+
+Podman alone waits 10 s for a container to stop before it removes it.
+"""
 
 _TO_PING = 5
 
