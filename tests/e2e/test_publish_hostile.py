@@ -22,7 +22,7 @@ from tests.standin.server import StandIn
 from tests.unit.test_publishing_target import PULL_REQUEST
 
 __all__ = ["git_server", "github_api"]
-pytestmark = pytest.mark.needs("git", "node")
+pytestmark = [pytest.mark.full, pytest.mark.needs("git", "node")]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import Project, code, notebook
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.full, pytest.mark.needs("chromium")]
 
 NOTEBOOK = notebook(
     code("scale = 1", "parameters"),
