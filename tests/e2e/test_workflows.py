@@ -319,8 +319,9 @@ def test_pull_request_target_is_refused_before_a_runner_with_a_gpu_is_taken(
     text = CALLER.format(event="pull_request_target", workflow=workflow)
     done = repository.run(text, "pull_request_target", pull_request(repository, "main"))
     assert (done.code, done.jobs) == (1, {job: "failure"}), done.log
-    # act loses what a step printed that ended at once, now and then.
+    # Under act nightly.yml's annotation is missing now and then; why is not known. That the job fails is what counts.
     assert {each.title for each in done.annotations} <= {"Refused"}
+    assert workflow == "nightly.yml" or done.annotations
 
 
 # --- with steps of one's own -----------------------------------------------------------------------------------------
