@@ -1,4 +1,4 @@
-"""Which limits a container has met, by what the kernel's files say in each version of control groups.
+"""Which limits a run has met, by what the kernel's files say in each version of control groups.
 
 The contents are as the kernel writes them (https://docs.kernel.org/admin-guide/cgroup-v2.html, cgroup-v1/memory.html);
 version 1 is what the containers of tests/integration/test_endings.py run under where these tests were written.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.outside.inside.shortages import shortages
+from gpu_doc.outside.inside.shortages import out_of_memory_kills, shortages
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 1\noom_kill {kills}\noom_group_kill 0\n"
 OOM_CONTROL = "oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n"
@@ -51,6 +51,15 @@ def test_the_hosts_other_groups_are_not_taken_for_ours(tmp_path: Path) -> None:
     (tmp_path / HOSTS[0]).write_text(EVENTS.format(kills=0))
     (tmp_path / "memory.events").write_text(EVENTS.format(kills=5))
     assert shortages(tmp_path, tmp_path / "own") == {"out_of_memory": False}
+    assert out_of_memory_kills(tmp_path, tmp_path / "own") == 0
+
+
+def test_the_kills_of_our_own_group_are_counted_on_a_host_of_version_1(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("9:name=systemd:/\n4:cpu,memory:/ci/runner\n0::/\n")
+    for folder, kills in {"memory/ci/runner": 2, "memory": 5}.items():
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "memory.oom_control").write_text(OOM_CONTROL.format(kills=kills))
+    assert out_of_memory_kills(tmp_path, tmp_path / "own") == 2
 
 
 @pytest.mark.parametrize("content", [None, "", "oom_kill\n", "oom_kill many\n", "a b c\n"])
@@ -58,3 +67,4 @@ def test_what_the_system_does_not_tell_is_left_out(tmp_path: Path, content: str 
     if content is not None:
         (tmp_path / "memory.events").write_text(content)
     assert shortages(tmp_path, tmp_path / "none") == {}
+    assert out_of_memory_kills(tmp_path, tmp_path / "none") == 0

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gpu_doc.outside.inside.sampling import Sampler
+from gpu_doc.outside.inside.shortages import out_of_memory_kills
 from gpu_doc.outside.process import (
     Child,
     ChildEndedError,
     kill_tree,
     marked,
-    out_of_memory_kills,
     resident_memory,
     sweep,
 )
@@ -56,7 +56,7 @@ class Facts:
     memory: int = 0
     """The resident memory of its main process, in bytes, when we last looked."""
     memory_ran_out: bool = False
-    """Whether the system killed something for want of memory meanwhile."""
+    """Whether the system killed a process of our control group for want of memory meanwhile."""
 
 
 class StoppedError(Exception):
@@ -121,7 +121,7 @@ class Guard:
     def end(self, done: Event) -> Facts:
         """Return what is known, after the child's last event."""
         self.facts.done = done
-        # Of a container its own system tells; this machine's count would take others' for it.
+        # A container tells of itself: our own group's count would be another's.
         self.facts.memory_ran_out = bool(self._pid) and out_of_memory_kills() > self._kills
         if self._pid:
             self._sampler.stop()

@@ -200,14 +200,6 @@ def resident_memory(pid: int) -> int:
     return 0
 
 
-def out_of_memory_kills() -> int:
-    """Return how many processes this machine has killed for want of memory; 0 where the system doesn't say."""
-    with suppress(OSError, ValueError):
-        counts = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
-        return int(counts.get("oom_kill", "0"))
-    return 0
-
-
 def kill_tree(pid: int) -> None:
     """Kill a process and its descendants, those included that are born while we look."""
     tree: list[int] = []

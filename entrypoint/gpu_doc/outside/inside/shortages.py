@@ -1,4 +1,4 @@
-"""Which of its limits a container has run into, as the system counts it.
+"""Which of its limits a run has met, as the system counts it for its control group.
 
 https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events, pids.events), and for version 1 cgroup-v1/memory.html
 and cgroup-v1/pids.html. Runs in the Python of the user's image: nothing but the standard library of Python 3.8.
@@ -12,10 +12,10 @@ from pathlib import Path
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
 _COUNTS = {
-    "out_of_memory": ("oom_kill", "memory.events", "memory/memory.oom_control"),
-    "out_of_processes": ("max", "pids.events", "pids/pids.events"),
+    "out_of_memory": ("oom_kill", "memory.events", "memory", "memory.oom_control"),
+    "out_of_processes": ("max", "pids.events", "pids", "pids.events"),
 }
-"""The key that counts, and the files of version 2 and 1 that have it."""
+"""The key that counts, the file of version 2 that has it, and the controller and file of version 1."""
 
 
 def shortages(cgroups: Path = _CGROUPS, own: Path = _OWN) -> dict[str, bool]:
@@ -23,26 +23,38 @@ def shortages(cgroups: Path = _CGROUPS, own: Path = _OWN) -> dict[str, bool]:
 
     `out_of_memory`: one of its processes was killed for want of memory; `out_of_processes`: one could not be started.
     """
-    group = cgroups / _group(own)
-    found = {
-        name: _count(key, (group / second, cgroups / second, cgroups / first))
-        for name, (key, second, first) in _COUNTS.items()
-    }
+    found = {name: _count(name, cgroups, own) for name in _COUNTS}
     return {name: count > 0 for name, count in found.items() if count is not None}
 
 
-def _group(own: Path) -> str:
-    """Where the container's own group of version 2 stands below the mount: at its top, unless it sees the host's."""
-    with suppress(OSError, UnicodeDecodeError):
-        for line in own.read_text().splitlines():
-            number, _, path = line.partition("::")
-            if number == "0" and ".." not in path.split("/"):
-                return path.strip("/")
-    return ""
+def out_of_memory_kills(cgroups: Path = _CGROUPS, own: Path = _OWN) -> int:
+    """Return how many processes of our own group the system has killed for want of memory; 0 where it doesn't say.
+
+    Those of other groups don't count, such as other people's containers on the same machine.
+    """
+    return _count("out_of_memory", cgroups, own) or 0
 
 
-def _count(key: str, places: tuple[Path, ...]) -> int | None:
+def _count(name: str, cgroups: Path, own: Path) -> int | None:
+    key, second, controller, first = _COUNTS[name]
+    places = (
+        cgroups / _group(own, "") / second,
+        cgroups / second,
+        # A container that doesn't see the host's groups has its own at the top.
+        cgroups / controller / _group(own, controller) / first,
+        cgroups / controller / first,
+    )
     for place in places:
         with suppress(OSError, ValueError, KeyError):
             return int(dict(line.split() for line in place.read_text().splitlines())[key])
     return None
+
+
+def _group(own: Path, controller: str) -> str:
+    """Where our group stands below the mount of a controller of version 1, or of version 2 (empty)."""
+    with suppress(OSError, UnicodeDecodeError):
+        for line in own.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controller in controllers.split(",") and ".." not in path.split("/"):
+                return path.strip("/")
+    return ""
