@@ -26,6 +26,7 @@ from gpu_doc.outside.containers.answers import Configured
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.images import Image
+from gpu_doc.outside.containers.workspace import Archive
 from gpu_doc.outside.temporary import PREFIX
 
 LINE = "RUN python3 -m pip install ipykernel"
@@ -216,7 +217,7 @@ def _configuration(environ: Mapping[str, str]) -> Path | None:
 
 def _archive(files: Mapping[str, bytes]) -> bytes:
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
+    with Archive.open(fileobj=packed, mode="w|") as archive:
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)

@@ -46,6 +46,23 @@ class Parcel:
     """Folders that are there already, and become the user's."""
 
 
+class Archive(tarfile.TarFile):
+    """A tar stream (`mode="w|"`) that an engine reads to its last byte.
+
+    Python fills the end up to 10,240 bytes. Podman 4 stops reading at the two empty blocks that end an archive, and
+    then fails now and then because it could not read the rest.
+    """
+
+    closed: bool
+
+    def close(self) -> None:
+        """Write the two blocks, and nothing more."""
+        if not self.closed:
+            self.closed = True
+            self.fileobj.write(tarfile.NUL * (2 * tarfile.BLOCKSIZE))
+            self.fileobj.close()
+
+
 @contextmanager
 def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
     """A parcel as the blocks of a tar stream, made while they are taken: it may be larger than memory and disk.
@@ -59,7 +76,7 @@ def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
 
     def write() -> None:
         try:
-            with os.fdopen(writer, "wb") as sink, tarfile.open(fileobj=sink, mode="w|") as archive:
+            with os.fdopen(writer, "wb") as sink, Archive.open(fileobj=sink, mode="w|") as archive:
                 _Packer(archive, parcel).pack()
         except BrokenPipeError:
             return  # who reads had enough, and knows why
@@ -79,7 +96,7 @@ def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
 def packed_texts(texts: Mapping[str, str]) -> IO[bytes]:
     """Small files by their absolute path, as a tar stream."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
+    with Archive.open(fileobj=stream, mode="w|") as archive:
         for path, text in texts.items():
             add_text(archive, path, text)
     stream.seek(0)
