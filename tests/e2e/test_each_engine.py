@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import secrets
 import subprocess
 import sys
 import time
@@ -54,13 +55,14 @@ TRAIN = notebook(
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Path]]:
     """Their references by name, and an archive with all of them."""
     names = {"bare": image("bare"), "conda-like": image("conda-like")}
+    tag = secrets.token_hex(4)  # another process of the tests may make and remove them as well
     with closing(docker.from_env(timeout=300)) as client:
         for name, lines in WITH_KERNEL.items():
-            names[name] = f"gpu-doc-test/each-{name}:1"
+            names[name] = f"gpu-doc-test/each-{name}:{tag}"
             file = io.BytesIO(f"FROM {image('ipykernel')}\n{lines}\n".encode())
             client.images.build(fileobj=file, tag=names[name], network_mode="none", rm=True)
         for name in PYTHONS:
-            names[name] = f"gpu-doc-test/each-{name}:1"
+            names[name] = f"gpu-doc-test/each-{name}:{tag}"
             client.api.import_image_from_data(rooted(name), *names[name].split(":"))
         archive = tmp_path_factory.mktemp("images") / "images.tar"
         save([*names.values()], archive)
@@ -313,7 +315,8 @@ def test_runs_end_in_the_same_words_with_each_engine(loaded: tuple[Engine, dict[
     assert "needed more memory than it may use" in done.stderr
     with closing(engine.client()) as client:
         assert client.containers.list(all=True) == []
-        assert client.volumes.list() == []
+        left = [each.attrs for each in client.volumes.list()]
+        assert left == [], done.stderr
 
 
 WAITING = "echo began; while [ ! -e /tmp/end ]; do sleep 0.1; done; echo ended"

@@ -130,7 +130,6 @@ def test_a_command_that_cannot_be_followed_is_told_after_three_tries(training: P
     assert any(line.startswith("DELETE") for line in between.asked), "it is not left waiting for leave to begin"
 
 
-@pytest.mark.stress  # where the cut meets the question whether the command has begun, the run ends as for a lost engine
 def test_a_command_that_goes_on_unseen_is_waited_for(training: Project, between: Proxy) -> None:
     with started(training, between) as process, closing(docker.from_env()) as client:
         scratch = training.root / ".gpu-doc/scratch"

@@ -32,6 +32,8 @@ _FLAGS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota", "processes": "PidsLimi
 _OVER = ("exited", "dead", "stopped", "removing")
 """The states of containers that have ended, Podman's own words too."""
 
+_UNNAMED = re.compile(r"[0-9a-f]{64}")
+
 
 # --- the engine ------------------------------------------------------------------------------------------------------
 
@@ -177,6 +179,12 @@ def state(container: Any) -> State:
 def entrypoint(container: Any) -> tuple[str, ...]:
     """Return what GET /containers/ID/json says it starts; nothing where it doesn't."""
     return _texts(_table(_table(container).get("Config")).get("Entrypoint"))
+
+
+def unnamed_volumes(container: Any) -> frozenset[str]:
+    """Return the volumes in GET /containers/ID/json that nobody named: the engine did, with 64 hexadecimal digits."""
+    names = (_text(_table(mount).get("Name")) for mount in _list(_table(container).get("Mounts")))
+    return frozenset(name for name in names if _UNNAMED.fullmatch(name))
 
 
 def identity(answer: Any, what: str) -> str:

@@ -26,6 +26,7 @@ from gpu_doc.outside.containers.answers import Configured
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.images import Image
+from gpu_doc.outside.containers.removal import remove_container
 from gpu_doc.outside.containers.workspace import Archive
 from gpu_doc.outside.temporary import PREFIX
 
@@ -150,8 +151,8 @@ def _container(engine: Engine, image: Image, base: Configured, labels: Mapping[s
     try:
         yield container
     finally:
-        with suppress(EngineError), engine.tidying() as api:  # the engine is gone: the next sweep finds it
-            api.remove_container(container, v=True, force=True)
+        with suppress(EngineError):  # the engine is gone: the next sweep finds it
+            remove_container(engine, container)
 
 
 def _ended(engine: Engine, container: str, image: Image) -> tuple[int, str]:

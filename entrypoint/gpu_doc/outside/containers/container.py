@@ -20,6 +20,7 @@ from gpu_doc.outside.containers import answers, recipe, workspace
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
 from gpu_doc.outside.containers.relay import Attached
+from gpu_doc.outside.containers.removal import remove_container
 from gpu_doc.outside.containers.sweep import LAYER, PREFIX, detached, owner
 from gpu_doc.outside.inside.frames import EVENT
 
@@ -46,6 +47,9 @@ _LOOK = 30.0
 """Seconds between two looks whether the engine is still there: a network that swallows all gives no sign."""
 _MISSED = 10
 """Looks in a row after which it is not."""
+
+_TO_ASK_AGAIN = 1.0
+"""Seconds after a connection broke."""
 
 _TO_END = 3.0
 """Seconds in which a container that is being ended has ended."""
@@ -171,13 +175,12 @@ class Container:
     def was_let_go(self) -> bool:
         """Whether a detached command has begun. Raises EngineError."""
         try:
-            with sentences():
-                chunks, _ = self._api.get_archive(self.id, f"{recipe.HOME}/outcome/go")
-                chunks.close()
+            chunks, _ = self._asked(lambda: self._api.get_archive(self.id, f"{recipe.HOME}/outcome/go"))
         except EngineError as error:
             if error.cause == "engine":
                 raise
             return False
+        chunks.close()
         return True
 
     def runs(self) -> bool:
@@ -189,9 +192,8 @@ class Container:
         if self._broken:
             self.kill()
         try:
-            with sentences():
-                self._api.wait(self.id, timeout=60)
-                state = answers.state(self._api.inspect_container(self.id))
+            self._asked(lambda: self._api.wait(self.id, timeout=60))
+            state = answers.state(self._asked(lambda: self._api.inspect_container(self.id)))
         except EngineError as error:
             if error.cause != "vanished":
                 raise
@@ -209,12 +211,26 @@ class Container:
 
     def _lives(self) -> bool:
         try:
-            with sentences():
-                return answers.state(self._api.inspect_container(self.id)).running
+            return answers.state(self._asked(lambda: self._api.inspect_container(self.id))).running
         except EngineError as error:
             if error.cause != "vanished":
                 raise
             return False
+
+    def _asked(self, question: Callable[[], Any]) -> Any:
+        """Ask what changes nothing: once more where the connection broke, for that happens to engines that are well.
+
+        Raises EngineError.
+        """
+        try:
+            with sentences():
+                return question()
+        except EngineError as error:
+            if error.cause != "engine" or error.late:
+                raise
+        time.sleep(_TO_ASK_AGAIN)
+        with sentences():
+            return question()
 
     @property
     def _broken(self) -> bool:
@@ -257,9 +273,9 @@ class Container:
 
     def remove(self) -> None:
         """Remove it, and all volumes that came with it; what can't be removed is swept at the next start."""
-        with suppress(EngineError), self._engine.tidying() as api:
+        with suppress(EngineError):
             if self.id:
-                api.remove_container(self.id, v=True, force=True)
+                remove_container(self._engine, self.id, kept=recipe.named_volumes(self._order["create"]))
         for name in self._volumes:
             with suppress(EngineError), self._engine.tidying() as api:
                 api.remove_volume(name, force=True)

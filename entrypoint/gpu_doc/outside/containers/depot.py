@@ -13,6 +13,7 @@ from pathlib import Path
 from gpu_doc.outside.containers import answers, recipe
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.containers.removal import remove_container
 from gpu_doc.outside.containers.sight import overlay_shows
 from gpu_doc.outside.containers.workspace import Parcel, packed
 
@@ -76,6 +77,6 @@ class Depot:
             with sentences(), packed(parcel) as stream:
                 api.put_archive(container, "/", stream)
         finally:
-            with suppress(EngineError), self._engine.tidying() as tidy:
-                tidy.remove_container(container, force=True)
+            with suppress(EngineError):
+                remove_container(self._engine, container, kept=[volume.name], with_volumes=False)
         return volume.folder

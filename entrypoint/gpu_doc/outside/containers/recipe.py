@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from gpu_doc.model import Json, Limits, Run
 from gpu_doc.outside.gpus.requests import NO_GPUS
@@ -169,6 +169,12 @@ def _volumes(setting: Setting) -> list[dict[str, Json]]:
 def anonymous(target: str, labels: Mapping[str, str]) -> dict[str, Json]:
     """A volume that is removed with its container."""
     return {"Type": "volume", "Target": target, "VolumeOptions": {"Labels": dict(labels)}}
+
+
+def named_volumes(create: Mapping[str, Any]) -> frozenset[str]:
+    """Return the volumes that a container is given by name, as GET /containers/create is asked for it."""
+    mounts = create["HostConfig"].get("Mounts") or []
+    return frozenset(each["Source"] for each in mounts if each["Type"] == "volume" and each.get("Source"))
 
 
 def overlay(lower: str, upper: str, work: str, labels: Mapping[str, str]) -> dict[str, Json]:

@@ -14,6 +14,7 @@ from gpu_doc.model import Json
 from gpu_doc.outside.containers import answers, recipe
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.containers.removal import remove_container
 
 _LOOK = "/gpu-doc-look"
 
@@ -104,5 +105,5 @@ def _shown(
     except (EngineError, tarfile.TarError, StopIteration):
         return None
     finally:
-        with suppress(EngineError), engine.tidying() as tidy:
-            tidy.remove_container(container, v=True, force=True)
+        with suppress(EngineError):
+            remove_container(engine, container)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +21,16 @@ from gpu_doc.outside.containers import answers
 from gpu_doc.outside.containers.answers import Listed, Volume
 from gpu_doc.outside.containers.engine import Engine, sentences
 from gpu_doc.outside.containers.failures import EngineError
+from gpu_doc.outside.containers.removal import remove_container
 
 PREFIX = "io.gpu-doc."
 LAYER = f"{PREFIX}layer"
 """The label that says whose result a run makes."""
+_PAUSES = (0.0, 0.1, 1.0, 3.0)
+"""Seconds before each look at what is left: a container may be gone, and its volumes not yet."""
+_LONG_ENOUGH = 20.0
+"""Seconds of looking and removing after which nobody looks once more."""
+
 Kind = Literal["run", "probe", "build", "lab"]
 
 
@@ -98,12 +105,12 @@ def sweep(engine: Engine, *, who: Owner, everything: bool = False) -> Swept:
     containers = _containers(engine, mine)
     dead = [each for each in containers if _is_over(each.labels, each.phase, who, everything=everything)]
     left: list[str] = []
-    gone = [each.id for each in dead if _removed(engine, "container", each.id, left)]
+    gone = [each.id for each in dead if _container_removed(engine, each.id, left)]
     # A volume that a spared container uses is refused, and stays with it.
     volumes = _volumes(engine, mine)
     old = [each.name for each in volumes if _is_over(each.labels, "", who, everything=everything)]
     used = {name for each in containers if each not in dead for name in each.volumes}
-    emptied = [name for name in old if name not in used and _removed(engine, "volume", name, left)]
+    emptied = [name for name in old if name not in used and _volume_removed(engine, name, left)]
     return Swept(containers=tuple(gone), volumes=tuple(emptied), left=tuple(left))
 
 
@@ -135,12 +142,27 @@ def _has_passed(until: str) -> bool:
         return True
 
 
-def _removed(engine: Engine, what: Literal["container", "volume"], name: str, left: list[str]) -> bool:
-    """Remove one thing, and say whether it was there to be removed."""
-    options: dict[str, Any] = {"v": True, "force": True} if what == "container" else {"force": True}
+def _container_removed(engine: Engine, container: str, left: list[str]) -> bool:
+    """Remove one, and say whether it was there to be removed."""
+    # Volumes that we made are found by their labels, and removed where nobody needs them any more.
+    made = [each.name for each in _volumes(engine, [f"{PREFIX}owner"])]
+    where = f"container {container[:12]}"
+    return _done(lambda: remove_container(engine, container, kept=made, where=where), left)
+
+
+def _volume_removed(engine: Engine, volume: str, left: list[str]) -> bool:
+    """Remove one, and say whether it was there to be removed."""
+
+    def remove() -> None:
+        with engine.tidying(f"volume {volume[:12]}") as api:
+            api.remove_volume(volume, force=True)
+
+    return _done(remove, left)
+
+
+def _done(removal: Callable[[], None], left: list[str]) -> bool:
     try:
-        with engine.tidying(f"{what} {name[:12]}") as api:
-            getattr(api, f"remove_{what}")(name, **options)
+        removal()
     except EngineError as error:
         if error.cause == "engine":
             raise
@@ -155,13 +177,22 @@ def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = (), lay
 
     Returns what could not be removed, each as a sentence. Raises EngineError: the engine went away.
     """
-    ours = [f"{PREFIX}lock={lock}"]
+    for each in fingerprints:
+        for container in _containers(engine, [f"{PREFIX}fingerprint={each}", *_of_layer(layer)]):
+            _container_removed(engine, container.id, [])
     left: list[str] = []
-    for marks in (ours, *([f"{PREFIX}fingerprint={each}", *_of_layer(layer)] for each in fingerprints)):
-        for container in _containers(engine, marks):
-            _removed(engine, "container", container.id, left)
-    for volume in _volumes(engine, ours):
-        _removed(engine, "volume", volume.name, left)
+    end = time.monotonic() + _LONG_ENOUGH
+    for pause in _PAUSES:
+        time.sleep(pause)
+        left = []
+        containers = _containers(engine, [f"{PREFIX}lock={lock}"])
+        volumes = _volumes(engine, [f"{PREFIX}lock={lock}"])
+        for container in containers:
+            _container_removed(engine, container.id, left)
+        for volume in volumes:
+            _volume_removed(engine, volume.name, left)
+        if time.monotonic() > end or not (containers or volumes):
+            break
     return tuple(left)
 
 
