@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean unit test test-full stress bench lint fmt readme lock clean
+.PHONY: help demo demo-clean unit test test-full stress bench house lint fmt readme lock clean
 
 # Passed on to the program: `make test ARGS="-k fingerprint"`, `make lock ARGS="--upgrade-package pyppeteer"`
 ARGS ?=
@@ -42,6 +42,10 @@ bench: ## measure against papermill, jupyter-cache, Playwright, shot-scraper and
 	@scripts/set-up test chromium docker
 	@scripts/set-up bench
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+house: ## print the rooms of the program, each with those that it needs
+	@scripts/set-up test
+	@.venv/bin/python -m tests.house
 
 lint: ## ruff, mypy, and linters for workflows and actions
 	@scripts/set-up test chromium node

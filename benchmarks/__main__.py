@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks import action, containers, from_nothing, memory, nothing_changed, pictures
 from benchmarks.measure import Bench, BrokenComparisonError, Row, say
-from gpu_doc.outside.browser import find_chromium
+from gpu_doc.pictures.browser import find_chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.md"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu_doc.model import Exhibit, Photograph
-from gpu_doc.stages.capturing.capture import Darkroom
+from gpu_doc.pictures.capture import Darkroom
 
 WIDTH = 880
 """CSS pixels, as gpu-doc's default."""

@@ -22,8 +22,8 @@ from PIL import Image, ImageChops
 from benchmarks import corpus
 from benchmarks.darkroom_shots import WIDTH, exhibits
 from benchmarks.measure import Bench, BrokenComparisonError, Contender, Row, interleave, say
+from gpu_doc.pictures.cellpage import CellPages
 from gpu_doc.resources import template_path
-from gpu_doc.stages.capturing.cellpage import CellPages
 
 NOTEBOOKS = 25
 SCALES = (1, 2)

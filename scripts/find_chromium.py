@@ -6,7 +6,7 @@ import os
 import sys
 
 from gpu_doc.errors import MachineError
-from gpu_doc.outside.chromium import find_chromium
+from gpu_doc.pictures.chromium import find_chromium
 
 try:
     print(find_chromium(os.environ.get("GPU_DOC_CHROMIUM"), os.environ))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.errors import MachineError
-from gpu_doc.outside.chromium import find_chromium
+from gpu_doc.pictures.chromium import find_chromium
 
 VENV = Path(__file__).parents[1] / ".venv"
 NODE_MODULES = VENV / "node/node_modules"

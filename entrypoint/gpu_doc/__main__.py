@@ -15,7 +15,7 @@ def main() -> NoReturn:
     """Run the command line."""
     interrupts.heed()
     try:
-        from gpu_doc import cli
+        from gpu_doc.cli import main as cli
 
         cli.main()
     except SystemExit:

@@ -1,4 +1,4 @@
-"""One class, exit code and documentation link per kind of failure; `cli.py` catches them once."""
+"""One class, exit code and documentation link per kind of failure; `cli/main.py` catches them once."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class MachineError(GpuDocError):
     exit_code = Exit.MACHINE_LACKS
     topic = "what-the-machine-needs"
     cause: str = ""
-    """Of an engine's failures, which kind it is (see outside/containers/failures.py)."""
+    """Of an engine's failures, which kind it is (see execution/containers/failures.py)."""
 
 
 _REFUSALS = {

@@ -1,4 +1,4 @@
-"""Values that pass from stage to stage: frozen, and without behaviour beyond small derived names."""
+"""Values that pass from room to room: frozen, and without behaviour beyond small derived names."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class Result:
     fingerprint: str
     folder: Path
     record: Mapping[str, Json]
-    """`started` (ISO 8601, UTC), `seconds`, `commit` (or None), `machine` (see stages/planning/fingerprint.py)."""
+    """`started` (ISO 8601, UTC), `seconds`, `commit` (or None), `machine` (see record/fingerprint.py)."""
 
     @property
     def executed(self) -> Path:
@@ -217,7 +217,7 @@ class Result:
 
     @property
     def resources(self) -> Path:
-        """What it took, as JSON (see outside/inside/sampling.py); runs of earlier versions left none."""
+        """What it took, as JSON (see execution/agent/sampling.py); runs of earlier versions left none."""
         return self.folder / "resources.json"
 
     def produced(self, path: str) -> Path:

@@ -217,7 +217,7 @@ def test_half_a_program_does_not_count_and_an_old_one_goes(cold: Job, tmp_path: 
     cold.step(tmp_path, "plan")
     [program] = (cold.folder / "temp dir/gpu-doc").glob("*/program-*")
     (program / "ready").unlink()
-    (program / "gpu_doc/cli.py").unlink()
+    (program / "gpu_doc/cli/main.py").unlink()
     shutil.rmtree(program / "gpu_doc/__pycache__")
     others = [program.parent / "program-old", program.parents[1] / "3.10.0-old", program.parent / "program-used"]
     for other in others:

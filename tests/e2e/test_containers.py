@@ -16,7 +16,7 @@ from typing import Any
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from gpu_doc.outside.inside import unattended
+from gpu_doc.execution.agent import unattended
 from tests.integration.engines import Engine, Remote, image
 from tests.integration.users import PlainUser
 

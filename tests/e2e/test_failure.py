@@ -257,7 +257,7 @@ def test_an_interrupt_while_modules_are_imported_ends_quietly() -> None:
         "import sys\n"
         "class Interrupting:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'gpu_doc.cli':\n"
+        "        if name == 'gpu_doc.cli.main':\n"
         "            raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, Interrupting())\n"
         "from gpu_doc.__main__ import main\n"

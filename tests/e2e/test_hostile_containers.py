@@ -18,9 +18,9 @@ import docker  # type: ignore[import-untyped]  # ships no types
 import psutil
 import pytest
 
+from gpu_doc.execution.runs.job import Finished, Job
+from gpu_doc.execution.workers.kernel_process import LOG_LIMIT
 from gpu_doc.model import Limits
-from gpu_doc.outside.kernel_process import LOG_LIMIT
-from gpu_doc.stages.executing.job import Finished, Job
 from tests.integration.engines import image
 from tests.integration.running import Heard, Runner, in_containers
 from tests.troubleshooting import listed

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.model import Publish
-from gpu_doc.stages import evidence
-from gpu_doc.stages.publishing import admission
+from gpu_doc.record import evidence
+from gpu_doc.trust import admission
 from tests.e2e.conftest import environment
 from tests.e2e.publishing import CONFIG, REPOSITORY, Runner, make
 from tests.e2e.test_publish_pull_request import BRANCH, pulls, writes

@@ -249,7 +249,7 @@ def test_a_wheel_carries_what_the_program_reads(ready: Path, tmp_path: Path) -> 
         names = set(wheel.namelist())
     templates = {path.relative_to(TOP).as_posix() for path in (TOP / "templates").rglob("*") if path.is_file()}
     assert {f"gpu_doc/{name}" for name in templates} <= names
-    assert {"gpu_doc/cli.py", "gpu_doc/docs/troubleshooting.md", "gpu_doc/docs/reference.md"} <= names
+    assert {"gpu_doc/cli/main.py", "gpu_doc/docs/troubleshooting.md", "gpu_doc/docs/reference.md"} <= names
 
 
 @pytest.mark.needs("packages", "cjk-fonts")

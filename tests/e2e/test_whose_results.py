@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.outside.containers.recipe import WORKSPACE
+from gpu_doc.execution.containers.recipe import WORKSPACE
 from tests.e2e.publishing import REPOSITORY, Runner
 from tests.integration.engines import image
 from tests.integration.git_server import GitServer, git, git_server

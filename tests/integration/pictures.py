@@ -7,8 +7,8 @@ from typing import Any
 
 from gpu_doc.errors import CaptureError
 from gpu_doc.model import Exhibit, Photograph
-from gpu_doc.outside.browser import find_chromium
-from gpu_doc.stages.capturing.capture import Darkroom
+from gpu_doc.pictures.browser import find_chromium
+from gpu_doc.pictures.capture import Darkroom
 
 
 def new_darkroom(patience: float = 60.0) -> Darkroom:

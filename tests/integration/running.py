@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gpu_doc.execution.runs.docker import Docker
+from gpu_doc.execution.runs.execute import execute
+from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
+from gpu_doc.execution.runs.place import Place
 from gpu_doc.model import Run
-from gpu_doc.outside.temporary import private_folder
-from gpu_doc.stages.executing.docker import Docker
-from gpu_doc.stages.executing.execute import execute
-from gpu_doc.stages.executing.job import Finished, Job, kernel_environment
-from gpu_doc.stages.executing.place import Place
+from gpu_doc.system.temporary import private_folder
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 

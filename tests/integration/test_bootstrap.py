@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from tests.integration.engines import image
 
-from gpu_doc.outside.containers import images
-from gpu_doc.outside.containers.bootstrap import LINE, bootstrapped
-from gpu_doc.outside.containers.engine import Engine, connect
-from gpu_doc.outside.containers.failures import EngineError
-from gpu_doc.outside.containers.images import Image
-from gpu_doc.outside.containers.sweep import Owner, labels
+from gpu_doc.execution.containers import images
+from gpu_doc.execution.containers.bootstrap import LINE, bootstrapped
+from gpu_doc.execution.containers.engine import Engine, connect
+from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.containers.images import Image
+from gpu_doc.execution.containers.sweep import Owner, labels
 
 pytestmark = [pytest.mark.full, pytest.mark.needs("docker", "packages")]
 

@@ -18,8 +18,8 @@ import pytest
 
 from gpu_doc.errors import CaptureError, IncompleteError, MachineError
 from gpu_doc.model import Exhibit, Photograph
-from gpu_doc.outside.browser import find_chromium
-from gpu_doc.stages.capturing.capture import Darkroom
+from gpu_doc.pictures.browser import find_chromium
+from gpu_doc.pictures.capture import Darkroom
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -140,8 +140,8 @@ def test_nothing_is_left_behind(scratch: Path) -> None:
 def test_no_browser_outlives_us_when_we_are_killed(scratch: Path) -> None:
     program = """if True:
         import os, signal, tempfile
-        from gpu_doc.outside.browser import find_chromium
-        from gpu_doc.stages.capturing.capture import Darkroom
+        from gpu_doc.pictures.browser import find_chromium
+        from gpu_doc.pictures.capture import Darkroom
         tempfile.tempdir = os.environ["SCRATCH"]
         with Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ) as room:
             room.warm_up()

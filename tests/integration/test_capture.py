@@ -13,8 +13,8 @@ from PIL import Image, ImageChops
 
 from gpu_doc.errors import CaptureError
 from gpu_doc.model import Exhibit, Photograph, Span
-from gpu_doc.outside.png import MARGIN
-from gpu_doc.stages.capturing.capture import Darkroom, decoded_equal
+from gpu_doc.pictures.capture import Darkroom, decoded_equal
+from gpu_doc.pictures.png import MARGIN
 
 from .pictures import display, exhibit, html, new_darkroom, stream, taken
 

@@ -19,7 +19,7 @@ from tests.components import require
 from tests.integration.engines import Engine, image
 from tests.integration.users import PlainUser, alone
 
-from gpu_doc.outside.containers.sweep import PREFIX
+from gpu_doc.execution.containers.sweep import PREFIX
 
 pytestmark = pytest.mark.needs("docker")
 

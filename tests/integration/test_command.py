@@ -11,9 +11,9 @@ import pytest
 from tests.integration.running import Runner
 
 from gpu_doc.errors import RunError
+from gpu_doc.execution.runs.job import Finished
 from gpu_doc.model import Limits
-from gpu_doc.stages.answering.terminal import plain_text, read_screen
-from gpu_doc.stages.executing.job import Finished
+from gpu_doc.text.terminal import plain_text, read_screen
 
 
 def screen(finished: Finished) -> list[str]:

@@ -14,9 +14,9 @@ from tests.integration.engines import Engine, image
 from tests.integration.registries import Registry
 
 from gpu_doc.config.load import load
-from gpu_doc.outside.chromium import sandbox_closed
-from gpu_doc.stages.doctor import examine
-from gpu_doc.stages.examining.finding import Finding
+from gpu_doc.doctor.doctor import examine
+from gpu_doc.doctor.finding import Finding
+from gpu_doc.pictures.chromium import sandbox_closed
 
 
 def chromium(environ: dict[str, str], cwd: Path) -> Finding:

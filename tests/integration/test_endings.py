@@ -18,8 +18,8 @@ from tests.integration.running import Runner, in_containers
 from tests.troubleshooting import listed
 
 from gpu_doc.errors import ContainerError, GpuDocError, MachineError, RunError
+from gpu_doc.execution.runs.job import Finished, Job
 from gpu_doc.model import DataSource, Limits
-from gpu_doc.stages.executing.job import Finished, Job
 
 pytestmark = [pytest.mark.full, pytest.mark.needs("docker"), pytest.mark.xdist_group("endings")]
 

@@ -22,13 +22,13 @@ import pytest
 from tests.integration.engines import image
 from tests.integration.proxies import Proxy, proxy
 
-from gpu_doc.outside.containers import container, sweep
-from gpu_doc.outside.containers import engine as engines
-from gpu_doc.outside.containers.container import Container
-from gpu_doc.outside.containers.engine import Engine, connect, reconnect, sentences
-from gpu_doc.outside.containers.failures import EngineError
-from gpu_doc.outside.containers.relay import Attached
-from gpu_doc.outside.temporary import private_folder
+from gpu_doc.execution.containers import container, sweep
+from gpu_doc.execution.containers import engine as engines
+from gpu_doc.execution.containers.container import Container
+from gpu_doc.execution.containers.engine import Engine, connect, reconnect, sentences
+from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.containers.relay import Attached
+from gpu_doc.system.temporary import private_folder
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_certificates_that_are_not_there(runtime: Path) -> None:
 def test_a_socket_that_is_not_ours(runtime: Path) -> None:
     """As another user, in a process of its own: root may use any socket."""
     code = (
-        "import os, sys; from pathlib import Path; from gpu_doc.outside.containers.engine import connect;"
+        "import os, sys; from pathlib import Path; from gpu_doc.execution.containers.engine import connect;"
         f"os.setgroups([]); os.setgid(65534); os.setuid(65534); connect(None, {{}}, Path({str(runtime)!r}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -268,7 +268,7 @@ def test_a_remote_engine_is_reached_by_one_connection_that_ends_with_us(remote: 
 @pytest.mark.needs("docker", "root", "ssh")
 def test_the_connection_ends_when_we_are_killed(remote: Remote, runtime: Path) -> None:
     code = (
-        "import os, time; from pathlib import Path; from gpu_doc.outside.containers.engine import connect;"
+        "import os, time; from pathlib import Path; from gpu_doc.execution.containers.engine import connect;"
         f"connect({remote.host!r}, os.environ, Path({str(runtime)!r})); print('up', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as driver:

@@ -78,5 +78,5 @@ def test_nothing_heavy_is_imported_where_all_is_fresh(fresh: Path, command: str)
     assert done.returncode == 0, done.stdout
     # https://docs.python.org/3/using/cmdline.html#cmdoption-X: "import time:   self |   cumulative |   name"
     imported = {line.split("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "gpu_doc.stages.planning.plan" in imported
+    assert "gpu_doc.plan.plan" in imported
     assert {name for name in imported if name.split(".")[0] in HEAVY} == set()

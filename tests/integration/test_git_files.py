@@ -12,8 +12,8 @@ import pytest
 from tests.integration.git_server import WRITER, GitServer, git
 
 from gpu_doc.errors import PublishError
-from gpu_doc.outside.git.commits import Entry, Identity, Remote
-from gpu_doc.outside.git.scratch import Scratch
+from gpu_doc.git.commits import Entry, Identity, Remote
+from gpu_doc.git.scratch import Scratch
 
 pytestmark = pytest.mark.needs("git")
 

@@ -14,9 +14,9 @@ import pytest
 from tests.integration.git_server import WRITER, GitServer, authorization, git, serving
 
 from gpu_doc.errors import PublishError
-from gpu_doc.outside.git.commits import Entry, Identity, Remote
-from gpu_doc.outside.git.refusals import ProtectedBranchError, RejectedError
-from gpu_doc.outside.git.scratch import Scratch
+from gpu_doc.git.commits import Entry, Identity, Remote
+from gpu_doc.git.refusals import ProtectedBranchError, RejectedError
+from gpu_doc.git.scratch import Scratch
 
 pytestmark = pytest.mark.needs("git")
 

@@ -14,8 +14,8 @@ from tests.standin.server import StandIn, serving
 from tests.standin.state import Account, Comment, Issue, Tips
 
 from gpu_doc.errors import Exit, PublishError
-from gpu_doc.outside.github.client import LONGEST_BODY, GitHub
-from gpu_doc.outside.github.connection import LONGEST_WAIT
+from gpu_doc.github.client import LONGEST_BODY, GitHub
+from gpu_doc.github.connection import LONGEST_WAIT
 
 NAME = "octo/reports"
 BRANCH = "gpu-doc/refresh-main"
@@ -475,7 +475,7 @@ def test_answers_that_name_another_server_are_not_followed(api: StandIn, bot: Cl
 def test_nothing_is_imported_before_something_is_asked() -> None:
     program = """
 import sys
-from gpu_doc.outside.github import client, event
+from gpu_doc.github import client, event
 client.GitHub("octo/reports", "token", api_url="http://127.0.0.1:9", note=print).close()
 sys.exit(" ".join({"github", "requests", "jwt", "cryptography"} & set(sys.modules)))
 """

@@ -24,12 +24,12 @@ import pytest
 from tests.integration.engines import Engine
 
 from gpu_doc.errors import MachineError
-from gpu_doc.outside.containers import failures
-from gpu_doc.outside.gpus.inventory import Gpu, inventory
-from gpu_doc.outside.gpus.leases import Lease, Leases
-from gpu_doc.outside.gpus.offer import Offer
-from gpu_doc.outside.gpus.requests import device_requests
-from gpu_doc.outside.inside import probe
+from gpu_doc.execution.agent import probe
+from gpu_doc.execution.containers import failures
+from gpu_doc.execution.gpus.inventory import Gpu, inventory
+from gpu_doc.execution.gpus.leases import Lease, Leases
+from gpu_doc.execution.gpus.offer import Offer
+from gpu_doc.execution.gpus.requests import device_requests
 
 GPUS = [Gpu(id=f"GPU-{n}", index=str(n), name="Tesla T4", memory=1, free=1) for n in range(2)]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become other users, or start an engine")
@@ -49,8 +49,8 @@ def folder() -> Iterator[Path]:
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from gpu_doc.outside.gpus.inventory import Gpu
-from gpu_doc.outside.gpus.leases import Leases
+from gpu_doc.execution.gpus.inventory import Gpu
+from gpu_doc.execution.gpus.leases import Leases
 
 os.setuid(int(sys.argv[2]))
 os.umask(0o077)

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.running import Runner, outputs, text
 
 from gpu_doc.errors import RunError
-from gpu_doc.stages.executing.job import Finished
+from gpu_doc.execution.runs.job import Finished
 
 SENDS = """
 kernel = get_ipython().kernel

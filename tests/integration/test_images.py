@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from gpu_doc.execution.containers import answers, images
+from gpu_doc.execution.containers.engine import Engine, connect
+from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.containers.image_lookup import Glance
+from gpu_doc.execution.containers.images import Image, Meter
 from gpu_doc.model import ImageIdentity
-from gpu_doc.outside.containers import answers, images
-from gpu_doc.outside.containers.engine import Engine, connect
-from gpu_doc.outside.containers.failures import EngineError
-from gpu_doc.outside.containers.glance import Glance
-from gpu_doc.outside.containers.images import Image, Meter
 
 pytestmark = pytest.mark.needs("docker", "registry")
 

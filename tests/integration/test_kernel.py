@@ -17,10 +17,11 @@ import psutil
 import pytest
 from tests.integration.running import Runner, executed, text
 
+from gpu_doc.execution.runs.execute import execute
+from gpu_doc.execution.workers import guard as kernel
 from gpu_doc.model import Limits
-from gpu_doc.outside import kernel, process
-from gpu_doc.outside.temporary import private_folder
-from gpu_doc.stages.executing.execute import execute
+from gpu_doc.system import process
+from gpu_doc.system.temporary import private_folder
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ from tests.integration.engines import Engine, image
 from tests.integration.users import PlainUser, alone
 from websockets.client import connect
 
-from gpu_doc.outside.gpus.inventory import Gpu
-from gpu_doc.outside.gpus.leases import Leases, shared_folder
+from gpu_doc.execution.gpus.inventory import Gpu
+from gpu_doc.execution.gpus.leases import Leases, shared_folder
 
 pytestmark = [pytest.mark.full, pytest.mark.needs("docker")]
 

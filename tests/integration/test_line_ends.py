@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.outside.git.line_ends import LineEnds
+from gpu_doc.git.line_ends import LineEnds
 
 CONTENTS = {
     "text": b"a\r\nb\r\n",

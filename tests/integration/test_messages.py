@@ -14,11 +14,11 @@ from tests.components import require
 from tests.standin.server import StandIn, serving
 from tests.standin.state import Account, Issue, Tips
 
-from gpu_doc import messages
-from gpu_doc.console import Console
+from gpu_doc.action import messages
+from gpu_doc.changes.changes import to_json
+from gpu_doc.console.console import Console
 from gpu_doc.errors import Exit, PublishError, UsageError
 from gpu_doc.model import ReportChange, ValueChange
-from gpu_doc.stages.publishing.changes import to_json
 
 NAME = "octo/reports"
 TOKEN = "ghs_0123456789abcdefghijklmnopqrstuvwxyz"

@@ -17,9 +17,9 @@ import pytest
 from tests.integration.running import Heard
 
 from gpu_doc.errors import GpuDocError, RunError
+from gpu_doc.execution.runs.execute import execute
+from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
 from gpu_doc.model import Limits, Run
-from gpu_doc.stages.executing.execute import execute
-from gpu_doc.stages.executing.job import Finished, Job, kernel_environment
 
 pytestmark = [pytest.mark.full, pytest.mark.needs("packages")]
 

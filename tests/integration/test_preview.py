@@ -18,16 +18,16 @@ from bs4 import BeautifulSoup
 from PIL import Image
 
 from gpu_doc import config
+from gpu_doc.changes.sides import Checkout, Commit, Nothing, Repository
 from gpu_doc.errors import MachineError, UsageError
+from gpu_doc.github import event
+from gpu_doc.github.event import Event
 from gpu_doc.model import Call, PictureChange, ReportChange
-from gpu_doc.outside.chromium import find_chromium
-from gpu_doc.outside.github import event
-from gpu_doc.outside.github.event import Event
-from gpu_doc.stages import preview as stage
-from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
-from gpu_doc.stages.previewing.pictures import Album
-from gpu_doc.stages.previewing.rendered import rendered
-from gpu_doc.stages.publishing.sides import Checkout, Commit, Nothing, Repository
+from gpu_doc.pictures.chromium import find_chromium
+from gpu_doc.preview import preview as stage
+from gpu_doc.preview.pictures import Album
+from gpu_doc.preview.rendered import rendered
+from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 
 pytestmark = pytest.mark.needs("git")
 

@@ -12,9 +12,9 @@ import pytest
 from docker.errors import APIError, NotFound  # type: ignore[import-untyped]  # ships no types
 from tests.integration.engines import image
 
-from gpu_doc.outside.containers.engine import Engine, connect, sentences
-from gpu_doc.outside.containers.failures import EngineError
-from gpu_doc.outside.containers.removal import remove_container
+from gpu_doc.execution.containers.engine import Engine, connect, sentences
+from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.containers.removal import remove_container
 
 pytestmark = pytest.mark.needs("docker")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gpu_doc.outside.inside.sampling import Sampler
+from gpu_doc.execution.agent.sampling import Sampler
 
 CORES = os.cpu_count() or 1
 
@@ -133,7 +133,7 @@ int nvmlDeviceGetUtilizationRates(void *device, unsigned *out) {
     out[0] = device == (void *)0x700000000000 ? 90 : 30; out[1] = 5; return 0;
 }
 """
-MEASURE = "import json, os, sys; from gpu_doc.outside.inside.sampling import Sampler; "
+MEASURE = "import json, os, sys; from gpu_doc.execution.agent.sampling import Sampler; "
 MEASURE += "s = Sampler(lambda: [os.getppid()]); s.start(); s.stop(); print(json.dumps(s.result()))"
 
 

@@ -12,9 +12,9 @@ import pytest
 from tests.integration.running import Runner, executed, outputs, text
 
 from gpu_doc.errors import RunError
+from gpu_doc.execution.runs.files import redact_files
+from gpu_doc.execution.runs.job import Finished
 from gpu_doc.redaction import MARK, Redactor
-from gpu_doc.stages.executing.files import redact_files
-from gpu_doc.stages.executing.job import Finished
 
 SECRET = "Zebra7Quagga-Okapi/9"
 PIECES = ("Zebra7", "Quagga", "Okapi")

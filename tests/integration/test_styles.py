@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from gpu_doc.model import Exhibit
-from gpu_doc.outside.png import MARGIN
-from gpu_doc.stages.capturing.capture import Darkroom
+from gpu_doc.pictures.capture import Darkroom
+from gpu_doc.pictures.png import MARGIN
 
 from .pictures import display, exhibit, html, new_darkroom, stream, taken
 

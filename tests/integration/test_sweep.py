@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from tests.integration.engines import image
 
-from gpu_doc.outside.containers import sweep as sweeping
-from gpu_doc.outside.containers.engine import Engine, connect
-from gpu_doc.outside.containers.sweep import PREFIX, Owner, Swept, labels, owner, sweep
+from gpu_doc.execution.containers import sweep as sweeping
+from gpu_doc.execution.containers.engine import Engine, connect
+from gpu_doc.execution.containers.sweep import PREFIX, Owner, Swept, labels, owner, sweep
 
 pytestmark = pytest.mark.needs("docker")
 

@@ -9,7 +9,7 @@ import pytest
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model import Call, Json
-from gpu_doc.outside.template import Place, Source, TemplateWorker
+from gpu_doc.report.template import Place, Source, TemplateWorker
 
 FILES = {
     "part.md": "part {{ value('b/part') }}",

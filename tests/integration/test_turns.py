@@ -14,15 +14,15 @@ import pytest
 from tests.e2e.conftest import code, notebook
 from tests.integration.running import Runner
 
+from gpu_doc.execution.gpus.inventory import Gpu, Inventory
+from gpu_doc.execution.gpus.leases import Leases
+from gpu_doc.execution.runs import folder_locks as locks
+from gpu_doc.execution.runs.devices import Devices
+from gpu_doc.execution.runs.execute import execute
+from gpu_doc.execution.runs.folder_locks import try_turn
+from gpu_doc.execution.runs.job import Finished, Job
+from gpu_doc.execution.runs.turns import Turns, first_change
 from gpu_doc.model import Limits
-from gpu_doc.outside import turns as locks
-from gpu_doc.outside.gpus.inventory import Gpu, Inventory
-from gpu_doc.outside.gpus.leases import Leases
-from gpu_doc.outside.turns import try_turn
-from gpu_doc.stages.executing.devices import Devices
-from gpu_doc.stages.executing.execute import execute
-from gpu_doc.stages.executing.job import Finished, Job
-from gpu_doc.stages.executing.turns import Turns, first_change
 
 
 def writes(runner: Runner, number: int, name: str = "scores.csv", produces: tuple[str, ...] = ()) -> Job:
@@ -214,7 +214,7 @@ def test_a_folder_is_had_alone_or_shared_and_with_it_what_lies_in_it(tmp_path: P
 HOLDS = """
 import subprocess, sys, time
 from pathlib import Path
-from gpu_doc.outside.turns import try_turn
+from gpu_doc.execution.runs.folder_locks import try_turn
 turn = try_turn([Path(sys.argv[1])], [])
 assert turn
 child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, close_fds=False)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from gpu_doc.functions import launch
+from gpu_doc.functions.environment import environment
 from gpu_doc.model import DataSource, GpuRequirement, Json, Limits, Result, Run
-from gpu_doc.stages.answering import launch
-from gpu_doc.stages.answering.surroundings import environment
 
 DIGEST = "registry.example/torch@sha256:" + "0123456789ab" + "c" * 52
 GPU = {"id": "GPU-1", "index": "0", "name": "NVIDIA H100 80GB HBM3", "memory": 80 << 30, "free": 80 << 30}

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.outside.actions import LONGEST_SUMMARY, add_summary, set_outputs, shortened
+from gpu_doc.action.step import LONGEST_SUMMARY, add_summary, set_outputs, shortened
 
 
 def read(file: Path) -> dict[str, str]:

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
+from gpu_doc.execution.agent.pseudo_terminal import Bounded
+from gpu_doc.functions.answers import Answers, check, needed_runs
+from gpu_doc.functions.exhibits import slug
+from gpu_doc.functions.plaintext import as_seen, line_slice
+from gpu_doc.functions.values import NoValue, parse_value
 from gpu_doc.model import Answer, Call, Capture, Report, Result, Run
-from gpu_doc.outside.inside.pseudo_terminal import Bounded
-from gpu_doc.stages.answering import markdown
-from gpu_doc.stages.answering.answers import Answers, check, needed_runs
-from gpu_doc.stages.answering.exhibits import slug
-from gpu_doc.stages.answering.plaintext import as_seen, line_slice
-from gpu_doc.stages.answering.values import NoValue, parse_value
+from gpu_doc.text import markdown
 
 PNG = b"\x89PNG\r\n\x1a\n not really"
 PNG_OUTPUT: dict[str, Any] = {
@@ -412,7 +412,7 @@ def test_what_cannot_be_shown(
 
 
 def test_a_regular_expression_that_never_ends_is_stopped() -> None:
-    from gpu_doc.outside import matching
+    from gpu_doc.system import matching
 
     with pytest.raises(ReportError, match=r"took more than 0\.3 s"):
         matching.matching("(a+)+$", ["a" * 40 + "b"], seconds=0.3)

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_doc.errors import GpuDocError, MachineError
+from gpu_doc.execution.containers import answers, reference
+from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.gpus import offer as offers
+from gpu_doc.execution.gpus.inventory import Gpu
+from gpu_doc.execution.gpus.offer import Offer, specified
+from gpu_doc.execution.gpus.requests import ALL, device_requests
 from gpu_doc.model import ImageIdentity
-from gpu_doc.outside.containers import answers, reference
-from gpu_doc.outside.containers.failures import EngineError
-from gpu_doc.outside.gpus import offer as offers
-from gpu_doc.outside.gpus.inventory import Gpu
-from gpu_doc.outside.gpus.offer import Offer, specified
-from gpu_doc.outside.gpus.requests import ALL, device_requests
 
 RECORDED = Path(__file__).parents[1] / "answers"
 ENGINES = sorted(path.stem for path in RECORDED.glob("*.json"))

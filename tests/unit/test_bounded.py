@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from gpu_doc.outside.inside import pseudo_terminal
-from gpu_doc.outside.inside.pseudo_terminal import Bounded
+from gpu_doc.execution.agent import pseudo_terminal
+from gpu_doc.execution.agent.pseudo_terminal import Bounded
 
 LINES = b"".join(b"line %d\r\n" % number for number in range(20_000))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.stages.capturing.cellpage import joined
+from gpu_doc.pictures.cellpage import joined
 
 
 def stream(name: str, text: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.errors import Exit, MachineError
-from gpu_doc.outside.browser import find_chromium
+from gpu_doc.pictures.browser import find_chromium
 
 
 def program(path: Path, text: str = "#!/bin/sh\nexec true\n") -> Path:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gpu_doc.stages.capturing.legible import legible
+from gpu_doc.pictures.legible import legible
 
 
 def test_what_can_be_read_stays() -> None:

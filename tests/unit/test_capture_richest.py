@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gpu_doc.errors import CaptureError
-from gpu_doc.stages.capturing.richest import richest
+from gpu_doc.pictures.richest import richest
 
 PLOTLY = '<div id="p"></div><script>Plotly.newPlot("p", [])</script>'
 

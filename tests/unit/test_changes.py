@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpu_doc.changes.changes import LARGEST, compare, from_json, to_json
 from gpu_doc.model import Call, PictureChange, Report, ReportChange, TextChange, ValueChange
-from gpu_doc.stages.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
-from gpu_doc.stages.publishing.changes import LARGEST, compare, from_json, to_json
+from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 
 REPORT = Report(path="docs/a.md", line=1)
 EVIDENCE = "docs/a.assets/evidence.json"

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc import arguments, cli, pipeline
-from gpu_doc.arguments import parse
-from gpu_doc.console import Console
+from gpu_doc.cli import arguments
+from gpu_doc.cli import main as cli
+from gpu_doc.cli.arguments import parse
+from gpu_doc.console.console import Console
 from gpu_doc.errors import ConfigError, UsageError
+from gpu_doc.functions import calls
 from gpu_doc.model import Config, Report
-from gpu_doc.outside import template
-from gpu_doc.stages.reporting import calls
+from gpu_doc.refresh import pipeline
+from gpu_doc.report import template
 
 COMMANDS = ("init", "plan", "run", "check", "preview", "lab", "doctor", "clean")
 

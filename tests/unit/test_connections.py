@@ -9,8 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from gpu_doc.outside.inside import frames
-from gpu_doc.outside.inside.connections import WINDOW, Connections
+from gpu_doc.execution.agent import frames
+from gpu_doc.execution.agent.connections import WINDOW, Connections
 
 
 class Wire:

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.workflow_commands import found
 
-from gpu_doc import progress as module
-from gpu_doc.console import Console, plain, readable_time
+from gpu_doc.console import progress as module
+from gpu_doc.console.console import Console
+from gpu_doc.console.workflow_commands import Place
 from gpu_doc.errors import ConfigError, RunError
 from gpu_doc.resources import document_path
-from gpu_doc.workflow_commands import Place
+from gpu_doc.text.plain import plain
+from gpu_doc.text.units import readable_time
 
 
 def make(
@@ -121,7 +123,7 @@ def test_a_log_has_plain_lines_and_signs_of_life(monkeypatch: pytest.MonkeyPatch
 def test_a_terminal_has_a_line_for_each_run_that_ends_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("LINES", "24")
-    from gpu_doc.stages.answering.terminal import plain_text, read_screen
+    from gpu_doc.text.terminal import plain_text, read_screen
 
     console, _, err = make(interactive=True, colour=True)
     with console.progress() as progress:

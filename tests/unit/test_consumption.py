@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from gpu_doc.functions.consumption_chart import chart
 from gpu_doc.model import Result, Run
-from gpu_doc.stages.answering import consumption
-from gpu_doc.stages.answering.consumption_chart import chart
+from gpu_doc.record import consumption
 
 RUN = Run(report="a.md", name="run", address="run", line=1, notebook="a.ipynb")
 ON_CPU = [[0.0, 0.0, 90_000_000, None, None], [1.0, 0.5, 310_000_000, None, None], [2.5, 1.6, 290_000_000, None, None]]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.stages.planning.differences import compare
-from gpu_doc.stages.planning.fingerprint import Fingerprint
+from gpu_doc.record.differences import compare
+from gpu_doc.record.fingerprint import Fingerprint
 
 SOURCE: dict[str, Any] = {
     "kernel": "python3",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.errors import MachineError
-from gpu_doc.outside.containers.address import DEFAULT, find
+from gpu_doc.execution.containers.address import DEFAULT, find
 
 
 def context(home: Path, name: str, host: str, *, current: bool = True, certificates: bool = False) -> None:

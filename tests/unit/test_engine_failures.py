@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_doc.errors import Exit
-from gpu_doc.outside.containers.failures import Cause, gone, refusal, unreachable
+from gpu_doc.execution.containers.failures import Cause, gone, refusal, unreachable
 
 DIAL = 'Get "https://registry-1.docker.io/v2/": '
 

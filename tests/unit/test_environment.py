@@ -5,7 +5,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from gpu_doc.outside.environment import PythonEnvironment, active_environment, own_environment, with_programs_of
+from gpu_doc.system.python_environment import PythonEnvironment, active_environment, own_environment, with_programs_of
 
 
 def test_versions_agree_with_importlib_metadata() -> None:

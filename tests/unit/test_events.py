@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.outside.containers.events import is_event
-from gpu_doc.outside.inside import frames, probe
-from gpu_doc.outside.inside.sampling import Sampler
+from gpu_doc.execution.agent import frames, probe
+from gpu_doc.execution.agent.sampling import Sampler
+from gpu_doc.execution.containers.events import is_event
 
 SAMPLES = Sampler(list).result() | {"samples": [[0.1, 0.5, 1000, None, None], [1.1, 1.5, 2000, 10, 0.5]]}
 LEFT = {"files": 0, "missing": [], "old": [], "problem": "", "resources": SAMPLES}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gpu_doc.stages.executing.job import kernel_environment
+from gpu_doc.execution.runs.job import kernel_environment
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.outside.kernel_output import LEAST, Mark, Outputs, Stream
+from gpu_doc.notebooks.outputs import LEAST, Mark, Outputs, Stream
 
 
 def streamed(*texts: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.outside.git.checkout import clean_commit, tracked_files
+from gpu_doc.git.checkout import clean_commit, tracked_files
 
 
 def git(folder: Path, *words: str) -> str:

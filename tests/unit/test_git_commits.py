@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_doc.outside.git.commits import Commit, Remote, parsed, sealed
+from gpu_doc.git.commits import Commit, Remote, parsed, sealed
 
 SOURCE, PARENT, TREE = "a" * 40, "b" * 40, "c" * 40
 TRAILERS = ["Gpu-Doc-Source: " + SOURCE, "Gpu-Doc-Seal: "]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.integration.git_server import git
 
-from gpu_doc.outside.git.checkout import commit_of_head, current_branch, head_commit
+from gpu_doc.git.checkout import commit_of_head, current_branch, head_commit
 
 pytestmark = pytest.mark.needs("git")
 

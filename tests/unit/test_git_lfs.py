@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.outside.git import lfs
-from gpu_doc.outside.png import decoded_equal
-from gpu_doc.stages.planning.contents import Contents
+from gpu_doc.git import lfs
+from gpu_doc.pictures.png import decoded_equal
+from gpu_doc.record.contents import Contents
 
 OID = b"4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 HEAD = b"version https://git-lfs.github.com/spec/v1\n"

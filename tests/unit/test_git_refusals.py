@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_doc.errors import PublishError
-from gpu_doc.outside.git.refusals import (
-    GoneError,
-    ProtectedBranchError,
-    RejectedError,
-    UnreachableError,
-    meaning,
-    telling,
-)
+from gpu_doc.git.refusals import GoneError, ProtectedBranchError, RejectedError, UnreachableError, meaning, telling
 
 URL = "https://github.com/o/r.git"
 DECLINED = "! [remote rejected] abc -> main (pre-receive hook declined)\nerror: failed to push some refs to 'x'"

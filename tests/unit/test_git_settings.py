@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_doc.outside.git.commits import Remote
-from gpu_doc.outside.git.settings import Setting, listed, of_runner, ours, text, variables
+from gpu_doc.git.commits import Remote
+from gpu_doc.git.settings import Setting, listed, of_runner, ours, text, variables
 
 OWN = Remote(url="https://example.org/o/r", token=None)
 TOKEN = Remote(url="https://example.org:8443/o/r", token="ghs_secret")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.integration.git_server import git
 
-from gpu_doc.outside.git.status import ignored, submodules, uncommitted
+from gpu_doc.git.status import ignored, submodules, uncommitted
 
 pytestmark = pytest.mark.needs("git")
 

@@ -10,7 +10,7 @@ import pytest
 from tests.components import NODE_MODULES
 
 from gpu_doc.errors import UsageError
-from gpu_doc.outside.github.event import Event, read
+from gpu_doc.github.event import Event, read
 
 Payload = dict[str, Any]
 Read = Callable[..., Event]

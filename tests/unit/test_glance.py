@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from gpu_doc.execution.containers.image_lookup import Glance
 from gpu_doc.model import ImageIdentity
-from gpu_doc.outside.containers.glance import Glance
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 

@@ -5,82 +5,58 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from collections.abc import Iterator
+import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-
-TOP = Path(__file__).parents[2]
-PACKAGE = TOP / "entrypoint/gpu_doc"
-MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-
-LAYERS = (
-    {"model", "errors", "interrupts", "__init__"},
-    {"config", "console", "progress", "redaction", "resources", "streams", "workflow_commands"},
-    {"outside"},
-    {"stages"},
-    {"arguments", "inputs", "messages", "outputs", "pipeline", "runner", "summary"},
-    {"cli"},
-    {"__main__"},
-)
-"""Lowest first. A module may import from its own layer and from lower ones."""
+from tests.house import MODULES, TOP, arrows, drawn, imported, needs, reached, tree
 
 DOORS = {
-    "docker": {"outside/containers/engine.py"},
-    "git": {"outside/git/asking.py", "outside/git/program.py"},
-    "github": {"outside/github/connection.py", "outside/github/client.py"},
-    "jinja2": {"outside/template_worker.py", "outside/template_values.py", "outside/texts.py"},
-    "papermill": {"outside/kernel_worker.py"},
-    "pyppeteer": {"outside/browser.py"},
+    "docker": {"execution/containers/engine.py"},
+    "git": {"git/asking.py", "git/program.py"},
+    "github": {"github/connection.py", "github/client.py"},
+    "jinja2": {"report/template_worker.py", "report/template_values.py", "text/from_templates.py"},
+    "papermill": {"execution/workers/kernel_worker.py"},
+    "pyppeteer": {"pictures/browser.py"},
     # Chromium is started with what only its own door knows; a regular expression that never ends can only be killed.
     # What goes into a container has no doors of ours there.
     "subprocess": {
-        "outside/process.py",
-        "outside/chromium.py",
-        "outside/matching.py",
-        "outside/inside/kernels.py",
-        "outside/inside/lab.py",
-        "outside/inside/probe.py",
+        "system/process.py",
+        "pictures/chromium.py",
+        "system/matching.py",
+        "execution/agent/kernels.py",
+        "execution/agent/jupyterlab.py",
+        "execution/agent/probe.py",
     },
 }
 """Who may import what leads outside."""
 
 
-def tree(module: Path) -> ast.Module:
-    return ast.parse((PACKAGE / module).read_text("utf-8"), str(module))
+def test_rooms_form_no_circle() -> None:
+    assert list(TopologicalSorter(needs()).static_order())
 
 
-def imported(module: Path) -> Iterator[tuple[str, int]]:
-    """Every module imported anywhere in a file, inside functions too, with its line."""
-    for node in ast.walk(tree(module)):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}:{node.lineno}: write imports in full"
-            assert node.module
-            yield node.module, node.lineno
-            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+def test_a_room_needs_those_only_that_the_picture_says() -> None:
+    picture = drawn()
+    assert set(picture) | set().union(*picture.values()) == set(needs()), "docs/design.md has all rooms, and no others"
+    missing = {each: why for each, why in arrows().items() if each[1] not in reached(picture, each[0])}
+    assert missing == {}, "draw it in docs/design.md, or do without it"
 
 
-def layer(name: str) -> int:
-    return next(height for height, rooms in enumerate(LAYERS) if name in rooms)
+def test_the_picture_has_no_arrow_too_many() -> None:
+    real = needs()
+    assert {
+        room: needed - reached(real, room) for room, needed in drawn().items() if needed - reached(real, room)
+    } == {}
 
 
-def test_every_module_stands_in_a_layer() -> None:
-    rooms = {module.parts[0].removesuffix(".py") for module in MODULES}
-    assert rooms == set().union(*LAYERS)
-
-
-def test_imports_go_down_only() -> None:
-    upwards = [
-        f"{module}:{line} imports {name}"
-        for module in MODULES
-        for name, line in imported(module)
-        if name.startswith("gpu_doc.") and (room := name.split(".")[1]) in set().union(*LAYERS)
-        if layer(room) > layer(module.parts[0].removesuffix(".py"))
-    ]
-    assert upwards == []
+def test_the_house_is_printed() -> None:
+    done = subprocess.run([sys.executable, "-m", "tests.house"], cwd=TOP, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert {line.partition(" ")[0] for line in lines} == set(needs())
+    assert lines[-1].startswith("__main__ --> cli")
 
 
 @pytest.mark.parametrize("tool", sorted(DOORS))
@@ -97,8 +73,8 @@ def test_only_the_command_line_reads_the_environment_and_exits(what: str) -> Non
     places = [
         f"{module}:{node.lineno}"
         for module in MODULES
-        if module.name not in ("cli.py", "__main__.py", "interrupts.py") and not module.stem.endswith("_worker")
-        if module.parent.name != "inside"
+        if str(module) not in ("cli/main.py", "__main__.py", "interrupts.py") and not module.stem.endswith("_worker")
+        if module.parent.name != "agent"
         for node in ast.walk(tree(module))
         if isinstance(node, (ast.Attribute, ast.Name)) and ast.unparse(node) == what
     ]
@@ -109,7 +85,7 @@ def test_nothing_prints_but_the_console_and_workers() -> None:
     places = [
         f"{module}:{node.lineno}"
         for module in MODULES
-        if module.name not in ("console.py", "__main__.py") and not module.stem.endswith("_worker")
+        if str(module) not in ("console/console.py", "__main__.py") and not module.stem.endswith("_worker")
         for node in ast.walk(tree(module))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from docker.errors import APIError, NotFound  # type: ignore[import-untyped]  # ships no types
 
+from gpu_doc.execution.containers import origin
+from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.model import ImageIdentity
-from gpu_doc.outside.containers import origin
-from gpu_doc.outside.containers.failures import EngineError
 
 CONTENT, A, B = (f"sha256:{letter * 64}" for letter in "cab")
 INDEX, ALONE = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"

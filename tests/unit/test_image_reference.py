@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from gpu_doc.execution.containers.reference import content, identify, repository, usable
 from gpu_doc.model import ImageIdentity
-from gpu_doc.outside.containers.reference import content, identify, repository, usable
 
 A, B = (f"sha256:{letter * 64}" for letter in "ab")
 

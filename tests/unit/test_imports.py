@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.stages.planning.imports import follow, follow_files, read_names
+from gpu_doc.record.imports import follow, follow_files, read_names
 
 
 def write(root: Path, files: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from gpu_doc.config import load
 from gpu_doc.config.yaml12 import parse, plain
 from gpu_doc.errors import UsageError
-from gpu_doc.stages.init import Initialised, init
+from gpu_doc.init import Initialised, init
 
 WORKFLOW = ".github/workflows/gpu-doc.yml"
 FILES = (WORKFLOW, ".gpu-doc.schema.json", "gpu-doc.yml", "notebooks/example.ipynb", "templates/example.md.j2")

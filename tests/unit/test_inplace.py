@@ -9,8 +9,8 @@ from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
-from gpu_doc.stages.reporting.inplace import fingerprints, parse
-from gpu_doc.stages.reporting.prose import comments
+from gpu_doc.text.in_place import fingerprints, parse
+from gpu_doc.text.prose import comments
 
 START = '<!-- gpu-doc: shot("baseline/loss-curve") -->'
 END = "<!-- gpu-doc: end -->"

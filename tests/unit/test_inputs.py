@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from gpu_doc import inputs, outputs
-from gpu_doc.arguments import parse
+from gpu_doc.action import inputs, outputs
+from gpu_doc.cli.arguments import parse
 from gpu_doc.errors import UsageError
 from gpu_doc.model import Published
-from gpu_doc.pipeline import Outcome
-from gpu_doc.stages.planning.plan import Plan
+from gpu_doc.plan.plan import Plan
+from gpu_doc.refresh.pipeline import Outcome
 
 TOP = Path(__file__).parents[2]
 ACTIONS = {"run": TOP / "action.yml", "plan": TOP / "plan/action.yml", "settle": TOP / "settle/action.yml"}

@@ -12,11 +12,11 @@ from tests.unit.test_publishing_target import PUSH
 
 from gpu_doc import config
 from gpu_doc.errors import ConfigError, UsageError
+from gpu_doc.git.commits import Remote
+from gpu_doc.github.event import Event
 from gpu_doc.model import Config, Run
-from gpu_doc.outside.git.commits import Remote
-from gpu_doc.outside.github.event import Event
-from gpu_doc.stages.isolation import with_base
-from gpu_doc.stages.origin import Origin
+from gpu_doc.trust.isolation import with_base
+from gpu_doc.trust.origin import Origin
 
 pytestmark = pytest.mark.needs("git")
 

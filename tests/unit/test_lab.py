@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.errors import UsageError
+from gpu_doc.lab import choose, person
 from gpu_doc.model import Config, Report, Run
-from gpu_doc.stages.lab import choose, person
 
 
 def run(name: str, notebook: str | None, image: str | None) -> Run:

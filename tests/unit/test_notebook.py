@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gpu_doc.errors import NotebookFileError, ReportError
-from gpu_doc.stages.notebook import executed_cells, find_cell, kernel_name, source_cells
+from gpu_doc.notebooks.cells import executed_cells, find_cell, kernel_name, source_cells
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
@@ -158,6 +158,6 @@ def test_a_notebook_without_code_is_fine(tmp_path: Path) -> None:
 
 
 def test_reading_notebooks_imports_nothing_heavy() -> None:
-    program = "import sys, gpu_doc.stages.notebook, gpu_doc.stages.reporting.inplace; print(*sys.modules)"
+    program = "import sys, gpu_doc.notebooks.cells, gpu_doc.text.in_place; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"nbformat", "jupytext", "jinja2", "bs4", "asyncio", "subprocess"} & set(loaded)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests.malformed import MENDED, REFUSED, NotebookCase
 
 from gpu_doc.errors import Exit, NotebookFileError
-from gpu_doc.outside.notebook_file import read
-from gpu_doc.outside.notebook_shape import with_valid_ids
-from gpu_doc.stages.notebook import kernel_name, source_cells
+from gpu_doc.notebooks.cells import kernel_name, source_cells
+from gpu_doc.notebooks.file import read
+from gpu_doc.notebooks.shape import with_valid_ids
 
 
 @pytest.mark.parametrize("case", MENDED, ids=str)

@@ -12,11 +12,11 @@ from tests.unit.test_isolation import commit
 from tests.unit.test_publishing_target import PUSH
 
 from gpu_doc.errors import UsageError
+from gpu_doc.github.event import Event
 from gpu_doc.model import Publish
-from gpu_doc.outside.github.event import Event
-from gpu_doc.stages.origin import Origin, find, layers
-from gpu_doc.stages.publishing import admission
-from gpu_doc.stages.state import Layers
+from gpu_doc.record.state import Layers
+from gpu_doc.trust import admission
+from gpu_doc.trust.origin import Origin, find, layers
 
 pytestmark = pytest.mark.needs("git")
 

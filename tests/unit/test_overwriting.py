@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from gpu_doc.outside.inside.overwriting import Overwriting
-from gpu_doc.stages.answering.terminal import read_screen
+from gpu_doc.execution.agent.overwriting import Overwriting
+from gpu_doc.text.terminal import read_screen
 
 WORDS = [b"a", b"loss 0.5", b"  ", "█▌".encode(), "é".encode(), "宽".encode(), b"x" * 99, b"x" * 101, b"y" * 5000]
 MOVES = [b"\r", b"\r", b"\r", b"\r\n", b"\n", b"\r\r\n", b"\b", b"\t", b"\x1b[A", b"\x1b[K", b"\xff"]

@@ -6,7 +6,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from gpu_doc.outside.containers.workspace import Parcel, packed, packed_texts
+from gpu_doc.execution.containers.workspace import Parcel, packed, packed_texts
 
 END = 2 * tarfile.BLOCKSIZE
 

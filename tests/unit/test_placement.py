@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.stages.placement import cell_lines, place
-from gpu_doc.workflow_commands import Place
+from gpu_doc.action.placement import cell_lines, place
+from gpu_doc.console.workflow_commands import Place
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -33,7 +33,7 @@ def test_a_cell_of_a_notebook_is_found_in_its_json(file: str) -> None:
 
 @pytest.mark.parametrize("file", ["cell-tags-in-percent-script.py", "run-light-script.py", "run-percent-script.py"])
 def test_a_cell_of_a_script_is_found_in_it(file: str) -> None:
-    from gpu_doc.stages.notebook import source_cells
+    from gpu_doc.notebooks.cells import source_cells
 
     path = NOTEBOOKS / file
     lines = path.read_text("utf-8").splitlines()
@@ -44,7 +44,7 @@ def test_a_cell_of_a_script_is_found_in_it(file: str) -> None:
 
 @pytest.mark.parametrize("file", ["cell-tags-in-markdown.md", "cell-tags-in-myst.md", "run-markdown.md"])
 def test_a_cell_of_markdown_is_found_in_it(file: str) -> None:
-    from gpu_doc.stages.notebook import source_cells
+    from gpu_doc.notebooks.cells import source_cells
 
     path = NOTEBOOKS / file
     lines = path.read_text("utf-8").splitlines()

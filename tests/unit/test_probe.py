@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.outside.inside import probe
+from gpu_doc.execution.agent import probe
 
 INSIDE = Path(probe.__file__).parent
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.outside.process import MARKER, Child, ChildEndedError, kill_tree, marked, sweep
+from gpu_doc.system.process import MARKER, Child, ChildEndedError, kill_tree, marked, sweep
 
 
 def start(script: str, marker: str) -> subprocess.Popen[bytes]:

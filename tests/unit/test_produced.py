@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.outside.inside import produced, searching
-from gpu_doc.outside.inside.produced import Produced
+from gpu_doc.execution.agent import produced, searching
+from gpu_doc.execution.agent.produced import Produced
 
 Act = Callable[[Path], object]
 

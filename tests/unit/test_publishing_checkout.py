@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from gpu_doc.errors import MachineError, PublishError
-from gpu_doc.stages.publishing import checkout
-from gpu_doc.stages.publishing.checkout import ChangedMeanwhileError, Draft, write
+from gpu_doc.record import checkout
+from gpu_doc.record.checkout import ChangedMeanwhileError, Draft, write
 
 
 def everything(root: Path) -> dict[str, bytes]:

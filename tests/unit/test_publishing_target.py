@@ -7,10 +7,10 @@ import pytest
 from tests.integration.git_server import git
 
 from gpu_doc.errors import UsageError
+from gpu_doc.github.event import Event
 from gpu_doc.model import Publish
-from gpu_doc.outside.github.event import Event
-from gpu_doc.stages.publishing import admission
-from gpu_doc.stages.publishing.target import _HOSTED, _named, branch_name, is_own_branch, other_repository
+from gpu_doc.publish.target import _HOSTED, _named, branch_name, is_own_branch, other_repository
+from gpu_doc.trust import admission
 
 PUSH = Event(
     name="push",

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc import arguments, config
+from gpu_doc import config
+from gpu_doc.cli import arguments
 from gpu_doc.errors import GpuDocError
-from gpu_doc.stages.reporting import calls, inplace
+from gpu_doc.functions import calls
+from gpu_doc.text import in_place
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text("utf-8")
@@ -62,7 +64,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_its_blocks_are_in_order() -> None:
-    assert len(inplace.parse(README).blocks) == 2
+    assert len(in_place.parse(README).blocks) == 2
 
 
 @pytest.mark.parametrize("error", [error for error in GpuDocError.__subclasses__() if error.topic])

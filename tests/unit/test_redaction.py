@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from gpu_doc import redaction
 from gpu_doc.config import load
-from gpu_doc.console import Console
+from gpu_doc.console.console import Console
 from gpu_doc.errors import CaptureError, ConfigError, RunError
+from gpu_doc.execution.workers.kernel_process import Log
 from gpu_doc.model import Config, Exhibit
-from gpu_doc.outside.kernel_process import Log
+from gpu_doc.pictures.secrets import check_secrets
 from gpu_doc.redaction import MARK, Redactor
 from gpu_doc.redaction.forms import forms
 from gpu_doc.redaction.visible import visible_text
-from gpu_doc.stages.capturing.secrets import check_secrets
 
 SECRET = 'hunter2-"Pass\\word/+'
 TOKEN = "ghp_a1B2c3D4e5F6g7H8"

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gpu_doc.action.runner import preview_name
 from gpu_doc.model import Config, Report
-from gpu_doc.runner import preview_name
 
 
 def name(*reports: str, config: str = "gpu-doc.yml", partial: bool = False) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.outside.inside.sampling import MOST_SAMPLES, _merged, _Series
+from gpu_doc.execution.agent.sampling import MOST_SAMPLES, _merged, _Series
 
 
 def series(seconds: int, **columns: Any) -> _Series:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.outside.inside.shortages import out_of_memory_kills, shortages
+from gpu_doc.execution.agent.shortages import out_of_memory_kills, shortages
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 1\noom_kill {kills}\noom_group_kill 0\n"
 OOM_CONTROL = "oom_kill_disable 0\nunder_oom 0\noom_kill {kills}\n"

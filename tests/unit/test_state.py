@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.model import Run
-from gpu_doc.stages.seal import key_path
-from gpu_doc.stages.state import Layers, State, default_folder, disk_error
+from gpu_doc.record.seal import key_path
+from gpu_doc.record.state import Layers, State, default_folder, disk_error
 
 RUN = Run(report="docs/a.md", name="baseline", address="baseline", line=1, notebook="n.ipynb")
 
@@ -65,7 +65,7 @@ def test_pruning_takes_what_was_used_longest_ago(tmp_path: Path) -> None:
 def test_scratch_of_a_killed_process_is_swept_by_the_next(tmp_path: Path) -> None:
     state = State(tmp_path, tmp_path / "key")
     code = (
-        "import os, sys; from pathlib import Path; from gpu_doc.stages.state import State\n"
+        "import os, sys; from pathlib import Path; from gpu_doc.record.state import State\n"
         "state = State(Path(sys.argv[1]), None)\n"
         "with state.lock(print):\n"
         "    state.scratch_folder()\n"
@@ -79,7 +79,7 @@ def test_scratch_of_a_killed_process_is_swept_by_the_next(tmp_path: Path) -> Non
 
 def test_a_second_refresh_waits_and_is_told_for_whom(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from gpu_doc.stages.state import State\n"
+        "import sys; from pathlib import Path; from gpu_doc.record.state import State\n"
         "with State(Path(sys.argv[1]), None).lock(print):\n"
         "    print('held', flush=True); sys.stdin.readline()\n"
     )
@@ -236,7 +236,7 @@ def test_where_no_key_can_be_kept_that_is_known(tmp_path: Path) -> None:
 
 def test_many_that_begin_at_once_agree_on_one_key(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from gpu_doc.stages.seal import Seal\n"
+        "import sys; from pathlib import Path; from gpu_doc.record.seal import Seal\n"
         "sys.stdin.readline()\n"
         "print(Seal(Path(sys.argv[1])).lasts)\n"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.streams import Guarded, Reader
+from gpu_doc.console.streams import Guarded, Reader
 
 
 class Bytes(io.BytesIO):

@@ -10,8 +10,8 @@ from typing import IO
 
 import pytest
 
-from gpu_doc.outside import temporary
-from gpu_doc.outside.temporary import private_folder, sweep_abandoned
+from gpu_doc.system import temporary
+from gpu_doc.system.temporary import private_folder, sweep_abandoned
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_a_folder_goes_with_its_block(place: Path) -> None:
 def test_what_a_killed_process_left_is_swept_and_a_living_ones_is_not(place: Path) -> None:
     code = (
         "import os, sys, tempfile; tempfile.tempdir = sys.argv[1]\n"
-        "from gpu_doc.outside.temporary import private_folder\n"
+        "from gpu_doc.system.temporary import private_folder\n"
         "with private_folder() as folder: os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(place)], check=False)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.model import Span
-from gpu_doc.stages.answering.terminal import LONGEST, plain_text, read_screen
-from gpu_doc.stages.answering.terminal_colours import PAGE, Theme, contrast, foreground
+from gpu_doc.text.terminal import LONGEST, plain_text, read_screen
+from gpu_doc.text.terminal_colours import PAGE, Theme, contrast, foreground
 
 
 def shown(log: str, columns: int = 100) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.troubleshooting import listed, sentences
 
-from gpu_doc.outside.containers import failures
+from gpu_doc.execution.containers import failures
 
 PACKAGE = Path(__file__).parents[2] / "entrypoint/gpu_doc"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from gpu_doc.outside.containers.tunnel import _is_listened_to
+from gpu_doc.execution.containers.tunnel import _is_listened_to
 
 
 def test_a_socket_counts_only_when_it_takes_connections(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from markdown_it import MarkdownIt
 
 from gpu_doc.errors import GpuDocError, RunError
 from gpu_doc.model import PictureChange, Published, Report, ReportChange, Result, Run, TextChange, ValueChange
-from gpu_doc.stages.planning.plan import Plan, ReportPlan, RunPlan
-from gpu_doc.stages.publishing import words
-from gpu_doc.stages.publishing.amounts import in_words
-from gpu_doc.stages.publishing.harmless import one_line
+from gpu_doc.plan.plan import Plan, ReportPlan, RunPlan
+from gpu_doc.publish import words
+from gpu_doc.text.github_markdown import one_line
+from gpu_doc.text.numbers import in_words
 
 PLACE = words.Place(
     server_url="https://git.example.org",

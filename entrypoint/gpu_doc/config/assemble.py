@@ -139,9 +139,9 @@ class Assembly:
         for address in expect:
             run = address.partition("]/")[0] + "]" if "]/" in address else address.partition("/")[0]
             if run not in known:
-                from gpu_doc.config.suggest import nearest  # only a mistake pays for it
+                from gpu_doc.text.nearest import nearest  # only a mistake pays for it
 
-                hint = f"; did you mean `{near}`?" if (near := nearest(run, known)) else ""
+                hint = "".join(f"; did you mean `{near}`?" for near in nearest(run, known))
                 assert isinstance(expect, Values)
                 self.problems.append(expect.key(address).problem(f"`{address}`: this report has no run `{run}`{hint}"))
 

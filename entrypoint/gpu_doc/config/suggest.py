@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from gpu_doc.config.kinds import either
 from gpu_doc.config.schema import sections
+from gpu_doc.text.nearest import nearest
 
 if TYPE_CHECKING:
     from gpu_doc.config.shapes import Section
@@ -27,9 +27,9 @@ def unknown_key(key: str, section: Section) -> str:
         return f"{start}; did you mean `{hyphened}`?"
     if home := _homes(key, section):
         return f"{start}; it belongs in {home}"
-    if near := nearest(hyphened, section.keys):
+    for near in nearest(hyphened, section.keys):
         return f"{start}; did you mean `{near}`?"
-    if near := nearest(hyphened, {other for part in sections() for other in part.keys}):
+    for near in nearest(hyphened, {other for part in sections() for other in part.keys}):
         return f"{start}; did you mean `{near}`, which belongs in {_homes(near, section)}?"
     return f"{start}; {section.title} may have {', '.join(f'`{known}`' for known in section.keys)}"
 
@@ -39,18 +39,13 @@ def _homes(key: str, asking: Section) -> str:
     return either(homes) if homes else ""
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Give the word that is nearest in spelling, if one is near."""
-    return next(iter(get_close_matches(word, sorted(words), n=1, cutoff=0.6)), None)
-
-
 def near_files(root: Path, path: str) -> str:
     """Say which files of `root` may have been meant by `path`, which does not exist; nothing where none is near."""
     wanted = PurePosixPath(path)
     suffix = wanted.suffix.lower()
     files = [file for file in islice(_files(root), _LOOK_AT) if PurePosixPath(file).suffix.lower() == suffix]
     names = {PurePosixPath(file).name.lower() for file in files}
-    close = get_close_matches(wanted.name.lower(), sorted(names), n=3, cutoff=0.6)
+    close = nearest(wanted.name.lower(), names, most=3)
     best = [file for name in close for file in files if PurePosixPath(file).name.lower() == name][:3]
     return f"; did you mean {either([f'`{file}`' for file in best])}?" if best else ""
 

@@ -1,0 +1,68 @@
+"""The one comment on a pull request that shows what it changes in the reports.
+
+The job that keeps it may write, and has nothing of the pull request but what the job that ran its code handed over:
+text that may be anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gpu_doc.changes.changes import from_json
+from gpu_doc.errors import UsageError
+from gpu_doc.publish import words
+
+if TYPE_CHECKING:
+    from gpu_doc.github.client import GitHub
+    from gpu_doc.github.event import Event
+
+_FAILED = "The refresh failed; the summary of the run names the cell and the message."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What the other job handed over."""
+
+    result: str
+    """How it ended, as GitHub says it; `skipped` where nothing was stale."""
+    changes: str
+    """The output `changes` of the action; empty also where GitHub withheld it."""
+    url: str
+    """Where the preview was uploaded to."""
+    name: str
+    """Which of several comments is meant."""
+
+
+def keep(github: GitHub, event: Event, preview: Preview) -> Literal["created", "updated", "none"]:
+    """Bring the comment up to date; where there is nothing to show, one from before says so, and no new one is made.
+
+    Raises UsageError, PublishError.
+    """
+    if event.pull_request is None:
+        remedy = "Call it on the event pull_request; workflows/pull-request.yml is ready to copy."
+        raise UsageError(f"there is no pull request to comment on: the event is {event.name}", remedy=remedy)
+    body, has_news = text(event, preview)
+    done = github.keep_comment(event.pull_request, words.comment_marker(preview.name), body, create=has_news)
+    return "none" if done == "unchanged" else done
+
+
+def text(event: Event, preview: Preview) -> tuple[str, bool]:
+    """What the comment says, without its marker, and whether there is anything to show."""
+    changes, left_out = from_json(preview.changes)
+    url = preview.url if _is_artifact(preview.url, event) else ""
+    failures = [_FAILED] if preview.result == "failure" else []
+    body = words.comment(
+        changes,
+        preview_url=url,
+        run_url=event.run_url,
+        commit=event.head_sha or "",
+        failures=failures,
+        left_out=left_out,
+    )
+    return body, bool(changes or url or failures)
+
+
+def _is_artifact(url: str, event: Event) -> bool:
+    """Whether an address is of something that a workflow of this repository uploaded; code could name any other."""
+    return url.startswith(f"{event.server_url}/{event.repository}/actions/runs/")

@@ -1,0 +1,76 @@
+"""The one issue that is open while a workflow fails: opened, commented on while it goes on, closed by a recovery."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gpu_doc.errors import UsageError
+from gpu_doc.publish import words
+
+if TYPE_CHECKING:
+    from gpu_doc.github.client import GitHub, Issue
+    from gpu_doc.github.event import Event
+
+_RESULTS = frozenset({"success", "failure", "cancelled", "skipped"})
+"""How a job may end. https://docs.github.com/actions/reference/workflows-and-actions/contexts#needs-context"""
+
+_CANCELLED = "A job was cancelled, ran out of time, or never got a runner."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """Which workflow is looked after, and how its jobs ended."""
+
+    workflow: str
+    """Its name, for people."""
+    file: str
+    """Its file, which tells it from others of the same name."""
+    name: str
+    """Which of several issues of it is meant."""
+    results: frozenset[str]
+
+    @property
+    def fails(self) -> bool:
+        """Whether any job did not get through."""
+        return bool(self.results & {"failure", "cancelled"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """What became of the issue."""
+
+    operation: Literal["opened", "commented", "closed", "none"]
+    issue: Issue | None = None
+
+
+def results(text: str) -> frozenset[str]:
+    """How jobs ended, from words between blanks or commas. Raises UsageError."""
+    found = frozenset(re.findall(r"[^\s,]+", text))
+    if not found or found - _RESULTS:
+        what = f"`result` is `{text[:100]}`; it takes {', '.join(sorted(_RESULTS))}"
+        raise UsageError(what, remedy="Write `result: ${{ join(needs.*.result, ' ') }}`.")
+    return found
+
+
+def look_after(github: GitHub, event: Event, watched: Watched) -> Alarm:
+    """Open the issue, comment on it once for each attempt of a run, or close it. Raises PublishError."""
+    # A branch that is tried out by hand neither raises nor ends the alarm of another.
+    marker = words.alarm_marker(f"{watched.file} {event.ref} {watched.name}".strip())
+    workflow = f"{watched.workflow} ({watched.name})" if watched.name else watched.workflow
+    run_url = f"{event.run_url}/attempts/{event.attempt}"
+    if watched.fails:
+        failures = [_CANCELLED] if "cancelled" in watched.results else []
+        body = words.failing(workflow=workflow, run_url=run_url, failures=failures)
+        issue = github.keep_issue(marker, words.alarm_title(workflow), body, ())
+        if issue.created:
+            return Alarm(operation="opened", issue=issue)
+        attempt = words.marker("alarm-attempt", event.run_id, str(event.attempt))
+        comment = words.still_failing(workflow=workflow, run_url=run_url, failures=failures)
+        done = github.keep_comment(issue.number, attempt, comment)
+        return Alarm(operation="none" if done == "unchanged" else "commented", issue=issue)
+    issue_from_before = github.find_issue(marker) if "success" in watched.results else None
+    if issue_from_before:
+        github.close_issue(issue_from_before.number, words.recovered(workflow=workflow, run_url=run_url))
+    return Alarm(operation="closed" if issue_from_before else "none", issue=issue_from_before)

@@ -1,0 +1,117 @@
+"""Where in the repository a message belongs: what errors call `where`, as a file and lines that GitHub can show."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from gpu_doc.console.workflow_commands import Place
+from gpu_doc.errors import GpuDocError
+from gpu_doc.notebooks import json_places
+from gpu_doc.notebooks.cells import joined, source_cells
+
+_CELL = re.compile(r"(?P<file>.+), cell (?P<number>\d+)(?: \(.*\))?", re.DOTALL)
+_LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?(?::\s.*)?", re.DOTALL)
+_INJECTED = "injected-parameters"
+
+
+def place(where: str, line: int, *, bases: Sequence[Path], top: Path) -> Place | None:
+    """The place of `where`, which names a file from one of `bases`; None where it names none below `top`.
+
+    Understood are `docs/a.md`, `docs/a.md:12`, `docs/a.md:12:5: words` and `notebooks/a.ipynb, cell 3 (tag)`, with a
+    `line` of that cell, 0 where it is not known.
+    """
+    if (cell := _CELL.fullmatch(where)) and (path := _file(cell["file"], bases)):
+        return _below(top, path, *cell_lines(path, int(cell["number"]), line))
+    if (numbered := _LINE.fullmatch(where)) and (path := _file(numbered["file"], bases)):
+        return _below(top, path, int(numbered["line"]))
+    path = _file(where, bases)
+    return _below(top, path) if path else None
+
+
+def _file(name: str, bases: Sequence[Path]) -> Path | None:
+    with suppress(OSError):  # what is no path, such as a long command
+        return next((base / name for base in bases if name and (base / name).is_file()), None)
+    return None
+
+
+def _below(top: Path, path: Path, line: int = 0, end_line: int = 0) -> Place | None:
+    name = Path(os.path.relpath(path, top)).as_posix()
+    return None if name.startswith("../") else Place(name, line, end_line)
+
+
+def cell_lines(path: Path, number: int, line: int = 0) -> tuple[int, int]:
+    """First and last line, in a notebook's file, of a code cell's source, or of one line of it; 0, 0 if not found.
+
+    `number` counts as addresses do; `line` is from 1, and 0 for all of them.
+    """
+    try:
+        if path.suffix == ".ipynb":
+            lines = _lines_in_json(path.read_text("utf-8-sig"), number)
+        else:
+            lines = _lines_in_script(path.read_text("utf-8-sig").splitlines(), path, number)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, GpuDocError):
+        return 0, 0  # a file that is broken, or was changed meanwhile: the message goes without lines
+    if 0 < line <= len(lines):
+        return lines[line - 1], lines[line - 1]
+    return (lines[0], lines[-1]) if lines else (0, 0)
+
+
+# --- notebooks -------------------------------------------------------------------------------------------------------
+
+
+def _lines_in_json(text: str, number: int) -> list[int]:
+    """For each line of a code cell the line of the file that it stands in; of nbformat 3 too."""
+    count = 0
+    for at in json_places.cells(text):
+        cell = dict(json_places.members(text, at))
+        if json_places.value(text, cell["cell_type"]) != "code" or _INJECTED in _tags(text, cell):
+            continue
+        count += 1
+        if count == number:
+            return _source_lines(text, cell["source"] if "source" in cell else cell["input"])
+    return []
+
+
+def _tags(text: str, cell: dict[str, int]) -> Sequence[object]:
+    metadata = json_places.value(text, cell["metadata"]) if "metadata" in cell else {}
+    return metadata.get("tags") or () if isinstance(metadata, dict) else ()
+
+
+def _source_lines(text: str, at: int) -> list[int]:
+    """The source is one string, or a list of strings that are mostly a line each."""
+    parts = list(json_places.items(text, at)) if text[at] == "[" else [at]
+    counts = [joined(json_places.value(text, part)).removesuffix("\n").count("\n") + 1 for part in parts]
+    return [text.count("\n", 0, part) + 1 for part, count in zip(parts, counts, strict=True) for _ in range(count)]
+
+
+# --- scripts and Markdown --------------------------------------------------------------------------------------------
+
+
+def _lines_in_script(script: Sequence[str], path: Path, number: int) -> list[int]:
+    """The same for what jupytext reads, which tells no lines: cells are looked for in their order."""
+    after = 0
+    for cell in source_cells(path):
+        source = cell.source.splitlines()
+        after = _found(script, source, after)
+        if cell.number == number:
+            return list(range(after + 1, after + 1 + len(source)))
+        after += len(source)
+    return []
+
+
+def _found(script: Sequence[str], source: Sequence[str], after: int) -> int:
+    """Where a cell's lines stand next. Raises LookupError: nowhere."""
+    wanted = [_bare(line) for line in source]
+    for start in range(after, len(script) - len(source) + 1):
+        if all(_bare(line) == want for line, want in zip(script[start:], wanted, strict=False)):
+            return start
+    raise LookupError(source)
+
+
+def _bare(line: str) -> str:
+    """A line without what jupytext comments out in scripts: magics."""
+    return line.strip().removeprefix("# ").removeprefix("#").strip()

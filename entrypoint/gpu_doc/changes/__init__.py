@@ -1,0 +1,1 @@
+"""What a reader of the reports sees changed between two sides."""

@@ -1,0 +1,114 @@
+"""What the commands say at their end, on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gpu_doc.console.console import Console
+from gpu_doc.errors import GpuDocError
+from gpu_doc.model import Config, Published, Result
+from gpu_doc.plan.plan import Plan
+from gpu_doc.refresh.pipeline import Outcome
+from gpu_doc.text.units import readable_time
+
+
+def plan(planned: Plan, foreseen: Mapping[str, Sequence[GpuDocError]], console: Console, *, root: Path) -> None:
+    """What would run and why, and what would fail, report by report."""
+    width = max([len(run.run.address) for report in planned.reports for run in report.runs], default=0)
+    for report in planned.reports:
+        console.verdict(f"{report.report.path}: ", "fresh" if report.fresh else "stale", good=report.fresh)
+        for reason in report.reasons:
+            console.say(f"  {reason}")
+        for run in report.runs:
+            verdict = "fresh" if run.fresh else "would run"
+            why = f": {'; '.join(run.reasons)}" if run.reasons else ""
+            console.verdict(f"  {run.run.address:<{width}}  ", verdict + why, good=run.fresh)
+        for item in report.unchecked:
+            console.say(f"  not checked here: {item}")
+        would_fail("  ", foreseen.get(report.report.path, ()), console, root=root)
+    if not planned.reports:
+        console.say("No reports are configured.")
+
+
+def would_fail(start: str, problems: Sequence[GpuDocError], console: Console, *, root: Path) -> None:
+    """What is known to fail before anything runs."""
+    for problem in problems:
+        where = problem.where.removeprefix(f"{root}/")
+        said = " ".join(filter(None, [f"{where}: {problem.what}." if where else f"{problem.what}.", problem.remedy]))
+        console.verdict(start, f"would fail: {said}", good=False)
+
+
+def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> None:
+    """What a refresh wrote; paths that a person opens are given from `here`."""
+    if done.left:
+        return  # a note has said why nothing runs
+    if not done.written and not done.errors:
+        console.verdict("", f"All fresh: {_count(len(config.reports), 'report')}, nothing to run.", good=True)
+        for report in config.reports:
+            console.say(f"  {_from(here, config.root / report.path)}")
+        return
+    written = {report.path: done.written[report.path] for report in config.reports if report.path in done.written}
+    for path, changed in written.items():
+        console.say(f"{path}: {_count(len(changed), 'file')} changed" if changed else f"{path}: nothing changed")
+        for name in changed:
+            console.say(f"  {name}")
+    console.say(f"{_count(done.executed, 'run')} executed{':' if done.results else '.'}")
+    _took(done.results, console)
+    for path in written:
+        console.say(f"Report: {_from(here, config.root / path)}")
+
+
+def _took(results: Sequence[Result], console: Console) -> None:
+    """The time of each run, and its peaks."""
+    from gpu_doc.record import consumption  # nothing to tell where all is fresh
+
+    width = max((len(result.run.address) for result in results), default=0)
+    for result in results:
+        taken = consumption.read(result)
+        said = [readable_time(float(result.record["seconds"])), consumption.summary(taken) if taken else ""]
+        console.say(f"  {result.run.address:<{width}}  {', '.join(filter(None, said))}")
+
+
+def published(done: Published, console: Console) -> None:
+    """Where the results went."""
+    if done.operation != "none":
+        console.say(f"Pull request #{done.number} {done.operation}: {done.url}")
+    elif done.number:
+        console.say(f"Pull request #{done.number} has it all already: {done.url}")
+    elif done.commit:
+        console.say(f"Pushed as {done.commit[:12]}.")
+
+
+def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
+    """What is stale or was edited; `edited` gives the line of an edit where it is known."""
+    for report in planned.reports:
+        path = report.report.path
+        edits = {str(edit) for edit in report.edits}
+        for reason in report.reasons:
+            line = edited.get(path)
+            if reason in edits and line:
+                console.say(f"{path}:{line}: edited by hand in a generated part")
+            else:
+                console.say(reason if reason in edits else f"{path}: {reason}")
+        for run in report.runs:
+            if not run.fresh:
+                console.say(f"{path}: run {run.run.address}: {'; '.join(run.reasons)}")
+        for item in report.unchecked:
+            console.say(f"{path}: not checked here: {item}")
+        if not report.fresh:
+            stale = [f"run {run.run.address}: {'; '.join(run.reasons)}" for run in report.runs if not run.fresh]
+            what = "\n".join(["this report is not what its runs would give", *report.reasons, *stale])
+            console.annotate("error", what, where=f"{path}:{edited[path]}" if path in edited else path)
+    if planned.fresh:
+        console.verdict("", f"All fresh: {_count(len(planned.reports), 'report')}.", good=True)
+    else:
+        console.say("`gpu-doc run` refreshes what is stale, and renders edited parts again.")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _from(here: Path, path: Path) -> str:
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,1 @@
+"""What is printed, and how: for people, and for the runner that reads a log."""

@@ -1,0 +1,83 @@
+"""Standard output and error as this process sees them: that readers go away, and what runners take for commands."""
+
+from __future__ import annotations
+
+import atexit
+import io
+from typing import TYPE_CHECKING
+
+from gpu_doc.console.workflow_commands import harmless
+from gpu_doc.text.plain import plain
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+class Reader(io.TextIOBase):
+    """Who reads what we print. That it has gone away, as `| head` does, changes nothing about our work and its end."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """`stream` is None where the caller has closed it."""
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute in the stub, a property in the class itself
+        """As the stream's own, else UTF-8."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        """Whether a terminal reads it."""
+        return self._stream is not None and self._stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Write it at once."""
+        if self._stream is None:
+            return len(text)
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:
+            self._stream = None
+        except OSError as error:
+            self._stream, self.failure = None, error
+        return len(text)
+
+
+class Guarded(io.TextIOBase):
+    """What others than our console print on a runner: argparse, warnings, tracebacks of threads. None can command it.
+
+    Whole lines only, since a command may come in pieces; what has no line end is written when the process ends.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._begun = ""
+        atexit.register(self.end)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # as above
+        """As the stream's own, else UTF-8."""
+        return self._reader.encoding
+
+    def isatty(self) -> bool:
+        """Whether a terminal reads it."""
+        return self._reader.isatty()
+
+    def write(self, text: str) -> int:
+        """Write the lines that are whole by now."""
+        lines, end, self._begun = (self._begun + text).rpartition("\n")
+        if end:
+            self._write(lines)
+        return len(text)
+
+    def end(self) -> None:
+        """Write the rest."""
+        if self._begun:
+            self._write(self._begun)
+        self._begun = ""
+
+    def _write(self, lines: str) -> None:
+        encoding = self._reader.encoding
+        safe = harmless(plain(lines)) + "\n"
+        self._reader.write(safe.encode(encoding, "replace").decode(encoding))

@@ -1,0 +1,77 @@
+"""Whether runs in containers get the GPUs that they ask for: judged by what a container with GPUs finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from gpu_doc.doctor.finding import Finding, failure, ok
+from gpu_doc.doctor.images import Images
+from gpu_doc.errors import GpuDocError, MachineError
+from gpu_doc.execution.gpus.inventory import Gpu, Inventory, of_facts
+from gpu_doc.execution.gpus.requests import ALL
+from gpu_doc.execution.runs import devices
+from gpu_doc.model import Json, Run
+
+
+def look(runs: Sequence[Run], images: Images, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Look for the GPUs of an engine's runs, as runs do; nothing is said where none asks for one, and none is there."""
+    runs = [run for run in runs if run.gpus != "none"]
+    if not runs:
+        return
+    trial = next((run for run in runs if run.image in images.startable), None)
+    asked = any(map(devices.asks, runs))
+    remote = images.engine.remote
+    if trial is None and remote:
+        return  # only a container could tell
+    found = devices.search(
+        images.engine.facts.offer,
+        environ,
+        remote=remote,
+        asked=asked,
+        probe=lambda: _shown(images, trial, [ALL]) if trial else {},
+    )
+    if not (asked or found.gpus):
+        if found.amd:
+            yield ok("GPU", "the engine has only GPUs of AMD's, which gpu-doc can't give to runs; none asks for one")
+        return
+    for driver in dict.fromkeys(run.gpu_driver for run in runs):
+        mine = [run for run in runs if run.gpu_driver == driver]
+        yield from _tried(mine, images, found)
+
+
+def _tried(runs: Sequence[Run], images: Images, found: Inventory) -> Iterator[Finding]:
+    """Judge runs that get their GPUs in the same way, by a container that gets all there are."""
+    facts: Mapping[str, Json] | None = None
+    trial = next((run for run in runs if run.image in images.startable), None)
+    if trial and found.gpus:
+        try:
+            facts = _shown(images, trial, found.gpus)
+        except GpuDocError as error:
+            yield failure("GPU", error, subject="in containers")
+            return
+    yield from _judged(runs, found, facts)
+
+
+def _shown(images: Images, run: Run, gpus: Sequence[Gpu]) -> Mapping[str, Json]:
+    """Return what a container with these GPUs finds. Raises GpuDocError."""
+    run = replace(run, notebook=None, command=("true",))
+    said = images.greeting(run, images.here[str(run.image)], gpus)
+    facts: Mapping[str, Json] = said["facts"]
+    return facts
+
+
+def _judged(runs: Sequence[Run], found: Inventory, facts: Mapping[str, Json] | None) -> Iterator[Finding]:
+    """Say of each run whether its GPUs are there. `facts` are what a container found, None where none was started."""
+    lacking = False
+    for run in runs:
+        try:
+            choice = devices.choose(run, found)
+            names = [gpu.id for gpu in choice.gpus[: choice.count]]
+            if facts and names and (error := devices.check(run, names, facts)):
+                raise error
+        except MachineError as error:
+            lacking = True
+            yield failure("GPU", error, subject=f"{run.report}: {run.address}")
+    if facts and found.gpus and not lacking:
+        yield ok("GPU", f"containers get {', '.join(map(str, of_facts(facts).gpus))}")

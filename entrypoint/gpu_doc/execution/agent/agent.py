@@ -1,0 +1,131 @@
+"""The main process of a run's container: starts kernel, command or JupyterLab, and ends all of it when we are gone.
+
+Runs in the Python of the user's image, where this folder lies below /gpu-doc: nothing but the standard library of
+Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard input and output:
+
+    we send      OPEN, DATA, CLOSE (a kernel's sockets), TAKEN; EVENT go, signal (number), shortages, finish
+    it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name,
+                 ...), shortages (...), died (status, ...), started, done (status, ...), produced (files, missing,
+                 old, passed, problem, resources), ready, ended (status)
+
+The end of standard input means that nobody is there any more. A detached command goes on then, to its end or deadline;
+its terminal and its end go to files, which `follow` shows as they grow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict
+
+from gpu_doc.execution.agent import frames, probe, sampling
+from gpu_doc.execution.agent.produced import Produced
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOME = Path("/gpu-doc")
+RUNTIME = HOME / "runtime"
+PRODUCED = HOME / "produced"
+OUTCOME = HOME / "outcome"
+
+Json = Dict[str, Any]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what job.json says; with the argument `follow`, show what a detached command does."""
+    from gpu_doc.execution.agent import commands
+
+    out = frames.Writer(_write_all)
+    if list(arguments) == ["follow"]:
+        commands.follow(out)
+        return
+    job = json.loads((HOME / "job.json").read_text("utf-8"))
+    os.environ.update(job.pop("secrets", {}))
+    threading.excepthook = _give_up
+    agent = _agent(job, out)
+    if not job["detach"]:
+        threading.Thread(target=_serve, args=(agent,), daemon=True).start()
+    agent.run()
+    os._exit(0)  # with us ends the container, and every process in it
+
+
+def _agent(job: Json, out: frames.Writer) -> Agent:
+    if job.get("lab"):
+        from gpu_doc.execution.agent.jupyterlab import Lab  # imports what a run should not wait for
+
+        return Lab(job, out)
+    from gpu_doc.execution.agent import commands, kernels
+
+    return commands.Command(job, out) if job.get("command") else kernels.Kernel(job, out)
+
+
+def _give_up(failed: threading.ExceptHookArgs) -> None:
+    """End all where one of our threads can't go on, for want of another one say: nobody would notice, and all wait."""
+    sys.excepthook(failed.exc_type, failed.exc_value, failed.exc_traceback)  # type: ignore[arg-type]  # there is one
+    os._exit(1)
+
+
+def _write_all(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def _serve(agent: Agent) -> None:
+    """Take what is sent, until nobody is there any more."""
+    with suppress(frames.BrokenError):  # somebody else reads our input
+        for kind, channel, payload in frames.frames(lambda size: os.read(0, size)):
+            agent.take(kind, channel, payload)
+    os._exit(1)
+
+
+class Agent:
+    """What kernels and commands have in common."""
+
+    def __init__(self, job: Json, out: frames.Writer) -> None:
+        self.job = job
+        self.out = out
+        self._sampler = sampling.Sampler(sampling.all_pids)
+
+    def run(self) -> None:
+        """Run to the end."""
+        raise NotImplementedError
+
+    def take(self, kind: int, channel: int, payload: bytes) -> None:
+        """Do what a frame asks for."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Say what is here, and begin to measure."""
+        facts = probe.probe()
+        write_atomically(OUTCOME / "probe.json", json.dumps({"event": "probe", "facts": facts}))
+        self.out.event("probe", facts=facts)
+        self._produced = Produced(self.job["produces"], self.job["places"])
+        self._sampler.start()
+
+    def left(self) -> Json:
+        """What the run leaves: what it took, and the files of `produces`, which are put together in one place."""
+        self._sampler.stop()
+        full = ""
+        try:
+            self._produced.take(str(PRODUCED))
+        except OSError as error:
+            full = f"what is in `produces` can't be taken out: {error.strerror}"
+        facts = self._produced.facts()
+        return {**facts, "problem": facts["problem"] or full, "resources": self._sampler.result()}
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that is whole as soon as it is there."""
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text, "utf-8")
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

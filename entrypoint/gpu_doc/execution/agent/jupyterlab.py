@@ -1,0 +1,137 @@
+"""JupyterLab in a container: its process, and the connections of browsers carried over the agent's frames."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+
+from gpu_doc.execution.agent import frames
+from gpu_doc.execution.agent.agent import Agent, Json
+from gpu_doc.execution.agent.connections import Connections
+from gpu_doc.execution.agent.kernels import closed_folders
+
+HERE = "127.0.0.1"
+START_LIMIT = 120.0
+GRACE = 5.0
+"""Seconds until JupyterLab answers, and in which it may end its kernels by itself."""
+
+
+class Lab(Agent):
+    """JupyterLab, for as long as somebody is there."""
+
+    def __init__(self, job: Json, out: frames.Writer) -> None:
+        super().__init__(job, out)
+        self._connections = Connections(out)
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        """Run JupyterLab to its end."""
+        refusal = self._refusal()
+        if refusal:
+            self.out.event("refused", **refusal)
+            return
+        process = self._process = self._start()
+        log = threading.Thread(target=self._keep_log, args=(process,), daemon=True)
+        log.start()
+        refusal = self._judge(process)
+        if refusal:
+            self.out.event("refused", **refusal)
+            return
+        status = process.wait()
+        log.join(1)
+        self.out.event("ended", status=status)
+
+    def take(self, kind: int, channel: int, payload: bytes) -> None:
+        """Do what a frame asks for."""
+        if kind != frames.EVENT:
+            self._connections.take(kind, channel, payload, self._connect)
+        elif json.loads(payload)["event"] == "finish":
+            threading.Thread(target=self._finish, daemon=True).start()
+
+    def _refusal(self) -> Json:
+        """Why there can be no JupyterLab here, if there can't."""
+        if not os.access(self.job["workspace"], os.W_OK):
+            return {"outcome": "read-only"}
+        if importlib.util.find_spec("jupyterlab") is None:
+            return {"outcome": "no jupyterlab", "python": sys.executable, "closed": closed_folders()}
+        return {}
+
+    def _judge(self, process: subprocess.Popen[bytes]) -> Json:
+        """Wait until it answers, and say whether it does so to those only who know the token."""
+        end = time.monotonic() + START_LIMIT
+        while process.poll() is None and time.monotonic() < end:
+            answer = self._answer(self.job["token"])
+            if answer:
+                # The image's own configuration goes before ours here, and may switch tokens off.
+                if answer == 200 and self._answer("") in (401, 403):
+                    self.out.event("ready")
+                    return {}
+                return {"outcome": "token"}
+            time.sleep(0.05)
+        return {"outcome": "no answer"} if process.poll() is None else {}
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # https://jupyter-server.readthedocs.io/en/stable/other/full-config.html; what stands here goes before the
+        # image's own configuration. The token is not among the arguments, which everybody on the machine can read.
+        settings = {
+            "ServerApp.ip": HERE,
+            "ServerApp.port": self._port,
+            "ServerApp.port_retries": 0,
+            "ServerApp.base_url": "/",
+            "ServerApp.root_dir": self.job["workspace"],
+            "ServerApp.open_browser": False,
+            # The trash of a mounted folder is a folder in it: it would stand in the checkout.
+            "FileContentsManager.delete_to_trash": False,
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())],
+            cwd=self.job["workspace"],
+            env={**os.environ, "JUPYTER_TOKEN": self.job["token"]},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def _keep_log(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout
+        while chunk := os.read(process.stdout.fileno(), frames.LARGEST):
+            self.out.send(frames.LOG, chunk)
+
+    def _answer(self, token: str) -> int:
+        """The status that it answers to a request with this token; 0 where it does not answer."""
+        connection = http.client.HTTPConnection(HERE, self._port, timeout=10)
+        with closing(connection):
+            try:
+                connection.request("GET", "/api/status", headers={"Authorization": f"token {token}"} if token else {})
+                return connection.getresponse().status
+            except (OSError, http.client.HTTPException):
+                return 0
+
+    def _connect(self) -> socket.socket:
+        return socket.create_connection((HERE, self._port))
+
+    def _finish(self) -> None:
+        """End it, which ends us."""
+        if self._process is None:
+            os._exit(0)
+        self._process.send_signal(signal.SIGTERM)
+        time.sleep(GRACE)
+        self._process.kill()
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as free:
+        free.bind((HERE, 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -1,0 +1,205 @@
+"""A kernel in a container: which one, its process, and its sockets carried over the agent's frames."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from gpu_doc.execution.agent import frames
+from gpu_doc.execution.agent.agent import RUNTIME, Agent, Json
+from gpu_doc.execution.agent.shortages import shortages
+
+SOCKET = str(RUNTIME / "k")
+"""Jupyter's ipc transport puts `-1` to `-5` behind it."""
+
+PORTS = ("shell", "iopub", "stdin", "control", "hb")
+"""The kernel's sockets, numbered from 1."""
+
+SHELL = Path(__file__).with_name("ipython_shell.py")
+"""What a kernel of IPython reads at its start."""
+
+
+class Kernel(Agent):
+    """A kernel process, and its sockets carried to us."""
+
+    def __init__(self, job: Json, out: frames.Writer) -> None:
+        super().__init__(job, out)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channels: dict[int, socket.socket] = {}
+        self._finish = threading.Event()
+
+    def run(self) -> None:
+        """Start the kernel, and stay until we are told to finish: one that died leaves files too."""
+        spec = find_kernel(self.job["kernel"])
+        if "outcome" in spec:
+            self.out.event("refused", **spec)
+            return
+        self.begin()
+        self._write_connection()
+        try:
+            process = self._start(spec)
+        except OSError as error:
+            refusal = {"argv": spec["argv"], "status": None, "log": str(error), **shortages()}
+            self.out.event("refused", outcome="no start", **refusal)
+            return
+        self.out.event("kernel", **{key: spec[key] for key in ("name", "language", "argv", "interrupt_mode")})
+        watch = threading.Thread(target=self._watch, args=(process,), daemon=True)
+        watch.start()
+        self._finish.wait()
+        if self.job["produces"]:
+            watch.join()  # a file may be complete only when the kernel has ended
+        self.out.event("produced", **self.left())
+        watch.join()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Keep what the process says, and tell how it ends."""
+        assert process.stdout
+        log = threading.Thread(target=self._keep_log, args=(process.stdout.fileno(),), daemon=True)
+        log.start()
+        status = process.wait()
+        log.join(0.3)  # what it started may hold its output open
+        self.out.event("died", status=status, **shortages())
+
+    def take(self, kind: int, channel: int, payload: bytes) -> None:
+        """Do what a frame asks for."""
+        if kind == frames.OPEN:
+            threading.Thread(target=self._carry, args=(channel, payload.decode()), daemon=True).start()
+        elif kind == frames.DATA:
+            self._send(channel, payload)
+        elif kind == frames.CLOSE:
+            self._close(channel)
+        else:
+            self._obey(json.loads(payload))
+
+    def _obey(self, event: Json) -> None:
+        if event["event"] == "finish":
+            self._finish.set()
+        elif event["event"] == "shortages":
+            self.out.event("shortages", **shortages())
+        elif event["event"] == "signal" and self._process and self._process.poll() is None:
+            # What the cell started is interrupted with it, as by Ctrl-C in a terminal.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, event["number"])
+
+    def _write_connection(self) -> None:
+        # https://jupyter-client.readthedocs.io/en/stable/kernels.html#connection-files
+        ports = {f"{name}_port": number for number, name in enumerate(PORTS, 1)}
+        facts = {"transport": "ipc", "ip": SOCKET, "signature_scheme": "hmac-sha256", "key": self.job["key"]}
+        (RUNTIME / "k.json").write_text(json.dumps({**facts, **ports}), "utf-8")
+
+    def _start(self, spec: Json) -> subprocess.Popen[bytes]:
+        process = self._process = subprocess.Popen(
+            [word.replace("{connection_file}", str(RUNTIME / "k.json")) for word in spec["argv"]],
+            cwd=self.job["cwd"],
+            env={**os.environ, **spec["env"], "JUPYTER_RUNTIME_DIR": str(RUNTIME), "JPY_PARENT_PID": str(os.getpid())},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        return process
+
+    def _keep_log(self, source: int) -> None:
+        while chunk := os.read(source, frames.LARGEST):
+            self.out.send(frames.LOG, chunk)
+
+    # --- sockets: opened, written to and closed in the order that we are told; only reading has threads --------------
+
+    def _carry(self, channel: int, number: str) -> None:
+        """Carry what comes from a socket of the kernel."""
+        connection = self._connect(number)
+        if connection:
+            self._channels[channel] = connection
+            self.out.send(frames.OPEN, channel=channel)
+            try:
+                while chunk := connection.recv(frames.LARGEST):
+                    self.out.send(frames.DATA, chunk, channel)
+            except OSError:
+                pass  # it was closed from our side, or the kernel ended
+        self.out.send(frames.CLOSE, channel=channel)
+
+    def _connect(self, number: str) -> socket.socket | None:
+        """Connect as soon as the kernel has made the socket; None if it ended before."""
+        while self._process is None or self._process.poll() is None:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(f"{SOCKET}-{number}")
+            except OSError:
+                connection.close()
+                time.sleep(0.005)
+            else:
+                return connection
+        return None
+
+    def _send(self, channel: int, payload: bytes) -> None:
+        try:
+            self._channels[channel].sendall(payload)
+        except (KeyError, OSError):
+            return  # the kernel is gone, which is told elsewhere
+
+    def _close(self, channel: int) -> None:
+        connection = self._channels.pop(channel, None)
+        if connection:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads it
+            connection.close()
+
+
+def find_kernel(name: str) -> Json:
+    """Return a kernel's specification, or an `outcome` that says why there is none."""
+    if name in ("", "python", "python3"):
+        return _own_python()
+    installed: dict[str, Path] = {}
+    for folder in _kernel_folders():
+        for path in sorted(folder.glob("*/kernel.json")):
+            installed.setdefault(path.parent.name.lower(), path)
+    path_of_it = installed.get(name.lower())
+    if path_of_it is None:
+        return {"outcome": "no kernel", "name": name, "installed": sorted({"python3", *installed})}
+    spec = json.loads(path_of_it.read_text("utf-8"))
+    argv = [sys.executable, *spec["argv"][1:]] if spec["argv"][0] in ("python", "python3") else spec["argv"]
+    return {
+        "name": name,
+        "language": spec["language"],
+        "argv": [word.replace("{resource_dir}", str(path_of_it.parent)) for word in argv],
+        "env": spec.get("env", {}),
+        "interrupt_mode": "message" if spec.get("interrupt_mode") == "message" else "signal",
+    }
+
+
+def _own_python() -> Json:
+    if importlib.util.find_spec("ipykernel") is None:
+        version = ".".join(map(str, sys.version_info[:3]))
+        return {"outcome": "no ipykernel", "python": sys.executable, "version": version, "closed": closed_folders()}
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv += ["--HistoryManager.hist_file=:memory:", f"--config={SHELL}"]
+    return {"name": "python3", "language": "python", "argv": argv, "env": {}, "interrupt_mode": "signal"}
+
+
+def closed_folders() -> list[str]:
+    """Where programs may lie that this user can't reach, as in an image whose Conda is in root's home."""
+    closed = []
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        try:
+            Path(folder).stat()
+        except PermissionError:
+            closed.append(folder)
+        except OSError:
+            continue
+    return closed
+
+
+def _kernel_folders() -> list[Path]:
+    # https://docs.jupyter.org/en/latest/use/jupyter-directories.html
+    named = [place for place in os.environ.get("JUPYTER_PATH", "").split(os.pathsep) if place]
+    home = str(Path("~/.local/share/jupyter").expanduser())
+    system = [str(Path(sys.prefix) / "share/jupyter"), "/usr/local/share/jupyter", "/usr/share/jupyter"]
+    return [Path(place) / "kernels" for place in (*named, home, *system)]

@@ -1,0 +1,357 @@
+"""One run's container, from its making to its removal. Lives in the child process that drives the run."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from gpu_doc.errors import GpuDocError, RunError
+from gpu_doc.execution.agent.frames import EVENT
+from gpu_doc.execution.containers import answers, recipe, workspace
+from gpu_doc.execution.containers.engine import Engine, sentences
+from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.containers.relay import Attached
+from gpu_doc.execution.containers.removal import remove_container
+from gpu_doc.execution.containers.sweep import LAYER, PREFIX, detached, owner
+
+_NOT_STARTED = (126, 127)
+"""What an init process ends with that can't start its program, as shells do: it may not, or there is none."""
+
+_PAUSES = (0.1, 0.3, 1.0)
+"""Seconds between tries to take something out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a container ended, as the engine tells it."""
+
+    status: int | None
+    """Negative for a signal; None where somebody has removed it."""
+    out_of_memory: bool
+    error: str
+    broken: bool = False
+    """We ended it: something in it has written to the line between its agent and us."""
+
+
+_LOOK = 30.0
+"""Seconds between two looks whether the engine is still there: a network that swallows all gives no sign."""
+_MISSED = 10
+"""Looks in a row after which it is not."""
+
+_TO_ASK_AGAIN = 1.0
+"""Seconds after a connection broke."""
+
+_TO_END = 3.0
+"""Seconds in which a container that is being ended has ended."""
+
+
+class NoPythonError(GpuDocError):
+    """The image has no Python that the run's user can start; `details` is what was said of each name."""
+
+
+class Container:
+    """A run's container. `order` holds what makes it (see `execution/runs/docker.py`), as JSON carries it."""
+
+    def __init__(self, engine: Engine, order: Mapping[str, Any]) -> None:
+        self._engine = engine
+        self._api = engine.client.api
+        self._order = order
+        self._volumes: list[str] = []
+        self._stream: Attached | None = None
+        self.id = ""
+
+    def __enter__(self) -> Container:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
+
+    def start(self, job: Mapping[str, Any], complaints: Callable[[bytes], None]) -> Attached | None:
+        """Make and start it, with the first name of Python that the image knows; gives its stream unless detached.
+
+        Raises EngineError, or NoPythonError.
+        """
+        said: list[bytes] = []
+        for python in recipe.PYTHONS:
+            attached = self._started(python, job, said)
+            if attached and (attached.speaks() or self.ended().status not in _NOT_STARTED):
+                for text in said:
+                    complaints(text)
+                attached.complaints = complaints
+                if not job["detach"]:
+                    self._watch(attached)
+                    return attached
+                attached.close()
+                return None
+            if attached:
+                attached.close()
+            self.remove()
+        raise NoPythonError("no Python", details=b"".join(said).decode("utf-8", "replace").strip())
+
+    def _started(self, python: str, job: Mapping[str, Any], said: list[bytes]) -> Attached | None:
+        """Make and start it with this name of Python; None where the engine finds that there is no such program."""
+        try:
+            with sentences(where=self._order["reference"]):
+                self._make(python, json.dumps(dict(job)))
+                attached = self._stream = Attached(self._attach(stdin=not job["detach"]), said.append)
+                self._api.start(self.id)
+        except EngineError as error:
+            if self._stream:
+                self._stream.close()
+            self.remove()
+            if error.cause != "program":
+                raise
+            said.append(f"{error.details}\n".encode())
+            return None
+        return attached
+
+    def _watch(self, attached: Attached) -> None:
+        """Hang up where the engine has not answered for minutes; who reads the stream would else wait for ever."""
+        threading.Thread(target=self._look, args=(attached,), daemon=True).start()
+
+    def _look(self, attached: Attached) -> None:
+        missed = 0
+        while missed < _MISSED and not attached.closed.wait(_LOOK):
+            missed = 0 if self._engine.answers() else missed + 1
+        if missed == _MISSED:
+            attached.close()
+
+    def probed(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Start it, and return what its agent finds; nothing if it ends before. Raises EngineError, NoPythonError."""
+        stream = self.start(job, lambda _: None)
+        assert stream
+        with closing(stream):
+            for kind, _, payload in stream.frames():
+                event = json.loads(payload) if kind == EVENT else {}
+                if event.get("event") == "probe":
+                    facts: dict[str, Any] = event["facts"]
+                    return facts
+        return {}
+
+    def adopt(self) -> bool:
+        """Take over a detached container that runs the same, or has ended meanwhile, if there is one."""
+        marks = self._order["create"]["Labels"]
+        found = detached(self._engine, owner(), marks[f"{PREFIX}fingerprint"], marks.get(LAYER, ""))
+        self.id = found[0] if found else ""
+        return bool(found)
+
+    def let_go(self) -> None:
+        """Let a detached command begin."""
+        with sentences(), workspace.packed_texts({f"{recipe.HOME}/outcome/go": ""}) as stream:
+            self._api.put_archive(self.id, "/", stream)
+
+    def follow(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield the frames that show a detached command from its beginning; none if nothing can be started in there.
+
+        Raises EngineError: the engine says why that can't be.
+        """
+        with sentences():
+            python = answers.entrypoint(self._api.inspect_container(self.id)) or self._order["create"]["Entrypoint"]
+            made = self._api.exec_create(self.id, [*python, "follow"], stdin=False)
+            stream = self._api.exec_start(answers.identity(made, "a program in a container"), socket=True)
+        heard = False
+        with closing(Attached(stream, lambda _: None)) as attached:
+            self._stream = attached
+            self._watch(attached)
+            for frame in attached.frames():
+                heard = True
+                yield frame
+        if attached.broken and (not heard or self.ends_soon()):
+            # The engine itself wrote there: that it can't start anything in a container, or not in one that is ending.
+            attached.broken = False
+
+    def was_let_go(self) -> bool:
+        """Whether a detached command has begun. Raises EngineError."""
+        try:
+            chunks, _ = self._asked(lambda: self._api.get_archive(self.id, f"{recipe.HOME}/outcome/go"))
+        except EngineError as error:
+            if error.cause == "engine":
+                raise
+            return False
+        chunks.close()
+        return True
+
+    def runs(self) -> bool:
+        """Whether it has not ended yet, and can be followed. Raises EngineError."""
+        return not self._broken and self._lives()
+
+    def ended(self) -> Ended:
+        """Wait until it has ended; say how. Raises EngineError."""
+        if self._broken:
+            self.kill()
+        try:
+            self._asked(lambda: self._api.wait(self.id, timeout=60))
+            state = answers.state(self._asked(lambda: self._api.inspect_container(self.id)))
+        except EngineError as error:
+            if error.cause != "vanished":
+                raise
+            return Ended(status=None, out_of_memory=False, error="")
+        status = 1 if state.status is None else state.status  # it has ended, and not well: nobody would tell us so
+        status = 128 - status if status > 128 else status
+        return Ended(status=status, out_of_memory=state.out_of_memory, error=state.error, broken=self._broken)
+
+    def ends_soon(self) -> bool:
+        """Wait a moment for it to end; say whether it has. Raises EngineError."""
+        end = time.monotonic() + _TO_END
+        while (lives := self._lives()) and time.monotonic() < end:
+            time.sleep(0.05)
+        return not lives
+
+    def _lives(self) -> bool:
+        try:
+            return answers.state(self._asked(lambda: self._api.inspect_container(self.id))).running
+        except EngineError as error:
+            if error.cause != "vanished":
+                raise
+            return False
+
+    def _asked(self, question: Callable[[], Any]) -> Any:
+        """Ask what changes nothing: once more where the connection broke, for that happens to engines that are well.
+
+        Raises EngineError.
+        """
+        try:
+            with sentences():
+                return question()
+        except EngineError as error:
+            if error.cause != "engine" or error.late:
+                raise
+        time.sleep(_TO_ASK_AGAIN)
+        with sentences():
+            return question()
+
+    @property
+    def _broken(self) -> bool:
+        return bool(self._stream and self._stream.broken)
+
+    def take_out(self, path: str, into: Path, *, most: int) -> None:
+        """Copy a folder of the container, running or not, into one of ours: `most` bytes, whatever lies there.
+
+        Raises EngineError, OSError; RunError: it is more.
+        """
+        for pause in _PAUSES:
+            try:
+                self._take_out(path, into, most)
+            except EngineError as error:
+                if error.cause != "settings":
+                    raise
+                time.sleep(pause)  # Podman refuses, or gives nothing, while a container is ending
+            else:
+                return
+        self._take_out(path, into, most)
+
+    def _take_out(self, path: str, into: Path, most: int) -> None:
+        with sentences():
+            chunks, _ = self._api.get_archive(self.id, path)
+            try:
+                # Closed at once if we take no more: the engine removes no container that it still hands out of.
+                with closing(chunks), io.BufferedReader(_Chunks(chunks)) as stream:
+                    workspace.unpack(stream, into, most)
+            except RunError:
+                shutil.rmtree(into, ignore_errors=True)
+                raise
+            except tarfile.TarError as error:
+                what = f"the engine handed out no whole copy of {path}: {error}"
+                raise EngineError(what, cause="settings", where=self._order["reference"]) from error
+
+    def kill(self) -> None:
+        """Kill it; one that has ended stays as it is."""
+        with suppress(EngineError), self._engine.tidying() as api:
+            api.kill(self.id)
+
+    def remove(self) -> None:
+        """Remove it, and all volumes that came with it; what can't be removed is swept at the next start."""
+        with suppress(EngineError):
+            if self.id:
+                remove_container(self._engine, self.id, kept=recipe.named_volumes(self._order["create"]))
+        for name in self._volumes:
+            with suppress(EngineError), self._engine.tidying() as api:
+                api.remove_volume(name, force=True)
+        self.id, self._volumes = "", []
+
+    def _make(self, python: str, job: str) -> None:
+        config = recipe.with_python(self._order["create"], python)
+        labels = config["Labels"]
+        lower, checkout = self._order["overlay"], self._order["checkout"]
+        if lower:
+            config = recipe.with_mount(
+                config, recipe.overlay(lower, self._volume(labels), self._volume(labels), labels)
+            )
+        elif checkout:
+            config = recipe.with_mount(config, recipe.anonymous(recipe.WORKSPACE, labels))
+        self.id = answers.identity(self._api.create_container_from_config(config), "a container")
+        known = self._text("/etc/passwd")
+        user = self._order["user"] or recipe.ids(known, self._order["image-user"])
+        texts = {f"{recipe.HOME}/job.json": job}
+        if self._order["user"]:
+            entries = recipe.passwd(known, self._text("/etc/group"), tuple(user))
+            texts |= dict(zip(("/etc/passwd", "/etc/group"), entries, strict=True))
+        parcel = workspace.Parcel(
+            user=tuple(user),
+            texts=texts,
+            checkout=Path(checkout) if checkout and not lower else None,
+            left_out=frozenset(self._order["left-out"]),
+            own_folders=(*[recipe.WORKSPACE] * bool(checkout), *self._order["own-folders"]),
+        )
+        with workspace.packed(parcel) as stream:
+            self._api.put_archive(self.id, "/", stream)
+
+    def _volume(self, labels: Mapping[str, str]) -> str:
+        """Make a volume, whose folder on the engine's machine an overlay may write to; gives that folder."""
+        volume = answers.volume(self._api.create_volume(labels=dict(labels)))
+        self._volumes.append(volume.name)
+        return volume.folder
+
+    def _text(self, path: str) -> str:
+        """Give a small text file of the container, empty where it has none."""
+        try:
+            with sentences():
+                chunks, known = self._api.get_archive(self.id, path)
+                if target := answers.link_target(known):
+                    chunks.close()
+                    chunks, _ = self._api.get_archive(self.id, target)
+                packed = b"".join(chunks)
+        except EngineError as error:
+            if error.cause == "engine":
+                raise
+            return ""
+        with suppress(tarfile.TarError, StopIteration), tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            file = archive.extractfile(next(iter(archive)))
+            return file.read().decode("utf-8", "replace") if file else ""
+        return ""
+
+    def _attach(self, *, stdin: bool) -> Any:
+        return self._api.attach_socket(self.id, params={"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1})
+
+
+class _Chunks(io.RawIOBase):
+    """An iterator of bytes as a file."""
+
+    def __init__(self, chunks: Any) -> None:
+        self._chunks = iter(chunks)
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            try:
+                self._left = next(self._chunks)
+            except StopIteration:
+                return 0
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size

@@ -1,0 +1,48 @@
+"""Removes a container with all volumes that came with it, whatever its engine forgets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from contextlib import suppress
+
+from gpu_doc.execution.containers import answers
+from gpu_doc.execution.containers.engine import Engine
+from gpu_doc.execution.containers.failures import EngineError
+
+_PAUSES = (0.1, 0.3, 1.0, 2.0)
+"""Seconds between tries: Podman refuses to remove what is just ending ("container state improper: stopped")."""
+
+
+def remove_container(
+    engine: Engine, container: str, *, kept: Collection[str] = (), with_volumes: bool = True, where: str = ""
+) -> None:
+    """Remove a container, running or not, and the volumes that came with it.
+
+    Not those `kept`, nor any that another container uses. Without `with_volumes` the engine is not asked to remove any:
+    some take a volume that we made, and let the engine name, for one that came with the container.
+
+    Raises EngineError: there is none (`vanished`), the engine refuses, or it is not done in time (`late`).
+    """
+    with engine.tidying(where) as api:
+        came_with_it = answers.unnamed_volumes(api.inspect_container(container)) - set(kept)
+    _removed(engine, container, where, with_volumes=with_volumes)
+    # Podman 4.3 removes the container and leaves volumes now and then, of which it says so in its own log only.
+    for name in came_with_it:
+        with suppress(EngineError), engine.tidying(where) as api:
+            api.remove_volume(name)
+
+
+def _removed(engine: Engine, container: str, where: str, *, with_volumes: bool) -> None:
+    for pause in _PAUSES:
+        try:
+            with engine.tidying(where) as api:
+                api.remove_container(container, v=with_volumes, force=True)
+        except EngineError as error:
+            if error.cause != "settings" or error.late:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    with engine.tidying(where) as api:
+        api.remove_container(container, v=with_volumes, force=True)

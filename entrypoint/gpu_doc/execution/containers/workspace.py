@@ -1,0 +1,233 @@
+"""What goes into a container before it starts: the agent, the user's entry, where need be a copy of the checkout."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from gpu_doc.errors import MachineError, RunError
+from gpu_doc.execution.agent.produced import MOST_FILES
+from gpu_doc.execution.containers.recipe import HOME, WORKSPACE
+
+_AGENT = Path(__file__).resolve().parents[1] / "agent"
+_OURS = frozenset({".git", ".gpu-doc", "__pycache__", "node_modules"})
+"""Never copied: git's own files, where a token may lie; our state; what is of no use in another environment."""
+
+
+_BLOCK = 1 << 20
+"""Bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """What is put into a container."""
+
+    user: tuple[int, int]
+    """Whom the files belong to in there."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Small files by their absolute path."""
+    agent: bool = True
+    """With our agent, and the folders that a run needs."""
+    checkout: Path | None = None
+    """What to copy to the workspace; None where it is seen there."""
+    left_out: frozenset[str] = frozenset()
+    """Paths, relative to the checkout, that are mounted rather than copied."""
+    copies: tuple[tuple[Path, str], ...] = ()
+    """Further files and folders, and where they go; only to be read."""
+    own_folders: tuple[str, ...] = ()
+    """Folders that are there already, and become the user's."""
+
+
+class Archive(tarfile.TarFile):
+    """A tar stream (`mode="w|"`) that an engine reads to its last byte.
+
+    Python fills the end up to 10,240 bytes. Podman 4 stops reading at the two empty blocks that end an archive, and
+    then fails now and then because it could not read the rest.
+    """
+
+    closed: bool
+
+    def close(self) -> None:
+        """Write the two blocks, and nothing more."""
+        if not self.closed:
+            self.closed = True
+            self.fileobj.write(tarfile.NUL * (2 * tarfile.BLOCKSIZE))
+            self.fileobj.close()
+
+
+@contextmanager
+def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
+    """A parcel as the blocks of a tar stream, made while they are taken: it may be larger than memory and disk.
+
+    In large blocks: the HTTP client would read a file in small ones, and be nine times as slow.
+
+    Raises MachineError: a file can't be read.
+    """
+    reader, writer = os.pipe()
+    failed: list[OSError] = []
+
+    def write() -> None:
+        try:
+            with os.fdopen(writer, "wb") as sink, Archive.open(fileobj=sink, mode="w|") as archive:
+                _Packer(archive, parcel).pack()
+        except BrokenPipeError:
+            return  # who reads had enough, and knows why
+        except OSError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    with os.fdopen(reader, "rb") as stream:
+        yield iter(lambda: stream.read(_BLOCK), b"")
+    thread.join()
+    if failed:
+        what = f"the checkout can't be copied: {failed[0].strerror}"
+        raise MachineError(what, where=str(failed[0].filename or ""), remedy="Make it readable for this user.")
+
+
+def packed_texts(texts: Mapping[str, str]) -> IO[bytes]:
+    """Small files by their absolute path, as a tar stream."""
+    stream = io.BytesIO()
+    with Archive.open(fileobj=stream, mode="w|") as archive:
+        for path, text in texts.items():
+            add_text(archive, path, text)
+    stream.seek(0)
+    return stream
+
+
+def add_text(archive: tarfile.TarFile, path: str, text: str) -> None:
+    """Add a small file that everybody may read."""
+    content = text.encode()
+    entry = tarfile.TarInfo(path.lstrip("/"))
+    entry.size, entry.mode = len(content), 0o644
+    archive.addfile(entry, io.BytesIO(content))
+
+
+class _Packer:
+    def __init__(self, archive: tarfile.TarFile, parcel: Parcel) -> None:
+        self._archive = archive
+        self._parcel = parcel
+
+    def pack(self) -> None:
+        if self._parcel.agent:
+            self._agent()
+        for target, text in self._parcel.texts.items():
+            add_text(self._archive, target, text)
+        for folder in self._parcel.own_folders:
+            self._folder(folder, 0o755)
+        if self._parcel.checkout:
+            self._tree(self._parcel.checkout, WORKSPACE, own=True)
+        for source, target in self._parcel.copies:
+            self._tree(source, target, own=False)
+
+    def _agent(self) -> None:
+        for name in ("home", "runtime", "produced", "outcome"):
+            self._folder(f"{HOME}/{name}", 0o700)
+        for package in ("", "execution/", "execution/agent/"):
+            add_text(self._archive, f"{HOME}/gpu_doc/{package}__init__.py", "")
+        for path in sorted(_AGENT.glob("*.py")):
+            add_text(self._archive, f"{HOME}/gpu_doc/execution/agent/{path.name}", path.read_text("utf-8"))
+
+    def _folder(self, path: str, mode: int) -> None:
+        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry.type, entry.mode = tarfile.DIRTYPE, mode
+        entry.uid, entry.gid = self._parcel.user
+        self._archive.addfile(entry)
+
+    def _tree(self, source: Path, target: str, *, own: bool) -> None:
+        """Add a folder, or a file. What vanishes meanwhile is left out."""
+        if not source.is_dir():
+            self._entry(source, target, own=own)
+            return
+        for folder, folders, names in os.walk(source):
+            place = Path(folder).relative_to(source)
+            left_out = self._parcel.left_out
+            folders[:] = [name for name in folders if not own or _wanted(Path(folder, name), place / name, left_out)]
+            for name in (*folders, *names):
+                if name not in _OURS or not own:
+                    self._entry(Path(folder, name), f"{target}/{place / name}", own=own)
+
+    def _entry(self, path: Path, target: str, *, own: bool) -> None:
+        with suppress(FileNotFoundError):
+            if path.is_socket():
+                return
+            entry = self._archive.gettarinfo(str(path), target.lstrip("/"))
+            entry.uid, entry.gid = self._parcel.user if own else (0, 0)
+            entry.uname = entry.gname = ""
+            if not own:
+                entry.mode = entry.mode & ~0o222 | 0o444 | (0o111 if entry.isdir() else 0)
+            if entry.isreg():
+                with path.open("rb") as file:
+                    self._archive.addfile(entry, file)
+            elif entry.isdir() or entry.issym() or entry.islnk():
+                self._archive.addfile(entry)
+
+
+def _wanted(folder: Path, place: Path, left_out: frozenset[str]) -> bool:
+    """Say whether a folder of the checkout is copied; `place` is its path in there."""
+    # A virtual environment names its interpreter by the path on this machine.
+    return not (folder.name in _OURS or str(place) in left_out or (folder / "pyvenv.cfg").exists())
+
+
+def size(parcel: Parcel, patience: float) -> tuple[int, bool]:
+    """Return how many bytes the files have that are copied; False with it where `patience`, in seconds, ran out."""
+    end = time.monotonic() + patience
+    total = 0
+    for path in _files(parcel):
+        with suppress(OSError):
+            total += path.lstat().st_size
+        if time.monotonic() > end:
+            return total, False
+    return total, True
+
+
+def _files(parcel: Parcel) -> Iterator[Path]:
+    for source in filter(None, (parcel.checkout, *(path for path, _ in parcel.copies))):
+        if source.is_file():
+            yield source
+        for folder, folders, names in os.walk(source):
+            place = Path(folder).relative_to(source)
+            if source == parcel.checkout:
+                folders[:] = [name for name in folders if _wanted(Path(folder, name), place / name, parcel.left_out)]
+            yield from (Path(folder, name) for name in names)
+
+
+def unpack(stream: IO[bytes], into: Path, most: int) -> None:
+    """Write what a container hands out below a folder: files and folders only, and none outside of it.
+
+    Raises OSError: it can't be written; RunError: its files have more than `most` bytes, or they are too many.
+    """
+    total = files = 0
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for entry in archive:
+            inner = Path(*Path(entry.name).parts[1:])  # the first part is the folder that was asked for
+            target = into / inner
+            if not (entry.isdir() or entry.isreg()) or not _inside(target, into):
+                continue
+            if entry.isdir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            total += entry.size
+            files += 1
+            if files > MOST_FILES:
+                raise RunError(f"the run left more than {MOST_FILES} files to take out of its container")
+            if total > most:
+                raise RunError(f"the run left files of more than {most / 1e9:.0f} GB to take out of its container")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = archive.extractfile(entry)
+            assert content
+            with content, target.open("wb") as file:
+                while chunk := content.read(1 << 20):
+                    file.write(chunk)
+
+
+def _inside(target: Path, folder: Path) -> bool:
+    return ".." not in target.relative_to(folder).parts if target.is_relative_to(folder) else False

@@ -1,0 +1,220 @@
+"""One run, tried until it is done, or fails of what another try would not mend."""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gpu_doc.errors import GpuDocError, MachineError, RunError
+from gpu_doc.execution.agent import probe, unattended
+from gpu_doc.execution.agent.produced import Produced
+from gpu_doc.execution.agent.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
+from gpu_doc.execution.runs import aftermath, failure
+from gpu_doc.execution.runs.devices import busy, check, local_environment
+from gpu_doc.execution.runs.files import redact_files
+from gpu_doc.execution.runs.retries import pause, worth_another_try
+from gpu_doc.model import Json
+from gpu_doc.record.cuts import Cut
+from gpu_doc.system.process import output
+from gpu_doc.text.plain import plain
+
+if TYPE_CHECKING:
+    from gpu_doc.console.progress import Progress
+    from gpu_doc.execution.gpus.leases import Lease
+    from gpu_doc.execution.workers.guard import Slot
+
+from gpu_doc.execution.runs.job import Finished, Job
+from gpu_doc.execution.runs.keeping import Keeping, remove
+
+_PROBE = Path(probe.__file__)
+
+
+class Attempts:
+    """One job, tried again where its run says so and the cause is one that may pass."""
+
+    def __init__(self, job: Job, name: str, slot: Slot, progress: Progress, lease: Lease) -> None:
+        self._job = job
+        self._name = name
+        self._slot = slot
+        self._progress = progress
+        self._cells = 0
+        self._probe: Mapping[str, Json] = {}
+        self._lease = lease
+        self._veto: GpuDocError | None = None
+        self._cuts: list[Cut] = []
+
+    def run(self, token: str, stop: threading.Event) -> Finished:
+        """Run it to its end. `token` begins the marker of its processes; `stop` ends the wait between two tries."""
+        for attempt in range(self._job.run.retries.times + 1):
+            started, begin = datetime.now(timezone.utc), time.monotonic()
+            self._progress.started(self._name, 0)
+            self._cuts.clear()
+            # The marker by which this attempt's processes are found again; none may begin with another (`sweep`).
+            error = self._once(f"{token}-{attempt}-")
+            seconds = time.monotonic() - begin
+            self._progress.finished(self._name, seconds, ok=error is None, more=lambda: aftermath.lines(self._job))
+            again = error and worth_another_try(self._job.run, error, attempt)
+            if not again or stop.wait(pause(attempt)):
+                break
+            self._progress.message(f"{self._name}: trying again, for want of network ({error})")
+            _empty(self._job.folder)
+        begun = started.isoformat(timespec="seconds")
+        cuts = tuple(self._cuts)
+        return Finished(job=self._job, seconds=seconds, started=begun, error=error, probe=self._probe, cuts=cuts)
+
+    def _once(self, marker: str) -> GpuDocError | None:
+        with Keeping(self._job) as keeping:
+            error = self._told(lambda: self._execute(marker), keeping)
+            # Of a failed run too: what it left is kept for a person to look at.
+            error = self._told(lambda: redact_files(self._job), keeping) or error
+            error = keeping.problem(well=error is None) or error
+        if isinstance(error, RunError) and not error.kept:
+            error.kept = _kept(self._job.folder)
+        return error
+
+    def _told(self, step: Callable[[], GpuDocError | None], keeping: Keeping) -> GpuDocError | None:
+        """What went wrong in a step, if something did."""
+        try:
+            return step()
+        except GpuDocError as problem:
+            return problem
+        except OSError as problem:
+            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+                return failure.disk_full(problem.filename or str(self._job.folder))
+            if known := keeping.problem(well=False):
+                return known
+            raise
+
+    def _execute(self, marker: str) -> GpuDocError | None:
+        self._look_around()
+        with self._watched() as produced:
+            if error := self._veto or failure.of_files(self._job.run, produced.facts()):
+                return error
+            error = self._notebook(marker) if self._job.run.notebook else self._command(marker)
+            return self._veto or error or self._collect(produced)
+
+    def _notebook(self, marker: str) -> GpuDocError | None:
+        job, run = self._job, self._job.run
+        assert run.notebook
+        message = {
+            "notebook": str(job.root / run.notebook),
+            "name": run.notebook,
+            "parameters": dict(run.parameters),
+            "kernel": run.kernel,
+            "python": str(job.python),
+            "environment": self._environment(),
+            "cwd": str(self._job.cwd),
+            "folder": str(job.folder),
+            "output": run.limits.output,
+            "marker": marker,
+            "produces": list(run.produces),
+            "container": job.place.order(self._lease.gpus) if job.place else None,
+            "leased": bool(self._lease.devices),
+            "redact": list(job.redactor.values),
+        }
+        facts = self._slot.run_notebook(message, run.limits, self._hear)
+        return failure.of_notebook(run, facts, str(job.python))
+
+    def _environment(self) -> dict[str, str]:
+        """What a local run gets, with its GPUs and no others, and nobody to ask."""
+        run = self._job.run
+        return {**local_environment(run, self._lease, self._job.environment), **unattended.variables(run.env)}
+
+    def _look_around(self) -> None:
+        """See what a local run finds, where it matters: whether its GPUs are there. A container tells by itself."""
+        job = self._job
+        if job.place or not (self._lease.devices or job.run.requires):
+            return
+        try:
+            answer = output([str(job.python), str(_PROBE)], limit=60, environment=self._environment())
+        except OSError as error:
+            what = f"what is here could not be found out: {error}"
+            raise MachineError(what, where=job.run.address, remedy=f"Try: {job.python} {_PROBE}") from error
+        self._judge(json.loads(answer))
+
+    def _judge(self, facts: Mapping[str, Json]) -> bool:
+        """Say whether what a run found around it will do; if not, that is its error."""
+        self._probe = facts
+        self._veto = check(self._job.run, self._lease.devices, facts)
+        if note := busy(facts):
+            self._progress.message(f"{self._name}: {note}")
+        return self._veto is None
+
+    def _hear(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        if event["event"] == "cells":
+            self._cells = event["count"]
+        elif event["event"] == "cell":
+            self._progress.cell(self._name, event["number"] or 0, self._cells, event["cell"])
+        elif event["event"] == "probe":
+            return {"do": "go" if self._judge(event["facts"]) else "kill"}
+        elif event["event"] == "cut":
+            self._cuts.append(Cut.of_event(event))
+        elif event["event"] == "message":
+            self._progress.message(self._job.redactor.text(f"{self._name}: {plain(event['text'])}"))
+        return None
+
+    def _command(self, marker: str) -> GpuDocError | None:
+        from gpu_doc.system.process import MARKER
+
+        job, run = self._job, self._job.run
+        assert run.command
+        log = job.folder / "terminal.log"
+        environment = {**self._environment(), "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
+        message = {
+            "argv": list(run.command),
+            "cwd": str(job.root),
+            "environment": {**environment, MARKER: marker},
+            "log": str(log),
+            "limit": min(run.limits.output, LONGEST_LOG),
+            "columns": COLUMNS,
+            "rows": ROWS,
+            "marker": marker,
+            "container": job.place.order(self._lease.gpus) if job.place else None,
+            "folder": str(job.folder),
+            "redact": list(job.redactor.values),
+        }
+        facts = self._slot.run_command(message, run.limits, self._hear)
+        if left_out := facts.done.get("left_out"):
+            what = f"{left_out / 1e6:.3g} MB of what it printed are left out of its log (limits.output)"
+            self._progress.message(f"{self._name}: {what}")
+        return failure.of_command(run, facts, aftermath.screen(log))
+
+    @contextmanager
+    def _watched(self) -> Iterator[Produced]:
+        """What a local run leaves; a container tells by itself."""
+        job = self._job
+        patterns = () if job.place else job.run.produces
+        produced = Produced(patterns, [str(job.cwd), str(job.root)], hidden=[str(each) for each in job.ours])
+        with closing(produced):
+            yield produced
+
+    def _collect(self, produced: Produced) -> GpuDocError | None:
+        if self._job.place:
+            return None
+        into = self._job.folder / "produced"
+        remove(into)  # nobody but us puts anything there
+        produced.take(str(into))
+        left = produced.facts()
+        for text in left["passed"]:
+            self._hear({"event": "message", "text": text})
+        error = failure.of_files(self._job.run, left)
+        if error:
+            remove(into)  # a part of it is of use to nobody, and may be large
+        return error
+
+
+def _kept(folder: Path) -> str:
+    names = ("executed.ipynb", "terminal.log", "kernel.log")
+    return next((str(folder / name) for name in names if (folder / name).exists()), "")
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        remove(path)

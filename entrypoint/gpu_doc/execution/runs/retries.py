@@ -1,0 +1,44 @@
+"""Which failures another try may mend: those for want of network, in a run whose `retries` ask for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from gpu_doc.errors import GpuDocError
+from gpu_doc.execution.runs.remedies import is_isolated, is_network
+from gpu_doc.model import Run
+
+T = TypeVar("T")
+
+
+def worth_another_try(run: Run, error: GpuDocError, attempt: int) -> bool:
+    """Say whether to try again after this attempt; 0 is the first."""
+    return attempt < run.retries.times and "network" in run.retries.on and may_pass(run, error)
+
+
+def may_pass(run: Run, error: GpuDocError) -> bool:
+    """Say whether it was for want of network, which a run that may have none never gets."""
+    if getattr(error, "cause", "") == "network":
+        return True
+    return not is_isolated(run) and (is_network(error.what) or is_network(error.details))
+
+
+def pause(attempt: int) -> float:
+    """Seconds to wait before the next try."""
+    return min(30.0, 2.0**attempt)
+
+
+def patiently(run: Run, act: Callable[[], T], say: Callable[[str], None]) -> T:
+    """Do what a run needs of its engine, again where that is worth it. Raises GpuDocError."""
+    attempt = 0
+    while True:
+        try:
+            return act()
+        except GpuDocError as error:
+            if not worth_another_try(run, error, attempt):
+                raise
+            say(f"{run.image}: trying again, for want of network ({error})")
+        time.sleep(pause(attempt))
+        attempt += 1

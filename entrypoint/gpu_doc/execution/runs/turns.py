@@ -1,0 +1,147 @@
+"""Which local runs may go on at once: they all work in the checkout itself, and one may find what another leaves.
+
+A run with `produces` has the checkout to itself, or what it leaves would be a neighbour's. Others share it. Of runs of
+one source, which write the same names if they write any, the first goes without its siblings; where it changed
+something in the checkout, they take turns. Runs in containers have a view of the checkout of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from gpu_doc.execution.runs.job import Job
+from gpu_doc.git.checkout import work_tree
+
+_BESIDE = frozenset({".git", ".gpu-doc", ".ipynb_checkpoints", "__pycache__", "node_modules"})
+"""Names below which changes say nothing of a run."""
+
+Wanted = tuple[tuple[Path, ...], tuple[Path, ...]]
+
+_TICK = 0.02
+"""Seconds by which the times of files may lag behind the clock."""
+
+
+class Turns:
+    """The turns of one refresh's runs. `note` may be called by several threads at a time."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        local = [job for job in jobs if not job.place]
+        self._folders = {id(job): _folders(job) for job in local}
+        self._sources = {id(job): source for job in local if (source := _source(job))}
+        self._siblings = Counter(self._sources.values())
+        self._changes: dict[Path, str] = {}
+        """What changed in the checkout when a run of a source went on: a path, or nothing."""
+        self._told: set[Path | None] = set()
+
+    def wanted(self, job: Job) -> Wanted:
+        """The folders and files that a run must have alone, and those that it shares; none in a container."""
+        if job.place:
+            return (), ()
+        folders, source = self._folders[id(job)], self._sources.get(id(job))
+        sources = (source,) if source else ()
+        if job.run.produces:
+            return folders, sources
+        if source and self._changes.get(source) != "":
+            return sources, folders
+        return (), (*folders, *sources)
+
+    def waiting(self, job: Job) -> str:
+        """What a run waits for, in words; nothing where that was said before."""
+        source = None if job.run.produces else self._sources.get(id(job))
+        if source in self._told:
+            return ""
+        self._told.add(source)
+        if source is None:
+            what = "it leaves files (`produces`), and other runs are at work in this checkout"
+            return f"waits for its turn: {what}. With an `image`, each has a view of its own"
+        return "waits for its turn: another run of its source is at work here, or one that leaves files (`produces`)"
+
+    def note(self, job: Job, began: float, *, well: bool) -> str:
+        """See what has changed since a run began that went without its siblings; a sentence, where they take turns."""
+        source = self._sources.get(id(job))
+        if job.run.produces or source is None or source in self._changes or self._siblings[source] < 2:
+            return ""
+        changed = first_change(_top(job.root), began, job.ours)
+        if well or changed:
+            self._changes[source] = changed
+        if not changed:
+            return ""
+        what = f"{changed} changed in the checkout while it went on: runs of {_beside(source, job.root)} take turns"
+        return f"{what}. With an `image`, each has a view of its own"
+
+
+def _beside(path: Path, root: Path) -> str:
+    return os.path.relpath(path, root.resolve())
+
+
+def _top(root: Path) -> Path:
+    real = root.resolve()
+    return work_tree(real) or real
+
+
+def _folders(job: Job) -> tuple[Path, ...]:
+    """Where a run may write: the checkout, and what links that lead out of it stand for."""
+    top = _top(job.root)
+    places = {_real(folder / _base(pattern)) for pattern in job.run.produces for folder in (job.cwd, job.root)}
+    outside = [place for place in (_real(job.cwd), *sorted(places)) if not place.is_relative_to(top)]
+    there = (next(each for each in (place, *place.parents) if each.is_dir()) for place in outside)
+    return tuple(dict.fromkeys((top, *there)))
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads. `Path.resolve()` raises RuntimeError where links lead to themselves (before Python 3.13)."""
+    return Path(os.path.realpath(path))
+
+
+def _base(pattern: str) -> str:
+    """The folder of a pattern before its first wildcard; the pattern itself, should that be a folder."""
+    words = pattern.split("/")
+    wild = next((number for number, word in enumerate(words) if any(sign in word for sign in "*?[")), len(words))
+    return "/".join(words[:wild])
+
+
+def _source(job: Job) -> Path | None:
+    """The file that runs share who do the same: a notebook, a command's script, or its program in the checkout."""
+    top = _top(job.root)
+    for word in (job.run.notebook,) if job.run.notebook else job.run.command or ():
+        with suppress(OSError, ValueError):
+            file = _real(job.root / word)
+            # Of `.venv/bin/python train.py` it is the script.
+            ours = file.is_relative_to(top) and not (file.parents[1] / "pyvenv.cfg").exists()
+            if ours and file.is_file() and os.access(file, os.R_OK):
+                return file
+    return None
+
+
+def first_change(top: Path, since: float, ours: Iterable[Path]) -> str:
+    """The first path below `top` that has changed since a time, by its clock; empty where none has."""
+    todo, known = [str(top)], frozenset(map(str, ours))
+    while todo:
+        with suppress(OSError):  # closed to us, or gone
+            folders, changed = _look(todo.pop(), since - _TICK, known)
+            if changed:
+                return os.path.relpath(changed, top)
+            todo += folders
+    return ""
+
+
+def _look(folder: str, since: float, ours: frozenset[str]) -> tuple[list[str], str]:
+    """The folders in a folder, and what has changed in it; itself, where a name came and went."""
+    folders, explained = [], 0.0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name == "pyvenv.cfg":
+                return [], ""
+            changed = entry.stat(follow_symlinks=False).st_ctime
+            if entry.name in _BESIDE or entry.path in ours:
+                explained = max(explained, changed)
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif changed >= since:
+                return [], entry.path
+    changed = Path(folder).stat().st_mtime
+    return folders, folder if changed >= since and changed > explained else ""

@@ -1,0 +1,1 @@
+"""Processes that each drive one run at a time."""

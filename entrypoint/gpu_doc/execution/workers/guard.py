@@ -1,0 +1,253 @@
+"""Runs notebooks and commands in children, and holds them to their limits from outside.
+
+A limit has to hold against a cell that catches KeyboardInterrupt and a kernel that answers nothing any more, so it is
+the parent that counts: it asks first (an interrupt), then kills the kernel with all that it started, then the child.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gpu_doc.execution.agent.sampling import Sampler
+from gpu_doc.execution.agent.shortages import out_of_memory_kills
+from gpu_doc.system.process import Child, ChildEndedError, kill_tree, marked, resident_memory, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gpu_doc.model import Limits
+
+GRACE = 2.0
+"""Seconds between an interrupt, a kill of the kernel, and a kill of the child that drives it."""
+
+CLOSING = 8.0
+"""Seconds for the last kernels to end by themselves; a little more than the worker gives them."""
+
+MOST_NOTEBOOKS = 50
+MOST_MEMORY = 250 << 20
+"""After so many notebooks, or so many bytes, a worker is replaced by a fresh one: our memory must not grow."""
+
+Event = dict[str, Any]
+
+
+@dataclass
+class Facts:
+    """How a run ended, as its child told it and as we saw it."""
+
+    done: Event
+    """The child's last event."""
+    overrun: Literal["time", "cell-time"] | None = None
+    """The limit that ended it."""
+    cell: Event = field(default_factory=dict)
+    """The cell that it was in: number, name (as `cell`), and `seconds` it ran."""
+    memory: int = 0
+    """The resident memory of its main process, in bytes, when we last looked."""
+    memory_ran_out: bool = False
+    """Whether the system killed a process of our control group for want of memory meanwhile."""
+
+
+class StoppedError(Exception):
+    """Everything is being stopped; there is no result."""
+
+
+class Guard:
+    """Watches one run: its limits, the memory of its main process, and what all of it takes."""
+
+    def __init__(self, limits: Limits, job: Mapping[str, Any], child: Child) -> None:
+        """`job` is the message to the child: its `marker`, `environment` and `folder` are ours to use too."""
+        self._limits = limits
+        self._marker = job["marker"]
+        self._child = child
+        self._pid = 0
+        now = time.monotonic()
+        self._run_end = now + limits.time if limits.time else float("inf")
+        self._cell_start = now
+        self._cell_end = float("inf")
+        self._next = float("inf")
+        self._steps: list[Callable[[], None]] = []
+        self._kills = out_of_memory_kills()
+        pids = frozenset((child.pid,))
+        self._sampler = Sampler(lambda: marked(self._marker), ours=pids, environ=job["environment"])
+        self._taken = Path(job["folder"]) / "resources.json"
+        self.facts = Facts({})
+
+    def wait(self) -> float:
+        """Seconds until `look` has something to do."""
+        return max(0.0, min(self._run_end, self._cell_end, self._next, time.monotonic() + 1.0) - time.monotonic())
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event."""
+        if event["event"] in ("kernel", "started"):
+            self._pid = event["pid"]
+            if self._pid:  # what is in a container is measured there
+                self._sampler.start()
+        elif event["event"] == "cell":
+            now = self._cell_start = time.monotonic()
+            self.facts.cell = event if not self.facts.overrun else self.facts.cell
+            if self.facts.overrun:
+                self._next = now  # it swallowed the interrupt and went on
+            elif self._limits.cell_time:
+                self._cell_end = now + self._limits.cell_time
+
+    def look(self) -> None:
+        """Compare with the limits, and take the next step where one is passed."""
+        self.facts.memory = resident_memory(self._pid) or self.facts.memory
+        self._child.go_on()
+        now = time.monotonic()
+        if not self.facts.overrun and now >= min(self._run_end, self._cell_end):
+            whole = now >= self._run_end
+            self.facts.overrun = "time" if whole else "cell-time"
+            self.facts.cell["seconds"] = now - self._cell_start
+            self._run_end = self._cell_end = float("inf")
+            self._steps = [self._child.kill, self._kill] + [self._interrupt] * (not whole)
+            self._next = now
+        if now >= self._next and self._steps:
+            self._steps.pop()()
+            self._next = time.monotonic() + GRACE if self._steps else float("inf")
+
+    def end(self, done: Event) -> Facts:
+        """Return what is known, after the child's last event."""
+        self.facts.done = done
+        # A container tells of itself: our own group's count would be another's.
+        self.facts.memory_ran_out = bool(self._pid) and out_of_memory_kills() > self._kills
+        if self._pid:
+            self._sampler.stop()
+            with suppress(FileNotFoundError, NotADirectoryError):  # the run has removed the folder, which is told
+                self._taken.write_text(json.dumps(self._sampler.result()), "utf-8")
+        return self.facts
+
+    def close(self) -> None:
+        """Stop measuring."""
+        self._sampler.stop()
+
+    def _interrupt(self) -> None:
+        self._child.send({"do": "interrupt"})
+
+    def _kill(self) -> None:
+        if self._pid:
+            kill_tree(self._pid)
+            sweep(self._marker)
+        else:
+            self._child.send({"do": "kill"})  # a container
+
+
+class Slot:
+    """Room for one run at a time. Keeps its notebook worker from one run to the next."""
+
+    def __init__(self, runtime: Path, name: str) -> None:
+        """`runtime` is a folder with a short path for sockets and logs; `name` tells this slot from others."""
+        self._runtime = runtime
+        self._name = name
+        self._worker: Child | None = None
+        self._children: list[Child] = []
+        self._served = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run_notebook(self, job: Mapping[str, Any], limits: Limits, hear: Callable[[Event], Event | None]) -> Facts:
+        """Run a notebook; `job` is the message to the worker, less what this module adds.
+
+        Raises StoppedError: `kill` was called.
+        """
+        worker = self._worker or self._start("kernel_worker", job["environment"])
+        self._worker = worker
+        worker.send({**job, "do": "run", "runtime": str(self._runtime)})
+        facts = self._watch(worker, Guard(limits, job, worker), hear)
+        self._served += 1
+        if facts.done["event"] == "ended":
+            self._forget()
+            sweep(job["marker"])
+        elif worker.memory > MOST_MEMORY or self._served >= MOST_NOTEBOOKS:
+            # It ends by itself when its last kernel has; nobody waits for it.
+            worker.send({"do": "end"})
+            self._forget()
+        return facts
+
+    def run_command(self, job: Mapping[str, Any], limits: Limits, hear: Callable[[Event], Event | None]) -> Facts:
+        """Run a command; `job` is the message to its child.
+
+        Raises StoppedError: `kill` was called.
+        """
+        module = "container_command_worker" if job["container"] else "command_worker"
+        child = self._start(module, job["environment"])
+        child.send(job)
+        facts = self._watch(child, Guard(limits, job, child), hear)
+        self._end(child, GRACE)
+        sweep(job["marker"])
+        return facts
+
+    def close(self) -> None:
+        """Wait until all is gone: the kernels that still shut down, and the workers."""
+        if self._worker:
+            self._worker.send({"do": "end"})
+        end = time.monotonic() + CLOSING
+        for child in list(self._children):
+            with suppress(ChildEndedError):
+                while time.monotonic() < end and not self._stopped:
+                    child.receive(0.2)
+            self._end(child, 0.5)
+
+    def kill(self) -> None:
+        """Kill all at once, from any thread; whoever waits for a run gets StoppedError."""
+        with self._lock:
+            self._stopped = True
+            children = list(self._children)
+        for child in children:
+            child.kill()
+
+    def abandon(self) -> None:
+        """After `kill`, when no thread waits for a run any more: give the pipes back."""
+        for child in list(self._children):
+            self._end(child, 0)
+
+    def _end(self, child: Child, timeout: float) -> None:
+        child.close(timeout)
+        with self._lock:
+            self._children.remove(child)
+
+    def _forget(self) -> None:
+        self._worker = None
+        self._served = 0
+
+    def _start(self, module: str, environment: Mapping[str, str]) -> Child:
+        for child in [child for child in self._children if child.ended]:
+            self._end(child, 0)
+        with self._lock:
+            if self._stopped:
+                raise StoppedError
+            log = self._runtime / f"{self._name}.log"
+            child = Child(f"execution.workers.{module}", environment=environment, log=log)
+            self._children.append(child)
+            return child
+
+    def _watch(self, child: Child, guard: Guard, hear: Callable[[Event], Event | None]) -> Facts:
+        try:
+            return self._facts(child, guard, hear)
+        finally:
+            guard.close()
+
+    def _facts(self, child: Child, guard: Guard, hear: Callable[[Event], Event | None]) -> Facts:
+        while True:
+            try:
+                event = child.receive(guard.wait())
+            except ChildEndedError as error:
+                if self._stopped:
+                    raise StoppedError from error
+                status = child.ending(GRACE)
+                if status is not None and status < 0:
+                    return guard.end({"event": "ended", "outcome": "driver killed", "status": status})
+                return guard.end({"event": "ended", "outcome": "defect", "traceback": str(error)})
+            if event is None:
+                guard.look()
+            elif event["event"] in ("done", "refused", "failed"):
+                return guard.end(event)
+            else:
+                guard.hear(event)
+                if answer := hear(event):
+                    child.send(answer)

@@ -1,0 +1,100 @@
+"""What a kernel sends, in the shapes that nbclient and the notebook format rely on.
+
+A notebook can have its kernel send anything. What can be shown is put into shape; what can't be understood ends the
+run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from gpu_doc.execution.workers.kernel_process import FailureError
+
+_IS_JSON = re.compile(r"application/json|[a-zA-Z0-9]+/[a-zA-Z0-9\-+.]+\+json")
+"""Kinds of data that may be anything; all others are text (nbformat's schema, `mimebundle`)."""
+
+_LONGEST_KIND = 200
+"""Characters of a name of a kind of data; RFC 6838 allows 255 in all, and no library comes near."""
+
+_DEEPEST = 100
+"""Levels of nested JSON. Python's own functions give up at a few hundred, in the middle of their work."""
+
+Message = dict[str, Any]
+
+
+def understood(message: Message) -> Message:
+    """Return a message in shape. Raises FailureError: it is none that a kernel sends."""
+    kind, content = message.get("msg_type"), message.get("content")
+    if not isinstance(kind, str) or not isinstance(content, dict) or not isinstance(message.get("parent_header"), dict):
+        raise not_understood(str(kind))
+    if _is_deeper(content, _DEEPEST):
+        raise FailureError("refused", what=f"an output is nested deeper than {_DEEPEST} levels")
+    if kind == "stream":
+        content["name"] = "stderr" if content.get("name") == "stderr" else "stdout"
+        content["text"] = _text(content.get("text", ""))
+    elif kind in ("display_data", "execute_result", "update_display_data"):
+        _shape_data(kind, content)
+    elif kind == "error":
+        lines = content.get("traceback", [])
+        content["traceback"] = [_text(line) for line in (lines if isinstance(lines, list) else [lines])]
+        content["ename"], content["evalue"] = _text(content.get("ename", "Error")), _text(content.get("evalue", ""))
+    elif kind == "execute_reply":
+        _check_reply(content)
+    elif kind.startswith("comm_"):
+        if not isinstance(content.get("data"), dict) or not isinstance(content.get("comm_id"), str):
+            raise not_understood(kind)
+    elif kind == "status" and not isinstance(content.get("execution_state"), str):
+        raise not_understood(kind)
+    return message
+
+
+def not_understood(kind: str) -> FailureError:
+    """Return the failure of a run whose kernel sent something else."""
+    what = f"the kernel sent a message that is none of Jupyter's ({kind[:40]}): something in the notebook disturbed it"
+    return FailureError("refused", what=what)
+
+
+def _shape_data(kind: str, content: Message) -> None:
+    data = content.get("data")
+    if not isinstance(data, dict):
+        raise not_understood(kind)
+    content["data"] = {name: _datum(name, value) for name, value in data.items() if 0 < len(name) <= _LONGEST_KIND}
+    for part in ("metadata", "transient"):
+        content[part] = content[part] if isinstance(content.get(part), dict) else {}
+    if not isinstance(content["transient"].get("display_id", ""), str):
+        content["transient"] = {}
+    if kind == "execute_result" and not isinstance(content.get("execution_count"), int):
+        content["execution_count"] = None
+
+
+def _datum(kind: str, value: Any) -> Any:
+    return value if _IS_JSON.fullmatch(kind) else _text(value)
+
+
+def _text(value: Any) -> str:
+    """Text as it is, lines of text joined, and anything else as JSON: a custom kind may hold it without saying so."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _check_reply(content: Message) -> None:
+    if content.get("status") not in ("ok", "error", "aborted", "abort"):
+        raise not_understood("execute_reply")
+    if content["status"] == "error":
+        content.update({"ename": _text(content.get("ename", "Error")), "evalue": _text(content.get("evalue", ""))})
+        lines = content.get("traceback", [])
+        content["traceback"] = [_text(line) for line in (lines if isinstance(lines, list) else [lines])]
+    payload = content.get("payload", [])
+    if not (isinstance(payload, list) and all(isinstance(each, dict) for each in payload)):
+        content["payload"] = []
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, list) and (levels == 0 or any(_is_deeper(each, levels - 1) for each in value))

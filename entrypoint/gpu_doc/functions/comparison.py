@@ -1,0 +1,107 @@
+"""A matrix side by side: a table of the values that its runs gave."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from gpu_doc.model import Json, Run
+from gpu_doc.text import markdown
+
+Best = Literal["max", "min"]
+
+_LESS_IS_BETTER = re.compile(
+    r"(?:^|[\W_])(?:loss|error|errors|err|mistakes?|rmse|mse|mae|mape|perplexity|ppl|wer|cer|fid|time|seconds|duration|latency|memory)"
+    r"(?:$|[\W_])"
+)
+_MOST_DIGITS = 6
+"""How many digits, from the first that is not zero, a column may give a number for the sake of its decimals."""
+
+
+def best_of(name: str, wanted: Json) -> Best:
+    """Whether the most or the least of a value is best: as the template says, else as its name does."""
+    said = wanted.get(name) if isinstance(wanted, dict) else wanted
+    if said is None:
+        return "min" if _LESS_IS_BETTER.search(name.lower()) else "max"
+    return "min" if said == "min" else "max"
+
+
+def comparison(runs: Sequence[Run], columns: Mapping[str, Sequence[Json]], best: Mapping[str, Best]) -> str:
+    """A Markdown table: a row for each run, its point and then its values; the best of each column is bold."""
+    keys = list(dict.fromkeys(key for run in runs for key in run.point))
+    winners = {name: _winner(values, best[name]) for name, values in columns.items()}
+    texts = {name: short_numbers(values) for name, values in columns.items()}
+    rows = []
+    for number, run in enumerate(runs):
+        cells = [
+            _cell(texts[name][number], bold=_is(values[number], winners[name])) for name, values in columns.items()
+        ]
+        rows.append([*(markdown.escape(run.point.get(key, "")) for key in keys), *cells])
+    points: list[markdown.Alignment] = [_alignment([run.point.get(key, "") for run in runs]) for key in keys]
+    values: list[markdown.Alignment] = ["right" if _any_number(values) else "left" for values in columns.values()]
+    return markdown.table([markdown.escape(name) for name in (*keys, *columns)], rows, [*points, *values])
+
+
+def _number(value: Json) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _winner(values: Sequence[Json], best: Best) -> float | None:
+    """The best number; none where there is nothing to choose from."""
+    numbers = [number for value in values if (number := _number(value)) is not None]
+    if len(values) < 2 or not numbers or (len(numbers) == len(values) and len(set(numbers)) == 1):
+        return None
+    return max(numbers) if best == "max" else min(numbers)
+
+
+def _is(value: Json, winner: float | None) -> bool:
+    return winner is not None and _number(value) == winner
+
+
+def _any_number(values: Sequence[Json]) -> bool:
+    return any(_number(value) is not None for value in values)
+
+
+def _alignment(texts: Sequence[str]) -> markdown.Alignment:
+    try:
+        [float(text) for text in texts]
+    except ValueError:
+        return "left"
+    return "right"
+
+
+def _cell(text: str, *, bold: bool) -> str:
+    text = markdown.escape(text)
+    return f"**{text}**" if bold and text else text
+
+
+def short_number(value: Json) -> str:
+    """A value for a table: four significant digits of a fraction, whole numbers as they are."""
+    if isinstance(value, bool) or not isinstance(value, float):
+        return "" if value is None else str(value)
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    if value.is_integer() and abs(value) < 1e15:
+        return f"{value:.0f}"
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def short_numbers(values: Sequence[Json]) -> list[str]:
+    """The values of a table's column: fractions with the same number of decimals, so that they can be compared.
+
+    Each stays as it is alone where there are whole numbers among them, or where one would get more digits than
+    `_MOST_DIGITS` that count: 0.0001 beside 250.5.
+    """
+    texts = [short_number(value) for value in values]
+    numbers = {place: value for place, value in enumerate(values) if _number(value) is not None}
+    decimals = max((len(texts[place].partition(".")[2]) for place in numbers), default=0)
+    aligned = {place: f"{value:.{decimals}f}" for place, value in numbers.items()}
+    digits = max((len(text.lstrip("-0.").replace(".", "")) for text in aligned.values()), default=0)
+    alike = all(isinstance(value, float) and "e" not in texts[place] for place, value in numbers.items())
+    if not alike or digits > _MOST_DIGITS:
+        return texts
+    return [aligned.get(place, text) for place, text in enumerate(texts)]

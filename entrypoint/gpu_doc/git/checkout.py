@@ -1,0 +1,182 @@
+"""What the checkout is, from GitPython and, where every millisecond counts, from files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from gpu_doc.git import asking, commits
+from gpu_doc.git.asking import ask
+from gpu_doc.git.commits import Commit
+
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def work_tree(folder: Path) -> Path | None:
+    """The root of the repository that a folder lies in, found by its `.git`; None outside of one."""
+    for place in (folder, *folder.parents):
+        if (place / ".git").exists():
+            return place
+    return None
+
+
+def clean_commit(root: Path, *, own_files: Iterable[str]) -> str | None:
+    """The commit that the checkout is, where nothing but our own files differs from it; else None.
+
+    `own_files` are paths relative to `root`, a folder with a trailing slash. None as well without git or a commit.
+    """
+    tree = work_tree(root)
+    if tree is None:
+        return None
+    commit = ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    status = ask(tree, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    if commit is None or status is None:
+        return None
+    ours = _from_top(root, tree, own_files)
+    changed = [entry[3:] for entry in status.split("\0") if entry]
+    return commit if all(_is_ours(path, ours) for path in changed) else None
+
+
+def is_changed(root: Path, *, own_files: Iterable[str]) -> bool:
+    """Whether a tracked file differs from the commit that is checked out, other than our own files."""
+    tree = work_tree(root)
+    status = ask(tree, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames") if tree else ""
+    if tree is None or status is None:
+        return True
+    ours = _from_top(root, tree, own_files)
+    return not all(_is_ours(entry[3:], ours) for entry in status.split("\0") if entry)
+
+
+def containing(tree: Path, commit: str) -> frozenset[str]:
+    """The commits of all references here in whose history a commit stands."""
+    listed = ask(tree, "for-each-ref", "--contains", commit, "--format=%(objectname) %(*objectname)")
+    return frozenset((listed or "").split())
+
+
+def _from_top(root: Path, tree: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Paths below root, from the repository's top."""
+    prefix = root.relative_to(tree).as_posix()
+    return tuple(name if prefix == "." else f"{prefix}/{name}" for name in names)
+
+
+def _is_ours(path: str, ours: tuple[str, ...]) -> bool:
+    return any(path.startswith(own) if own.endswith("/") else path == own for own in ours)
+
+
+def tracked_files(root: Path, path: str) -> frozenset[str] | None:
+    """The files at or below a path that git carries to other checkouts, relative to root; None without git."""
+    if work_tree(root) is None:
+        return None
+    listed = ask(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
+    return None if listed is None else frozenset(listed.split("\0")) - {""}
+
+
+def left_out(root: Path, path: str) -> str:
+    """Say that a file which git tracks is left out of a sparse checkout; nothing where it isn't so.
+
+    `path` is relative to root, or a pattern as in `:(glob)src/**`.
+    """
+    if work_tree(root) is None:
+        return ""
+    listed = (ask(root, "ls-files", "-t", "-z", "--", path) or "").split("\0")
+    names = [entry.removeprefix("S ") for entry in listed if entry.startswith("S ")]
+    if not names:
+        return ""
+    folder = names[0].rpartition("/")[0] or names[0]
+    return (
+        f": this is a sparse checkout, which leaves {'it' if names == [path] else names[0]} out; "
+        f"`git sparse-checkout add {shlex.quote(folder)}` brings it"
+    )
+
+
+def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:
+    """The files at or below paths that differ from HEAD, or that git does not know; paths are from the tree's top.
+
+    Ignored files are among them, or the folder that is ignored: what we write there is published all the same.
+    All of `paths` where git says nothing: better looked at once too often.
+    """
+    wanted = list(paths)
+    options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignored=matching")
+    status = ask(tree, "--literal-pathspecs", "status", *options, "--", *wanted)
+    return wanted if status is None else [entry[3:] for entry in status.split("\0") if entry]
+
+
+def head_commit(tree: Path) -> str | None:
+    """The id of the commit that is checked out; None without one."""
+    with suppress(OSError):
+        head = _head(tree)
+        if found := head if _SHA.fullmatch(head) else _reference(_git_folder(tree), head.removeprefix("ref: ")):
+            return found
+    return ask(tree, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")  # references may be kept in other ways
+
+
+def current_branch(tree: Path) -> str | None:
+    """The branch that is checked out; None where it is a commit, or in a state that git does not understand."""
+    name = None
+    with suppress(OSError):
+        head = _head(tree)
+        if head == "ref: refs/heads/.invalid":  # references are kept in another way (git help reftable)
+            name = ask(tree, "symbolic-ref", "--quiet", "HEAD")
+        elif head.startswith("ref: "):
+            name = head.removeprefix("ref: ")
+    return name.removeprefix("refs/heads/") if name and name.startswith("refs/heads/") else None
+
+
+def commit_of_head(tree: Path) -> Commit | None:
+    """What the commit that is checked out says of itself; None without one."""
+    sha = head_commit(tree)
+    raw = ask(tree, "cat-file", "commit", sha) if sha else None
+    return commits.parsed(sha, raw.encode("utf-8", "surrogateescape")) if sha and raw else None
+
+
+def commit_named(tree: Path, name: str) -> str | None:
+    """The id of the commit that a branch, a tag or any other name stands for; None where git knows none."""
+    return None if name.startswith("-") else ask(tree, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+
+
+def content(tree: Path, commit: str, path: str) -> bytes | None:
+    """A file's content in a commit, by its path from the top, as git keeps it; None where there is no such file."""
+    return asking.ask_for_bytes(tree, "cat-file", "blob", f"{commit}:{path}")
+
+
+def _git_folder(tree: Path) -> Path:
+    """The repository's folder; a work tree of its own and a submodule name it in a file."""
+    place = tree / ".git"
+    if place.is_dir():
+        return place
+    return tree / place.read_text("utf-8", "surrogateescape").rstrip("\n").removeprefix("gitdir: ")
+
+
+def _head(tree: Path) -> str:
+    return (_git_folder(tree) / "HEAD").read_text("utf-8", "surrogateescape").rstrip("\n")
+
+
+def _reference(folder: Path, name: str) -> str | None:
+    """The commit of a branch, from its own file or the list of those that are packed (gitrepository-layout)."""
+    common = folder / "commondir"
+    shared = folder / common.read_text("utf-8", "surrogateescape").rstrip("\n") if common.exists() else folder
+    with suppress(FileNotFoundError, NotADirectoryError):
+        sha = (shared / name).read_text("utf-8", "replace").strip()
+        return sha if _SHA.fullmatch(sha) else None  # a symbolic one is git's to follow
+    with suppress(FileNotFoundError):
+        for line in (shared / "packed-refs").read_text("utf-8", "surrogateescape").splitlines():
+            sha, _, packed = line.partition(" ")
+            if packed == name:
+                return sha
+    return None
+
+
+def identity(tree: Path) -> tuple[str, str] | None:
+    """Name and address that git would commit with; None where it knows none."""
+    said = ask(tree, "var", "GIT_AUTHOR_IDENT")
+    name, _, rest = (said or "").partition(" <")
+    address, closed, _ = rest.partition(">")
+    return (name, address) if name and closed else None
+
+
+def signs_commits(tree: Path) -> bool:
+    """Whether git's settings have commits signed."""
+    return ask(tree, "config", "--type=bool", "commit.gpgsign") == "true"

@@ -1,0 +1,111 @@
+"""The program git, run through GitPython: with an environment that we choose, and no secret in what it says."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gpu_doc.errors import PublishError
+from gpu_doc.git import refusals, settings
+from gpu_doc.git.asking import TRUSTING
+from gpu_doc.git.commits import Remote
+from gpu_doc.resources import template_path
+
+PAUSES = (1.0, 4.0, 15.0)
+"""Seconds before a server that can't be reached is asked again."""
+
+_KEPT = re.compile(r"GIT_(?:SSH|SSH_COMMAND|SSH_VARIANT|SSL_\w+|PROXY_\w+|HTTP_\w+|EXEC_PATH|ASKPASS|CONFIG_\w+)")
+"""Of the caller's variables for git those that say how it reaches servers; the others say where it would work."""
+
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a call of git ended."""
+
+    status: int
+    output: bytes
+    words: str
+    """What it wrote to standard error."""
+
+    @property
+    def text(self) -> str:
+        """The output; bytes that are no UTF-8 stand in it as surrogates."""
+        return self.output.decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """git, as it runs in one place."""
+
+    folder: Path
+    checkout: Path
+    """For messages, as the remote."""
+    remote: Remote
+    environ: Mapping[str, str] = field(repr=False)
+    """The caller's environment; of what begins with GIT_, only what reaches servers is handed on."""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Further variables, for each call."""
+    pauses: Sequence[float] = PAUSES
+
+    def run(self, *words: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> Done:
+        """Run it with `given` as its standard input, and further variables. Raises PublishError: there is no git."""
+        try:
+            import git
+        except ImportError as error:  # GitPython's way to say that there is no program `git`
+            raise PublishError("git is not installed", remedy="Install git, and have it on PATH.") from error
+        dropped = [name for name in self.environ if name.startswith("GIT_") and not _KEPT.fullmatch(name)]
+        # No program that git calls needs it: it is in the header that we add.
+        dropped += ["INPUT_TOKEN"] if "INPUT_TOKEN" in self.environ else []
+        # GitPython can add variables but not take any away.
+        argv = ["env", *(word for name in dropped for word in ("-u", name)), *self._git, *words]
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(given)
+            stdin.seek(0)
+            status, output, said = git.Git(self.folder).execute(
+                argv,
+                istream=stdin,
+                env={**self.variables, **(variables or {})},
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+            )
+        return Done(int(status), bytes(output), self.clean(said))
+
+    @property
+    def _git(self) -> list[str]:
+        """git; on a runner, where we have a token, in checkouts of other users too."""
+        trusted = [f"GIT_CONFIG_SYSTEM={template_path('runner.gitconfig')}", "git", *TRUSTING]
+        return trusted if self.remote.token else ["git"]
+
+    def ask(self, *words: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> Done:
+        """Run it. Raises PublishError or RejectedError where it fails, with what to do."""
+        done = self.run(*words, given=given, variables=variables)
+        if done.status:
+            raise self.meaning(f"{done.words}\n{done.text}")
+        return done
+
+    def ask_server(self, *words: str, variables: Mapping[str, str] | None = None) -> Done:
+        """Run it, and again after a while where a server can't be reached. Raises as `ask` does."""
+        for pause in self.pauses:
+            with suppress(refusals.UnreachableError):
+                return self.ask(*words, variables=variables)
+            time.sleep(pause)
+        return self.ask(*words, variables=variables)
+
+    def meaning(self, words: str) -> PublishError:
+        """What git's words mean."""
+        return refusals.meaning(words, remote=self.clean(self.remote.url), checkout=str(self.checkout))
+
+    def clean(self, text: str) -> str:
+        """Return text without the token, and without logins in addresses."""
+        if token := self.remote.token:
+            text = text.replace(token, "***").replace(settings.encoded(token), "***")
+        return _LOGIN.sub("***@", text)

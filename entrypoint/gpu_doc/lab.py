@@ -1,0 +1,213 @@
+"""`gpu-doc lab`: JupyterLab in the container of a run, but for one thing: it writes to the checkout itself."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from socket import socket
+from typing import Any
+from urllib.parse import quote
+
+from gpu_doc import interrupts
+from gpu_doc.console.console import Console
+from gpu_doc.errors import GpuDocError, MachineError, RunError, UsageError
+from gpu_doc.execution.containers import engine, recipe
+from gpu_doc.execution.containers.container import NoPythonError
+from gpu_doc.execution.containers.jupyterlab import Lab
+from gpu_doc.execution.gpus.inventory import Gpu
+from gpu_doc.execution.gpus.leases import Lease
+from gpu_doc.execution.runs.docker import Docker
+from gpu_doc.execution.runs.hosts import Hosts
+from gpu_doc.execution.runs.place import Place
+from gpu_doc.model import Config, ImageIdentity, Json, Run
+from gpu_doc.record import evidence
+from gpu_doc.text.nearest import did_you_mean
+from gpu_doc.text.plain import plain
+
+_LOCAL = "JupyterLab of this environment, without a container: python -m jupyterlab"
+_LOOK_AGAIN = 1.0
+"""Seconds between two looks at GPUs that others hold."""
+_SHOWN = 20
+"""Lines of JupyterLab's log that a message shows."""
+
+
+def choose(config: Config, notebook: str | None, *, here: Path) -> Run:
+    """Return the run whose image is meant: the first that uses the notebook, or the first of all, and has an image.
+
+    `notebook` is a path from `here` or from root. Raises UsageError.
+    """
+    runs = [run for report in config.reports for run in report.runs]
+    if notebook is not None:
+        runs = _using(runs, notebook, config.root, here)
+    chosen = next((run for run in runs if run.image), None)
+    if chosen is None:
+        whose = f"that uses {notebook}" if notebook else "in the configuration"
+        raise UsageError(f"no run {whose} has an image", where=str(config.path), remedy=f"{_LOCAL}.")
+    # Whatever runs in it: a command has no notebook to open, and nothing is to be left behind.
+    return replace(chosen, command=None, detach=False, bootstrap=False)
+
+
+def _using(runs: list[Run], notebook: str, root: Path, here: Path) -> list[Run]:
+    spellings = {notebook, os.path.relpath(here / notebook, root), os.path.relpath((here / notebook).resolve(), root)}
+    found = [run for run in runs if run.notebook in spellings]
+    if not found:
+        meant = did_you_mean(notebook, {run.notebook for run in runs if run.notebook})
+        remedy = f"{meant} Without a name, JupyterLab starts in the image of the first run that has one.".strip()
+        raise UsageError(f"no run uses the notebook `{notebook}`", remedy=remedy)
+    return found
+
+
+def person(checkout: Path) -> tuple[int, int]:
+    """Return whom JupyterLab runs as: this user, whose files it writes; where that is root, the checkout's owner.
+
+    Raises MachineError: that is root too.
+    """
+    if os.getuid():
+        return os.getuid(), os.getgid()
+    owner = checkout.stat()
+    if not owner.st_uid:
+        what = "JupyterLab would run as root: this user is root, and the checkout belongs to root"
+        remedy = f"Run gpu-doc as another user, or give the checkout to one: chown -R USER: {checkout}"
+        raise MachineError(what, where=str(checkout), remedy=remedy)
+    return owner.st_uid, owner.st_gid
+
+
+def settle(run: Run, docker: Docker, config: Config, user: tuple[int, int], note: Callable[[str], None]) -> Place:
+    """Return where JupyterLab finds itself: where the run does, as `user`. The image is pulled where it must be.
+
+    Raises GpuDocError: there is no such image, or nothing can be written to the checkout from its engine.
+    """
+    known = _known(run, config)
+    docker.prepare([(run, known)], note)
+    if problem := docker.problem(run, known):
+        raise problem
+    place = docker.place(run, "", note, view=False)
+    if not place.sight.sees_paths:
+        what = "the container engine doesn't see this machine's files: JupyterLab could write nothing to the checkout"
+    elif not place.sight.same_ids:
+        what = "the container engine has other user ids (rootless, userns-remap): JupyterLab's files would not be yours"
+    else:
+        return replace(place, user=user)
+    remedy = f"Name another engine of this machine (docker-host). {_LOCAL}."
+    raise MachineError(what, where=place.address["DOCKER_HOST"], remedy=remedy)
+
+
+def _known(run: Run, config: Config) -> ImageIdentity | None:
+    """What the run's image was when its report was made."""
+    report = next(report for report in config.reports if report.path == run.report)
+    kept = evidence.read(config.root / report.assets / evidence.NAME)
+    known = kept.runs.get(run.address) if kept else None
+    return known.image(run.image) if known else None
+
+
+def lease(run: Run, docker: Docker, environ: Mapping[str, str], note: Callable[[str], None]) -> Lease:
+    """Take the GPUs of the run, and wait for them where others hold them. Raises MachineError."""
+    devices = Hosts(environ, docker).devices(run)
+    if devices is None:
+        return Lease()
+    if (taken := devices.try_take(run)) is None:
+        note(f"JupyterLab {devices.waiting(run)}")
+    while taken is None:
+        time.sleep(_LOOK_AGAIN)
+        taken = devices.try_take(run)
+    return taken
+
+
+def serve(place: Place, gpus: Sequence[Gpu], listener: socket, opened: str | None, console: Console) -> None:
+    """Run JupyterLab until it is shut down, or we are told to end (KeyboardInterrupt); `opened` is a notebook.
+
+    Raises GpuDocError: it does not start, or ends by itself.
+    """
+    order = _order(place, gpus)
+    with engine.reconnect(place.address) as connection, Lab(connection, order, listener) as lab:
+        try:
+            event = lab.start()
+        except NoPythonError:
+            event = {"event": "refused", "outcome": "no python"}
+        if event["event"] != "ready":
+            raise _no_start(place, event, lab.log)
+        console.say(f"JupyterLab in {place.image.reference} writes to {place.checkout}; Ctrl-C ends it.")
+        console.say(_url(place, listener, opened, order["job"]["token"]))
+        try:
+            event = lab.wait()
+        except KeyboardInterrupt:
+            interrupts.ending()
+            console.note("ending JupyterLab")
+            return
+        if event["status"] != 0:
+            raise _end(place, event, lab.log)
+    console.note("JupyterLab was shut down")
+
+
+def _url(place: Place, listener: socket, opened: str | None, token: str) -> str:
+    path = place.inside(place.root / opened).removeprefix(f"{recipe.WORKSPACE}/") if opened else ""
+    address, port = listener.getsockname()
+    return f"http://{address}:{port}/lab{f'/tree/{quote(path)}' if path else ''}?token={token}"
+
+
+def _order(place: Place, gpus: Sequence[Gpu]) -> dict[str, Json]:
+    """As for a run, with the checkout itself instead of a view or a copy of it."""
+    setting = place.setting(gpus, "lab")
+    checkout = recipe.Mount(source=str(place.checkout), target=recipe.WORKSPACE, writable=True)
+    setting = replace(
+        setting, mounts=(checkout, *setting.mounts), masked=tuple(place.masked()), unlabelled=place.selinux
+    )
+    return {
+        **place.order(gpus),
+        "create": recipe.payload(place.run, setting, recipe.WORKSPACE),
+        "overlay": None,
+        "checkout": None,
+        "job": {
+            "lab": True,
+            "detach": False,
+            "workspace": recipe.WORKSPACE,
+            "token": secrets.token_hex(24),
+            "secrets": dict(place.secrets),
+        },
+    }
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def _no_start(place: Place, event: Mapping[str, Any], log: str) -> GpuDocError:
+    if event["event"] == "ended":
+        return _end(place, event, log)
+    image, closed = place.image.reference, ", ".join(event.get("closed", ()))
+    lacks = f"the image {image} has no jupyterlab in its Python ({event.get('python')})"
+    reachable = "Install it where every user can reach it: JupyterLab runs as whom the checkout belongs to."
+    words = {
+        "no python": (f"the image {image} has no Python that this user can start", reachable),
+        "no jupyterlab": (f"{lacks}; {closed} on its PATH is closed to this user", reachable)
+        if closed
+        else (lacks, "Add to its Dockerfile: RUN python3 -m pip install jupyterlab"),
+        "read-only": (
+            "JupyterLab could not write to the checkout",
+            f"Run gpu-doc as its owner, or make it writable for this user: {place.checkout}",
+        ),
+        "token": (
+            f"JupyterLab of {image} does not ask for our token",
+            "Take token, password and identity provider out of the image's jupyter_server_config.",
+        ),
+        "no answer": (f"JupyterLab of {image} does not answer", "Start it by hand in the image: python3 -m jupyterlab"),
+    }
+    what, remedy = words[event["outcome"]]
+    return MachineError(what, where=place.run.address, remedy=remedy, details=_tail(log))
+
+
+def _end(place: Place, event: Mapping[str, Any], log: str) -> RunError:
+    where = place.run.address
+    if event.get("out_of_memory"):
+        remedy = "Raise limits.memory, or open less at a time."
+        return RunError("JupyterLab died: it needed more memory than it may use", where=where, remedy=remedy)
+    if event["status"] is None:
+        return RunError("the container of JupyterLab was removed", where=where)
+    return RunError(f"JupyterLab ended with status {event['status']}", where=where, details=_tail(log))
+
+
+def _tail(log: str) -> str:
+    return "\n".join(plain(log).strip().splitlines()[-_SHOWN:])

@@ -1,0 +1,1 @@
+"""Notebooks: the one reader of their files, and their cells."""

@@ -1,0 +1,201 @@
+"""The code cells of notebooks: source notebooks as their authors wrote them, executed ones as papermill left them.
+
+notebooks/file.py reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from gpu_doc.errors import NotebookFileError, ReportError
+from gpu_doc.model import Json
+from gpu_doc.notebooks import file as notebook_file
+from gpu_doc.text.nearest import did_you_mean, listed
+
+_OPTION = re.compile(r"(?:#|//|--|%)\|\s*(?P<key>[\w-]+)\s*:\s*(?P<value>.*?)\s*")
+_INJECTED = "injected-parameters"
+_UNNAMING = frozenset({"parameters", _INJECTED})
+"""Tags that papermill gives a meaning: they are names too, but not worth proposing."""
+_MAGIC_LANGUAGES = {
+    "bash": "bash",
+    "sh": "bash",
+    "script": "bash",
+    "html": "html",
+    "HTML": "html",
+    "javascript": "javascript",
+    "js": "javascript",
+    "latex": "latex",
+    "markdown": "markdown",
+    "R": "r",
+    "sql": "sql",
+    "perl": "perl",
+    "ruby": "ruby",
+    "cython": "cython",
+}
+_PYTHON = frozenset({"python", "ipython", "python3", "python2"})
+
+
+@dataclass(frozen=True)
+class SourceCell:
+    """A code cell as its author wrote it."""
+
+    number: int
+    """From 1, code cells only; 0 for injected parameters, which don't count."""
+    id: str
+    """Empty where the format has none that lasts."""
+    tags: tuple[str, ...]
+    label: str
+    """From its `#| label:` line, else empty."""
+    source: str
+    language: str
+    """For fenced code: `python`, `bash`, ..."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that an address may call it."""
+        number = (f"#{self.number}",) if self.number else ()
+        return (*number, *self.tags, *(name for name in (self.label, self.id) if name))
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its first tag of its own, its label, or its number."""
+        own = [tag for tag in self.tags if tag not in _UNNAMING]
+        return next(iter([*own, *filter(None, [self.label])]), f"#{self.number}")
+
+
+@dataclass(frozen=True)
+class ExecutedCell(SourceCell):
+    """A code cell with what it put out, as in nbformat 4."""
+
+    outputs: tuple[Mapping[str, Json], ...] = ()
+
+
+def source_cells(path: Path) -> list[SourceCell]:
+    """The code cells of a notebook, script or Markdown notebook. Raises NotebookFileError."""
+    return [SourceCell(*fields) for fields, _ in _code_cells(read(path))]
+
+
+def executed_cells(path: Path) -> list[ExecutedCell]:
+    """The code cells of an executed notebook with their outputs, read anew. Raises NotebookFileError."""
+    cells = _code_cells(notebook_file.read(path, str(path), outputs=True))
+    return [ExecutedCell(*fields, outputs=tuple(cell["outputs"])) for fields, cell in cells]
+
+
+def kernel_name(path: Path) -> str:
+    """The kernelspec that a notebook names; empty if it names none.
+
+    Raises NotebookFileError; so too where it names none but says that it is in another language than Python, which an
+    unnamed kernel is.
+    """
+    notebook = read(path)
+    name = str(notebook["metadata"].get("kernelspec", {}).get("name") or "")
+    if not name and (language := _language(notebook)) not in _PYTHON:
+        raise NotebookFileError(
+            f"this notebook is in {language}, but names no kernel",
+            where=str(path),
+            remedy="Choose its kernel in Jupyter and save it, or name one in gpu-doc.yml, as in `kernel: ir`.",
+        )
+    return name
+
+
+Cell = TypeVar("Cell", bound=SourceCell)
+
+
+def find_cell(cells: Sequence[Cell], name: str, notebook: str) -> Cell:
+    """Give the cell that a tag, id, label or number names; `notebook` is its path for messages.
+
+    Raises ReportError, with the names there are, if the name fits no cell or more than one.
+    """
+    found = [cell for cell in cells if name in cell.names]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ReportError(
+            f"`{name}` fits {len(found)} cells of {notebook}: {', '.join(f'#{cell.number}' for cell in found)}",
+            remedy=f"Give the one you mean a tag of its own, or write its number: #{found[0].number}.",
+        )
+    raise missing_cell(cells, name, notebook)
+
+
+def missing_cell(cells: Sequence[SourceCell], name: str, notebook: str, *, values: Sequence[str] = ()) -> ReportError:
+    """The error about a name that no cell has, nor any of the glued `values`."""
+    count = sum(1 for cell in cells if cell.number)
+    if re.fullmatch(r"#\d+", name):
+        return ReportError(f"no cell {name} in {notebook}; it has {count} code cell{'s' if count != 1 else ''}")
+    tags = [tag for cell in cells for tag in cell.tags if tag not in _UNNAMING]
+    known = list(dict.fromkeys([*tags, *(cell.label for cell in cells if cell.label), *values]))
+    has = f"it has: {listed(known)}" if known else "none of its cells has a tag"
+    remedy = did_you_mean(name, [*known, *(cell.id for cell in cells if cell.id)])
+    if not remedy and not known and count:
+        remedy = f"Tag the cell, or name it by its number: #1 to #{count}."
+    return ReportError(f"no cell tagged `{name}` in {notebook}; {has}", remedy=remedy)
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> Mapping[str, Json]:
+    """A notebook in the one shape of notebook_shape.py; the last few are kept. Raises NotebookFileError."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return notebook_file.read(path, str(path))
+    return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _mtime: int, _size: int) -> Mapping[str, Json]:
+    return notebook_file.read(path, str(path))
+
+
+# --- cells -----------------------------------------------------------------------------------------------------------
+
+_Fields = tuple[int, str, tuple[str, ...], str, str, str]
+
+
+def _code_cells(notebook: Mapping[str, Json]) -> Iterator[tuple[_Fields, Mapping[str, Json]]]:
+    """Number, id, tags, label, source and language of each code cell, and the cell itself."""
+    language, number = _language(notebook), 0
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        tags, source = tuple(cell["metadata"]["tags"]), cell["source"]
+        counts = _INJECTED not in tags
+        number += counts
+        own = _cell_language(source, language)
+        yield (number if counts else 0, cell["id"], tags, _label(source), source, own), cell
+
+
+def joined(text: Json) -> str:
+    """A text that nbformat may have split into lines."""
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+
+
+def _label(source: str) -> str:
+    """The value of the `#| label:` line among the option lines at a cell's head."""
+    for line in source.splitlines():
+        option = _OPTION.fullmatch(line.strip())
+        if option and option["key"] == "label":
+            return option["value"].strip("\"'")
+        if line.strip() and not option and not line.startswith("%%"):
+            return ""
+    return ""
+
+
+def _language(notebook: Mapping[str, Json]) -> str:
+    metadata = notebook["metadata"]
+    info, spec, script = (metadata.get(key) for key in ("language_info", "kernelspec", "jupytext"))
+    said = [(info or {}).get("name"), (spec or {}).get("language")]
+    said += [script.get("main_language")] if isinstance(script, dict) else []
+    return next((str(name) for name in said if name), "python").lower()
+
+
+def _cell_language(source: str, language: str) -> str:
+    """The language of a cell: a magic such as `%%bash` at its head changes it."""
+    magic = re.match(r"\s*%%(\w+)", source)
+    return _MAGIC_LANGUAGES.get(magic[1], language) if magic else language

@@ -1,1 +1,0 @@
-"""Whom we ask: one module per outside tool, the only one that imports it."""

@@ -1,0 +1,229 @@
+"""The only door to Chromium: a page of frames goes in, pictures of the whole page come out.
+
+pyppeteer carries the DevTools protocol. Its own launcher and screenshots are not used: the launcher leaves handlers on
+signals and on exit behind, and a capture for each element takes three times as long as one of the whole page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+import threading
+import time
+from collections.abc import Coroutine, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from gpu_doc.model import Json
+from gpu_doc.pictures.chromium import ChromiumProcess, find_chromium, sandbox_closed
+from gpu_doc.pictures.layout import MARK, Band, Box, Layout, Loss
+from gpu_doc.resources import template_path
+
+__all__ = ["Browser", "BrowserLostError", "find_chromium", "sandbox_closed"]
+
+_HIGHEST = 32_000  # device pixels of one picture: 170 MB when decoded
+_BAND_HEIGHT = 16_000  # device pixels; from about 40,000 on Chromium's pictures are wrong without an error
+_BAND_AREA = 8_000_000  # device pixels; 24 MB when decoded
+_LOWEST = 500  # CSS pixels of a window
+
+_Answer = TypeVar("_Answer")
+
+
+class BrowserLostError(Exception):
+    """The page crashed, hung, or was replaced: this browser is of no more use."""
+
+
+class Browser:
+    """A running Chromium with one page. Synchronous: its event loop runs in a thread of its own.
+
+    `scale` is device pixels to a CSS pixel; `patience` is how many seconds laying out a page, or one
+    capture of it, may take.
+    """
+
+    def __init__(self, executable: Path, environ: Mapping[str, str], *, scale: int = 2, patience: float = 30.0) -> None:
+        self.scale = scale
+        self._executable = executable
+        self._environ = environ
+        self._patience = patience
+        self._stack = ExitStack()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="browser", daemon=True)
+        self._page: _Page | None = None
+
+    def __enter__(self) -> Browser:
+        with ExitStack() as stack:
+            stack.callback(self._stop_loop)
+            self._thread.start()
+            stack.callback(self._disconnect)  # after the process has gone: one that hangs would never say goodbye
+            process = stack.enter_context(ChromiumProcess(self._executable, self._environ, scale=self.scale))
+            address = process.address(seconds=30)
+            self._page = self._wait(_Page.opened(address, self._loop))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._stack.close()
+
+    def lay_out(self, html: str, *, width: int) -> Layout:
+        """Load a page of sections (templates/page.html) and arrange them; what was there before is gone.
+
+        Raises BrowserLostError when that is not done in time.
+        """
+        assert self._page is not None
+        return self._wait(self._page.lay_out(html, width, self.scale, time.monotonic() + self._patience))
+
+    def band(self, layout: Layout, number: int) -> Band:
+        """Photograph a band of the page, which must be that of the layout: BrowserLostError otherwise."""
+        assert self._page is not None
+        return self._wait(self._page.band(layout, number, time.monotonic() + self._patience))
+
+    def _wait(self, work: Coroutine[Any, Any, _Answer]) -> _Answer:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _disconnect(self) -> None:
+        if self._page is not None:
+            self._wait(self._page.close())
+
+    def _stop_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+
+class _Page:
+    """The one tab, spoken to through pyppeteer. Lives on the browser's event loop."""
+
+    def __init__(self, connection: Any, session: Any, frame: str, window: int) -> None:
+        self._connection = connection
+        self._session = session
+        self._frame = frame
+        self._window = window
+        self._viewport = (0, 0)
+        self._frame_size = (0, 0)  # what the window is larger than the page in it
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        session.on("Inspector.targetCrashed", self._crashed)
+        connection.setClosedCallback(self._lose)  # pyppeteer's calls would wait for ever where nobody is connected
+        session.on("Fetch.requestPaused", self._refuse)
+        session.on("Page.javascriptDialogOpening", lambda _: self._send("Page.handleJavaScriptDialog", accept=False))
+
+    @classmethod
+    async def opened(cls, address: str, loop: asyncio.AbstractEventLoop) -> _Page:
+        connection = _connect(address, loop)
+        targets = await connection.send("Target.getTargets")
+        target = next(info for info in targets["targetInfos"] if info["type"] == "page")
+        window = await connection.send("Browser.getWindowForTarget", {"targetId": target["targetId"]})
+        session = await connection.createSession(target)
+        page = cls(connection, session, target["targetId"], window["windowId"])
+        deadline = time.monotonic() + 10
+        for domain in ("Page", "Inspector", "Runtime"):
+            await page._call(deadline, f"{domain}.enable")
+        await page._call(deadline, "Fetch.enable", patterns=[{"urlPattern": "*"}])
+        bounds, inside = window["bounds"], await page._run(deadline, "size", None)
+        page._frame_size = (bounds["width"] - inside["width"], bounds["height"] - inside["height"])
+        return page
+
+    async def close(self) -> None:
+        await self._connection.dispose()
+
+    async def lay_out(self, html: str, width: int, scale: int, deadline: float) -> Layout:
+        marker = secrets.token_hex(8)
+        await self._call(deadline, "Page.setDocumentContent", frameId=self._frame, html=html)
+        limits = {"band": _BAND_HEIGHT // scale, "area": _BAND_AREA // scale**2, "highest": _HIGHEST // scale}
+        placed = await self._run(deadline, "place", {"marker": marker, "width": width, **limits})
+        boxes = [_box(box) for box in placed.pop("boxes")]
+        layout = Layout(marker=marker, scale=scale, boxes=tuple(boxes), **placed)
+        height = _roomy(min(layout.band, layout.height), layout.band) + MARK
+        await self._view(deadline, layout.width, height)
+        return layout
+
+    async def band(self, layout: Layout, number: int, deadline: float) -> Band:
+        top = number * layout.band
+        height, mark = min(layout.band, layout.height - top), f"#{secrets.token_hex(3)}"
+        shown = {"marker": layout.marker, "top": top, "height": height, "colour": mark}
+        await self._run(deadline, "show", shown)
+        # No clip: it would set up an emulated device for a moment, and lay the page out for that one.
+        answer = await self._call(deadline, "Page.captureScreenshot", format="png", optimizeForSpeed=True)
+        return Band(number=number, png=base64.b64decode(answer["data"]), height=height, mark=mark)
+
+    async def _view(self, deadline: float, width: int, height: int) -> None:
+        """Make the window as large as it takes for a page of this size. An emulated size would bring its own scale."""
+        while self._viewport != (width, height):
+            frame = self._frame_size
+            bounds = {"width": width + frame[0], "height": height + frame[1]}
+            await self._call(deadline, "Browser.setWindowBounds", windowId=self._window, bounds=bounds)
+            got = await self._run(deadline, "sized", {"width": width, "height": height})
+            self._viewport = (got["width"], got["height"])
+            self._frame_size = (bounds["width"] - got["width"], bounds["height"] - got["height"])
+
+    async def _run(self, deadline: float, function: str, argument: Json) -> Json:
+        """Call a function of templates/page.js. It is evaluated each time: nothing of it stays on a page."""
+        page, whole = (template_path(name).read_text("utf-8") for name in ("page.js", "whole.js"))
+        expression = f"({page})(({whole})())[{json.dumps(function)}]({json.dumps(argument)})"
+        answer = await self._call(
+            deadline, "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        if "exceptionDetails" in answer:
+            raise BrowserLostError(
+                answer["exceptionDetails"].get("exception", {}).get("description", "the page failed")
+            )
+        return answer["result"].get("value")
+
+    async def _call(self, deadline: float, method: str, **params: Json) -> Json:
+        call = self._send(method, **params)
+        # asyncio.wait_for would cancel the call, and its late answer would then break pyppeteer's connection.
+        await asyncio.wait({call, self._lost}, timeout=deadline - time.monotonic(), return_when=asyncio.FIRST_COMPLETED)
+        if self._lost.done():
+            raise BrowserLostError("the page crashed")
+        if not call.done():
+            raise BrowserLostError("the page did not answer in time")
+        try:
+            return call.result()
+        except Exception as error:  # pyppeteer raises its NetworkError and bare exceptions of websockets alike
+            raise BrowserLostError(str(error)) from error
+
+    def _send(self, method: str, **params: Json) -> asyncio.Future[Json]:
+        call: asyncio.Future[Json] = self._session.send(method, params)
+        call.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return call
+
+    def _crashed(self, _: Json) -> None:
+        self._lose()
+
+    def _lose(self) -> None:
+        if not self._lost.done():
+            self._lost.set_result(None)
+
+    def _refuse(self, event: Json) -> None:
+        """Nothing on a page is fetched; what stands in the text itself (data:) never comes by here as a request."""
+        self._send("Fetch.failRequest", requestId=event["requestId"], errorReason="Aborted")
+
+
+def _box(found: Json) -> Box:
+    losses = tuple(Loss(**loss) for loss in found.pop("losses"))
+    return Box(**{**found, "keep": found["keep"] and tuple(found["keep"]), "losses": losses})
+
+
+def _roomy(height: int, band: int) -> int:
+    """One of few heights, at least this one: changing the window's size costs more than a little empty paper."""
+    while band > _LOWEST and height * 2 <= band:
+        band = -(-band // 2)
+    return band
+
+
+def _connect(address: str, loop: asyncio.AbstractEventLoop) -> Any:
+    import pyppeteer.connection
+    from websockets.legacy.client import connect
+
+    def plain(url: str, *, loop: Any, **options: Any) -> Any:  # noqa: ARG001 - websockets deprecates what pyppeteer hands it
+        return connect(url, compression=None, **options)
+
+    # pyppeteer asks for compression, which costs more than the pictures' way over the loopback.
+    pyppeteer.connection.ws_connect = plain
+    return pyppeteer.connection.Connection(address, loop)

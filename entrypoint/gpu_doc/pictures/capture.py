@@ -1,0 +1,240 @@
+"""Taking pictures of exhibits: many on one page, one capture of it, cut up afterwards.
+
+A capture of a page of twenty exhibits costs little more than that of a single one. While Chromium takes the next
+band of a page, the last one is cut up and encoded.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import CaptureError
+from gpu_doc.model import Exhibit, Photograph
+from gpu_doc.pictures import losses
+from gpu_doc.pictures.losses import BlankError
+from gpu_doc.pictures.png import Cutter, StripError, decoded_equal, encoded
+from gpu_doc.pictures.secrets import check_secrets
+from gpu_doc.redaction import Redactor
+
+if TYPE_CHECKING:
+    from gpu_doc.pictures.browser import Browser
+    from gpu_doc.pictures.cellpage import CellPages
+    from gpu_doc.pictures.layout import Band, Box
+
+__all__ = ["Darkroom", "decoded_equal"]
+
+Shot = Photograph | CaptureError
+_Section = tuple[int, Exhibit, str]  # its place in what was asked for, what it shows, its HTML
+_Page = Sequence[_Section]
+_Cut = dict[int, Shot]  # shots by their place on the page
+
+_ON_A_PAGE = 64
+_PAGE_SIZE = 16_000_000  # characters
+_LARGEST_TEXT = 3_000_000  # characters, pictures in data: addresses apart
+_LARGEST = 64_000_000  # characters
+_DATA = re.compile(r"data:[\w.+/;=-]*,[\w+/=%\s-]*")
+
+
+class Darkroom:
+    """Develops exhibits into photographs, with one Chromium that starts when it is first needed.
+
+    `chromium` finds the program to start. `patience` is how many seconds a page of exhibits may take: one that hangs
+    or crashes costs up to twice that, and the others on its page are photographed all the same.
+    """
+
+    def __init__(
+        self,
+        chromium: Callable[[], Path],
+        *,
+        environ: Mapping[str, str],
+        patience: float = 30.0,
+        redactor: Redactor | None = None,
+    ) -> None:
+        self._redactor = redactor or Redactor()
+        self._chromium = chromium
+        self._environ = environ
+        self._patience = patience
+        self._one_at_a_time = threading.Lock()
+        self._helpers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="darkroom")
+        self._cutter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cutter")  # two would need twice the memory
+        self._browser: Future[Browser] | None = None
+        self._pages: Future[CellPages] | None = None
+
+    def __enter__(self) -> Darkroom:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._close_browser()
+        for helpers in (self._helpers, self._cutter):
+            helpers.shutdown(wait=True, cancel_futures=True)
+
+    def warm_up(self, scale: int = 2) -> None:
+        """Start Chromium and import nbconvert in the background. What fails there is raised by `develop`.
+
+        `scale` is that of the exhibits to come; another one costs a new start.
+        """
+        if self._browser is None:
+            self._browser = self._helpers.submit(self._start_browser, scale)
+        if self._pages is None:
+            self._pages = self._helpers.submit(_make_pages)
+
+    def develop(self, exhibits: Sequence[Exhibit]) -> list[Shot]:
+        """Give a photograph of each exhibit, in order, or the error that says why there is none.
+
+        Raises MachineError where Chromium is not found or does not start.
+        """
+        shots: dict[int, Shot] = {}
+        with self._one_at_a_time:
+            sections = [*self._sections(exhibits, shots)]
+            cuts = [cut for page in _pages(sections) for cut in self._shoot(page)]
+            for page, bands in cuts:
+                shots.update(self._collected(page, bands))
+        return [shots[number] for number in range(len(exhibits))]
+
+    def _sections(self, exhibits: Sequence[Exhibit], shots: dict[int, Shot]) -> Iterator[_Section]:
+        for number, exhibit in enumerate(exhibits):
+            try:
+                _check_something_to_see(exhibit)
+                self.warm_up(exhibit.scale)
+                assert self._pages is not None
+                section = self._pages.result().section(exhibit)
+                _check_size(section, exhibit)
+                check_secrets(section, exhibit, self._redactor)
+            except CaptureError as error:
+                shots[number] = error
+            else:
+                yield number, exhibit, section
+
+    def _shoot(self, page: _Page) -> list[tuple[_Page, list[Future[_Cut]]]]:
+        """Photograph a page; its bands are cut in the background. A page that fails is tried exhibit by exhibit."""
+        from gpu_doc.pictures.browser import BrowserLostError
+
+        try:
+            return [(page, [*self._bands(page)])]
+        except BrowserLostError as error:
+            self._close_browser()
+            if len(page) > 1:
+                return [cut for section in page for cut in self._shoot([section])]
+            return [(page, [_settled({0: losses.failed(page[0][1], str(error))})])]
+
+    def _bands(self, page: _Page) -> Iterator[Future[_Cut]]:
+        assert self._pages is not None
+        html = self._pages.result().page([section for _, _, section in page])
+        browser = self._browser_for(page[0][1].scale)
+        layout = browser.lay_out(html, width=_page_width(page))
+        exhibits = [exhibit for _, exhibit, _ in page]
+        yield _settled(
+            {n: losses.incomplete(exhibits[n], box.losses) for n, box in enumerate(layout.boxes) if not box.fits}
+        )
+        cutter = Cutter(layout)
+        for number in range(layout.bands):
+            yield self._cutter.submit(_cut, cutter, layout.boxes, exhibits, browser.band(layout, number))
+
+    def _collected(self, page: _Page, bands: Sequence[Future[_Cut]]) -> Iterator[tuple[int, Shot]]:
+        try:
+            cut = {number: shot for band in bands for number, shot in band.result().items()}
+        except StripError as error:
+            if len(page) > 1:
+                yield from self._alone(page)
+                return
+            cut = {0: losses.failed(page[0][1], str(error))}
+        # One that came out blank among others is looked at alone, since that was seen once on a machine with no time.
+        blank = [place for place, shot in cut.items() if isinstance(shot, BlankError) and len(page) > 1]
+        yield from ((page[place][0], shot) for place, shot in cut.items() if place not in blank)
+        yield from self._alone([page[place] for place in blank])
+
+    def _alone(self, page: _Page) -> Iterator[tuple[int, Shot]]:
+        """Photograph each exhibit of a page on a page of its own."""
+        for section in page:
+            for each, bands in self._shoot([section]):
+                yield from self._collected(each, bands)
+
+    def _browser_for(self, scale: int) -> Browser:
+        self.warm_up(scale)
+        assert self._browser is not None
+        if self._browser.result().scale != scale:
+            self._close_browser()
+            return self._browser_for(scale)
+        return self._browser.result()
+
+    def _start_browser(self, scale: int) -> Browser:
+        from gpu_doc.pictures.browser import Browser
+
+        return Browser(self._chromium(), self._environ, scale=scale, patience=self._patience).__enter__()
+
+    def _close_browser(self) -> None:
+        browser, self._browser = self._browser, None
+        if browser is not None and not browser.cancel():
+            with suppress(Exception):  # it never started: develop has raised that, or nobody needed it
+                browser.result().__exit__(None, None, None)
+
+
+def _make_pages() -> CellPages:
+    from gpu_doc.pictures.cellpage import CellPages
+
+    return CellPages()
+
+
+def _pages(sections: Sequence[_Section]) -> Iterator[_Page]:
+    """Share sections out over pages: one scale to a page, and not more than it can well hold."""
+    for scale in sorted({exhibit.scale for _, exhibit, _ in sections}):
+        page: list[_Section] = []
+        size = 0
+        for section in sections:
+            if section[1].scale != scale:
+                continue
+            if page and (len(page) == _ON_A_PAGE or size + len(section[2]) > _PAGE_SIZE):
+                yield page
+                page, size = [], 0
+            page.append(section)
+            size += len(section[2])
+        yield page
+
+
+def _page_width(page: _Page) -> int:
+    """Room for two of the widest side by side, where there are two: less height for the same pictures."""
+    from gpu_doc.pictures.cellpage import PADDING
+
+    return max(exhibit.width + 2 * PADDING for _, exhibit, _ in page) * min(2, len(page))
+
+
+def _cut(cutter: Cutter, boxes: Sequence[Box], exhibits: Sequence[Exhibit], band: Band) -> _Cut:
+    from gpu_doc.pictures.cellpage import BACKGROUND
+
+    shots: _Cut = {}
+    for number, picture in cutter.cut(band):
+        exhibit = exhibits[number]
+        background = BACKGROUND[exhibit.theme]
+        photograph = encoded(picture, boxes[number], background=background, scale=exhibit.scale)
+        shots[number] = photograph or losses.blank(exhibit)
+    return shots
+
+
+def _settled(cut: _Cut) -> Future[_Cut]:
+    done: Future[_Cut] = Future()
+    done.set_result(cut)
+    return done
+
+
+def _check_something_to_see(exhibit: Exhibit) -> None:
+    from gpu_doc.pictures.cellpage import joined
+
+    source = exhibit.kind == "cell" and bool(exhibit.source.strip())
+    screen = any(span.text.strip() or span.background for line in exhibit.lines for span in line)
+    outputs = any(o["output_type"] != "stream" or o["text"].strip() for o in joined(exhibit.outputs))
+    if not (source or screen or outputs):
+        raise losses.empty(exhibit)
+
+
+def _check_size(section: str, exhibit: Exhibit) -> None:
+    """Chromium was seen to hang on 100 MB of text, and so would everyone's browser on the picture."""
+    text = len(section) if len(section) <= _LARGEST_TEXT else len(_DATA.sub("", section))
+    if text > _LARGEST_TEXT or len(section) > _LARGEST:
+        raise losses.too_large(exhibit, len(section))

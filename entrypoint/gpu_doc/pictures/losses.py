@@ -1,0 +1,108 @@
+"""Why a picture is not taken, in words: it would be cut, lack something, show nothing, or can't be drawn at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gpu_doc.errors import CaptureError, IncompleteError
+from gpu_doc.model import Exhibit
+from gpu_doc.pictures.layout import Loss
+
+_LONGEST = 100
+"""Characters of an address that a message shows."""
+_REMEDIES = {
+    "box": "Let the cell show it without a height, width or overflow of its own, or show a part of it. "
+    "text() and table() give text and tables whole.",
+    "wide": "Show fewer columns, or wrap long lines. table() writes a data frame as Markdown; image() keeps an image "
+    "as it is.",
+    "high": "Print or draw less, or picture one output of the cell with output=N. text() gives text, and a part of it "
+    "with lines=.",
+    "image": "Pictures reach neither files nor the network: embed it. IPython's Image(filename=...) does, and "
+    "Image(url=..., embed=True); in HTML and Markdown, write the image as a data: address.",
+    "media": "Let the cell show an image of it instead.",
+    "frame": "Let the cell show what is in the frame by itself, or an image of it; or link to it in the report's text.",
+    "script": "Give the figure a static image, or picture another output of the cell with output=N.",
+}
+_TERMINAL = "Print less, or show a part of it: terminal() takes lines= and match=."
+
+
+class BlankError(CaptureError):
+    """There is nothing on a picture."""
+
+
+def incomplete(exhibit: Exhibit, losses: Sequence[Loss]) -> IncompleteError:
+    """Say what the picture of an exhibit would not show: at least one loss."""
+    first, *others = (_sentence(exhibit, loss) for loss in losses)
+    return IncompleteError(
+        first,
+        where=_where(exhibit),
+        remedy=_TERMINAL if exhibit.kind == "terminal" else _REMEDIES[losses[0].kind],
+        details="\n".join(dict.fromkeys(other for other in others if other != first)),
+    )
+
+
+def too_large(exhibit: Exhibit, size: int) -> IncompleteError:
+    """Say that an exhibit of so many characters is more than a page can hold."""
+    return IncompleteError(
+        f"The output of {exhibit.name} can't be pictured: it holds {size / 1e6:.0f} MB.",
+        where=_where(exhibit),
+        remedy=_TERMINAL if exhibit.kind == "terminal" else _REMEDIES["high"],
+    )
+
+
+def failed(exhibit: Exhibit, reason: str) -> CaptureError:
+    """Say that the browser could not draw an exhibit."""
+    return CaptureError(
+        f"The output of {exhibit.name} can't be pictured: {reason}.",
+        where=_where(exhibit),
+        remedy=_TERMINAL if exhibit.kind == "terminal" else _REMEDIES["high"],
+    )
+
+
+def blank(exhibit: Exhibit) -> BlankError:
+    """Say that there is nothing on the picture of an exhibit."""
+    return BlankError(
+        f"The picture of {exhibit.name} came out blank.",
+        where=_where(exhibit),
+        remedy="See what the cell shows in Jupyter; an output drawn by a script needs a static image beside it.",
+    )
+
+
+def empty(exhibit: Exhibit) -> CaptureError:
+    """Say that there is nothing that a picture could show."""
+    what = "terminal" if exhibit.kind == "terminal" else "cell"
+    return CaptureError(
+        f"The {what} of {exhibit.name} has no output: there is nothing to picture.",
+        where=_where(exhibit),
+        remedy="Address a cell that prints or draws something.",
+    )
+
+
+def _where(exhibit: Exhibit) -> str:
+    return exhibit.place or exhibit.name
+
+
+def _sentence(exhibit: Exhibit, loss: Loss) -> str:
+    if loss.kind in ("box", "wide", "high"):
+        return f"The picture of {exhibit.name} would be cut: {_cut(loss)}."
+    address = loss.address if len(loss.address) <= _LONGEST else f"{loss.address[:_LONGEST]}…"
+    if loss.kind == "image":
+        what = f"it did not load: {address}" if address else "it is damaged"
+        return f"The picture of {exhibit.name} would lack an image: {what}"
+    what = _element(loss.tag or "iframe")
+    if loss.kind == "script":
+        return f"The picture of {exhibit.name} would lack what a script draws: {what}. Scripts don't run in pictures."
+    return f"The picture of {exhibit.name} would lack {what}, which is not loaded" + f": {address}" * bool(address)
+
+
+def _element(tag: str) -> str:
+    return f"{'an' if tag[:1] in 'aeio' else 'a'} <{tag}>"
+
+
+def _cut(loss: Loss) -> str:
+    if loss.kind == "box":
+        begins = f" that begins with “{loss.text}”" if loss.text else ""
+        measure = "high" if loss.side == "height" else "wide"
+        return f"{_element(loss.tag)}{begins} is {loss.limit:,} CSS pixels {measure}, and {loss.size:,} are in it"
+    measure = "wide" if loss.kind == "wide" else "high"
+    return f"it is {loss.size:,} CSS pixels {measure}, and a picture can have {loss.limit:,}"

@@ -1,0 +1,140 @@
+"""Pictures as bytes: cutting exhibits out of strips, cropping to what is seen, encoding. The only door to Pillow."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from gpu_doc.model import Photograph
+from gpu_doc.pictures.layout import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL.Image import Image
+
+    from gpu_doc.pictures.layout import Band, Box, Layout
+
+MARGIN = 12
+"""CSS pixels of background on each side of what is seen."""
+_SMALLEST = (64, 32)  # CSS pixels: a picture of a single digit should not look like a speck
+# The fastest of zlib-ng's levels whose files are as good as Chromium's own: 1.02 to 1.04 of their size; 3: up to 1.3.
+_COMPRESSION = 4
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END = b"IEND\xaeB`\x82"
+
+
+class StripError(Exception):
+    """A strip came out other than it was laid out."""
+
+
+def decoded_equal(a: bytes, b: bytes) -> bool:
+    """Tell whether two PNGs have the same size and the same pixels, however they are encoded.
+
+    What is no whole PNG, as a pointer of Git LFS, is equal to nothing. Of another size, it isn't even opened: a few
+    bytes may claim to be a picture that no memory holds.
+    """
+    if _head(a) is None or _head(a) != _head(b):
+        return False
+    from PIL import Image, ImageChops
+
+    try:
+        with Image.open(io.BytesIO(a)) as first, Image.open(io.BytesIO(b)) as second:
+            difference = ImageChops.difference(first.convert("RGBA"), second.convert("RGBA"))
+            return difference.getbbox(alpha_only=False) is None
+    except Exception:  # noqa: BLE001 - Pillow names no errors for what is broken, and it raises many
+        return False
+
+
+def _head(content: bytes) -> bytes | None:
+    """Width and height of a PNG, as they are written; None where it is none, or its end is missing."""
+    whole = content.startswith(_SIGNATURE) and content[12:16] == b"IHDR" and content.endswith(_END)
+    return content[16:24] if whole else None
+
+
+class Cutter:
+    """Cuts the bands of a page, in order, into the pictures of its boxes, with all of their padding."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._partial: dict[int, Image] = {}  # pictures that go on in the next band
+
+    def cut(self, band: Band) -> Iterator[tuple[int, Image]]:
+        """Give the number and picture of each box that ends in this band. Raises StripError when it is not whole."""
+        height, whole = self._layout.band, _whole(band, self._layout.scale)
+        for number, box in enumerate(self._layout.boxes):
+            first, last = box.y // height, (box.y + box.height - 1) // height
+            if not box.fits or not first <= band.number <= last:
+                continue
+            picture = self._part(number, box, whole, band.number * height)
+            if band.number == last:
+                self._partial.pop(number, None)
+                yield number, picture
+
+    def _part(self, number: int, box: Box, whole: Image, top: int) -> Image:
+        """What of the box lies in the band that begins at `top`, below what is there of it already."""
+        from PIL import Image
+
+        scale = self._layout.scale
+        start, end = max(box.y - top, 0), min(box.y + box.height - top, self._layout.band)
+        part = whole.crop((box.x * scale, start * scale, (box.x + box.width) * scale, end * scale))
+        if end - start == box.height:
+            return part
+        if number not in self._partial:
+            self._partial[number] = Image.new("RGB", (box.width * scale, box.height * scale))
+        self._partial[number].paste(part, (0, (top + start - box.y) * scale))
+        return self._partial[number]
+
+
+def _whole(band: Band, scale: int) -> Image:
+    """Decode a band and see that its end mark is where it should be."""
+    from PIL import Image, ImageColor
+
+    decoded: Image.Image = Image.open(io.BytesIO(band.png))
+    if decoded.mode != "RGB":
+        decoded = decoded.convert("RGB")
+    decoded.load()
+    for row in (band.height * scale, (band.height + MARK) * scale - 1):
+        colours = decoded.crop((0, row, decoded.width, row + 1)).getcolors()
+        if colours != [(decoded.width, ImageColor.getrgb(band.mark))]:
+            raise StripError("the page's end mark is not where it should be")
+    return decoded
+
+
+def encoded(picture: Image, box: Box, *, background: str, scale: int) -> Photograph | None:
+    """Crop to what is seen and encode; None when nothing is: one colour all over."""
+    if picture.getcolors(1) is not None:
+        return None
+    area = _seen(picture, box, background, scale)
+    picture = picture.crop(area)
+    width, height = picture.width // scale, picture.height // scale
+    buffer = io.BytesIO()
+    dots = 96 * scale  # an inch has 96 CSS pixels: pandoc, LaTeX and Word show the picture as large as it was laid out
+    # compress_type 0 is zlib's default strategy; Pillow's own choice makes text and charts larger.
+    _smallest(picture).save(buffer, "PNG", compress_level=_COMPRESSION, compress_type=0, dpi=(dots, dots))
+    return Photograph(png=buffer.getvalue(), width=width, height=height)
+
+
+def _smallest(picture: Image) -> Image:
+    """The same picture with a palette, where it has few enough colours: text and charts get a third smaller."""
+    from PIL import Image, ImageChops
+
+    if picture.getcolors(256) is None:
+        return picture
+    paletted = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
+    same = ImageChops.difference(paletted.convert("RGB"), picture).getbbox() is None
+    return paletted if same else picture
+
+
+def _seen(picture: Image, box: Box, background: str, scale: int) -> tuple[int, int, int, int]:
+    """The area to keep, in device pixels on whole CSS pixels, inside the picture."""
+    from PIL import Image, ImageChops
+
+    ink = ImageChops.difference(picture, Image.new("RGB", picture.size, background)).getbbox() or (0, 0, *picture.size)
+    left, top, right, bottom = ink[0] // scale, ink[1] // scale, -(-ink[2] // scale), -(-ink[3] // scale)
+    if box.keep:
+        left, top = min(left, int(box.keep[0])), min(top, int(box.keep[1]))
+        right, bottom = max(right, -int(-box.keep[2] // 1)), max(bottom, -int(-box.keep[3] // 1))
+    left, top = max(0, left - MARGIN), max(0, top - MARGIN)
+    right, bottom = max(right + MARGIN, left + _SMALLEST[0]), max(bottom + MARGIN, top + _SMALLEST[1])
+    return left * scale, top * scale, min(right, box.width) * scale, min(bottom, box.height) * scale

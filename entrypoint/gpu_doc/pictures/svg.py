@@ -1,0 +1,27 @@
+"""Drawings in SVG: they are shown as images, which load nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from gpu_doc.model import Exhibit
+from gpu_doc.pictures.layout import Loss
+from gpu_doc.pictures.losses import incomplete
+
+_NAMESPACE = re.compile(r"<svg\b[^>]*\sxmlns\s*=", re.IGNORECASE)
+_ROOT = re.compile(r"<svg\b", re.IGNORECASE)
+_LOADS = re.compile(
+    r"<(?:[\w.-]+:)?(?P<tag>image|use|feImage)\b[^>]*?\s(?:xlink:)?href\s*=\s*[\"'](?P<address>(?!\s*(?:data:|#))[^\"']+)"
+)
+
+
+def as_image(drawing: str, exhibit: Exhibit) -> str:
+    """Give a drawing as an image shows it: with the namespace that Jupyter adds too where it is missing.
+
+    Raises IncompleteError where it would load something.
+    """
+    if found := _LOADS.search(drawing):
+        raise incomplete(exhibit, [Loss(kind="image", address=found["address"])])
+    if _NAMESPACE.search(drawing):
+        return drawing
+    return _ROOT.sub('<svg xmlns="http://www.w3.org/2000/svg"', drawing, count=1)

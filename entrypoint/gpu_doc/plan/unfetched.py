@@ -1,0 +1,45 @@
+"""Files that a run would read and that are not here: pointers of Git LFS, and what a sparse checkout leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gpu_doc.errors import MachineError
+from gpu_doc.git import checkout, lfs
+from gpu_doc.plan.plan import RunPlan
+from gpu_doc.record.fingerprint import data_files, pattern_files
+
+
+def demand_fetched(plan: RunPlan, root: Path) -> None:
+    """Raise MachineError where one of a run's files is a pointer of Git LFS, or left out of a sparse checkout.
+
+    In the fingerprint, a pointer counts as the content that it stands for, so what such a run gave would be taken for
+    the result of the real file; and what is left out would be taken for removed.
+    """
+    data = [f":(literal){source.path}" for source in plan.run.data if source.version is None]
+    for named in [*data, *(f":(glob){pattern}" for pattern in plan.run.depends_on)]:
+        if said := checkout.left_out(root, named):
+            shown = named.partition(")")[2]
+            raise MachineError(f"run {plan.run.address} would read `{shown}`, which is not all here{said}")
+    missing = sorted({name for name, path in _files(plan, root) if lfs.is_pointer(path)})
+    if not missing:
+        return
+    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    raise MachineError(
+        f"run {plan.run.address} would read a pointer of Git LFS for a file that was not fetched{more}",
+        where=missing[0],
+        remedy=lfs.remedy(missing[0]),
+    )
+
+
+def _files(plan: RunPlan, root: Path) -> Iterator[tuple[str, Path]]:
+    """The modules, further files and data that the fingerprint holds by their content."""
+    modules = plan.here.source.get("modules", {}) if plan.here else {}
+    yield from ((name, root / name) for name in modules)
+    for pattern in plan.run.depends_on:
+        yield from ((path.relative_to(root).as_posix(), path) for path in pattern_files(root, pattern))
+    for source in plan.run.data:
+        place = root / source.path
+        for path in data_files(place) if source.version is None else ():
+            yield source.path if path == place else f"{source.path.rstrip('/')}/{path.relative_to(place)}", path

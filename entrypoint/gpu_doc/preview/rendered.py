@@ -1,0 +1,144 @@
+"""A report as HTML, to look at: with its pictures inside, and nothing that does anything. It may be a stranger's."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from gpu_doc.model import Json
+from gpu_doc.preview.pictures import Picture
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+    from markdown_it.token import Token
+
+LONGEST = 1_000_000
+"""Characters of a report that are rendered; that takes some seconds."""
+
+_TAGS = (
+    *(
+        "a",
+        "b",
+        "code",
+        "del",
+        "em",
+        "i",
+        "ins",
+        "kbd",
+        "mark",
+        "q",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strong",
+        "u",
+        "var",
+    ),
+    *(
+        "blockquote",
+        "br",
+        "details",
+        "div",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "p",
+        "pre",
+        "sub",
+        "summary",
+        "sup",
+    ),
+    *("caption", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "dd", "dl", "dt", "li", "ol", "ul"),
+    *("figcaption", "figure", "img", "picture", "source"),
+)
+_ATTRIBUTES = {
+    "a": ["href", "title"],
+    "img": ["src", "alt", "title", "width", "height"],
+    "source": ["media", "srcset"],
+    "ol": ["start"],
+    "td": ["align", "colspan", "rowspan"],
+    "th": ["align", "colspan", "rowspan"],
+    "details": ["open"],
+}
+_SCHEMES = ("(prefers-color-scheme: dark)", "(prefers-color-scheme: light)")
+
+
+def rendered(text: str, path: str, picture: Callable[[str], Picture | None]) -> str:
+    """A report's Markdown as HTML. `path` is the report's; `picture` gives that of a path from root."""
+    import bleach
+    from bs4 import BeautifulSoup
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    tokens = markdown.parse(text)
+    for token in tokens:
+        _align(token)
+    dirty = markdown.renderer.render(tokens, markdown.options, {})
+    clean = bleach.clean(dirty, tags=_TAGS, attributes=_ATTRIBUTES, protocols=("http", "https", "mailto"), strip=True)
+    page = BeautifulSoup(clean, "html.parser")
+    _show_pictures(page, lambda source: picture(_from_root(source, path)))
+    _mend_links(page)
+    return str(page)
+
+
+def _align(token: Token) -> None:
+    """Say by an attribute what Markdown says by a style: the page takes no styles but its own."""
+    style = token.attrGet("style")
+    if token.type in ("td_open", "th_open") and isinstance(style, str):
+        token.attrs = {"align": style.removeprefix("text-align:")}
+
+
+def _from_root(source: str, path: str) -> str:
+    """A path from root, of a relative one in a report; empty where it leads elsewhere."""
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        return ""
+    whole = posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path)))
+    elsewhere = parts.scheme or parts.netloc or not parts.path or "\0" in whole
+    return "" if elsewhere or whole.startswith(("/", "../")) else whole
+
+
+def _show_pictures(page: BeautifulSoup, find: Callable[[str], Picture | None]) -> None:
+    for source in page.find_all("source"):
+        found = find(_said(source, "srcset")) if _said(source, "media") in _SCHEMES else None
+        if found:
+            source["srcset"] = found.source
+        else:
+            source.decompose()
+    for image in page.find_all("img"):
+        found = find(_said(image, "src"))
+        if found is None:
+            image.replace_with(_missing(page, image))
+            continue
+        image["src"] = found.source
+        if found.width and not image.has_attr("width"):
+            image["width"] = str(found.width)
+
+
+def _missing(page: BeautifulSoup, image: Tag) -> Tag:
+    """What stands for a picture that isn't on the page."""
+    place: Tag = page.new_tag("span", attrs={"class": "missing"})
+    place.string = f"{_said(image, 'alt') or _said(image, 'src') or 'picture'} (not shown here)"
+    return place
+
+
+def _mend_links(page: BeautifulSoup) -> None:
+    """Links to the web stay; those to files beside the report lead nowhere from here, and become text."""
+    for link in page.find_all("a"):
+        if _said(link, "href").startswith(("https://", "http://", "mailto:")):
+            link["rel"] = "noopener noreferrer nofollow"
+        else:
+            link.unwrap()
+
+
+def _said(tag: Tag, name: str) -> str:
+    value: Json = tag.get(name)
+    return value if isinstance(value, str) else ""

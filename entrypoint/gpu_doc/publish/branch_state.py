@@ -1,0 +1,96 @@
+"""What is on the branch of a pull request: our commit, perhaps with the base merged into it, or somebody's work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_doc.model import Report
+from gpu_doc.publish.commit import Desk
+from gpu_doc.publish.offer import Offer, offers_of
+
+if TYPE_CHECKING:
+    from gpu_doc.git.commits import Commit, Entry
+
+_MERGES = 50
+"""How often "Update branch" is followed."""
+
+_OTHERS = 20
+"""How many commits of other people are looked below."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What is on the pull request's branch."""
+
+    tip: Commit
+    commit: Commit
+    """Our own commit; the tip, or what somebody merged the base into."""
+    changes: Mapping[str, Entry | None]
+    """What the branch changes, compared with the base that it stands on."""
+    start: str
+    """That base."""
+    foreign: str
+    """The commit that is not ours, or the pull request's of another configuration or base; empty where all is well."""
+    is_below: bool = False
+    """Whether ours lies below somebody's, as below a suggestion that a reviewer committed: all else is about ours."""
+
+    @classmethod
+    def of(cls, desk: Desk, tip: str) -> Standing:
+        """Look at a branch's tip."""
+        scratch = desk.scratch
+        top = scratch.commit_at(tip)
+        ours = _below_merges(desk, top)
+        if ours and ours.purpose in (None, desk.target.purpose):
+            start = top.parents[-1]
+            changes = scratch.changes(start, tip)
+            if ours is top or changes == scratch.changes(ours.parents[0], ours.sha):
+                return cls(tip=top, commit=ours, changes=changes, start=start, foreign="")
+        if below := _below_others(desk, top):
+            start = below.parents[0]
+            scratch.have(start)
+            changes = scratch.changes(start, below.sha)
+            return cls(tip=top, commit=below, changes=changes, start=start, foreign=tip, is_below=True)
+        start = top.parents[0] if top.parents else tip
+        return cls(tip=top, commit=ours or top, changes=scratch.changes(start, tip), start=start, foreign=tip)
+
+    def offers(self, desk: Desk, reports: Sequence[Report]) -> list[Offer]:
+        """What the branch holds for these reports."""
+        source = self.commit.source or self.tip.sha
+        content = self.commit.sha if self.is_below else self.tip.sha
+        return offers_of(
+            desk.layout, reports, lambda path: desk.scratch.read(content, path), source=source, start=self.start
+        )
+
+
+def _below_merges(desk: Desk, top: Commit) -> Commit | None:
+    """Our commit, itself or below merges of the base; None where there is something else.
+
+    "Update branch" makes those merges: as long as they change nothing of ours they are nobody's work.
+    """
+    commit, base = top, desk.target.base
+    for _ in range(_MERGES):
+        if commit.intact:
+            desk.scratch.have(commit.parents[0])
+            return commit
+        tip = desk.scratch.fetch(base)[base] if len(commit.parents) == 2 else None
+        if tip is None or not desk.scratch.is_ancestor(commit.parents[1], tip):
+            return None
+        desk.scratch.have(commit.parents[0])
+        commit = desk.scratch.commit_at(commit.parents[0])
+    return None
+
+
+def _below_others(desk: Desk, top: Commit) -> Commit | None:
+    """Our commit below those of other people; None where there is none near."""
+    commit = top
+    for _ in range(_OTHERS):
+        if commit.intact:
+            # One without a purpose was committed to the base, on which all of this stands.
+            return commit if commit.purpose == desk.target.purpose else None
+        if not commit.parents:
+            return None
+        desk.scratch.have(commit.parents[0])
+        commit = desk.scratch.commit_at(commit.parents[0])
+    return None

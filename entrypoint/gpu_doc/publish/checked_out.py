@@ -1,0 +1,157 @@
+"""Whether what is checked out is what results are published to, and whether it could be made again from a commit."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import PublishError, UnpublishableError
+from gpu_doc.git import status
+
+if TYPE_CHECKING:
+    from gpu_doc.model import Config, Report
+    from gpu_doc.plan.plan import Plan
+    from gpu_doc.publish.commit import Desk
+    from gpu_doc.publish.offer import Layout
+
+_BESIDE = re.compile(r"(?:^|/)(?:__pycache__|\.ipynb_checkpoints|\.gpu-doc)/")
+"""Folders beside sources, which nobody commits, and which not everybody lists in .gitignore."""
+_NAMED = 10
+"""Files that a message names."""
+
+
+# --- the branch ------------------------------------------------------------------------------------------------------
+
+
+def demand_branch(desk: Desk) -> None:
+    """Raise UnpublishableError where the base branch does not have the commit that is checked out.
+
+    It may have moved on since the event: then the commit must not be older than what the event names. Who gives the
+    base says that the results are for it.
+    """
+    target = desk.target
+    if target.base_is_given or target.source in target.named:
+        return
+    tip = desk.scratch.fetch(target.base)[target.base]
+    if tip is None:
+        raise UnpublishableError(
+            f"the branch `{target.base}` is not on the remote",
+            where=target.place,
+            remedy=f"Push it first; or say which branch the results are for: `--base main`. {_NONE}",
+        )
+    there = desk.scratch.is_ancestor(target.source, tip)
+    if there and all(desk.scratch.is_ancestor(sha, target.source) for sha in target.named):
+        return
+    what = f"an older commit of `{target.base}`" if there else f"a commit that the branch `{target.base}` does not have"
+    raise UnpublishableError(
+        f"{what} is checked out, {target.source[:10]}: its results are not published there",
+        where=target.place,
+        remedy=f"Check the branch out (in actions/checkout: `ref: {target.base}`), and push what is committed; or say "
+        f"which branch the results are for: `--base`, or the action's input `base`. {_NONE}",
+    )
+
+
+_NONE = "`--publish none` writes the files only."
+
+
+# --- the reports -----------------------------------------------------------------------------------------------------
+
+
+def demand_reports(layout: Layout, reports: Sequence[Report]) -> None:
+    """Raise where a report lies where no commit of this repository can have it: in another one, or outside."""
+    above = {report.path: {*_above(layout, report.path), *_above(layout, f"{report.assets}/x")} for report in reports}
+    folders = set().union(*above.values())
+    # Also where a submodule was not fetched: the index knows it, and its folder is empty.
+    others = status.submodules(layout.tree, folders) | {
+        folder for folder in folders if os.path.lexists(layout.tree / folder / ".git")
+    }
+    for report, found in above.items():
+        if other := min(found & others, default=""):
+            raise UnpublishableError(
+                f"this report lies in another repository, the submodule `{other}`: nothing can be published there",
+                where=report,
+                remedy=f"Move the report out of `{other}`, or use gpu-doc in that repository. {_NONE}",
+            )
+
+
+def _above(layout: Layout, path: str) -> list[str]:
+    """The folders between the repository's top and a path from root."""
+    return [folder.as_posix() for folder in Path(layout.path(path)).parents][:-1]
+
+
+# --- what they are made from -----------------------------------------------------------------------------------------
+
+
+def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
+    """Raise UnpublishableError where what reports are made from is not in the commit: nobody could make them again.
+
+    What git ignores may be generated, or fetched: of that only the configuration, notebooks and templates count.
+    """
+    essential = set(_inside(layout, _essential(config, planned)))
+    others = set(_inside(layout, _others(planned)))
+    changed = status.uncommitted(layout.tree, essential | others) | status.ignored(layout.tree, essential)
+    changed |= status.removed(layout.root, _named(planned))
+    changed = {path for path in changed if path in essential or not _is_written(layout, config, path)}
+    if not changed:
+        return
+    named = [f"`{path}`" for path in sorted(changed)[:_NAMED]]
+    more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+    raise UnpublishableError(
+        f"not committed: {', '.join(named)}{more}; from no commit could the reports be made again",
+        where=min(changed),
+        remedy=f"Commit and push it; list in .gitignore what a job fetches or generates. {_NONE}",
+    )
+
+
+def _is_written(layout: Layout, config: Config, path: str) -> bool:
+    """Whether a file is one that we, a run or an interpreter write: reports, what runs produce, compiled modules."""
+    if _BESIDE.search(path):
+        return True
+    own = [layout.path(place) for report in config.reports for place in (report.path, report.assets)]
+    if any(path == place or path.startswith(f"{place}/") for place in own):
+        return True
+    from_root = os.path.relpath(layout.tree / path, layout.root)
+    patterns = [pattern for report in config.reports for run in report.runs for pattern in run.produces]
+    return any(
+        fnmatchcase(from_root, pattern) or from_root.startswith(f"{pattern.rstrip('/')}/") for pattern in patterns
+    )
+
+
+def _essential(config: Config, planned: Plan) -> Iterator[str]:
+    """The configuration, notebooks and templates, from root."""
+    yield os.path.relpath(config.path, config.root)
+    for each in planned.reports:
+        yield from filter(None, [each.report.template, *(run.run.notebook for run in each.runs)])
+
+
+def _others(planned: Plan) -> Iterator[str]:
+    """Modules, further files and data, from root."""
+    for each in planned.reports:
+        for run in each.runs:
+            for part in (run.fingerprint.source, run.fingerprint.machine) if run.fingerprint else ():
+                for kind in ("modules", "files", "data"):
+                    yield from part.get(kind) or ()
+
+
+def _named(planned: Plan) -> Iterator[str]:
+    """Further files and data as runs name them, for git: what was removed is in no fingerprint."""
+    for each in planned.reports:
+        for run in each.runs:
+            yield from (f":(glob){pattern}" for pattern in run.run.depends_on)
+            yield from (f":(literal){source.path}" for source in run.run.data if source.version is None)
+
+
+def _inside(layout: Layout, paths: Iterable[str]) -> Iterator[str]:
+    """Paths from root as the repository has them, as written and where links lead to; what lies outside is left out."""
+    for path in paths:
+        written = Path(os.path.normpath(layout.root / path))
+        if written.is_relative_to(layout.tree):
+            yield written.relative_to(layout.tree).as_posix()
+        try:
+            yield layout.path(path)
+        except PublishError:
+            continue

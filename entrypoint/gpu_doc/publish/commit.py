@@ -1,0 +1,103 @@
+"""Commits results to a branch: on top of whatever is there by now, and nothing but our own files.
+
+A race on push is won by fetching, putting our files on the new tip, and trying again, with growing random pauses.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import PublishError
+from gpu_doc.git.refusals import RejectedError
+from gpu_doc.publish import words
+from gpu_doc.publish.offer import Base, Layout, Offer
+
+if TYPE_CHECKING:
+    from gpu_doc.git.commits import Entry
+    from gpu_doc.git.scratch import Scratch
+    from gpu_doc.publish.target import Target
+
+PATIENCE = 600.0
+"""Seconds for which a race is tried to be won."""
+
+_LONGEST_PAUSE = 30.0
+"""Seconds. Shorter ones let a hundred racers keep each other, and the server, too busy for anyone to win."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What publishing works with."""
+
+    scratch: Scratch
+    layout: Layout
+    target: Target
+    note: Callable[[str], None]
+
+
+def commit(desk: Desk, offers: Sequence[Offer]) -> str:
+    """Put offers on the base branch; gives the commit's SHA, empty where the branch has it all.
+
+    Raises PublishError, and ProtectedBranchError where the branch takes no pushes.
+    """
+    target, told = desk.target, set[str]()
+    end = time.monotonic() + PATIENCE
+    for attempt in range(10_000):
+        tip = desk.scratch.fetch(target.base)[target.base]
+        if tip is None:
+            remedy = "Was it deleted meanwhile? The result is kept: the next run publishes it without running."
+            raise PublishError(f"the branch `{target.base}` is not there", where=target.place, remedy=remedy)
+        if not (target.base_is_given or desk.scratch.is_ancestor(target.source, tip)):
+            what = f"`{target.base}` no longer has {target.source[:10]}: somebody pushed with force meanwhile"
+            desk.note(f"{what}. Its results are kept, and not published")
+            return ""
+        changes, reports = placed(desk, tip, offers, told)
+        if not changes:
+            return ""
+        made = desk.scratch.commit(tip, changes, message_of(desk, reports), target.identity, source=target.source)
+        try:
+            desk.scratch.push(target.base, made, expected=tip)
+        except RejectedError as error:
+            if time.monotonic() > end:
+                remedy = "The result is kept: the next run publishes it without running."
+                what = f"others pushed to `{target.base}` each time, {attempt + 1} times in {PATIENCE / 60:.0f} minutes"
+                raise PublishError(what, where=target.place, remedy=remedy) from error
+            if attempt == 0:
+                desk.note(f"somebody pushed to {target.base} meanwhile; the results are put on top of that")
+            pause(attempt)
+        else:
+            return made
+    raise AssertionError  # the pauses alone take longer than our patience
+
+
+def placed(desk: Desk, tip: str, offers: Sequence[Offer], told: set[str]) -> tuple[dict[str, Entry | None], list[str]]:
+    """What offers change on a tip, and of which reports. What must not be changed is said, once."""
+    base = Base(desk.scratch, desk.layout, tip=tip, given=desk.target.base_is_given)
+    changes: dict[str, Entry | None] = {}
+    reports = []
+    for offer in offers:
+        own, why = base.changes(offer)
+        if why and why not in told:
+            told.add(why)
+            desk.note(why)
+        if own:
+            reports.append(offer.report.path)
+        changes |= own
+    return changes, reports
+
+
+def message_of(desk: Desk, reports: Sequence[str], *more: str) -> str:
+    """The commit's message, with the trailers of the configuration and `more`; source and seal come after them."""
+    publish = desk.target.publish
+    text = words.commit_message(publish.title, reports, publish.message)
+    trailers = [*publish.trailers, *more]
+    return "\n".join([text.rstrip(), "", *trailers]) if trailers else text
+
+
+def pause(attempt: int) -> None:
+    """Let others finish: longer and longer, and never two racers for the same time."""
+    longest = min(_LONGEST_PAUSE, 0.1 * 1.6 ** min(attempt, 20))
+    time.sleep(random.uniform(longest / 4, longest))  # noqa: S311 - nobody gains from guessing it

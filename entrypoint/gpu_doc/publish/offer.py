@@ -1,0 +1,194 @@
+"""What a report's files should be on a branch that somebody else may have moved meanwhile.
+
+A generated report is replaced whole. Of a report that is refreshed in place only the blocks are ours: they are put
+into the text that the branch has by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.errors import PublishError, ReportError
+from gpu_doc.git.commits import Entry
+from gpu_doc.git.scratch import Scratch
+from gpu_doc.model import Report
+from gpu_doc.record import evidence
+from gpu_doc.record.checkout import read
+from gpu_doc.text import in_place
+
+Changes = Mapping[str, Entry | None]
+"""What a commit does: entries by path from the repository's top, None where a file is removed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A report's files, by path from the repository's top, as a run left them, and the commit the run was made from."""
+
+    report: Report
+    text: str
+    """The report's own path in the repository."""
+    evidence: str
+    files: Mapping[str, bytes]
+    source: str
+    start: str
+    """The commit that the files were put on: what differs from it, others changed meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where the files of reports lie in the repository."""
+
+    root: Path
+    tree: Path
+
+    def path(self, path: str) -> str:
+        """The place in the repository of a path from root; a link that is followed when writing is followed here.
+
+        Raises PublishError where it lies outside of the repository.
+        """
+        try:
+            return (self.root / path).resolve().relative_to(self.tree.resolve()).as_posix()
+        except (ValueError, OSError, RuntimeError) as error:
+            remedy = "Replace the link by a file or folder of the repository."
+            raise PublishError("a link leads out of the repository", where=path, remedy=remedy) from error
+
+    def evidence(self, report: Report) -> str:
+        """Where a report's evidence lies in the repository."""
+        return self.path(f"{report.assets}/{evidence.NAME}")
+
+    def own(self, report: Report, content: Callable[[str], bytes | None]) -> dict[str, bytes]:
+        """A report's files on one side, as its evidence there lists them; empty where it has no evidence."""
+        place = self.evidence(report)
+        written = content(place)
+        known = evidence.parse(written) if written is not None else None
+        if written is None or known is None:
+            return {}
+        folder = place.rpartition("/")[0]
+        names = {self.path(report.path), *(f"{folder}/{name}" for name in known.files)}
+        found = {name: content(name) for name in sorted(names)}
+        return {name: bytes_ for name, bytes_ in found.items() if bytes_ is not None} | {place: written}
+
+
+def from_checkout(layout: Layout, reports: Sequence[Report], source: str) -> list[Offer]:
+    """What lies in the checkout for these reports; those without evidence have nothing to offer."""
+    return offers_of(layout, reports, lambda path: read(layout.tree / path), source=source, start=source)
+
+
+def offers_of(
+    layout: Layout, reports: Sequence[Report], content: Callable[[str], bytes | None], *, source: str, start: str
+) -> list[Offer]:
+    """What one side has for these reports, given the content of its files."""
+    made = [(report, layout.own(report, content)) for report in reports]
+    return [
+        Offer(
+            report=report,
+            text=layout.path(report.path),
+            evidence=layout.evidence(report),
+            files=files,
+            source=source,
+            start=start,
+        )
+        for report, files in made
+        if files
+    ]
+
+
+class Base:
+    """A branch's tip that offers are put on."""
+
+    def __init__(self, scratch: Scratch, layout: Layout, *, tip: str, given: bool = False) -> None:
+        """`given`: a person says that results are for this branch, whatever its history is."""
+        self._scratch = scratch
+        self._given = given
+        self._layout = layout
+        self.tip = tip
+
+    def changes(self, offer: Offer) -> tuple[dict[str, Entry | None], str]:
+        """What an offer changes there; or nothing, and a sentence that says why it must not."""
+        files, why = self.files(offer)
+        return (self._entries(offer, files), "") if files else ({}, why)
+
+    def files(self, offer: Offer) -> tuple[dict[str, bytes], str]:
+        """What the offer's files should be there; or nothing, and a sentence that says why they must stay."""
+        if self.tip != offer.start and (why := self._removed(offer) or self._overtaken(offer)):
+            return {}, why
+        files = dict(offer.files)
+        if not offer.report.template:
+            text = self._reapplied(offer)
+            if text is None:
+                return (
+                    {},
+                    f"{offer.report.path}: its blocks were changed on the branch meanwhile; they stay as they are",
+                )
+            files[offer.text] = text
+        return files, ""
+
+    def _entries(self, offer: Offer, files: Mapping[str, bytes]) -> dict[str, Entry | None]:
+        """The entries that differ from the tip's. Files of an earlier refresh that are no longer used go."""
+        before = self._layout.own(offer.report, lambda path: self._scratch.read(self.tip, path))
+        known = self._scratch.entries(self.tip, [*files, *before])
+        changes: dict[str, Entry | None] = {}
+        for path, content in files.items():
+            mode = known[path].mode if path in known and known[path].mode.startswith("100") else "100644"
+            entry = Entry(mode, self._scratch.store(path, content))
+            if known.get(path) != entry:
+                changes[path] = entry
+        obsolete = before.keys() - files.keys() - {offer.text}
+        return changes | dict.fromkeys(sorted(obsolete))
+
+    def _reapplied(self, offer: Offer) -> bytes | None:
+        """The tip's text of a report in place, with the offer's blocks; None where its blocks are others by now.
+
+        The checkout may hold what its person has written and not committed: that is not published.
+        """
+        ours = offer.files.get(offer.text)
+        theirs = self._scratch.read(self.tip, offer.text)
+        if ours is None or theirs is None:
+            return ours if self.tip == offer.start else None
+        found = reapplied(ours, theirs)
+        return ours if found is None and self._same(offer, offer.text) else found
+
+    def _same(self, offer: Offer, *paths: str) -> bool:
+        """Whether files are on the tip what they were where the run started."""
+        return self._scratch.entries(self.tip, paths) == self._scratch.entries(offer.start, paths)
+
+    def _removed(self, offer: Offer) -> str:
+        """Whether somebody took the report away since the run started."""
+        there = [self._scratch.entries(commit, [offer.text]) for commit in (offer.start, self.tip)]
+        gone = there[0] and not there[1]
+        return f"{offer.report.path} was removed on the branch meanwhile; it stays removed" if gone else ""
+
+    def _overtaken(self, offer: Offer) -> str:
+        """Why what is on the tip must stay: a newer result, or a person's work on the generated files."""
+        name = offer.report.path
+        judged = [path for path in offer.files if offer.report.template or path != offer.text]
+        judged += self._layout.own(offer.report, lambda path: self._scratch.read(self.tip, path))
+        judged = [path for path in judged if offer.report.template or path != offer.text]
+        if self._same(offer, *judged):
+            return ""
+        if not self._scratch.is_ancestor(offer.start, self.tip):
+            # Nothing tells what is newer. But what is there was made from this history, and ours was not.
+            gone = f"{name}: somebody pushed with force meanwhile, and the branch no longer has {offer.start[:10]}"
+            return "" if self._given else f"{gone}; what it has instead stays"
+        last = self._scratch.last_commit_of(self.tip, judged, beyond=offer.start)
+        if last is None:
+            return ""
+        if last.source is None:
+            return f"{name} was changed on the branch meanwhile, by {last.sha[:10]}; it stays as it is there"
+        if last.source != offer.source and self._scratch.is_ancestor(offer.source, last.source):
+            return f"{name}: a newer run has published it already (from {last.source[:10]})"
+        return ""
+
+
+def reapplied(ours: bytes, theirs: bytes) -> bytes | None:
+    """A text with the bodies of another's blocks, where both have the same blocks in the same order; else None."""
+    try:
+        made = in_place.parse(ours.decode())
+        found = in_place.parse(theirs.decode())
+        if [block.expression for block in made.blocks] != [block.expression for block in found.blocks]:
+            return None
+        return found.fill([block.body for block in made.blocks]).encode()
+    except (ReportError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,257 @@
+"""The texts that GitHub shows: pull request, comments, job summary, issue. Their wording is in `templates/`.
+
+Each is filled in with fewer rows and pictures until it is short enough; what was left out is said where it would stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gpu_doc.errors import GpuDocError
+from gpu_doc.model import Published, ReportChange, Result
+from gpu_doc.plan.plan import Plan
+from gpu_doc.publish.wording import Place, Room, changed, failed, fitting
+from gpu_doc.text.github_markdown import Markdown, in_a_comment, in_a_message, one_line, readable
+
+__all__ = ["Place", "alarm_marker", "alarm_title", "closing_comment", "comment", "comment_marker", "commit_message"]
+__all__ += ["failing", "pull_request_body", "recovered", "still_failing", "summary"]
+
+LONGEST_SUMMARY = 1_000_000
+"""Bytes; GitHub takes 1 MiB for the summary of a step."""
+_NAMED = 50
+"""Reports that a commit's message names."""
+
+
+# --- pull request ----------------------------------------------------------------------------------------------------
+
+
+def marker(kind: str, *names: str) -> str:
+    """The first line of what we keep up to date, by which we find it again."""
+    return f"<!-- gpu-doc-action {kind}: {' '.join(map(in_a_comment, names))} -->"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Older:
+    """A report that shows older results, since its refresh failed."""
+
+    path: str
+    commit: str
+    """What they were made from; empty where that is not known."""
+    made: str
+    """When, as a date; empty where that is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a pull request is about, and which run wrote it."""
+
+    configuration: str
+    base: str
+    run_url: str = ""
+    source: str = ""
+    """The commit that the run was made from."""
+    older: Sequence[Older] = ()
+    told: str = ""
+    """A line that is not shown."""
+
+
+def pull_request_body(
+    changes: Sequence[ReportChange], *, place: Place, about: About, failures: Sequence[str] = ()
+) -> str:
+    """What a pull request says; `failures` are sentences, a line each."""
+
+    def values(room: Room) -> dict[str, Any]:
+        return {
+            "marker": Markdown(marker("pull-request", about.configuration, about.base)),
+            "base": about.base,
+            "configuration": about.configuration,
+            "run_url": about.run_url,
+            "told": Markdown(about.told),
+            "source": about.source[:12],
+            "source_url": place.commit_url(about.source) if about.source else "",
+            "older": [
+                {
+                    "path": place.path(report.path),
+                    "url": place.url(place.after_sha, report.path) if report.made or report.commit else "",
+                    "commit": report.commit[:12],
+                    "commit_url": place.commit_url(report.commit) if report.commit else "",
+                    "made": report.made,
+                }
+                for report in about.older[: room.failures]
+            ],
+            "more_older": max(0, len(about.older) - room.failures),
+            **changed(changes, room, place=place),
+            **failed(failures, room),
+        }
+
+    return fitting("pull-request.md.j2", values)
+
+
+def commit_message(title: str, reports: Sequence[str], message: str | None) -> str:
+    """A commit's message without trailers: title, the reports that change, what the configuration adds."""
+    named = [f"- {in_a_message(path)}" for path in reports[:_NAMED]]
+    if len(reports) > _NAMED:
+        named.append(f"- and {len(reports) - _NAMED} more")
+    parts = [one_line(title) or "docs: refresh results", "\n".join(named), (message or "").strip()]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def closing_comment(*, base: str, source: str, run_url: str) -> str:
+    """Why a pull request is closed: nothing differs from its base any more."""
+    return fitting("closing.md.j2", lambda _: {"base": base, "source": source[:12], "run_url": run_url})
+
+
+# --- comment on a pull request ---------------------------------------------------------------------------------------
+
+
+def comment_marker(configuration: str) -> str:
+    """The first line of the comment that shows a pull request's changes."""
+    return marker("preview", configuration)
+
+
+def comment(
+    changes: Sequence[ReportChange],
+    *,
+    preview_url: str,
+    run_url: str,
+    commit: str = "",
+    failures: Sequence[str] = (),
+    left_out: int = 0,
+) -> str:
+    """What a comment on a pull request says, without its marker; `left_out` items did not reach us."""
+
+    def values(room: Room) -> dict[str, Any]:
+        return {
+            "preview_url": preview_url,
+            "run_url": run_url,
+            "commit": commit[:12],
+            "left_out": left_out,
+            **changed(changes, room, place=None),
+            **failed(failures, room),
+        }
+
+    return fitting("comment.md.j2", values)
+
+
+# --- job summary -----------------------------------------------------------------------------------------------------
+
+
+def summary(
+    *,
+    plan: Plan | None,
+    results: Sequence[Result] = (),
+    errors: Sequence[GpuDocError] = (),
+    changes: Sequence[ReportChange] = (),
+    published: Published | None = None,
+    written: Collection[str] = (),
+    left: Collection[str] = (),
+) -> str:
+    """The job summary: each report and run with the reason that it ran or did not; what changed; what failed.
+
+    `written` and `left` are the paths of reports that were refreshed, and that stayed as they were for a failure.
+    """
+    from gpu_doc.text.units import readable_time
+
+    took = {(each.run.report, each.run.address): float(each.record["seconds"]) for each in results}
+
+    def verdict(report: str, *, fresh: bool, done: str) -> str:
+        if fresh:
+            return "fresh"
+        if report in written:
+            return done
+        if report in left:
+            return "failed, or stopped by a failure"
+        # What nothing was done for was found on the pull request's branch.
+        untouched = all(each.run.report != report for each in results)
+        return "in its pull request already" if published and published.number and untouched else "stale"
+
+    runs = [
+        {
+            "report": report.report.path,
+            "run": each.run.address,
+            "verdict": "ran"
+            if (each.run.report, each.run.address) in took
+            else verdict(report.report.path, fresh=each.fresh, done="result kept from before"),
+            "took": readable_time(took[key]) if (key := (each.run.report, each.run.address)) in took else "",
+            "why": "; ".join([*each.reasons, *(f"not checked here: {item}" for item in each.unchecked)]),
+        }
+        for report in (plan.reports if plan else ())
+        for each in report.runs
+    ]
+    reports = [
+        {
+            "path": report.report.path,
+            "verdict": verdict(report.report.path, fresh=report.fresh, done="refreshed"),
+            "why": "; ".join(report.reasons),
+        }
+        for report in (plan.reports if plan else ())
+    ]
+
+    def values(room: Room) -> dict[str, Any]:
+        return {
+            "report_plans": reports[: room.reports],
+            "more_report_plans": max(0, len(reports) - room.reports),
+            "runs": runs[: room.runs],
+            "more_runs": max(0, len(runs) - room.runs),
+            "errors": [_error(error, room) for error in errors[: room.failures]],
+            "more_errors": max(0, len(errors) - room.failures),
+            "published": published,
+            "waits": any(report["verdict"] == "stale" for report in reports),
+            "left": list(left)[: room.failures],
+            "count_left": len(left),
+            **changed(changes, room, place=None),
+        }
+
+    return fitting("summary.md.j2", values, size=lambda made: len(made.encode()), limit=LONGEST_SUMMARY)
+
+
+def _error(error: GpuDocError, room: Room) -> dict[str, Any]:
+    from gpu_doc.text.markdown import fenced
+
+    details = readable(error.details)
+    if len(details) > room.details:
+        details = f"…{details[len(details) - room.details :]}" if room.details else ""
+    return {
+        "what": error.what,
+        "where": error.where,
+        "remedy": error.remedy,
+        "kept": getattr(error, "kept", ""),
+        "details": Markdown(fenced(details, "text")) if details.strip() else "",
+    }
+
+
+# --- the issue of a nightly run --------------------------------------------------------------------------------------
+
+
+def alarm_marker(workflow: str) -> str:
+    """The first line of the issue that stands for a workflow's failure."""
+    return marker("alarm", workflow)
+
+
+def alarm_title(workflow: str) -> str:
+    """The title of that issue; GitHub shows titles as plain text, and takes 256 characters."""
+    return f"{in_a_message(workflow)[:200]} fails: reports are not refreshed"
+
+
+def failing(*, workflow: str, run_url: str, failures: Sequence[str] = ()) -> str:
+    """What the issue says, without its marker."""
+    return _alarm("failing", workflow, run_url, failures)
+
+
+def still_failing(*, workflow: str, run_url: str, failures: Sequence[str] = ()) -> str:
+    """A comment on that issue: it failed again."""
+    return _alarm("still-failing", workflow, run_url, failures)
+
+
+def recovered(*, workflow: str, run_url: str) -> str:
+    """The comment with which that issue is closed."""
+    return _alarm("recovered", workflow, run_url, ())
+
+
+def _alarm(state: str, workflow: str, run_url: str, failures: Sequence[str]) -> str:
+    def values(room: Room) -> dict[str, Any]:
+        return {"state": state, "workflow": workflow, "run_url": run_url, **failed(failures, room)}
+
+    return fitting("alarm.md.j2", values)

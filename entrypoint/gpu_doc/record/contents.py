@@ -1,0 +1,85 @@
+"""Files as a fingerprint sees them: by the SHA-256 of their content."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from gpu_doc.errors import NotebookFileError
+from gpu_doc.git import lfs
+from gpu_doc.git.line_ends import LineEnds, is_binary
+
+_BLOCK = 1 << 20
+
+
+class Contents:
+    """Hashes files: their bytes, or, with `line_ends`, what git would store of them.
+
+    To ask git costs more than a plan where all is fresh may take. So bytes are compared first; `crlf` then tells
+    whether a closer look could find anything.
+    """
+
+    def __init__(self, line_ends: LineEnds | None = None) -> None:
+        self._line_ends = line_ends
+        self.crlf = False
+        """Whether any file had a line that ends in CRLF."""
+
+    def hash(self, path: Path) -> str:
+        """SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to.
+
+        Raises NotebookFileError where it can't be read.
+        """
+        try:
+            digest, crlf = _hash(path)
+            self.crlf = self.crlf or crlf
+            return (crlf and self._line_ends and _hash_folded(path, self._line_ends)) or digest
+        except OSError as error:
+            raise unreadable(error, str(path)) from error
+
+    def hash_read(self, path: Path, content: bytes) -> str:
+        """The same of a file whose content has been read."""
+        self.crlf = self.crlf or b"\r\n" in content
+        stored = self._line_ends.stored(path, content) if self._line_ends else content
+        return lfs.oid(content) or sha256(stored).hexdigest()
+
+
+def _hash(path: Path) -> tuple[str, bool]:
+    """The hash of a file's bytes, and whether a line ends in CRLF."""
+    hashed, crlf, last = sha256(), False, b""
+    with path.open("rb") as file:
+        block = file.read(_BLOCK)
+        if oid := lfs.oid(block):
+            return oid, False
+        while block:
+            hashed.update(block)
+            crlf = crlf or b"\r\n" in block or (last == b"\r" and block[:1] == b"\n")
+            last, block = block[-1:], file.read(_BLOCK)
+    return hashed.hexdigest(), crlf
+
+
+def _hash_folded(path: Path, line_ends: LineEnds) -> str | None:
+    """The hash with LF for each CRLF; None where git stores what is there.
+
+    Whether it is text shows in the first block: git itself judges by all of a file, but what it committed as text may
+    be large.
+    """
+    rule = line_ends.rule(path)
+    if rule == "never":
+        return None
+    hashed, held = sha256(), b""
+    with path.open("rb") as file:
+        block = file.read(_BLOCK)
+        if rule == "text" and is_binary(block.removesuffix(b"\r")):
+            return None
+        while block:
+            block = held + block
+            held = b"\r" if block.endswith(b"\r") else b""
+            hashed.update(block[: len(block) - len(held)].replace(b"\r\n", b"\n"))
+            block = file.read(_BLOCK)
+    hashed.update(held)
+    return hashed.hexdigest()
+
+
+def unreadable(error: OSError, where: str) -> NotebookFileError:
+    """What a file that cannot be read means, in a sentence."""
+    return NotebookFileError(f"cannot be read: {error.strerror}", where=where, remedy="Make it readable for this user.")

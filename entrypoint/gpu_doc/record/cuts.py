@@ -1,0 +1,80 @@
+"""Output that was cut at its limit: told when a run ends, kept in its record, and refused where a report needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gpu_doc.errors import ReportError
+from gpu_doc.model import Json, Run
+from gpu_doc.notebooks.outputs import DISPLAYED
+from gpu_doc.text.units import readable_size
+
+_KEY = "cut"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cell of which not all output was kept."""
+
+    number: int
+    """From 1; 0 for injected parameters."""
+    name: str
+    after: int
+    """How many of its outputs are whole, and stand where the notebook put them."""
+    limit: int
+    """`limits.output` of the run, in bytes."""
+    displayed: bool
+    """Whether what was displayed was too large, and not what was printed."""
+
+    @classmethod
+    def of_event(cls, event: Mapping[str, Json]) -> Cut:
+        """As the worker tells it."""
+        name, after = event["cell"], event["after"]
+        return cls(event["number"] or 0, name, after, limit=event["limit"], displayed=event["displayed"])
+
+    @property
+    def sentence(self) -> str:
+        """What happened, without the place."""
+        if self.displayed:
+            at = readable_size(DISPLAYED * self.limit)
+            return f"output cut at {at}, for what is displayed ({DISPLAYED} times limits.output)"
+        return f"output cut at {readable_size(self.limit)} (limits.output)"
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        what = "Display" if self.displayed else "Print"
+        more = -(-2 * self.limit // 1_000_000)
+        return f"{what} less, or set `limits: {{output: {more}MB}}` for the run, and run again."
+
+    def error(self, what: str) -> ReportError:
+        """The error of a call that needs what was cut; `what` is the cell's name."""
+        return ReportError(f"{what}: {self.sentence}", remedy=self.remedy)
+
+    def place(self, run: Run) -> str:
+        """Notebook and cell, as messages name them."""
+        if not self.number:
+            return f"{run.notebook}, {self.name}"
+        return f"{run.notebook}, cell {self.number}" + f" ({self.name})" * bool(self.name)
+
+
+def to_record(cuts: Iterable[Cut]) -> dict[str, Json]:
+    """What a run's record says of them; nothing where all is whole."""
+    cells = [[cut.number, cut.name, cut.after, cut.limit, cut.displayed] for cut in cuts]
+    return {_KEY: cells} if cells else {}
+
+
+def from_record(record: Mapping[str, Json]) -> list[Cut]:
+    """What was cut of a result."""
+    return [Cut(*cell) for cell in record.get(_KEY) or ()]
+
+
+def cut_of(record: Mapping[str, Json], number: int) -> Cut | None:
+    """Whether a cell of a result was cut."""
+    return next((cut for cut in from_record(record) if cut.number == number), None)
+
+
+def has_room_now(record: Mapping[str, Json], run: Run) -> bool:
+    """Whether a result was cut at a limit that has been raised since: then it is no result any more."""
+    return any(cut.limit < run.limits.output for cut in from_record(record))

@@ -1,0 +1,270 @@
+"""`evidence.json`: what each run of a report was made of, and the SHA-256 of every file.
+
+It lies beside the report's pictures. Deleting it is always safe, and a file with a merge conflict counts as deleted.
+It holds every answer that the report was rendered from, so that a template whose prose changed is rendered again
+without running, on a machine without state too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from gpu_doc.git import lfs
+from gpu_doc.git.line_ends import LineEnds
+from gpu_doc.model import Call, Capture, ImageIdentity, Json, Report, Run
+from gpu_doc.record.fingerprint import Fingerprint, short_hash
+
+FORMAT = 1
+NAME = "evidence.json"
+_LARGEST = 256 << 20
+"""Bytes. A report is at most 5 MB and its answers are shown in it: what is larger is not ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvidence:
+    """What a run was made of. `made` is when, how long and from which commit; it is never compared."""
+
+    source: Mapping[str, Json]
+    machine: Mapping[str, Json]
+    made: Mapping[str, Json]
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint as it was then."""
+        return Fingerprint(self.source, self.machine)
+
+    def image(self, reference: str | None) -> ImageIdentity | None:
+        """What an image was then; None where it was another one by name, or none."""
+        return ImageIdentity.of_machine(self.machine) if self.source.get("image") == reference else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptAnswer:
+    """What a call gave, from which runs, and which files it needs."""
+
+    value: Json
+    runs: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptFile:
+    """A file beside the report: the SHA-256 of its bytes, and the digest of what it was made from."""
+
+    sha256: str
+    made_from: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that `evidence.json` says."""
+
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The files that the text is made from, path to SHA-256; empty for blocks in place."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    runs: Mapping[str, RunEvidence] = field(default_factory=dict)
+    answers: Mapping[str, KeptAnswer] = field(default_factory=dict)
+    text: str | tuple[tuple[str, str], ...] = ""
+    """SHA-256 of a generated report; for blocks in place, each expression with the SHA-256 of its body."""
+    files: Mapping[str, KeptFile] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """As it is written: sorted by name, a line each, so that a difference in git reads well."""
+        runs = {
+            address: {
+                "fingerprint": run.fingerprint.text,
+                "source": dict(run.source),
+                "machine": dict(run.machine),
+                "made": dict(run.made),
+            }
+            for address, run in self.runs.items()
+        }
+        answers = {
+            key: {"value": kept.value, "runs": list(kept.runs), "assets": list(kept.assets)}
+            for key, kept in self.answers.items()
+        }
+        files = {name: {"sha256": kept.sha256, "made-from": kept.made_from} for name, kept in self.files.items()}
+        text = self.text if isinstance(self.text, str) else [list(block) for block in self.text]
+        whole = {
+            "format": FORMAT,
+            "sources": dict(self.sources),
+            "settings": dict(self.settings),
+            "runs": runs,
+            "answers": answers,
+            "text": text,
+            "files": files,
+        }
+        return (json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def read(path: Path) -> Evidence | None:
+    """The evidence in a file; None where there is none that can be understood."""
+    try:
+        with path.open("rb") as file:
+            return parse(file.read(_LARGEST + 1))
+    except OSError:
+        return None
+
+
+def parse(content: bytes) -> Evidence | None:
+    """The evidence that a file's content is; None where it can't be understood.
+
+    A pull request may bring any content: whatever is not shaped as we write it counts as absent.
+    """
+    try:
+        return None if len(content) > _LARGEST else _parse(json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _parse(whole: Json) -> Evidence:
+    """Raises ValueError, KeyError, TypeError or AttributeError where something has another shape than it should."""
+    _require(whole["format"] == FORMAT)
+    text = whole["text"]
+    return Evidence(
+        sources={_inside(path): _text(digest) for path, digest in whole["sources"].items()},
+        settings={part: _mapping(setting) for part, setting in whole["settings"].items()},
+        runs={address: _run(run) for address, run in whole["runs"].items()},
+        answers={_call_key(key): _answer(json.loads(key)[0], kept) for key, kept in whole["answers"].items()},
+        text=text
+        if isinstance(text, str)
+        else tuple((_text(expression), _text(digest)) for expression, digest in text),
+        files={
+            _plain_name(name): KeptFile(sha256=_text(kept["sha256"]), made_from=_text(kept["made-from"]))
+            for name, kept in whole["files"].items()
+        },
+    )
+
+
+def _run(run: Json) -> RunEvidence:
+    source, machine = _mapping(run["source"]), _mapping(run["machine"])
+    for part, value in source.items():
+        if part in ("modules", "files", "data"):
+            _require(all(isinstance(digest, str) for digest in _mapping(value).values()))
+        elif part == "parameters":
+            _mapping(value)
+        elif part == "code":
+            _texts(value)
+    for part in ("packages", "data"):
+        _require(all(value is None or isinstance(value, str) for value in _mapping(machine[part]).values()))
+    return RunEvidence(source=source, machine=machine, made=_mapping(run["made"]))
+
+
+def _answer(function: str, kept: Json) -> KeptAnswer:
+    value = kept["value"]
+    _require(function == "value" or isinstance(value, str))  # a cell's JSON is a value, and may be a mapping
+    json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair can't be written
+    return KeptAnswer(value=value, runs=_texts(kept["runs"]), assets=_texts(kept["assets"]))
+
+
+def _call_key(key: str) -> str:
+    function, args, kwargs = json.loads(key)
+    _require(isinstance(function, str) and isinstance(args, list) and isinstance(kwargs, dict))
+    return key
+
+
+def _inside(path: str) -> str:
+    place = PurePosixPath(path)
+    _require(not place.is_absolute() and ".." not in place.parts and "\0" not in path)
+    return path
+
+
+def _plain_name(name: str) -> str:
+    _require(name not in ("", ".", "..", NAME) and "/" not in name and "\0" not in name)
+    _require(len(name.encode()) <= 255)  # what Linux takes; half of a surrogate pair is none of it
+    return name
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    _require(isinstance(value, dict))
+    return dict(value)
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    _require(isinstance(value, list))
+    return tuple(map(_text, value))
+
+
+def _text(value: Json) -> str:
+    _require(isinstance(value, str))
+    return str(value)
+
+
+def _require(condition: bool) -> None:  # noqa: FBT001 - it reads as a sentence
+    if not condition:
+        raise ValueError("not as we write it")
+
+
+def path_of(report: Report, root: Path) -> Path:
+    """Where a report's evidence lies."""
+    return root / report.assets / NAME
+
+
+def settings_of(report: Report, capture: Capture, answers: Mapping[str, KeptAnswer]) -> dict[str, Json]:
+    """What of the configuration shows in a rendered report, with these answers, without being part of a run."""
+    settings: dict[str, Json] = {
+        "capture": {"width": capture.width, "scale": capture.scale, "theme": capture.theme},
+        "runs": {run.address: shown for run in report.runs if (shown := _shown(run))},
+    }
+    calls = {key: json.loads(key)[0] for key in answers}
+    launched = {address for key, kept in answers.items() if calls[key] == "launch_command" for address in kept.runs}
+    launches = {run.address: _launched(run) for run in report.runs if run.address in launched}
+    return settings | ({"launches": launches} if launches else {})
+
+
+def _shown(run: Run) -> dict[str, Json]:
+    shown = {"image": run.image, "setup": run.setup, "data": [source.path for source in run.data]}
+    return {key: value for key, value in shown.items() if value}
+
+
+def _launched(run: Run) -> str:
+    """A short hash of the settings that launch_command() shows, beside those that a fingerprint holds."""
+    limits = run.limits
+    return short_hash(
+        [
+            [limits.memory, limits.cpus, limits.shm, limits.processes, run.network, run.user, run.bootstrap],
+            [run.gpus, run.gpu_driver, run.env, run.secrets, dict(run.caches)],
+        ]
+    )
+
+
+def calls_of(evidence: Evidence) -> list[Call]:
+    """The calls whose answers evidence holds."""
+    calls = []
+    for key in evidence.answers:
+        function, args, kwargs = json.loads(key)
+        calls.append(Call(function=function, args=tuple(args), kwargs=kwargs))
+    return calls
+
+
+def missing_files(evidence: Evidence, report: Report, root: Path, line_ends: LineEnds) -> dict[str, str]:
+    """Files that are gone or are not what evidence says: name to what is wrong."""
+    wrong = {}
+    for name, kept in evidence.files.items():
+        path = root / report.assets / name
+        if not is_file_as(path, kept.sha256, line_ends):
+            wrong[name] = "was changed" if path.is_file() else "is missing"
+    return wrong
+
+
+def is_file_as(path: Path, sha256: str, line_ends: LineEnds) -> bool:
+    """Whether there is a file whose content has this digest."""
+    try:
+        # Reading a pipe would wait for ever.
+        return path.is_file() and is_as(path, path.read_bytes(), sha256, line_ends)
+    except OSError:
+        return False
+
+
+def is_as(path: Path, content: bytes, sha256: str, line_ends: LineEnds) -> bool:
+    """Whether the content of a file has this digest, as it is or as git would store it."""
+    return digest(content) == sha256 or digest(line_ends.stored(path, content)) == sha256
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
+    return lfs.oid(content) or sha256(content).hexdigest()

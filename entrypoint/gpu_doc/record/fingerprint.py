@@ -1,0 +1,223 @@
+"""What a run is made of: the two parts of its fingerprint.
+
+*Source* can be computed anywhere: code, parameters, local modules, declared files, image reference, kernel.
+*Machine* only where it can be seen: package versions, GPU or CPU, data outside git. Each part is a small mapping, kept
+in evidence as it is, so that a difference can be said in words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+
+from gpu_doc.errors import ConfigError
+from gpu_doc.git.line_ends import LineEnds
+from gpu_doc.model import DataSource, ImageIdentity, Json, Run
+from gpu_doc.notebooks.cells import SourceCell, kernel_name, source_cells
+from gpu_doc.record import imports
+from gpu_doc.record.contents import Contents, unreadable
+from gpu_doc.record.imports import is_file
+from gpu_doc.redaction import Redactor
+from gpu_doc.system.python_environment import PythonEnvironment
+
+# Tags that change what papermill and nbclient do with a cell; any other tag only names it.
+_TAGS_THAT_MATTER = frozenset({"parameters", "injected-parameters", "raises-exception", "skip-execution"})
+_PYTHON_KERNELS = frozenset({"", "python", "python3"})
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What of this machine a fingerprint may depend on, given by the caller so that planning stays pure."""
+
+    environment: PythonEnvironment
+    gpu: bool
+    tracked: Callable[[str], frozenset[str] | None]
+    """The files at or below a path that git carries to other checkouts, relative to root; None where git is silent."""
+    image: Callable[[Run, ImageIdentity | None], ImageIdentity | None]
+    """The image that a run would take, given the one in evidence; None where it can't be seen."""
+    line_ends: LineEnds = field(default_factory=LineEnds)
+    redactor: Redactor = field(default_factory=Redactor)
+    """Of the secrets that are known here: nothing that is kept may hold one, were it written in the configuration."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Both parts of what a run is made of, as JSON-like mappings."""
+
+    source: Mapping[str, Json]
+    machine: Mapping[str, Json]
+
+    @property
+    def text(self) -> str:
+        """`SOURCE-MACHINE`, 16 hexadecimal digits each: the key of state."""
+        return f"{short_hash(self.source)}-{short_hash(_without_origin(self.machine))}"
+
+
+def _without_origin(machine: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A machine part with an image's content alone: by which digest a registry has it makes no other result."""
+    if not machine.get("image-content"):
+        return machine
+    rest = {key: value for key, value in machine.items() if key != "image-content"}
+    return {**rest, "image-digest": machine["image-content"]}
+
+
+def short_hash(value: Json) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def of(
+    run: Run, *, root: Path, surroundings: Surroundings, contents: Contents, known: ImageIdentity | None = None
+) -> Fingerprint:
+    """The fingerprint of a run on this machine. `known` is the image in evidence, which the run stays on."""
+    redact = surroundings.redactor.json
+    made_code = _notebook_code if run.notebook else _command_code
+    code, found = made_code(run, root, redact, contents)
+    inside, outside = _data(run.data, root, surroundings.tracked, contents)
+    files = _files(run.depends_on, root, contents)
+    source: dict[str, Json] = {
+        **code,
+        "image": run.image or "local",
+        "parameters": redact(dict(run.parameters)),
+        "modules": dict(sorted(found.modules.items())),
+        "files": files,
+        "data": inside,
+        "produces": sorted(run.produces),
+    }
+    device = "gpu" if surroundings.gpu and run.gpus != "none" else "cpu"
+    image = surroundings.image(run, known) if run.image else None
+    packages = {} if run.image else _packages(source.get("kernel", "python3"), surroundings.environment, found)
+    digest = image.to_machine() if image else {"image-digest": None}
+    machine = {"device": device, **digest, "packages": packages, "data": outside}
+    return Fingerprint({k: v for k, v in source.items() if v not in ({}, [])}, machine)
+
+
+def _packages(kernel: str, environment: PythonEnvironment, found: imports.Found) -> dict[str, str | None]:
+    """Versions of what is imported; an image's digest stands for all that is in it."""
+    if kernel != "python3":
+        return {}  # another language's packages are not looked into
+    python = ".".join(environment.version.split(".")[:2])  # a bug-fix release of Python makes no GPU hour worth it
+    return {"python": python, **environment.versions(found.packages)}
+
+
+def _notebook_code(
+    run: Run, root: Path, redact: Callable[[Json], Json], contents: Contents
+) -> tuple[dict[str, Json], imports.Found]:
+    path = root / str(run.notebook)
+    cells = source_cells(path)
+    kernel = run.kernel or kernel_name(path)
+    folder = root if run.cwd == "root" else path.parent
+    python = kernel in _PYTHON_KERNELS
+    sources = [cell.source for cell in cells] if python else []
+    found = imports.follow(sources, folder=folder, root=root, contents=contents)
+    kernel = "python3" if python else kernel
+    # Equal notebooks in different folders may read different files beside them: they share no result.
+    place = folder.relative_to(root).as_posix()
+    # As an executed notebook shows them, with which they are compared.
+    shown = [replace(cell, source=redact(cell.source)) for cell in cells]
+    return {"kernel": kernel, "cwd": place, "code": [cell_hash(cell) for cell in shown]}, found
+
+
+def cell_hash(cell: SourceCell) -> str:
+    """What of a code cell makes a result: its source, and the tags that change how it is executed."""
+    tags = sorted(_TAGS_THAT_MATTER.intersection(cell.tags))
+    return short_hash([cell.source, tags] if tags else cell.source)[:12]
+
+
+def _command_code(
+    run: Run, root: Path, redact: Callable[[Json], Json], contents: Contents
+) -> tuple[dict[str, Json], imports.Found]:
+    """A command's code: the files that its words name, as in `train.py --config=small.yml`, and what `-m` runs."""
+    words = run.command or ()
+    named = [root / value for word in words for value in (word, word.partition("=")[2]) if value]
+    modules = [after for word, after in pairwise(words) if word == "-m"]
+    found = imports.follow_files(filter(is_file, named), modules, root=root, contents=contents)
+    return {"command": redact(list(words))}, found
+
+
+def _files(patterns: Iterable[str], root: Path, contents: Contents) -> dict[str, str]:
+    paths = {path for pattern in patterns for path in pattern_files(root, pattern)}
+    return {path.relative_to(root).as_posix(): contents.hash(path) for path in sorted(paths)}
+
+
+def pattern_files(root: Path, pattern: str) -> list[Path]:
+    """The files that a pattern names; what git or we ourselves keep there is not the user's. Raises ConfigError."""
+    try:
+        found = [path for path in root.glob(pattern) if is_file(path)]
+    except (ValueError, NotImplementedError) as error:
+        remedy = "`**` stands alone between slashes, as in `src/**/*.py`."
+        raise ConfigError(f"`depends-on: {pattern}` is no pattern: {error}", remedy=remedy) from error
+    own = {".git", ".gpu-doc"}
+    return [path for path in found if own.isdisjoint(path.relative_to(root).parts)]
+
+
+def _data(
+    sources: Iterable[DataSource], root: Path, tracked: Callable[[str], frozenset[str] | None], contents: Contents
+) -> tuple[dict[str, str], dict[str, str | None]]:
+    """Declared data. What git carries belongs to the source part.
+
+    Where there is more, the machine part has the hash of all of it: so what is added to git later, as it is, has still
+    the same hash. None: nothing of it is here.
+    """
+    inside: dict[str, str] = {}
+    outside: dict[str, str | None] = {}
+    for source in sources:
+        path = root / source.path
+        known = tracked(source.path) if _lies_in(path, root) else frozenset()
+        files = [] if source.version is not None else data_files(path)
+        if source.version is not None:
+            inside[source.path] = f"version {source.version}"
+        elif known is None:
+            inside[source.path] = _tree_hash(path, files, contents)
+        else:
+            carried = [file for file in files if file.relative_to(root).as_posix() in known] if known else []
+            if known:
+                inside[source.path] = _tree_hash(path, carried, contents)
+            if len(carried) < len(files) or not known:
+                outside[source.path] = _tree_hash(path, files, contents) if files else None
+    return inside, outside
+
+
+def _lies_in(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError, RuntimeError):  # no path at all, or a loop of links
+        return False
+
+
+def data_files(path: Path) -> list[Path]:
+    """The file itself, or all files below a folder, links followed once; empty where there is neither."""
+    if is_file(path):
+        return [path]
+    if "\0" in str(path):
+        return []
+    files: list[Path] = []
+    seen = set[tuple[int, int]]()
+    for folder, folders, names in os.walk(path, followlinks=True, onerror=_walk_error):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:  # a link leads back up
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        files += [file for name in names if is_file(file := Path(folder, name))]
+    return sorted(files)
+
+
+def _tree_hash(path: Path, files: Sequence[Path], contents: Contents) -> str:
+    """SHA-256 of a file, or over names and contents of a folder's files; `missing` where there are none."""
+    if not files:
+        return "missing"
+    if files == [path]:
+        return contents.hash(path)
+    return short_hash([[file.relative_to(path).as_posix(), contents.hash(file)] for file in files])
+
+
+def _walk_error(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise unreadable(error, str(error.filename)) from error

@@ -1,0 +1,270 @@
+"""State: executed notebooks, logs, pictures and scratch, keyed by fingerprint. Deleting it is always safe.
+
+    runs/FINGERPRINT/       a finished run: executed.ipynb or terminal.log, produced/, record.json
+    failed/ADDRESS-TIME/    what a failed run left, its error included
+    pictures/DIGEST.png     pictures by what they show, each with its seal beside it
+    edited/TIME/PATH        generated reports that a person had edited, before they were rendered again
+    scratch/PID-RANDOM/     runs in progress; swept when their process is gone
+    layers/LAYER/           on a runner: the first four of these, apart by whose code made them (see origin.py)
+
+A folder appears in runs/ by one rename, so it is whole or not there. Whatever is read is held against its seal first.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+from gpu_doc.errors import MachineError
+from gpu_doc.model import Json, Result, Run
+from gpu_doc.record.cuts import has_room_now
+from gpu_doc.record.seal import Seal
+from gpu_doc.system.pruning import entries, prune, remove
+from gpu_doc.system.temporary import sweep_abandoned
+
+SIZE_LIMIT = 2 << 30
+"""Bytes that runs, failures and pictures of the layer that all read may take; so many again all others together."""
+
+_LAYERS = "layers"
+_KINDS = ("runs", "failed", "pictures", "edited")
+_PICTURE = ".png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """Who may use whose results. A layer's name is a folder's; the one without a name is a person's own."""
+
+    own: str = ""
+    """What is written, and read first."""
+    others: tuple[str, ...] = ()
+    """What is read as well, in this order."""
+    shared: str = ""
+    """The one that all read: what others leave takes no room from it."""
+
+
+def default_folder(root: Path, environ: Mapping[str, str]) -> Path:
+    """`.gpu-doc` beside the configuration; on a runner outside the checkout, which its next job cleans."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return root / ".gpu-doc"
+    cache = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME") or "/tmp") / ".cache")  # noqa: S108 - a user without a home has nothing better
+    place = f"{environ.get('GITHUB_REPOSITORY', '')} {root}"
+    slug = re.sub(r"[^\w.-]+", "-", environ.get("GITHUB_REPOSITORY") or root.name)
+    return Path(cache) / "gpu-doc" / f"{slug}-{sha256(place.encode()).hexdigest()[:8]}"
+
+
+class State:
+    """The folder that state lies in. Reading never creates anything; writing creates what it needs."""
+
+    def __init__(
+        self, folder: Path, key: Path | None, layers: Callable[[], Layers] = Layers, *, project: str = ""
+    ) -> None:
+        """`key` is the file whose key binds results; `layers` is asked once, when a result is first looked for.
+
+        `project` tells apart those that share a folder: what one left is no result of another's.
+        """
+        self.folder = folder
+        self._project = project
+        self._seal = Seal(key)
+        self._find_layers = layers
+
+    @cached_property
+    def layers(self) -> Layers:
+        """Whose results are written and read."""
+        return self._find_layers()
+
+    @property
+    def owner(self) -> str:
+        """Whose results are written, in words that mean the same to every process of this machine."""
+        return f"{self.layers.own}@{self.folder.absolute()}{self._project}"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether a later process can use what is kept now."""
+        return self._seal.lasts
+
+    def find(self, run: Run, fingerprint: str) -> Result | None:
+        """A whole run with this fingerprint, unless its output was cut at a lower limit than there is now."""
+        for layer in (self.layers.own, *self.layers.others):
+            folder = self._place(layer, "runs", fingerprint)
+            record = self._seal.open(folder, self._name(layer, "runs", fingerprint))
+            kept = folder / ("executed.ipynb" if run.notebook else "terminal.log")
+            if record is not None and kept.is_file() and not has_room_now(record, run):
+                return Result(run=run, fingerprint=fingerprint, folder=folder, record=record)
+        return None
+
+    def keep(self, run: Run, fingerprint: str, scratch: Path, record: Mapping[str, Json]) -> Result:
+        """Make a finished run's scratch folder the result for its fingerprint."""
+        with self._disk():
+            self._seal.close(scratch, self._name(self.layers.own, "runs", fingerprint), record)
+            target = self._place(self.layers.own, "runs", fingerprint)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(target):
+                target.rename(self.scratch_folder() / target.name)
+            scratch.rename(target)
+        return Result(run=run, fingerprint=fingerprint, folder=target, record=record)
+
+    def keep_failed(self, address: str, scratch: Path) -> Path:
+        """Keep what a failed run left, under a name that says which one it was; gives the new place."""
+        slug = re.sub(r"[^\w.=-]+", "-", address).strip("-")[:60]
+        name = f"{slug}-{time.strftime('%Y%m%d-%H%M%S')}-{scratch.name[-6:]}"
+        target = self._place(self.layers.own, "failed", name)
+        with self._disk():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            scratch.rename(target)
+        return target
+
+    def scratch_folder(self) -> Path:
+        """A new empty folder for a run in progress."""
+        with self._disk():
+            self._create()
+            parent = self.folder / "scratch"
+            parent.mkdir(exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
+
+    def has_picture(self, digest: str) -> bool:
+        """Whether there is a picture of an exhibit."""
+        return self.picture(digest) is not None
+
+    def picture(self, digest: str) -> Path | None:
+        """Where the picture of an exhibit lies, by its digest, if there is one that is whole."""
+        for layer in (self.layers.own, *self.layers.others):
+            path = self._place(layer, "pictures", digest + _PICTURE)
+            if self._seal.is_whole(path, self._name(layer, "pictures", digest)):
+                return path
+        return None
+
+    def keep_picture(self, digest: str, png: bytes) -> None:
+        """Keep the picture of an exhibit."""
+        with self._disk():
+            self._create()
+            path = self._place(self.layers.own, "pictures", digest + _PICTURE)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(f".{os.getpid()}")
+            temporary.write_bytes(png)
+            if path.is_dir():
+                remove(path)
+            temporary.replace(path)
+            self._seal.close_file(path, self._name(self.layers.own, "pictures", digest))
+
+    def keep_edited(self, path: str, content: bytes) -> Path:
+        """Keep a generated file that a person had edited; gives where."""
+        target = self._place(self.layers.own, "edited", time.strftime("%Y%m%d-%H%M%S")) / path
+        with self._disk():
+            self._create()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        return target
+
+    @contextmanager
+    def lock(self, waiting: Callable[[str], None]) -> Iterator[None]:
+        """One refresh at a time on one state. `waiting` is told who holds it, once."""
+        with self._disk():
+            self._create()
+            file = (self.folder / "lock").open("a+")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                waiting(file.read().strip() or "another process")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            file.truncate(0)
+            file.write(f"process {os.getpid()}")
+            file.flush()
+            sweep_abandoned()
+            self._sweep()
+            try:
+                yield
+            finally:
+                self._remove_scratch_of(os.getpid())
+
+    def prune(self, limit: int = SIZE_LIMIT) -> None:
+        """Remove what was used longest ago until at most `limit` bytes are left of what all read, and of all else."""
+        shared = self.layers.shared
+        prune(self._kept([shared]), limit)
+        others = ["", *(entry.name for entry in entries(self.folder / _LAYERS))]
+        prune(self._kept([name for name in others if name != shared]), limit)
+        for place in sorted((self.folder / _LAYERS).glob("*/*")) + entries(self.folder / _LAYERS):
+            with suppress(OSError):  # not empty, or no folder
+                place.rmdir()
+
+    def _kept(self, layers: Iterable[str]) -> list[Path]:
+        found = [entry for layer in layers for kind in _KINDS for entry in entries(self._place(layer, kind))]
+        return [entry for entry in found if entry.suffix != ".seal"]
+
+    def _place(self, layer: str, *names: str) -> Path:
+        return Path(self.folder, *((_LAYERS, layer) if layer else ()), *names)
+
+    def _name(self, layer: str, kind: str, key: str) -> str:
+        """What a result is closed under: in another place, and for another project, it counts as absent."""
+        return f"{self._project}{layer}/{kind}/{key}"
+
+    def touch(self, result: Result) -> None:
+        """Note that a result of our own is still of use, so that pruning takes it last."""
+        if result.folder.parent == self._place(self.layers.own, "runs"):
+            with suppress(OSError):  # a state that can only be read serves as well
+                os.utime(result.folder)
+
+    def _create(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ignore = self.folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", "utf-8")
+
+    def sweep(self) -> list[Path] | None:
+        """Remove what dead processes left here, and return it; None where a refresh lives."""
+        with suppress(OSError), (self.folder / "lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            return self._sweep()
+        return []
+
+    def _sweep(self) -> list[Path]:
+        """Remove scratch and half a picture: we hold the lock, so whatever is there is of dead processes."""
+        pictures = [self.folder / "pictures", *(self.folder / _LAYERS).glob("*/pictures")]
+        halves = [entry for place in pictures for entry in entries(place) if _is_half(entry)]
+        left = [*entries(self.folder / "scratch"), *halves]
+        for entry in left:
+            remove(entry)
+        return left
+
+    def _remove_scratch_of(self, pid: int) -> None:
+        for entry in entries(self.folder / "scratch"):
+            if entry.name.startswith(f"{pid}-"):
+                remove(entry)
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise disk_error(error, self.folder) from error
+
+
+def disk_error(error: OSError, folder: Path) -> MachineError:
+    """What a failed write means, in a sentence."""
+    place = str(error.filename or folder)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = "Free some space, or delete the state folder (`.gpu-doc`): the next run only takes longer."
+        return MachineError("the disk is full", where=place, remedy=remedy)
+    remedy = "Make the folder writable for this user."
+    if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR):  # a file where a folder belongs, or the reverse
+        remedy = "Delete it, or the whole state folder (`.gpu-doc`): the next run only takes longer."
+    return MachineError(f"cannot write: {error.strerror}", where=place, remedy=remedy)
+
+
+def _is_half(entry: Path) -> bool:
+    """Whether it is neither a picture nor the seal of one."""
+    return entry.suffix != _PICTURE and not (entry.suffix == ".seal" and entry.with_suffix(_PICTURE).exists())

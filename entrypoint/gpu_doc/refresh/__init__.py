@@ -1,0 +1,1 @@
+"""A refresh from the plan to what is published."""

@@ -1,0 +1,333 @@
+"""One report made ready: its text rendered, its pictures taken or kept, its evidence written down.
+
+What has not changed stays to the byte. An answer of evidence that still holds is taken before any result; a picture
+made from the same digest stays, and one made from another digest with the same decoded pixels stays too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from gpu_doc.errors import PRECEDENCE, CaptureError, ReportError
+from gpu_doc.functions.answers import Answers
+from gpu_doc.functions.precheck import needed_runs
+from gpu_doc.functions.redacted import redacted
+from gpu_doc.git.line_ends import LineEnds
+from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
+from gpu_doc.pictures.capture import Darkroom, decoded_equal
+from gpu_doc.plan.plan import ReportPlan, RunPlan, Usable
+from gpu_doc.record import checkout, evidence
+from gpu_doc.record.checkout import Content, Draft
+from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
+from gpu_doc.record.state import State
+from gpu_doc.redaction import Redactor
+from gpu_doc.report import report
+from gpu_doc.report.report import Rendered
+from gpu_doc.report.template import TemplateWorker
+from gpu_doc.resources import template_path
+from gpu_doc.text import in_place
+
+_FORCE = "Run again with --force."
+_NO_RESULTS = frozenset({"environment", "launch_command", "resources"})
+"""The functions that tell of a run without telling what came out of it."""
+
+
+class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an error
+    """Rendering asked for results that neither state nor evidence holds."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        super().__init__(", ".join(addresses))
+        self.addresses = tuple(addresses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """What composing any report needs."""
+
+    root: Path
+    capture: Capture
+    state: State
+    darkroom: Darkroom
+    templates: TemplateWorker
+    redactor: Redactor
+    line_ends: LineEnds
+
+
+class Composer:
+    """Composes one report. `results` grows while runs end: address to result of this refresh."""
+
+    def __init__(self, plan: ReportPlan, shop: Workshop, *, executed: Mapping[str, Result]) -> None:
+        self._plan = plan
+        self._report = plan.report
+        self._shop = shop
+        self._executed = executed
+        self._runs = {run.run.address: run for run in plan.runs}
+        self._results: dict[str, Result] = {}
+        self._known = plan.evidence or Evidence()
+        self._usable = Usable(plan.report, self._known, shop.capture, shop.root, shop.line_ends)
+        self._answers = Answers(plan.report, shop.capture, self._results, root=shop.root)
+        self._as_published: set[str] = set()
+        """Addresses of new runs of which the report tells what was published of the one before."""
+        self._renewed: set[str] = set()
+        """Those of them whose results turned out to be others."""
+
+    def foresee(self, calls: Sequence[Call]) -> None:
+        """Take the pictures of calls whose runs have all ended. What fails here is told when the report is composed."""
+        assets: list[Asset] = []
+        for call in calls:
+            try:
+                assets += self._answer(call).assets
+            except (NeedsRuns, ReportError):
+                continue
+        self._photographs([asset for asset in assets if asset.exhibit and not self._stays(asset)])
+
+    def compose(self) -> Draft:
+        """The report's files. Raises ReportError, CaptureError, NeedsRuns."""
+        before = checkout.read(self._shop.root / self._report.path)
+        rendered, contents, kept = self._rendered()
+        if renewed := {run for run in self._as_published if self._is_renewed(run, rendered, kept)}:
+            self._renewed |= renewed
+            rendered, contents, kept = self._rendered()
+        text = rendered.text.encode("utf-8")
+        if self._report.template:  # in place, every byte outside of blocks stays
+            text = self._shop.line_ends.as_there(self._shop.root / self._report.path, text, before)
+        whole = self._evidence(rendered, kept)
+        place = self._report.assets
+        files = {f"{place}/{name}": content for name, content in contents.items()}
+        files[self._report.path] = text
+        written = evidence.path_of(self._report, self._shop.root)
+        files[f"{place}/{evidence.NAME}"] = self._shop.line_ends.as_there(
+            written, whole.to_bytes(), checkout.read(written)
+        )
+        gone = [name for name in self._known.files if name not in contents and self._published(name) is not None]
+        obsolete = tuple(f"{place}/{name}" for name in gone)
+        return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete)
+
+    def _rendered(self) -> tuple[Rendered, dict[str, Content], dict[str, KeptFile]]:
+        """The text, every file's content, and what evidence says of the files."""
+        rendered = report.render(
+            self._report, self._shop.root, self._shop.templates, self._answer, line_ends=self._shop.line_ends
+        )
+        # Half of a surrogate pair, as a notebook may print it, cannot be written.
+        rendered = replace(rendered, text=rendered.text.encode("utf-8", "replace").decode())
+        assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
+        return rendered, *self._contents(list(assets.values()))
+
+    def _answer(self, call: Call) -> Answer:
+        kept = self._usable.answer(call)
+        if kept is not None and (all(map(self._unchanged, kept.runs)) or self._stays_as_published(call, kept)):
+            assets = tuple(Asset(name=name, digest=self._known.files[name].made_from) for name in kept.assets)
+            return Answer(value=kept.value, runs=kept.runs, assets=assets)
+        missing = [address for address in needed_runs(call, self._report) if not self._has(call, address)]
+        if missing:
+            raise NeedsRuns(missing)
+        # State may hold what was no secret yet when its run was made.
+        answer = redacted(self._answers.answer(call), self._shop.redactor)
+        return replace(answer, assets=tuple(self._settled(asset) for asset in answer.assets))
+
+    def _stays_as_published(self, call: Call, kept: KeptAnswer) -> bool:
+        """Whether a call tells how a run went, and may tell it of the run that made what is published.
+
+        Times and peaks are never compared. Whether the results are the same shows only when all is rendered.
+        """
+        told = call.function == "resources" or (
+            call.function == "environment" and all(map(self._same_fingerprint, kept.runs))
+        )
+        if not told or self._renewed.intersection(kept.runs):
+            return False
+        self._as_published.update(kept.runs)
+        return True
+
+    def _is_renewed(self, address: str, rendered: Rendered, files: Mapping[str, KeptFile]) -> bool:
+        """Whether a run gave other results than the published ones; so too where nothing tells."""
+        answers = _kept_answers(rendered)
+        results = [
+            key
+            for key, before in self._known.answers.items()
+            if address in before.runs and key in answers and json.loads(key)[0] not in _NO_RESULTS
+        ]
+        known = bool(results) or self._same_fingerprint(address)
+        return not (known and self._same_results(address, answers, files))
+
+    def _settled(self, asset: Asset) -> Asset:
+        """An asset whose picture is there already, without what it shows: that can be large, and reports long."""
+        origin = _origin(asset)
+        there = asset.exhibit and (self._shop.state.has_picture(origin) or self._stays(asset))
+        return Asset(name=asset.name, digest=origin) if there else asset
+
+    def _unchanged(self, address: str) -> bool:
+        """Whether evidence speaks of just this run, and it was not executed again now."""
+        return address not in self._executed and self._same_fingerprint(address)
+
+    def _same_fingerprint(self, address: str) -> bool:
+        plan, before = self._runs.get(address), self._known.runs.get(address)
+        if plan is None or plan.fingerprint is None or before is None:
+            return False
+        return before.fingerprint.text == plan.fingerprint.text
+
+    def _has(self, call: Call, address: str) -> bool:
+        """Whether there is a result that can answer a call; earlier versions did not measure what a run took."""
+        result = self._result(address)
+        measured = call.function != "resources" or address in self._executed
+        return result is not None and (measured or result.resources.is_file())
+
+    def _result(self, address: str) -> Result | None:
+        if address not in self._results:
+            plan = self._runs.get(address)
+            result = self._executed.get(address)
+            if result is None and plan and plan.fingerprint and plan.fresh:
+                result = self._shop.state.find(plan.run, plan.fingerprint.text)
+            if result is None:
+                return None
+            self._shop.state.touch(result)
+            self._results[address] = result
+        return self._results[address]
+
+    # --- pictures and files -------------------------------------------------------------------------------------------
+
+    def _stays(self, asset: Asset) -> bool:
+        """Whether the published file is made from the same and is intact."""
+        kept = self._known.files.get(asset.name)
+        return kept is not None and kept.made_from == _origin(asset) and self._published(asset.name) is not None
+
+    def _published(self, name: str) -> bytes | None:
+        """The bytes of a published file, if they are what evidence says."""
+        kept = self._known.files.get(name)
+        path = self._shop.root / self._report.assets / name
+        content = checkout.read(path) if kept else None
+        if content is None or kept is None or not evidence.is_as(path, content, kept.sha256, self._shop.line_ends):
+            return None
+        return content
+
+    def _contents(self, assets: list[Asset]) -> tuple[dict[str, Content], dict[str, KeptFile]]:
+        """Every file's content, and what evidence says of it."""
+        self._photographs([asset for asset in assets if asset.exhibit and not self._stays(asset)], strict=True)
+        contents: dict[str, Content] = {}
+        kept = {}
+        for asset in sorted(assets, key=lambda asset: asset.name):
+            content, made_from = self._content(asset)
+            contents[asset.name] = content
+            path = self._shop.root / self._report.assets / asset.name
+            stored = self._shop.line_ends.stored(path, checkout.content_of(content))
+            kept[asset.name] = KeptFile(sha256=evidence.digest(stored), made_from=made_from)
+        return contents, kept
+
+    def _content(self, asset: Asset) -> tuple[Content, str]:
+        """A file's content, and the digest of what it is made from. Raises CaptureError where it is gone."""
+        origin = _origin(asset)
+        published = self._shop.root / self._report.assets / asset.name
+        if self._stays(asset):
+            return published, origin
+        if asset.content is not None:
+            return asset.content, origin
+        if asset.source:
+            if not asset.source.is_file():
+                what = "a file that a run left is gone from state"
+                raise CaptureError(what, where=str(asset.source), remedy=_FORCE)
+            return asset.source, origin
+        picture = self._shop.state.picture(origin)
+        if picture is None:
+            raise CaptureError("a picture of the report is gone from state", where=asset.name, remedy="Run again.")
+        before = self._published(asset.name)
+        if before is not None and decoded_equal(before, checkout.content_of(picture)):
+            return published, self._known.files[asset.name].made_from
+        return picture, origin
+
+    def _photographs(self, assets: list[Asset], *, strict: bool = False) -> None:
+        """Put the pictures of exhibits into state. `strict`: raise the first failure, the others in its details."""
+        missing = {
+            _origin(asset): asset.exhibit
+            for asset in assets
+            if asset.exhibit and not self._shop.state.has_picture(_origin(asset))
+        }
+        if not missing:
+            return
+        errors: list[CaptureError] = []
+        for origin, photograph in zip(missing, self._shop.darkroom.develop([*missing.values()]), strict=True):
+            if isinstance(photograph, Photograph):
+                self._shop.state.keep_picture(origin, photograph.png)
+            else:
+                errors.append(photograph)
+        if strict and errors:
+            raise _first(errors)
+
+    # --- evidence -----------------------------------------------------------------------------------------------------
+
+    def _evidence(self, rendered: Rendered, files: Mapping[str, KeptFile]) -> Evidence:
+        answers = _kept_answers(rendered)
+        runs = {plan.run.address: self._run_evidence(plan, answers, files) for plan in self._plan.runs}
+        content = rendered.text.encode("utf-8")
+        stored = self._shop.line_ends.stored(self._shop.root / self._report.path, content)
+        text: str | tuple[tuple[str, str], ...] = sha256(stored).hexdigest()
+        if not self._report.template:
+            blocks = in_place.fingerprints(rendered.text)
+            text = tuple((expression, digest) for _, expression, digest in blocks)
+        return Evidence(
+            sources=rendered.sources if self._report.template else {},
+            settings=evidence.settings_of(self._report, self._shop.capture, answers),
+            runs=runs,
+            answers=answers,
+            text=text,
+            files=files,
+        )
+
+    def _run_evidence(
+        self, plan: RunPlan, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]
+    ) -> RunEvidence:
+        assert plan.fingerprint is not None  # a run with a problem is never composed
+        address = plan.run.address
+        before = self._known.runs.get(address)
+        result = self._result(address)
+        if before and before.fingerprint.text == plan.fingerprint.text and self._same_results(address, answers, files):
+            return before
+        if before is None and result is None:
+            raise NeedsRuns([address])
+        made = _made(result) if result else before.made if before else {}
+        return RunEvidence(source=plan.fingerprint.source, machine=plan.fingerprint.machine, made=made)
+
+    def _same_results(self, address: str, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]) -> bool:
+        """Whether all that the report showed of a run, and still shows, is what it was."""
+        return all(
+            answers[key] == before and all(files[name] == self._known.files.get(name) for name in before.assets)
+            for key, before in self._known.answers.items()
+            if address in before.runs and key in answers
+        )
+
+
+def _first(errors: Sequence[CaptureError]) -> CaptureError:
+    """The error that says most, with those of the other pictures."""
+    first, *others = sorted(errors, key=lambda error: PRECEDENCE.index(error.exit_code))
+    told = dict.fromkeys(f"{other.where}: {other.what}" for other in others)
+    first.details = "\n".join(filter(None, [first.details, *told]))
+    return first
+
+
+def _kept_answers(rendered: Rendered) -> dict[str, KeptAnswer]:
+    return {
+        key: KeptAnswer(value=answer.value, runs=answer.runs, assets=tuple(asset.name for asset in answer.assets))
+        for key, answer in rendered.answers.items()
+    }
+
+
+def _origin(asset: Asset) -> str:
+    """What a file is made from, as a digest: of a picture also the page that it is taken on.
+
+    So a new version's better page shows with `--force`; without it, what evidence holds stays.
+    """
+    return sha256(f"{asset.digest} {_page()}".encode()).hexdigest() if asset.exhibit else asset.digest
+
+
+@cache
+def _page() -> str:
+    names = ("page.html", "output.html", "page.css", "cell.css", "page.js", "whole.js")
+    parts = [template_path(name).read_bytes() for name in names]
+    return sha256(b"".join(parts)).hexdigest()
+
+
+def _made(result: Result) -> dict[str, Json]:
+    return {key: result.record.get(key) for key in ("started", "seconds", "commit", "gpu-doc")}

@@ -1,0 +1,100 @@
+"""What can be known to fail before anything runs: no GPU minute is spent on a report that cannot be written."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.errors import ConfigError, GpuDocError, ReportError
+from gpu_doc.functions.precheck import check
+from gpu_doc.git import checkout, lfs
+from gpu_doc.model import Call, Run
+from gpu_doc.notebooks.cells import SourceCell, kernel_name, source_cells
+from gpu_doc.plan.plan import ReportPlan
+from gpu_doc.plan.unfetched import demand_fetched
+from gpu_doc.record import evidence
+from gpu_doc.record.imports import parse
+from gpu_doc.report.report import rehearse
+from gpu_doc.report.template import TemplateWorker
+from gpu_doc.text.nearest import nearest
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """The calls that a report will make, and why it cannot be written."""
+
+    calls: tuple[Call, ...]
+    problems: tuple[GpuDocError, ...]
+
+
+def foresee(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Foreseen:
+    """Rehearse a report, and judge its calls, its notebooks and their parameters."""
+    problems: list[GpuDocError] = [run.problem for run in plan.runs if run.problem]
+    calls: list[Call] = []
+    try:
+        for call, place in rehearse(plan.report, root, templates).calls:
+            calls.append(call)
+            check(call, plan.report, root, line=place)
+        _demand_evidence(plan, root)
+        for run in plan.runs:
+            if not run.problem:
+                check_parameters(run.run, root)
+            if not (run.problem or run.fresh):
+                demand_fetched(run, root)
+    except GpuDocError as error:
+        problems.append(error)
+    distinct = {(error.what, error.where): error for error in problems}
+    return Foreseen(tuple(calls), tuple(distinct.values()))
+
+
+def _demand_evidence(plan: ReportPlan, root: Path) -> None:
+    """Raise ReportError where evidence was not fetched: all that it tells is fresh would be executed again."""
+    place = evidence.path_of(plan.report, root)
+    name = f"{plan.report.assets}/{evidence.NAME}"
+    if plan.evidence is None and not place.exists() and (said := checkout.left_out(root, name)):
+        raise ReportError(f"what the report was made of is not here{said}", where=name)
+    if plan.evidence is None and lfs.is_pointer(place):
+        what = "what the report was made of was not fetched: a pointer of Git LFS stands in its place"
+        raise ReportError(what, where=name, remedy=f"{lfs.remedy(name)} Better: keep this small file out of Git LFS.")
+
+
+def check_parameters(run: Run, root: Path) -> None:
+    """Raise ConfigError where a notebook sets a given parameter itself, so that a report would tell another value.
+
+    Without a cell tagged `parameters`, papermill puts what is given at the top, and whatever assigns the name later
+    wins. A notebook with such a cell knows what it does.
+    """
+    if (
+        not run.notebook
+        or not run.parameters
+        or (run.kernel or kernel_name(root / run.notebook)) not in ("", "python", "python3")
+    ):
+        return
+    cells = source_cells(root / run.notebook)
+    if any("parameters" in cell.tags for cell in cells):
+        return
+    for cell in cells:
+        taken = sorted(set(_assigned(cell)) & set(run.parameters))
+        if taken:
+            raise ConfigError(
+                f"`{taken[0]}` is given to run {run.address}, but the notebook sets it again: "
+                "no cell is tagged `parameters`",
+                where=f"{run.notebook}, cell {cell.number}",
+                remedy=f"Tag that cell `parameters`. {_misspelt(cells)}".strip(),
+            )
+
+
+def _assigned(cell: SourceCell) -> Iterator[str]:
+    """The names that a cell assigns at its top level."""
+    tree = parse(cell.source)
+    for statement in tree.body if tree else ():
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        for target in filter(None, targets):
+            yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+def _misspelt(cells: list[SourceCell]) -> str:
+    close = nearest("parameters", {tag for cell in cells for tag in cell.tags})
+    return "".join(f"One is tagged `{tag}`: is it that one?" for tag in close)

@@ -1,0 +1,224 @@
+"""A report's text: from its template, or in place from its blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from gpu_doc.errors import ReportError
+from gpu_doc.functions.precheck import located
+from gpu_doc.git import lfs
+from gpu_doc.git.line_ends import LineEnds
+from gpu_doc.model import Answer, Call, Json, Report
+from gpu_doc.report.template import Place, Source, TemplateWorker
+from gpu_doc.text import in_place
+from gpu_doc.text.prose import front_matter_end
+
+__all__ = ["Rehearsal", "Rendered", "rehearse", "render"]
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_LARGEST = 5_000_000
+"""Bytes of a template, or of Markdown with blocks."""
+_GIVE_BLOCKS = frozenset({"text", "code", "table", "compare", "environment", "resources", "launch_command"})
+"""The functions that give fenced code, a table or paragraphs: several lines that mean nothing inside another line."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a report will ask for."""
+
+    calls: tuple[tuple[Call, Place], ...]
+    """Each call with the place it stands at, once."""
+    sources: Mapping[str, str]
+    """The files that the text is made from, relative to root, with their SHA-256; none for a report in place."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A report's text, and what it was made from."""
+
+    text: str
+    blocks: tuple[str, ...] | None
+    """What fills each block of a report in place; None for one from a template."""
+    answers: Mapping[str, Answer]
+    """By the key of the call."""
+    sources: Mapping[str, str]
+
+
+def rehearse(report: Report, root: Path, worker: TemplateWorker) -> Rehearsal:
+    """The calls that a report will make, without answering one. Raises ReportError."""
+    if report.template:
+        files = _Files(root, report.template)
+        calls = worker.rehearse(files.main, report=report.path, load=files.load)
+        sources = files.digests
+    else:
+        document = _document(report, root)
+        items = [(block.line, block.expression) for block in document.blocks]
+        calls, sources = worker.rehearse_expressions(report.path, items, report=report.path), {}
+    return Rehearsal(tuple({(call.key, place): (call, place) for call, place in calls}.values()), sources)
+
+
+def render(
+    report: Report,
+    root: Path,
+    worker: TemplateWorker,
+    answer: Callable[[Call], Answer],
+    *,
+    line_ends: LineEnds | None = None,
+) -> Rendered:
+    """The report's text, each call answered by `answer`. Raises ReportError, and what `answer` raises.
+
+    With `line_ends`, its sources are told by the hash of what git would store of them.
+    """
+    answers: dict[str, Answer] = {}
+    asked: list[tuple[Call, Place]] = []
+
+    def answering(call: Call, place: Place) -> Json:
+        if call.key not in answers:
+            try:
+                answers[call.key] = answer(call)
+            except ReportError as error:
+                raise located(error, call, place) from error
+        asked.append((call, place))
+        return answers[call.key].value
+
+    if report.template:
+        files = _Files(root, report.template, line_ends)
+        text = worker.render(files.main, report=report.path, load=files.load, answer=answering)
+        _check_blocks_stand_alone(text, asked, answers)
+        text = _with_notice(_NEWLINE.sub(files.newline, text), report.template, files.newline)
+        return Rendered(files.mark + text, None, answers, files.digests)
+    document = _document(report, root)
+    items = [(block.line, block.expression) for block in document.blocks]
+    bodies = worker.expressions(report.path, items, report=report.path, answer=answering)
+    return Rendered(document.fill(bodies), tuple(bodies), answers, {})
+
+
+def _check_blocks_stand_alone(text: str, asked: Sequence[tuple[Call, Place]], answers: Mapping[str, Answer]) -> None:
+    """Raise ReportError where code or a table shares a line with other text: the rest would be read as part of it.
+
+    Only what occurs as it was given is judged; what a template made of it is the template's affair.
+    """
+    given: dict[str, list[tuple[Call, Place]]] = {}
+    for call, place in asked:
+        value = answers[call.key].value
+        if call.function in _GIVE_BLOCKS and isinstance(value, str) and "\n" in value:
+            given.setdefault(value, []).append((call, place))
+    for value, calls in given.items():
+        alone = list(_stands_alone(text, value))
+        if all(alone):
+            continue
+        # Without loops and variables, what occurs nth was asked for nth.
+        call, place = calls[alone.index(False)] if len(alone) == len(calls) else calls[0]
+        raise located(
+            ReportError(
+                f"this stands inside a line, but it gives {len(value.splitlines())} lines",
+                remedy="Put it on a line of its own.",
+            ),
+            call,
+            place,
+        )
+
+
+def _stands_alone(text: str, value: str) -> Iterator[bool]:
+    """For each occurrence of a value, whether nothing else is on its first and last line."""
+    start = text.find(value)
+    while start >= 0:
+        end = start + len(value)
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        newline = text.find("\n", end)
+        after = text[end : newline if newline >= 0 else None]
+        yield not (before.strip() or after.strip())
+        start = text.find(value, end)
+
+
+def _with_notice(text: str, template: str, newline: str) -> str:
+    """The text with a line at its top that says where to edit instead; front matter has to stay first."""
+    end = front_matter_end(text)
+    name = template.replace("-->", "--&gt;")
+    notice = f"<!-- Generated by gpu-doc from {name}. Edit that file: changes here are overwritten. -->{newline}"
+    before = text[:end] if not text[:end] or text[:end].endswith(newline) else text[:end] + newline
+    gap = "" if text[end:].startswith(newline) else newline
+    return before + notice + gap + text[end:]
+
+
+def _document(report: Report, root: Path) -> in_place.Document:
+    text = _decoded(_content(root / report.path, report.path), report.path)
+    document = in_place.parse(text, report.path)
+    if not document.blocks:
+        raise ReportError(
+            "this report has neither a template nor a block to refresh",
+            where=report.path,
+            remedy="Give it a `template` in the configuration, or mark a block: <!-- gpu-doc: … --> to "
+            "<!-- gpu-doc: end -->.",
+        )
+    return document
+
+
+class _Files:
+    """A template and the files that it includes, all of them inside the template's own folder."""
+
+    def __init__(self, root: Path, template: str, line_ends: LineEnds | None = None) -> None:
+        self._line_ends = line_ends
+        self._root = root.resolve()
+        self._folder = (root / template).parent.resolve()
+        self.digests: dict[str, str] = {}
+        if not (root / template).resolve().is_relative_to(self._root):
+            raise ReportError("this template lies outside root", where=template, remedy="Move it below gpu-doc.yml.")
+        text = self._read(root / template, template)
+        self.mark = "\ufeff" if text.startswith("\ufeff") else ""
+        """The byte order mark of the template, which the report keeps."""
+        found = _NEWLINE.search(text)
+        self.newline = found[0] if found else "\n"
+        """The template's line ending; Jinja2 knows only one."""
+        self.main = Source(template, text.removeprefix("\ufeff"))
+
+    def load(self, name: str) -> Source | None:
+        """A file that a template includes, by its path from the main template's folder. Raises ReportError."""
+        path = self._folder / name
+        try:
+            inside = path.resolve().is_relative_to(self._folder)
+        except (OSError, ValueError, RuntimeError):  # no path at all, or a loop of links
+            return None
+        if not inside or "\0" in name:
+            raise ReportError(
+                f"`{name}` lies outside the template's folder",
+                remedy="A template includes files of its own folder only.",
+            )
+        if not path.is_file():
+            return None
+        shown = path.resolve().relative_to(self._root).as_posix()
+        return Source(shown, self._read(path, shown).removeprefix("\ufeff"))
+
+    def _read(self, path: Path, shown: str) -> str:
+        content = _content(path, shown)
+        stored = self._line_ends.stored(path, content) if self._line_ends else content
+        self.digests[shown] = sha256(stored).hexdigest()
+        return _decoded(content, shown)
+
+
+def _content(path: Path, shown: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except FileNotFoundError as error:
+        raise ReportError("there is no such file", where=shown, remedy="Write it, or correct its path.") from error
+    except OSError as error:
+        raise ReportError(f"cannot be read: {error.strerror}", where=shown, remedy="Check the path.") from error
+    if lfs.oid(content):
+        what = "this file was not fetched: a pointer of Git LFS stands in its place"
+        raise ReportError(what, where=shown, remedy=lfs.remedy(shown))
+    if len(content) > _LARGEST:
+        raise ReportError(f"larger than {_LARGEST / 1e6:g} MB", where=shown, remedy="Split it into several reports.")
+    return content
+
+
+def _decoded(content: bytes, shown: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ReportError("this file is not UTF-8", where=f"{shown}:{line}", remedy="Save it as UTF-8.") from error

@@ -1,0 +1,237 @@
+"""The door to Jinja2: one child process for a whole refresh, bounded in memory, time and size.
+
+What the child cannot know it asks for: the files that a template includes, and what its functions give. Its errors
+come back with the template's name and line.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+from gpu_doc.errors import ReportError
+from gpu_doc.model import Call, Json
+from gpu_doc.system.process import Child, ChildEndedError
+from gpu_doc.system.temporary import private_folder
+from gpu_doc.text.nearest import did_you_mean
+
+FUNCTIONS = (
+    "shot",
+    "image",
+    "text",
+    "table",
+    "code",
+    "value",
+    "terminal",
+    "compare",
+    "resources",
+    "environment",
+    "launch_command",
+)
+"""What templates may call (contract, section 5)."""
+FILTERS = ("percent", "round", "default", "join", "length", "upper", "lower", "replace", "trim", "indent")
+"""Names for near misses: ours and the most used of Jinja2's."""
+TIMER_GRACE = 2.0
+"""Seconds that the child's own timer, which knows the line, has before we kill it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a template file, and the path that errors name."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a template a call stands."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+Load = Callable[[str], Source | None]
+"""Gives the template that another one includes, by the name written there; None if there is none."""
+Answering = Callable[[Call, Place], Json]
+"""Gives what a call of a function is worth in the template."""
+RecordedCall = tuple[Call, Place]
+
+
+class TemplateWorker:
+    """Renders templates in a child process that is started when first needed, and again after it had to be killed."""
+
+    def __init__(self, *, seconds: float = 10.0, memory: int = 512 << 20, output: int = 10_000_000) -> None:
+        """`seconds`: the child's own time per text; `memory`: bytes beyond what it starts with; `output`: bytes."""
+        self._seconds = seconds
+        self._memory = memory
+        self._output = output
+        self._child: Child | None = None
+        self._stack = ExitStack()
+        self._log: Path | None = None
+
+    def __enter__(self) -> TemplateWorker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._child:
+            self._child.close(timeout=1.0)
+            self._child = None
+        self._log = None
+        self._stack.close()
+
+    def render(self, source: Source, *, report: str, load: Load, answer: Answering) -> str:
+        """Give the text of a template, with what `answer` gives in the place of each call.
+
+        Raises ReportError, with name and line, where the template is wrong or goes beyond a limit.
+        """
+        request = {"name": source.name, "source": source.text, "report": report, "rehearse": False}
+        return str(self._converse(request, load, answer))
+
+    def expressions(self, name: str, items: Sequence[tuple[int, str]], *, report: str, answer: Answering) -> list[str]:
+        """Give the text of single expressions, each with the line of `name` that it stands on. Raises ReportError."""
+        request = {"name": name, "items": [list(item) for item in items], "report": report, "rehearse": False}
+        return list(self._converse(request, _nothing_to_load, answer))
+
+    def rehearse(self, source: Source, *, report: str, load: Load) -> list[RecordedCall]:
+        """Give the calls that a template would make, each with its place, without answering one. Raises ReportError.
+
+        Conditions on answers are taken both ways; what depends on them further may stay unseen.
+        """
+        request = {"name": source.name, "source": source.text, "report": report, "rehearse": True}
+        return _recorded(self._converse(request, load, _no_answer))
+
+    def rehearse_expressions(self, name: str, items: Sequence[tuple[int, str]], *, report: str) -> list[RecordedCall]:
+        """Give the calls that single expressions would make. Raises ReportError."""
+        request = {"name": name, "items": [list(item) for item in items], "report": report, "rehearse": True}
+        return _recorded(self._converse(request, _nothing_to_load, _no_answer))
+
+    # --- one request ----------------------------------------------------------------------------------------------
+
+    def _converse(self, request: dict[str, Any], load: Load, answer: Answering) -> Any:
+        """Send a request and serve the child's questions until it is done. Its time stands still while we answer."""
+        child = self._started()
+        limits = {"functions": FUNCTIONS, "seconds": self._seconds, "output": self._output}
+        left = self._seconds + TIMER_GRACE
+        try:
+            child.send({**request, **limits})
+            while True:
+                began = time.monotonic()
+                event = child.receive(timeout=left)
+                left = max(0.0, left - (time.monotonic() - began))
+                if event is None:
+                    self._give_up({"kind": "time", "in": request["name"], "line": 0, "message": ""})
+                elif "failed" in event:
+                    self._tell(event["failed"])
+                elif "done" in event:
+                    return event["done"]
+                else:
+                    self._serve(child, event, load, answer)
+        except (ChildEndedError, ValueError):
+            self._give_up({"kind": "ended", "in": request["name"], "line": 0, "message": ""})
+        except ReportError:
+            raise
+        except BaseException:
+            self._kill()
+            raise
+
+    def _serve(self, child: Child, event: Mapping[str, Any], load: Load, answer: Answering) -> None:
+        """Answer one question. If that fails, the child is told to unwind before the failure goes on."""
+        try:
+            if "load" in event:
+                source = _loaded(load, event["load"], Place(event["in"], event["line"]))
+                reply = {"name": source.name, "text": source.text} if source else None
+            else:
+                function, args, kwargs = event["call"]
+                call = Call(function=function, args=tuple(args), kwargs=kwargs)
+                reply = answer(call, Place(event["in"], event["line"]))
+        except Exception:
+            child.send({"abort": True})
+            if child.receive(timeout=TIMER_GRACE) is None:
+                self._kill()
+            raise
+        child.send({"answer": reply})
+
+    def _started(self) -> Child:
+        if self._child is None:
+            self._log = self._log or self._stack.enter_context(private_folder()) / "stderr"
+            # The same hashes in every process: the order of sets must not show in a report.
+            environment = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
+            self._child = Child("report.template_worker", environment=environment, log=self._log, isolated=False)
+            self._child.send({"memory": self._memory})
+        return self._child
+
+    def _kill(self) -> None:
+        if self._child:
+            self._child.close(timeout=0.0)
+            self._child = None
+
+    def _give_up(self, failure: Mapping[str, Any]) -> NoReturn:
+        self._kill()
+        self._tell(failure)
+
+    def _tell(self, failure: Mapping[str, Any]) -> NoReturn:
+        where = str(Place(failure["in"], failure["line"]))
+        limits = {
+            "time": (f"rendering took more than {self._seconds:g} s", "Look for a loop that never ends."),
+            "memory": (
+                f"rendering needed more than {self._memory >> 20} MiB of memory",
+                "Look for text or lists that are multiplied.",
+            ),
+            "output": (f"the text grew beyond {self._output / 1e6:g} MB", "Show less: lines= keeps a part of a text."),
+            "recursion": ("a macro calls itself without end", "Let it end on a condition."),
+            "ended": (
+                "rendering ended at once: it needed too much memory, or was killed",
+                "Make the template smaller.",
+            ),
+            "missing": (f"there is no template `{failure['message']}`", "Paths start at the template's own folder."),
+        }
+        if failure["kind"] in limits:
+            what, remedy = limits[failure["kind"]]
+            raise ReportError(what, where=where, remedy=remedy)
+        message = " ".join(failure["message"].split()).rstrip(".")
+        raise ReportError(message, where=where, remedy=near_miss(message))
+
+
+def near_miss(message: str) -> str:
+    """What to do about a name that a template cannot use, as a sentence; empty where the message is another one."""
+    names: tuple[str, ...]
+    if found := re.search(r"'(\w+)' is undefined", message):
+        known, names = "Known are", (*FUNCTIONS, "report")
+    elif found := re.search(r"No filter named '(\w+)'", message):
+        known, names = "Among the filters are", FILTERS
+    else:
+        return "Leave it out for now." if message.endswith("comes in a later version of gpu-doc") else ""
+    return did_you_mean(found[1], names) or f"{known}: {', '.join(names)}."
+
+
+def _loaded(load: Load, name: str, place: Place) -> Source | None:
+    """What `load` gives; an error of it is said to stand where the file is included."""
+    try:
+        return load(name)
+    except ReportError as error:
+        error.where = error.where or str(place)
+        raise
+
+
+def _recorded(calls: Sequence[Any]) -> list[RecordedCall]:
+    return [(Call(function=f, args=tuple(a), kwargs=k), Place(file, line)) for (f, a, k), line, file in calls]
+
+
+def _nothing_to_load(_: str) -> None:
+    return None
+
+
+def _no_answer(call: Call, _: Place) -> NoReturn:
+    raise AssertionError(f"a rehearsal asked for {call}")

@@ -1,1 +1,0 @@
-"""What we do: each file is one stage; stages get the doors they need as arguments."""

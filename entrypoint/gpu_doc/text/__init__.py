@@ -1,0 +1,1 @@
+"""Text that people read: Markdown, escaping, units, and terminals."""

@@ -1,0 +1,39 @@
+"""The door to Jinja2 for our own templates: texts for people. The templates are trusted, what is put into them isn't.
+
+Users' templates are rendered in a child process with limits: report/template.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from gpu_doc.resources import template_path
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(name: str, values: Mapping[str, Any], *, finish: Callable[[Any], str] | None = None) -> str:
+    """Fill in a file of `templates/`.
+
+    `finish` makes text of whatever is put in, and sees to it that it stays text. Without it, it becomes HTML, where
+    only what the template calls `safe` is not escaped.
+    """
+    return _environment(finish).get_template(name).render(values)
+
+
+@cache
+def _environment(finish: Callable[[Any], str] | None) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(template_path("")),
+        autoescape=finish is None,  # noqa: S701 - Markdown is escaped by `finish`
+        finalize=finish,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

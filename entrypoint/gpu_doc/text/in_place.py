@@ -1,0 +1,231 @@
+"""Blocks in ordinary Markdown: `<!-- gpu-doc: EXPRESSION -->` to `<!-- gpu-doc: end -->`.
+
+Only what stands between two markers is ever replaced; markers in code are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from gpu_doc.errors import ReportError
+from gpu_doc.text.prose import comments
+
+_MARKER = re.compile(r"<!--\s*gpu-doc\s*:")
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_PREFIX = re.compile(r"\ufeff?[ \t]*(?:(?:>|[-+*]|\d{1,9}[.)])(?:[ \t]+|$))*")
+_END = "<!-- gpu-doc: end -->"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block: what it asks for, and what stands in it now."""
+
+    line: int
+    expression: str
+    body: str
+    """With `\\n` between its lines, and without what a list or quote puts before each of them."""
+    inline: bool
+    """Whether it stands inside a line, so that one line must fill it."""
+    prefix: str
+    """What a list or quote puts before each line of the body."""
+    start: int
+    """Where the first marker ends."""
+    end: int
+    """Where the last marker begins; in a block of several lines, the line it stands on."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A Markdown text and its blocks."""
+
+    text: str
+    name: str
+    """Its path, for messages."""
+    blocks: tuple[Block, ...] = field(default=())
+
+    def fill(self, bodies: Sequence[str]) -> str:
+        """The text with new bodies, one for each block; every byte outside blocks is the same.
+
+        Raises ReportError where a body cannot stand where its block stands.
+        """
+        parts, here = [], 0
+        for block, body in zip(self.blocks, bodies, strict=True):
+            parts += [self.text[here : block.start], self._filled(block, _harmless(body))]
+            here = block.end
+        text = "".join([*parts, self.text[here:]])
+        self._check(text, bodies)
+        return text
+
+    def _filled(self, block: Block, body: str) -> str:
+        if block.inline:
+            if "\n" in body:
+                raise ReportError(
+                    f"this block stands inside a line, but it is given {len(body.splitlines())} lines",
+                    where=self.place(block.line),
+                    remedy="Put its two markers on lines of their own.",
+                )
+            return _unescaping(body)
+        newline = self._newline(block)
+        lines = [block.prefix + line if line else block.prefix.rstrip() for line in body.split("\n")] if body else []
+        # A marker that ends a block on a line with other text gets a line of its own.
+        alone = self.text[block.end - 1] in "\r\n"
+        return newline + "".join(line + newline for line in lines) + ("" if alone else block.prefix)
+
+    def _newline(self, block: Block) -> str:
+        """The line ending that the text has at a block."""
+        found = _NEWLINE.search(self.text, block.start) or _NEWLINE.search(self.text)
+        return found[0] if found else "\n"
+
+    def _check(self, text: str, bodies: Sequence[str]) -> None:
+        """Read what was written: a body may open what it does not close."""
+        try:
+            again = parse(text, self.name).blocks
+        except ReportError:
+            again = ()
+        for index, block in enumerate(self.blocks):
+            expected = _harmless(bodies[index])
+            expected = _unescaping(expected) if block.inline else expected
+            if index >= len(again) or again[index].body != expected or again[index].expression != block.expression:
+                raise ReportError(
+                    "what fills this block would swallow the marker that ends it",
+                    where=self.place(block.line),
+                    remedy="It opens code or a comment and does not close it; show it with text() instead.",
+                )
+
+    def place(self, line: int) -> str:
+        """A line of it, for messages."""
+        return f"{self.name}:{line}" if self.name else f"line {line}"
+
+
+def parse(text: str, name: str = "") -> Document:
+    """Find the blocks of a Markdown text; `name` is its path, for messages.
+
+    Raises ReportError where markers don't pair.
+    """
+    document = Document(text, name)
+    if not _MARKER.search(text):
+        return document
+    blocks: list[Block] = []
+    opened: tuple[int, int, str] | None = None
+    for start, end in comments(text):
+        marker = _MARKER.match(text, start)
+        if not marker:
+            continue
+        line = _line_at(text, start)
+        expression = _expression(text, marker.end(), end, document, line)
+        if expression != "end":
+            if opened:
+                raise _unclosed(document, opened, f"another one begins on line {line}")
+            opened = (start, end or len(text), expression)
+        elif opened:
+            blocks.append(_block(document, opened, start))
+            opened = None
+        else:
+            raise ReportError(
+                "this marker ends a block that never began",
+                where=document.place(line),
+                remedy="Remove it, or put `<!-- gpu-doc: … -->` before it.",
+            )
+    if opened:
+        raise _unclosed(document, opened, "the file ends")
+    return Document(text, name, tuple(blocks))
+
+
+def fingerprints(text: str) -> list[tuple[int, str, str]]:
+    """Line, expression and SHA-256 of the body of each block. Raises ReportError like `parse`."""
+    return [
+        (b.line, b.expression, sha256(b.body.encode("utf-8", "surrogatepass")).hexdigest()) for b in parse(text).blocks
+    ]
+
+
+def _expression(text: str, start: int, end: int | None, document: Document, line: int) -> str:
+    inside = _NEWLINE.sub("\n", text[start : end - 3].strip()) if end is not None else "<!--"
+    if "<!--" in inside:
+        raise ReportError(
+            "this marker is not closed",
+            where=document.place(line),
+            remedy="End it with `-->`.",
+        )
+    if not inside:
+        raise ReportError(
+            "this marker asks for nothing",
+            where=document.place(line),
+            remedy='Write what shall stand here, such as <!-- gpu-doc: shot("baseline/loss-curve") -->.',
+        )
+    return inside
+
+
+def _unclosed(document: Document, opened: tuple[int, int, str], before: str) -> ReportError:
+    return ReportError(
+        f"this block is not closed: {before} before `{_END}`",
+        where=document.place(_line_at(document.text, opened[0])),
+        remedy=f"Put `{_END}` after it; where it shall be text, put it into fenced code.",
+    )
+
+
+def _block(document: Document, opened: tuple[int, int, str], end: int) -> Block:
+    """The block between the marker that opened it and the one at `end`."""
+    text = document.text
+    marker, start, expression = opened
+    line = _line_at(text, marker)
+    if hidden := _MARKER.search(text, start, end):
+        raise ReportError(
+            f"this block holds another marker, in code on line {_line_at(text, hidden.start())}: where does it end?",
+            where=document.place(line),
+            remedy=f"Put `{_END}` before that code, or remove the code.",
+        )
+    prefix = _prefix(text, marker)
+    inner = text[start:end]
+    if not _NEWLINE.search(inner):
+        before, after = text[_line_start(text, marker) : marker], _NEWLINE.split(text[end:], maxsplit=1)[0]
+        inline = not _PREFIX.fullmatch(before) or bool(after.partition("-->")[2].strip())
+        return Block(line, expression, inner, inline, prefix, start, end)
+    last = _line_start(text, end)
+    if _PREFIX.fullmatch(text, last, end):
+        end = last
+    return Block(line, expression, _body(text[start:end], prefix), inline=False, prefix=prefix, start=start, end=end)
+
+
+def _body(inner: str, prefix: str) -> str:
+    lines = _NEWLINE.split(inner)
+    first, *rest = lines
+    kept = [first] if first.strip() else []
+    for line in rest:
+        blank = line.rstrip() == prefix.rstrip()
+        kept.append("" if blank and not line.startswith(prefix) else line.removeprefix(prefix))
+    return "\n".join(kept).strip("\n")
+
+
+def _prefix(text: str, marker: int) -> str:
+    """What the lines after a marker begin with, so that they stay in the same list item or quote."""
+    found = _PREFIX.match(text, _line_start(text, marker), marker)
+    before = found[0].removeprefix("\ufeff") if found else ""
+    return re.sub(r"[^>\t]", " ", before)
+
+
+def _harmless(body: str) -> str:
+    """A body as it is written: one kind of line ending, and nothing in it that reads as a marker.
+
+    The zero-width space cannot be seen, so that even in code the text still looks the same.
+    """
+    body = _NEWLINE.sub("\n", body).strip("\n")
+    return _MARKER.sub(lambda marker: marker[0][:-1] + "\u200b:", body)
+
+
+def _unescaping(body: str) -> str:
+    """Double a last lone backslash: it would escape the marker that follows in the same line."""
+    slashes = len(body) - len(body.rstrip("\\"))
+    return body + "\\" if slashes % 2 else body
+
+
+def _line_start(text: str, position: int) -> int:
+    return max(text.rfind("\n", 0, position), text.rfind("\r", 0, position)) + 1
+
+
+def _line_at(text: str, position: int) -> int:
+    """The number of the line, from 1, that a position is on."""
+    newlines = text.count("\n", 0, position) + text.count("\r", 0, position) - text.count("\r\n", 0, position)
+    return newlines + 1

@@ -1,0 +1,1 @@
+"""Whose code is checked out, and what it may do here."""
