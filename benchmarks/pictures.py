@@ -20,8 +20,8 @@ import yaml
 from PIL import Image, ImageChops
 
 from benchmarks import corpus
-from benchmarks.darkroom_shots import WIDTH, exhibits
 from benchmarks.measure import Bench, BrokenComparisonError, Contender, Row, interleave, say
+from benchmarks.our_pictures import WIDTH, exhibits
 from gpu_doc.pictures.cellpage import CellPages
 from gpu_doc.resources import template_path
 
@@ -156,7 +156,7 @@ def _ours(notebooks: Sequence[Path], scale: int, bench: Bench) -> Contender:
         "chromium": str(bench.chromium),
         "scale": scale,
     }
-    command = [str(bench.python), "-m", "benchmarks.darkroom_shots", _write(job, folder)]
+    command = [str(bench.python), "-m", "benchmarks.our_pictures", _write(job, folder)]
     search = os.pathsep.join(filter(None, [str(ROOT), bench.environment.get("PYTHONPATH")]))
     environment = {**bench.environment, "PYTHONPATH": search}
     return Contender(name="gpu-doc", commands=[command], folder=folder, environment=environment)

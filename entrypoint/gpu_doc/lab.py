@@ -20,10 +20,11 @@ from gpu_doc.execution.containers.container import NoPythonError
 from gpu_doc.execution.containers.jupyterlab import Lab
 from gpu_doc.execution.gpus.inventory import Gpu
 from gpu_doc.execution.gpus.leases import Lease
+from gpu_doc.execution.runs.container_setup import ContainerSetup
 from gpu_doc.execution.runs.docker import Docker
 from gpu_doc.execution.runs.hosts import Hosts
-from gpu_doc.execution.runs.place import Place
-from gpu_doc.model import Config, ImageIdentity, Json, Run
+from gpu_doc.model.configuration import Config, ImageIdentity, Run
+from gpu_doc.model.values import Json
 from gpu_doc.record import evidence
 from gpu_doc.text.nearest import did_you_mean
 from gpu_doc.text.plain import plain
@@ -76,7 +77,9 @@ def person(checkout: Path) -> tuple[int, int]:
     return owner.st_uid, owner.st_gid
 
 
-def settle(run: Run, docker: Docker, config: Config, user: tuple[int, int], note: Callable[[str], None]) -> Place:
+def place_of(
+    run: Run, docker: Docker, config: Config, user: tuple[int, int], note: Callable[[str], None]
+) -> ContainerSetup:
     """Return where JupyterLab finds itself: where the run does, as `user`. The image is pulled where it must be.
 
     Raises GpuDocError: there is no such image, or nothing can be written to the checkout from its engine.
@@ -86,9 +89,9 @@ def settle(run: Run, docker: Docker, config: Config, user: tuple[int, int], note
     if problem := docker.problem(run, known):
         raise problem
     place = docker.place(run, "", note, view=False)
-    if not place.sight.sees_paths:
+    if not place.visibility.sees_paths:
         what = "the container engine doesn't see this machine's files: JupyterLab could write nothing to the checkout"
-    elif not place.sight.same_ids:
+    elif not place.visibility.same_ids:
         what = "the container engine has other user ids (rootless, userns-remap): JupyterLab's files would not be yours"
     else:
         return replace(place, user=user)
@@ -117,7 +120,7 @@ def lease(run: Run, docker: Docker, environ: Mapping[str, str], note: Callable[[
     return taken
 
 
-def serve(place: Place, gpus: Sequence[Gpu], listener: socket, opened: str | None, console: Console) -> None:
+def serve(place: ContainerSetup, gpus: Sequence[Gpu], listener: socket, opened: str | None, console: Console) -> None:
     """Run JupyterLab until it is shut down, or we are told to end (KeyboardInterrupt); `opened` is a notebook.
 
     Raises GpuDocError: it does not start, or ends by itself.
@@ -143,13 +146,13 @@ def serve(place: Place, gpus: Sequence[Gpu], listener: socket, opened: str | Non
     console.note("JupyterLab was shut down")
 
 
-def _url(place: Place, listener: socket, opened: str | None, token: str) -> str:
+def _url(place: ContainerSetup, listener: socket, opened: str | None, token: str) -> str:
     path = place.inside(place.root / opened).removeprefix(f"{recipe.WORKSPACE}/") if opened else ""
     address, port = listener.getsockname()
     return f"http://{address}:{port}/lab{f'/tree/{quote(path)}' if path else ''}?token={token}"
 
 
-def _order(place: Place, gpus: Sequence[Gpu]) -> dict[str, Json]:
+def _order(place: ContainerSetup, gpus: Sequence[Gpu]) -> dict[str, Json]:
     """As for a run, with the checkout itself instead of a view or a copy of it."""
     setting = place.setting(gpus, "lab")
     checkout = recipe.Mount(source=str(place.checkout), target=recipe.WORKSPACE, writable=True)
@@ -174,7 +177,7 @@ def _order(place: Place, gpus: Sequence[Gpu]) -> dict[str, Json]:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def _no_start(place: Place, event: Mapping[str, Any], log: str) -> GpuDocError:
+def _no_start(place: ContainerSetup, event: Mapping[str, Any], log: str) -> GpuDocError:
     if event["event"] == "ended":
         return _end(place, event, log)
     image, closed = place.image.reference, ", ".join(event.get("closed", ()))
@@ -199,7 +202,7 @@ def _no_start(place: Place, event: Mapping[str, Any], log: str) -> GpuDocError:
     return MachineError(what, where=place.run.address, remedy=remedy, details=_tail(log))
 
 
-def _end(place: Place, event: Mapping[str, Any], log: str) -> RunError:
+def _end(place: ContainerSetup, event: Mapping[str, Any], log: str) -> RunError:
     where = place.run.address
     if event.get("out_of_memory"):
         remedy = "Raise limits.memory, or open less at a time."

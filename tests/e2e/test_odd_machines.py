@@ -38,11 +38,11 @@ def run(
     program: tuple[str, ...] = (),
     **environ: str,
 ) -> tuple[int, str]:
-    surroundings = {name: value for name, value in environment(**environ).items() if name != without}
+    machine = {name: value for name, value in environment(**environ).items() if name != without}
     done = subprocess.run(
         [*program, sys.executable, "-m", "gpu_doc", *words],
         cwd=project.root,
-        env=surroundings,
+        env=machine,
         capture_output=True,
         check=False,
         preexec_fn=before,

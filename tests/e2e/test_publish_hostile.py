@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.model import Publish
+from gpu_doc.model.configuration import Publish
 from gpu_doc.record import evidence
 from gpu_doc.trust import admission
 from tests.e2e.conftest import environment

@@ -6,13 +6,13 @@ import os
 from typing import Any
 
 from gpu_doc.errors import CaptureError
-from gpu_doc.model import Exhibit, Photograph
+from gpu_doc.model.pictures import Exhibit, Photograph
 from gpu_doc.pictures.browser import find_chromium
-from gpu_doc.pictures.capture import Darkroom
+from gpu_doc.pictures.capture import Camera
 
 
-def new_darkroom(patience: float = 60.0) -> Darkroom:
-    return Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ, patience=patience)
+def new_camera(patience: float = 60.0) -> Camera:
+    return Camera(lambda: find_chromium(None, os.environ), environ=os.environ, patience=patience)
 
 
 def display(mime: str, content: Any, **metadata: Any) -> dict[str, Any]:
@@ -31,8 +31,8 @@ def html(text: str, **others: Any) -> Exhibit:
     return exhibit(display("text/html", text), **others)
 
 
-def taken(room: Darkroom, *exhibits: Exhibit) -> list[Photograph]:
-    shots = room.develop(exhibits)
+def taken(room: Camera, *exhibits: Exhibit) -> list[Photograph]:
+    shots = room.photograph(exhibits)
     for shot in shots:
         if isinstance(shot, CaptureError):
             raise shot

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gpu_doc.execution.runs.container_setup import ContainerSetup
 from gpu_doc.execution.runs.docker import Docker
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
-from gpu_doc.execution.runs.place import Place
-from gpu_doc.model import Run
+from gpu_doc.model.configuration import Run
 from gpu_doc.system.temporary import private_folder
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -93,7 +93,7 @@ class Runner:
             environment=self.environment,
         )
 
-    def _place(self, run: Run) -> Place:
+    def _place(self, run: Run) -> ContainerSetup:
         assert self.docker
         self.docker.prepare([(run, None)], self.heard.message)
         if problem := self.docker.problem(run):

@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from gpu_doc.errors import CaptureError, IncompleteError, MachineError
-from gpu_doc.model import Exhibit, Photograph
+from gpu_doc.model.pictures import Exhibit, Photograph
 from gpu_doc.pictures.browser import find_chromium
-from gpu_doc.pictures.capture import Darkroom
+from gpu_doc.pictures.capture import Camera
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -36,8 +36,8 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-def darkroom(patience: float = 60.0) -> Darkroom:
-    return Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ, patience=patience)
+def camera(patience: float = 60.0) -> Camera:
+    return Camera(lambda: find_chromium(None, os.environ), environ=os.environ, patience=patience)
 
 
 def browsers(profiles: Path) -> list[psutil.Process]:
@@ -105,32 +105,32 @@ LOST = [
 
 
 def test_an_output_reaches_no_network(sink: Sink) -> None:
-    with darkroom() as room:
-        seen, *lost, after = room.develop([html(text.format(sink.address)) for text in (SEEN, *LOST, "next")])
+    with camera() as room:
+        seen, *lost, after = room.photograph([html(text.format(sink.address)) for text in (SEEN, *LOST, "next")])
         assert isinstance(seen, Photograph)
         assert isinstance(after, Photograph)
         assert [text for text, shot in zip(LOST, lost, strict=True) if not isinstance(shot, IncompleteError)] == []
-        room.develop([html("and later")])
+        room.photograph([html("and later")])
     assert sink.visits == []
 
 
 def test_an_output_reads_no_file(tmp_path: Path) -> None:
     secret = tmp_path / "secret.html"
-    with darkroom() as room:
+    with camera() as room:
         shots = []
         for text in ("one secret", "a longer and quite other secret " * 9):
             secret.write_text(text)
             framed = f'seen: <iframe src="{secret.as_uri()}"></iframe><object data="{secret.as_uri()}"></object>'
             styled = f'<link rel="stylesheet" href="{secret.as_uri()}"><style>@import "{secret.as_uri()}"</style>seen'
-            shots.append(room.develop([html(framed), html(styled)]))
+            shots.append(room.photograph([html(framed), html(styled)]))
     assert isinstance(shots[0][0], IncompleteError)
     assert isinstance(shots[0][1], Photograph)
     assert shots[0][1] == shots[1][1]
 
 
 def test_nothing_is_left_behind(scratch: Path) -> None:
-    with darkroom() as room:
-        room.develop([html("x")])
+    with camera() as room:
+        room.photograph([html("x")])
         assert browsers(scratch)
     assert browsers(scratch) == []
     assert list(scratch.iterdir()) == []
@@ -141,9 +141,9 @@ def test_no_browser_outlives_us_when_we_are_killed(scratch: Path) -> None:
     program = """if True:
         import os, signal, tempfile
         from gpu_doc.pictures.browser import find_chromium
-        from gpu_doc.pictures.capture import Darkroom
+        from gpu_doc.pictures.capture import Camera
         tempfile.tempdir = os.environ["SCRATCH"]
-        with Darkroom(lambda: find_chromium(None, os.environ), environ=os.environ) as room:
+        with Camera(lambda: find_chromium(None, os.environ), environ=os.environ) as room:
             room.warm_up()
             room._browser.result()
             print("up", flush=True)
@@ -165,12 +165,12 @@ def test_a_deep_temporary_folder_is_no_obstacle(tmp_path: Path, monkeypatch: pyt
     deep = tmp_path / "/".join(["folder"] * 12)
     deep.mkdir(parents=True)
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
-    with darkroom() as room:
-        assert isinstance(room.develop([html("x")])[0], Photograph)
+    with camera() as room:
+        assert isinstance(room.photograph([html("x")])[0], Photograph)
 
 
 def test_warming_up_without_pictures_leaves_nothing_either(scratch: Path) -> None:
-    with darkroom() as room:
+    with camera() as room:
         room.warm_up()
     assert browsers(scratch) == []
     assert list(scratch.iterdir()) == []
@@ -180,8 +180,8 @@ def test_warming_up_without_pictures_leaves_nothing_either(scratch: Path) -> Non
 @pytest.mark.parametrize("harm", [psutil.Process.kill, psutil.Process.suspend])
 @pytest.mark.parametrize("kind", ["browser", "renderer"])
 def test_a_browser_that_dies_or_hangs_is_replaced(scratch: Path, harm: object, kind: str) -> None:
-    with darkroom(patience=8 if harm is psutil.Process.suspend else 60) as room:
-        (before,) = room.develop([html("steady")])
+    with camera(patience=8 if harm is psutil.Process.suspend else 60) as room:
+        (before,) = room.photograph([html("steady")])
         victims = [
             p
             for p in browsers(scratch)
@@ -191,7 +191,7 @@ def test_a_browser_that_dies_or_hangs_is_replaced(scratch: Path, harm: object, k
             assert callable(harm)
             harm(victim)
         began = time.monotonic()
-        after = room.develop([html("steady"), html("steady")])
+        after = room.photograph([html("steady"), html("steady")])
         assert time.monotonic() - began < 45  # who is gone is not waited for
     assert isinstance(before, Photograph)
     assert after == [before, before]
@@ -210,8 +210,8 @@ def test_an_output_that_takes_too_long_is_refused_and_the_others_are_taken(scrat
         uses = f'<use href="#g{level - 1}"/>' * 10
         levels += f'<g id="g{level}">{uses}</g>'
     bomb = f'<svg><defs><g id="g0"><rect width="1" height="1"/></g>{levels}</defs><use href="#g8"/></svg>'
-    with darkroom(patience=8) as room:
-        before, refused, after = room.develop([html("before"), html(bomb), html("after")])
+    with camera(patience=8) as room:
+        before, refused, after = room.photograph([html("before"), html(bomb), html("after")])
     assert isinstance(before, Photograph)
     assert isinstance(refused, CaptureError)
     assert isinstance(after, Photograph)
@@ -222,16 +222,16 @@ def test_a_program_that_is_no_chromium_is_named_with_its_last_words(tmp_path: Pa
     program = tmp_path / "chromium"
     program.write_text("#!/bin/sh\necho 'libnss3.so: cannot open shared object file' >&2\nexit 127\n")
     program.chmod(0o755)
-    with Darkroom(lambda: program, environ=os.environ) as room, pytest.raises(MachineError) as failure:
-        room.develop([html("x")])
+    with Camera(lambda: program, environ=os.environ) as room, pytest.raises(MachineError) as failure:
+        room.photograph([html("x")])
     assert str(program) in failure.value.what
     assert "libnss3.so" in failure.value.details
 
 
 def test_the_browser_gets_no_token(scratch: Path) -> None:
     environ = {**os.environ, "GH_TOKEN": "s3cr3t"}
-    with Darkroom(lambda: find_chromium(None, environ), environ=environ) as room:
-        room.develop([html("x")])
+    with Camera(lambda: find_chromium(None, environ), environ=environ) as room:
+        room.photograph([html("x")])
         assert browsers(scratch)
         for process in browsers(scratch):
             assert "s3cr3t" not in process.environ().values()

@@ -12,18 +12,18 @@ import pytest
 from PIL import Image, ImageChops
 
 from gpu_doc.errors import CaptureError
-from gpu_doc.model import Exhibit, Photograph, Span
-from gpu_doc.pictures.capture import Darkroom, decoded_equal
+from gpu_doc.model.pictures import Exhibit, Photograph, Span
+from gpu_doc.pictures.capture import Camera, decoded_equal
 from gpu_doc.pictures.png import MARGIN
 
-from .pictures import display, exhibit, html, new_darkroom, stream, taken
+from .pictures import display, exhibit, html, new_camera, stream, taken
 
 pytestmark = pytest.mark.needs("chromium")
 
 
 @pytest.fixture(scope="module")
-def darkroom() -> Iterator[Darkroom]:
-    with new_darkroom() as room:
+def camera() -> Iterator[Camera]:
+    with new_camera() as room:
         yield room
 
 
@@ -37,8 +37,8 @@ def chart(width: int, height: int) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def refused(room: Darkroom, one: Exhibit) -> CaptureError:
-    shot = room.develop([one])[0]
+def refused(room: Camera, one: Exhibit) -> CaptureError:
+    shot = room.photograph([one])[0]
     assert isinstance(shot, CaptureError)
     return shot
 
@@ -91,17 +91,17 @@ HOSTILE = [
 ]
 
 
-def test_a_picture_is_cropped_to_its_content_with_an_even_margin(darkroom: Darkroom) -> None:
-    (text, terminal) = taken(darkroom, exhibit(stream("ready to go")), exhibit(kind="terminal", lines=TERMINAL))
+def test_a_picture_is_cropped_to_its_content_with_an_even_margin(camera: Camera) -> None:
+    (text, terminal) = taken(camera, exhibit(stream("ready to go")), exhibit(kind="terminal", lines=TERMINAL))
     assert all(MARGIN <= side < MARGIN + 1 for side in margins(text, "white"))
     assert margins(terminal, "white") == (MARGIN,) * 4
     assert text.width < 160
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
-def test_an_image_is_shown_at_its_size_and_keeps_its_own_border(darkroom: Darkroom, scale: int) -> None:
+def test_an_image_is_shown_at_its_size_and_keeps_its_own_border(camera: Camera, scale: int) -> None:
     (plain, dense) = taken(
-        darkroom,
+        camera,
         exhibit(display("image/png", chart(400, 300)), scale=scale),
         exhibit(display("image/png", chart(800, 600), width=400, height=300), scale=scale),
     )
@@ -111,54 +111,54 @@ def test_an_image_is_shown_at_its_size_and_keeps_its_own_border(darkroom: Darkro
         assert Image.open(io.BytesIO(shot.png)).mode in ("RGB", "P"), "opaque, with a palette where that is smaller"
 
 
-def test_the_file_says_its_density_for_print(darkroom: Darkroom) -> None:
-    (shot,) = taken(darkroom, exhibit(display("image/png", chart(400, 300))))
+def test_the_file_says_its_density_for_print(camera: Camera) -> None:
+    (shot,) = taken(camera, exhibit(display("image/png", chart(400, 300))))
     assert opened(shot).info["dpi"] == pytest.approx((192, 192), abs=0.1)
 
 
-def test_what_is_wider_than_the_page_is_seen_whole(darkroom: Darkroom) -> None:
+def test_what_is_wider_than_the_page_is_seen_whole(camera: Camera) -> None:
     cells = "".join(f"<td style='min-width:90px'>{n}</td>" for n in range(20))
-    (shot,) = taken(darkroom, html(f"<table><tr>{cells}</tr></table>"))
+    (shot,) = taken(camera, html(f"<table><tr>{cells}</tr></table>"))
     assert 1800 < shot.width < 2400
 
 
-def test_the_page_of_a_theme_is_dark(darkroom: Darkroom) -> None:
+def test_the_page_of_a_theme_is_dark(camera: Camera) -> None:
     for one in ALL_KINDS:
-        (shot,) = taken(darkroom, replace(one, theme="dark"))
+        (shot,) = taken(camera, replace(one, theme="dark"))
         assert opened(shot).getpixel((1, 1)) == (13, 17, 23)
 
 
-def test_crops_of_a_strip_equal_single_captures_whatever_lies_beside_them(darkroom: Darkroom) -> None:
+def test_crops_of_a_strip_equal_single_captures_whatever_lies_beside_them(camera: Camera) -> None:
     mixed = [one for pair in zip(ALL_KINDS, HOSTILE, strict=False) for one in pair] + HOSTILE[len(ALL_KINDS) :]
-    together = taken(darkroom, *mixed)
+    together = taken(camera, *mixed)
     for one, shot in zip(mixed, together, strict=True):
-        assert taken(darkroom, one)[0].png == shot.png, one
+        assert taken(camera, one)[0].png == shot.png, one
 
 
-def test_a_fresh_browser_gives_the_same_bytes(darkroom: Darkroom) -> None:
-    with new_darkroom() as fresh:
-        assert taken(fresh, *ALL_KINDS) == taken(darkroom, *reversed(ALL_KINDS))[::-1]
+def test_a_fresh_browser_gives_the_same_bytes(camera: Camera) -> None:
+    with new_camera() as fresh:
+        assert taken(fresh, *ALL_KINDS) == taken(camera, *reversed(ALL_KINDS))[::-1]
 
 
-def test_a_picture_higher_than_a_band_is_put_together(darkroom: Darkroom) -> None:
+def test_a_picture_higher_than_a_band_is_put_together(camera: Camera) -> None:
     lines = [f"line {n}" for n in range(400)]
-    (whole,) = taken(darkroom, exhibit(stream("\n".join(lines))))
+    (whole,) = taken(camera, exhibit(stream("\n".join(lines))))
     assert whole.height > 7000
-    (end,) = taken(darkroom, exhibit(stream("\n".join(lines[-3:]))))
+    (end,) = taken(camera, exhibit(stream("\n".join(lines[-3:]))))
     tail = opened(whole).crop((0, 2 * (whole.height - end.height + MARGIN), 2 * end.width, 2 * whole.height))
     expected = opened(end).crop((0, 2 * MARGIN, 2 * end.width, 2 * end.height))
     assert ImageChops.difference(tail, expected).getbbox() is None
 
 
-def test_an_output_in_pieces_is_shown_as_one(darkroom: Darkroom) -> None:
-    (pieces,) = taken(darkroom, exhibit(stream("10%"), stream("\r100"), stream("%\n")))
-    (whole,) = taken(darkroom, exhibit(stream("100%\n")))
+def test_an_output_in_pieces_is_shown_as_one(camera: Camera) -> None:
+    (pieces,) = taken(camera, exhibit(stream("10%"), stream("\r100"), stream("%\n")))
+    (whole,) = taken(camera, exhibit(stream("100%\n")))
     assert decoded_equal(pieces.png, whole.png)
 
 
-def test_characters_of_a_terminal_stand_in_their_cells(darkroom: Darkroom) -> None:
+def test_characters_of_a_terminal_stand_in_their_cells(camera: Camera) -> None:
     wide, plain = ((Span(text=text, background="#dddddd"),) for text in ("中文字符", "eight___"))
-    (one, other) = taken(*(darkroom,), *(exhibit(kind="terminal", lines=(line,)) for line in (wide, plain)))
+    (one, other) = taken(*(camera,), *(exhibit(kind="terminal", lines=(line,)) for line in (wide, plain)))
     assert (one.width, one.height) == (other.width, other.height)
 
 
@@ -174,22 +174,20 @@ def test_characters_of_a_terminal_stand_in_their_cells(darkroom: Darkroom) -> No
         (exhibit(stream("x" * 100_000_000)), "100 MB"),
     ],
 )
-def test_what_cannot_be_pictured_is_refused_and_the_others_are_taken(
-    darkroom: Darkroom, one: Exhibit, reason: str
-) -> None:
+def test_what_cannot_be_pictured_is_refused_and_the_others_are_taken(camera: Camera, one: Exhibit, reason: str) -> None:
     good = exhibit(stream("fine"))
-    before, error, after = darkroom.develop([good, replace(one, name="run/cell"), good])
+    before, error, after = camera.photograph([good, replace(one, name="run/cell"), good])
     assert isinstance(error, CaptureError)
     assert reason in error.what
     assert error.where == "run/cell"
     assert error.remedy
-    assert before == after == taken(darkroom, good)[0]
+    assert before == after == taken(camera, good)[0]
 
 
 def test_nothing_to_do_starts_no_browser() -> None:
     def unwanted() -> Any:
         raise AssertionError
 
-    with Darkroom(unwanted, environ={}) as room:
-        assert room.develop([]) == []
+    with Camera(unwanted, environ={}) as room:
+        assert room.photograph([]) == []
         assert "no output" in refused(room, exhibit()).what

@@ -12,7 +12,7 @@ from tests.integration.running import Runner
 
 from gpu_doc.errors import RunError
 from gpu_doc.execution.runs.job import Finished
-from gpu_doc.model import Limits
+from gpu_doc.model.configuration import Limits
 from gpu_doc.text.terminal import plain_text, read_screen
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.engines import image
 from tests.integration.running import Runner, in_containers, text
 
-from gpu_doc.model import DataSource, Limits
+from gpu_doc.model.configuration import DataSource, Limits
 
 pytestmark = pytest.mark.needs("docker")
 

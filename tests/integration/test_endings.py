@@ -19,7 +19,7 @@ from tests.troubleshooting import listed
 
 from gpu_doc.errors import ContainerError, GpuDocError, MachineError, RunError
 from gpu_doc.execution.runs.job import Finished, Job
-from gpu_doc.model import DataSource, Limits
+from gpu_doc.model.configuration import DataSource, Limits
 
 pytestmark = [pytest.mark.full, pytest.mark.needs("docker"), pytest.mark.xdist_group("endings")]
 

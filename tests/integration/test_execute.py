@@ -15,7 +15,7 @@ import pytest
 from tests.integration.running import NOTEBOOKS, Runner, executed, outputs, text
 
 from gpu_doc.errors import NotebookFileError, RunError
-from gpu_doc.model import Limits, Retries
+from gpu_doc.model.configuration import Limits, Retries
 
 
 def without_times(notebook: Any) -> list[Any]:

@@ -21,9 +21,9 @@ import pytest
 from gpu_doc.execution.containers import answers, images
 from gpu_doc.execution.containers.engine import Engine, connect
 from gpu_doc.execution.containers.failures import EngineError
-from gpu_doc.execution.containers.image_lookup import Glance
+from gpu_doc.execution.containers.image_lookup import ImageLookup
 from gpu_doc.execution.containers.images import Image, Meter
-from gpu_doc.model import ImageIdentity
+from gpu_doc.model.configuration import ImageIdentity
 
 pytestmark = pytest.mark.needs("docker", "registry")
 
@@ -246,16 +246,16 @@ def test_a_private_registry_takes_the_runners_own_login(
         ensure()
 
 
-def test_a_glance_sees_what_a_run_would_take_and_quickly(shop: Shop) -> None:
+def test_a_lookup_sees_what_a_run_would_take_and_quickly(shop: Shop) -> None:
     old = shop.push("x:1", b"one")
     new = shop.push("x:1", b"two")
-    glance = Glance(os.environ)
+    image_lookup = ImageLookup(os.environ)
     begin = time.process_time()
-    seen = glance.identity(old.reference, docker_host=None, pull="missing", known=old.identity)
+    seen = image_lookup.identity(old.reference, docker_host=None, pull="missing", known=old.identity)
     assert time.process_time() - begin < 0.1
     assert seen == shop.ensure(old.reference, known=old.identity)[0].identity == old.identity
-    assert glance.identity(old.reference, docker_host=None, pull="always", known=old.identity) == new.identity
-    assert glance.moved(old.reference, docker_host=None, known=old.identity)
+    assert image_lookup.identity(old.reference, docker_host=None, pull="always", known=old.identity) == new.identity
+    assert image_lookup.moved(old.reference, docker_host=None, known=old.identity)
 
 
 @pytest.fixture

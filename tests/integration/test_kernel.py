@@ -19,7 +19,7 @@ from tests.integration.running import Runner, executed, text
 
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.workers import guard as kernel
-from gpu_doc.model import Limits
+from gpu_doc.model.configuration import Limits
 from gpu_doc.system import process
 from gpu_doc.system.temporary import private_folder
 

@@ -57,7 +57,7 @@ class Answer:
 
 
 @dataclass
-class Desk:
+class PublishTools:
     """A project, and `gpu-doc lab` in it."""
 
     folder: Path
@@ -158,25 +158,25 @@ class Lab:
 
 
 @pytest.fixture
-def desk(plain_user: PlainUser) -> Desk:
-    return Desk(plain_user.folder / "project", plain_user, image("lab"))
+def tools(plain_user: PlainUser) -> PublishTools:
+    return PublishTools(plain_user.folder / "project", plain_user, image("lab"))
 
 
-def test_a_person_writes_to_the_checkout(desk: Desk) -> None:
-    with desk.lab("notebooks/train.ipynb") as lab:
+def test_a_person_writes_to_the_checkout(tools: PublishTools) -> None:
+    with tools.lab("notebooks/train.ipynb") as lab:
         assert lab.path == "lab/tree/notebooks/train.ipynb"
         assert lab.ask("GET", f"/{lab.path}").status == 200
         saved = {"type": "notebook", "format": "json", "content": EMPTY}
         assert lab.ask("PUT", "/api/contents/notebooks/new.ipynb", saved).status == 201
         said = lab.run("import os; open('../written', 'w').close(); print(os.getuid(), os.listdir('../.git'))")
-        assert said == f"{desk.user.uid} []\n"
+        assert said == f"{tools.user.uid} []\n"
         assert lab.ask("DELETE", "/api/contents/written").status == 204
         more = {"type": "file", "format": "text", "content": "3"}
         assert lab.ask("PUT", "/api/contents/data/more.csv", more).status == 500
-    new = desk.folder / "notebooks/new.ipynb"
+    new = tools.folder / "notebooks/new.ipynb"
     assert json.loads(new.read_text())["nbformat"] == 4
-    assert new.stat().st_uid == desk.user.uid
-    assert {path.name for path in desk.folder.iterdir()} == {
+    assert new.stat().st_uid == tools.user.uid
+    assert {path.name for path in tools.folder.iterdir()} == {
         ".git",
         "data",
         "docs",
@@ -184,16 +184,16 @@ def test_a_person_writes_to_the_checkout(desk: Desk) -> None:
         "notebooks",
         ".ipynb_checkpoints",
     }
-    assert [path.name for path in (desk.folder / ".git").iterdir()] == ["config"]
-    assert desk.folder.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in (tools.folder / ".git").iterdir()] == ["config"]
+    assert tools.folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_nobody_else_does(desk: Desk) -> None:
-    with desk.lab("notebooks/train.ipynb") as lab:
+def test_nobody_else_does(tools: PublishTools) -> None:
+    with tools.lab("notebooks/train.ipynb") as lab:
         for path in ("/api/contents", "/lab/api/settings", "/api/kernels"):
             for token in ("", "wrong"):
                 assert lab.ask("GET", path, token=token).status == 403
-        container = desk.container()
+        container = tools.container()
         processes = "\n".join(" ".join(row) for row in container.top()["Processes"])
         assert "jupyterlab" in processes
         assert lab.token not in processes
@@ -207,36 +207,36 @@ def test_nobody_else_does(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_with_gpu_doc(desk: Desk, how: signal.Signals) -> None:
-    with desk.lab() as lab:
+def test_it_ends_with_gpu_doc(tools: PublishTools, how: signal.Signals) -> None:
+    with tools.lab() as lab:
         assert lab.path == "lab"
-        assert desk.left()
+        assert tools.left()
         lab.process.send_signal(how)
         assert lab.process.wait(30) == 0
         assert lab.process.stderr
         assert "ending JupyterLab" in lab.process.stderr.read()
-    assert desk.left() == []
+    assert tools.left() == []
     assert_nobody_listens(lab.port)
 
 
-def test_it_ends_from_within(desk: Desk) -> None:
-    with desk.lab() as lab:
+def test_it_ends_from_within(tools: PublishTools) -> None:
+    with tools.lab() as lab:
         assert lab.ask("POST", "/api/shutdown").status == 200
         assert lab.process.wait(30) == 0
-    assert desk.left() == []
+    assert tools.left() == []
 
 
-def test_what_a_killed_one_left_is_cleaned_up(desk: Desk) -> None:
-    with desk.lab() as lab:
-        container = desk.container()
+def test_what_a_killed_one_left_is_cleaned_up(tools: PublishTools) -> None:
+    with tools.lab() as lab:
+        container = tools.container()
         lab.process.kill()
         assert container.wait(timeout=30)["StatusCode"] != 0
     assert_nobody_listens(lab.port)
-    done = desk.call("clean")
+    done = tools.call("clean")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("removed 1 container (unix:///var/run/docker.sock)\n")
-    assert desk.left() == []
-    assert desk.call("clean").stdout == "nothing to remove\n"
+    assert tools.left() == []
+    assert tools.call("clean").stdout == "nothing to remove\n"
 
 
 def assert_nobody_listens(port: int) -> None:
@@ -247,10 +247,10 @@ def assert_nobody_listens(port: int) -> None:
 def test_it_asks_for_the_gpus_of_the_run_and_waits_for_them(plain_user: PlainUser) -> None:
     device = f"GPU-{secrets.token_hex(8)}"
     there = {"NVIDIA_VISIBLE_DEVICES": device}
-    desk = Desk(plain_user.folder / "project", root(plain_user), image("ipykernel"), there, more="gpus: 1")
+    tools = PublishTools(plain_user.folder / "project", root(plain_user), image("ipykernel"), there, more="gpus: 1")
     held = Leases(shared_folder()).try_lease([Gpu(id=device, index="0", name="", memory=0, free=0)], 1)
     assert held
-    with held, desk.start("lab") as process:
+    with held, tools.start("lab") as process:
         assert process.stderr
         assert process.stderr.readline() == "JupyterLab waits for 1 GPU: other runs hold GPU 0\n"
         held.close()
@@ -262,34 +262,34 @@ def test_it_asks_for_the_gpus_of_the_run_and_waits_for_them(plain_user: PlainUse
 
 
 def test_an_image_without_jupyterlab(plain_user: PlainUser) -> None:
-    desk = Desk(plain_user.folder / "project", plain_user, image("ipykernel"))
-    done = desk.call("lab")
+    tools = PublishTools(plain_user.folder / "project", plain_user, image("ipykernel"))
+    done = tools.call("lab")
     assert done.returncode == 5
-    assert f"the image {desk.image} has no jupyterlab in its Python (/opt/venv/bin/python3)" in done.stderr
+    assert f"the image {tools.image} has no jupyterlab in its Python (/opt/venv/bin/python3)" in done.stderr
     assert "Add to its Dockerfile: RUN python3 -m pip install jupyterlab" in done.stderr
-    assert desk.left() == []
+    assert tools.left() == []
 
 
 def test_a_checkout_that_cannot_be_written_to(plain_user: PlainUser) -> None:
-    desk = Desk(plain_user.folder / "project", plain_user, image("ipykernel"))
-    desk.folder.chmod(0o555)
-    done = desk.call("lab")
+    tools = PublishTools(plain_user.folder / "project", plain_user, image("ipykernel"))
+    tools.folder.chmod(0o555)
+    done = tools.call("lab")
     assert done.returncode == 5
     assert "JupyterLab could not write to the checkout" in done.stderr
 
 
-def test_too_little_memory(desk: Desk) -> None:
-    config = desk.folder / "gpu-doc.yml"
+def test_too_little_memory(tools: PublishTools) -> None:
+    config = tools.folder / "gpu-doc.yml"
     config.write_text(config.read_text().replace("memory: 1g", "memory: 40m"))
-    done = desk.call("lab")
+    done = tools.call("lab")
     assert done.returncode == 3
     assert "JupyterLab died: it needed more memory than it may use" in done.stderr
-    assert desk.left() == []
+    assert tools.left() == []
 
 
-def test_a_port_that_is_taken(desk: Desk) -> None:
+def test_a_port_that_is_taken(tools: PublishTools) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
-        done = desk.call("lab", "--port", str(other.getsockname()[1]))
+        done = tools.call("lab", "--port", str(other.getsockname()[1]))
     assert done.returncode == 5
     assert "can't be used: [Errno 98]" in done.stderr
     assert "Name another with --port" in done.stderr
@@ -297,7 +297,9 @@ def test_a_port_that_is_taken(desk: Desk) -> None:
 
 def test_an_engine_that_does_not_see_the_checkout(plain_user: PlainUser, far_engine: Engine) -> None:
     there = {"DOCKER_HOST": far_engine.host}
-    done = Desk(plain_user.folder / "project", root(plain_user), far_engine.load("ipykernel"), there).call("lab")
+    done = PublishTools(plain_user.folder / "project", root(plain_user), far_engine.load("ipykernel"), there).call(
+        "lab"
+    )
     assert done.returncode == 5
     assert "doesn't see this machine's files" in done.stderr
     assert "python -m jupyterlab" in done.stderr
@@ -305,27 +307,29 @@ def test_an_engine_that_does_not_see_the_checkout(plain_user: PlainUser, far_eng
 
 def test_an_engine_that_maps_users(plain_user: PlainUser, remapped_engine: Engine) -> None:
     there = {"DOCKER_HOST": remapped_engine.host}
-    done = Desk(plain_user.folder / "project", root(plain_user), remapped_engine.load("ipykernel"), there).call("lab")
+    done = PublishTools(plain_user.folder / "project", root(plain_user), remapped_engine.load("ipykernel"), there).call(
+        "lab"
+    )
     assert done.returncode == 5
     assert "has other user ids" in done.stderr, done.stderr
 
 
-def test_an_image_that_lets_everybody_in(desk: Desk) -> None:
+def test_an_image_that_lets_everybody_in(tools: PublishTools) -> None:
     settings = json.dumps({"IdentityProvider": {"token": ""}}).encode()
     with closing(docker.from_env()) as client:
-        container = client.api.create_container(desk.image, "true")["Id"]
+        container = client.api.create_container(tools.image, "true")["Id"]
         try:
             client.api.put_archive(container, "/", archive("opt/venv/etc/jupyter/jupyter_server_config.json", settings))
             made = client.api.commit(container)["Id"]
         finally:
             client.api.remove_container(container)
         try:
-            done = replace(desk, image=made).call("lab")
+            done = replace(tools, image=made).call("lab")
         finally:
             client.api.remove_image(made)
     assert done.returncode == 5
     assert "does not ask for our token" in done.stderr
-    assert desk.left() == []
+    assert tools.left() == []
 
 
 def archive(path: str, content: bytes) -> bytes:
@@ -346,15 +350,15 @@ def root(user: PlainUser) -> PlainUser:
     return replace(user, prefix=())
 
 
-def test_root_works_as_the_owner_of_the_checkout(desk: Desk) -> None:
-    with replace(desk, user=root(desk.user)).lab() as lab:
-        assert lab.run("import os; open('written', 'w').close(); print(os.getuid())") == f"{desk.user.uid}\n"
-    assert (desk.folder / "notebooks/written").stat().st_uid == desk.user.uid
+def test_root_works_as_the_owner_of_the_checkout(tools: PublishTools) -> None:
+    with replace(tools, user=root(tools.user)).lab() as lab:
+        assert lab.run("import os; open('written', 'w').close(); print(os.getuid())") == f"{tools.user.uid}\n"
+    assert (tools.folder / "notebooks/written").stat().st_uid == tools.user.uid
 
 
-def test_nothing_runs_as_root(desk: Desk) -> None:
-    here = replace(desk, user=root(desk.user))
-    os.chown(desk.folder, 0, 0)
+def test_nothing_runs_as_root(tools: PublishTools) -> None:
+    here = replace(tools, user=root(tools.user))
+    os.chown(tools.folder, 0, 0)
     done = here.call("lab")
     assert done.returncode == 5
     assert "JupyterLab would run as root" in done.stderr

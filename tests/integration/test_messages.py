@@ -18,7 +18,7 @@ from gpu_doc.action import messages
 from gpu_doc.changes.changes import to_json
 from gpu_doc.console.console import Console
 from gpu_doc.errors import Exit, PublishError, UsageError
-from gpu_doc.model import ReportChange, ValueChange
+from gpu_doc.model.changes import ReportChange, ValueChange
 
 NAME = "octo/reports"
 TOKEN = "ghs_0123456789abcdefghijklmnopqrstuvwxyz"

@@ -19,7 +19,7 @@ from tests.integration.running import Heard
 from gpu_doc.errors import GpuDocError, RunError
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
-from gpu_doc.model import Limits, Run
+from gpu_doc.model.configuration import Limits, Run
 
 pytestmark = [pytest.mark.full, pytest.mark.needs("packages")]
 

@@ -22,7 +22,8 @@ from gpu_doc.changes.sides import Checkout, Commit, Nothing, Repository
 from gpu_doc.errors import MachineError, UsageError
 from gpu_doc.github import event
 from gpu_doc.github.event import Event
-from gpu_doc.model import Call, PictureChange, ReportChange
+from gpu_doc.model.answers import Call
+from gpu_doc.model.changes import PictureChange, ReportChange
 from gpu_doc.pictures.chromium import find_chromium
 from gpu_doc.preview import preview as stage
 from gpu_doc.preview.pictures import Album

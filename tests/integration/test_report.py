@@ -12,9 +12,11 @@ import pytest
 
 from gpu_doc.errors import ReportError
 from gpu_doc.functions.answers import Answers, check
-from gpu_doc.model import Answer, Call, Capture, Report, Result, Run
+from gpu_doc.model.answers import Answer, Call
+from gpu_doc.model.configuration import Capture, Report, Run
+from gpu_doc.model.results import Result
 from gpu_doc.report.report import rehearse, render
-from gpu_doc.report.template import Place, TemplateWorker
+from gpu_doc.report.template import CallLocation, TemplateWorker
 from gpu_doc.text.in_place import parse
 
 NOTEBOOK = "cell-outputs-of-every-kind.ipynb"
@@ -173,8 +175,8 @@ def test_a_report_in_place(root: Path, worker: TemplateWorker, answer: Callable[
     in_place(root, text)
     rehearsal = rehearse(IN_PLACE, root, worker)
     assert [(call.function, place) for call, place in rehearsal.calls] == [
-        ("value", Place("docs/a.md", 5)),
-        ("table", Place("docs/a.md", 7)),
+        ("value", CallLocation("docs/a.md", 5)),
+        ("table", CallLocation("docs/a.md", 7)),
     ]
     assert rehearsal.sources == {}
     rendered = render(IN_PLACE, root, worker, answer)
@@ -261,7 +263,7 @@ def test_includes_are_sources(root: Path, worker: TemplateWorker, answer: Callab
     assert rendered.text == NOTICE + "\n0.9234"
     assert set(rendered.sources) == {"templates/a.md.j2", "templates/parts/p.md"}
     ((_, place),) = rehearse(FROM_TEMPLATE, root, worker).calls
-    assert place == Place("templates/parts/p.md", 1)
+    assert place == CallLocation("templates/parts/p.md", 1)
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "../docs/secret.md", "link.md"])

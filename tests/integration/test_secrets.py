@@ -21,7 +21,7 @@ PIECES = ("Zebra7", "Quagga", "Okapi")
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Containers are handed what stands in our own environment."""
     monkeypatch.setenv("API_KEY", SECRET)
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from gpu_doc.model import Exhibit
-from gpu_doc.pictures.capture import Darkroom
+from gpu_doc.model.pictures import Exhibit
+from gpu_doc.pictures.capture import Camera
 from gpu_doc.pictures.png import MARGIN
 
-from .pictures import display, exhibit, html, new_darkroom, stream, taken
+from .pictures import display, exhibit, html, new_camera, stream, taken
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -38,8 +38,8 @@ COMMON = (
 
 
 @pytest.fixture(scope="module")
-def room() -> Iterator[Darkroom]:
-    with new_darkroom() as opened:
+def room() -> Iterator[Camera]:
+    with new_camera() as opened:
         yield opened
 
 
@@ -52,7 +52,7 @@ def cells(output: str) -> list[Exhibit]:
     ]
 
 
-def test_an_output_changes_nothing_but_itself(room: Darkroom) -> None:
+def test_an_output_changes_nothing_but_itself(room: Camera) -> None:
     expected = taken(room, *cells(PLAIN))
     exhibits = [one for text in LEAKING.values() for one in cells(text)]
     shots = taken(room, *exhibits)
@@ -60,7 +60,7 @@ def test_an_output_changes_nothing_but_itself(room: Darkroom) -> None:
         assert shots[2 * number : 2 * number + 2] == expected, name
 
 
-def test_our_page_changes_no_output(room: Darkroom) -> None:
+def test_our_page_changes_no_output(room: Camera) -> None:
     text = "<div{}>text <a href=x>link</a> <i class=c1>1</i></div>"
     themes = ("light", "dark")
     plain = taken(room, *(html(text.format(""), theme=theme) for theme in themes))
@@ -70,7 +70,7 @@ def test_our_page_changes_no_output(room: Darkroom) -> None:
         assert shots[2 * number : 2 * number + 2] == plain, name
 
 
-def test_what_lies_above_all_covers_only_itself(room: Darkroom) -> None:
+def test_what_lies_above_all_covers_only_itself(room: Camera) -> None:
     above = "<div style='position:fixed;inset:0;background:#0f0;z-index:99'></div><div>x</div>"
     first, last = taken(room, *cells(above))
     (below, before) = taken(room, exhibit(*cells(above)[0].outputs[1:]), exhibit(*cells(above)[1].outputs[:-1]))
@@ -84,7 +84,7 @@ def test_what_lies_above_all_covers_only_itself(room: Darkroom) -> None:
         assert (0, 255, 0) in {colour for _, colour in picture.getcolors(1 << 20) or []}, "it is there"
 
 
-def test_styles_alone_are_meant_for_what_stands_beside_them(room: Darkroom) -> None:
+def test_styles_alone_are_meant_for_what_stands_beside_them(room: Camera) -> None:
     """As `display(HTML("<style>...</style>"))` works in Jupyter, in the same cell and no other."""
     rule = "<style>td { color: red } pre { font-weight: bold }</style>"
     styles, printed = display("text/html", rule), stream("printed\n")

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from gpu_doc.errors import ReportError
-from gpu_doc.model import Call, Json
-from gpu_doc.report.template import Place, Source, TemplateWorker
+from gpu_doc.model.answers import Call
+from gpu_doc.model.values import Json
+from gpu_doc.report.template import CallLocation, Source, TemplateWorker
 
 FILES = {
     "part.md": "part {{ value('b/part') }}",
@@ -29,7 +30,7 @@ def load(name: str) -> Source | None:
     return Source(f"templates/{name}", FILES[name]) if name in FILES else None
 
 
-def accuracy(_call: Call, _place: Place) -> Json:
+def accuracy(_call: Call, _place: CallLocation) -> Json:
     return 0.9234
 
 
@@ -63,9 +64,9 @@ def test_templates(worker: TemplateWorker, text: str, rendered: str) -> None:
 
 
 def test_calls_come_with_arguments_and_places(worker: TemplateWorker) -> None:
-    asked: list[tuple[Call, Place]] = []
+    asked: list[tuple[Call, CallLocation]] = []
 
-    def answer(call: Call, place: Place) -> Json:
+    def answer(call: Call, place: CallLocation) -> Json:
         asked.append((call, place))
         return "X"
 
@@ -74,7 +75,7 @@ def test_calls_come_with_arguments_and_places(worker: TemplateWorker) -> None:
     assert rendered == "\nX\npart X"
     shot = Call(function="shot", args=("b/a",), kwargs={"caption": "é", "annotate": [{"at": 1.5}]})
     part = Call(function="value", args=("b/part",))
-    assert asked == [(shot, Place("x.md.j2", 2)), (part, Place("templates/part.md", 1))]
+    assert asked == [(shot, CallLocation("x.md.j2", 2)), (part, CallLocation("templates/part.md", 1))]
 
 
 MISTAKES = [
@@ -158,7 +159,7 @@ def test_what_ignores_its_own_clock_is_killed_and_the_next_template_is_rendered(
 
 
 def test_waiting_for_an_answer_does_not_count() -> None:
-    def slow(_call: Call, _place: Place) -> Json:
+    def slow(_call: Call, _place: CallLocation) -> Json:
         time.sleep(0.5)
         return 1
 
@@ -167,7 +168,7 @@ def test_waiting_for_an_answer_does_not_count() -> None:
 
 
 def test_an_error_of_the_answer_passes_through_and_the_worker_goes_on(worker: TemplateWorker) -> None:
-    def refuse(_call: Call, _place: Place) -> Json:
+    def refuse(_call: Call, _place: CallLocation) -> Json:
         raise ReportError("no such cell")
 
     with pytest.raises(ReportError, match="no such cell"):
@@ -225,7 +226,7 @@ def test_expressions(worker: TemplateWorker) -> None:
     items = [(3, "value('b/a')|percent"), (9, "'é' ~\n 1"), (12, "1 if value('b/a') > 3 else 'no'")]
     assert worker.expressions("docs/x.md", items, report="docs/x.md", answer=accuracy) == ["92 %", "é1", "no"]
     calls = worker.rehearse_expressions("docs/x.md", items, report="docs/x.md")
-    assert {place for _, place in calls} == {Place("docs/x.md", 3), Place("docs/x.md", 12)}
+    assert {place for _, place in calls} == {CallLocation("docs/x.md", 3), CallLocation("docs/x.md", 12)}
 
 
 @pytest.mark.parametrize(

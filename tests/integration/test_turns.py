@@ -22,7 +22,7 @@ from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.folder_locks import try_turn
 from gpu_doc.execution.runs.job import Finished, Job
 from gpu_doc.execution.runs.turns import Turns, first_change
-from gpu_doc.model import Limits
+from gpu_doc.model.configuration import Limits
 
 
 def writes(runner: Runner, number: int, name: str = "scores.csv", produces: tuple[str, ...] = ()) -> Job:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import pytest
 
 from gpu_doc.errors import CaptureError, Exit, IncompleteError
-from gpu_doc.model import Photograph
+from gpu_doc.model.pictures import Photograph
 
-from .pictures import display, exhibit, html, new_darkroom
+from .pictures import display, exhibit, html, new_camera
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -188,8 +188,8 @@ def shots() -> Mapping[str, Photograph | CaptureError]:
     texts = {f"grown, {name}": text for name, (text, _) in GROWN.items()}
     texts |= {f"fine, {name}": text for name, text in FINE.items()}
     texts |= {f"lost, {name}": text for name, (text, _) in LOST.items()}
-    with new_darkroom() as room:
-        pictures = room.develop(
+    with new_camera() as room:
+        pictures = room.photograph(
             [html(text, name=name, place=f"n.ipynb, cell 1 ({name})") for name, text in texts.items()]
         )
     return dict(zip(texts, pictures, strict=True))
@@ -226,8 +226,8 @@ def test_drawings_in_svg_are_images_that_load_nothing() -> None:
     namespace = 'xmlns="http://www.w3.org/2000/svg"'
     bare = '<svg width="90" height="60"><rect width="90" height="60"/></svg>'
     drawings = [bare, bare.replace("<svg", f"<svg {namespace}"), bare.replace("<rect", '<image href="dot.png"/><rect')]
-    with new_darkroom() as room:
-        shot, same, error = room.develop([exhibit(display("image/svg+xml", drawing)) for drawing in drawings])
+    with new_camera() as room:
+        shot, same, error = room.photograph([exhibit(display("image/svg+xml", drawing)) for drawing in drawings])
     assert isinstance(shot, Photograph)
     assert shot == same
     assert isinstance(error, IncompleteError)

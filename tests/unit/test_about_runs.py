@@ -12,7 +12,9 @@ import pytest
 
 from gpu_doc.functions import launch
 from gpu_doc.functions.environment import environment
-from gpu_doc.model import DataSource, GpuRequirement, Json, Limits, Result, Run
+from gpu_doc.model.configuration import DataSource, GpuRequirement, Limits, Run
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 
 DIGEST = "registry.example/torch@sha256:" + "0123456789ab" + "c" * 52
 GPU = {"id": "GPU-1", "index": "0", "name": "NVIDIA H100 80GB HBM3", "memory": 80 << 30, "free": 80 << 30}

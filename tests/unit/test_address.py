@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
 from gpu_doc.functions.address import Address, covered, find_run, find_runs, parse
-from gpu_doc.model import Report, Run
+from gpu_doc.model.configuration import Report, Run
 
 
 def run(address: str, **point: str) -> Run:

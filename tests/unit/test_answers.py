@@ -18,7 +18,9 @@ from gpu_doc.functions.answers import Answers, check, needed_runs
 from gpu_doc.functions.exhibits import slug
 from gpu_doc.functions.plaintext import as_seen, line_slice
 from gpu_doc.functions.values import NoValue, parse_value
-from gpu_doc.model import Answer, Call, Capture, Report, Result, Run
+from gpu_doc.model.answers import Answer, Call
+from gpu_doc.model.configuration import Capture, Report, Run
+from gpu_doc.model.results import Result
 from gpu_doc.text import markdown
 
 PNG = b"\x89PNG\r\n\x1a\n not really"

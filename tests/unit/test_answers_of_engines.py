@@ -19,7 +19,7 @@ from gpu_doc.execution.gpus import offer as offers
 from gpu_doc.execution.gpus.inventory import Gpu
 from gpu_doc.execution.gpus.offer import Offer, specified
 from gpu_doc.execution.gpus.requests import ALL, device_requests
-from gpu_doc.model import ImageIdentity
+from gpu_doc.model.configuration import ImageIdentity
 
 RECORDED = Path(__file__).parents[1] / "answers"
 ENGINES = sorted(path.stem for path in RECORDED.glob("*.json"))

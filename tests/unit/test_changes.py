@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.changes.changes import LARGEST, compare, from_json, to_json
-from gpu_doc.model import Call, PictureChange, Report, ReportChange, TextChange, ValueChange
+from gpu_doc.model.answers import Call
+from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
+from gpu_doc.model.configuration import Report
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 
 REPORT = Report(path="docs/a.md", line=1)

@@ -14,7 +14,7 @@ from gpu_doc.cli.arguments import parse
 from gpu_doc.console.console import Console
 from gpu_doc.errors import ConfigError, UsageError
 from gpu_doc.functions import calls
-from gpu_doc.model import Config, Report
+from gpu_doc.model.configuration import Config, Report
 from gpu_doc.refresh import pipeline
 from gpu_doc.report import template
 

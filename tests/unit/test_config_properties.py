@@ -17,7 +17,7 @@ from gpu_doc.config.matrix import points
 from gpu_doc.config.schema import sections
 from gpu_doc.config.yaml12 import Scalar, parse, plain
 from gpu_doc.errors import ConfigError
-from gpu_doc.model import Config
+from gpu_doc.model.configuration import Config
 
 KEYS = sorted({key for section in sections() for key in section.keys})
 WORDS = [

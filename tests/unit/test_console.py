@@ -14,7 +14,7 @@ from tests.workflow_commands import found
 
 from gpu_doc.console import progress as module
 from gpu_doc.console.console import Console
-from gpu_doc.console.workflow_commands import Place
+from gpu_doc.console.workflow_commands import Location
 from gpu_doc.errors import ConfigError, RunError
 from gpu_doc.resources import document_path
 from gpu_doc.text.plain import plain
@@ -172,7 +172,7 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_cannot_command_the_runner(text: str) -> None:
     console, out, err = make(ci=True)
-    console.locate = lambda where, line: Place(where, line + 1)
+    console.locate = lambda where, line: Location(where, line + 1)
     console.say(text)
     console.note(text)
     console.verdict(text, text, good=True)
@@ -202,7 +202,7 @@ def test_no_text_commands_the_runner(text: str) -> None:
 
 def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
     console, _, err = make(ci=True)
-    console.locate = lambda where, line: Place(f"project/{where.partition(',')[0]}", 40 + line)
+    console.locate = lambda where, line: Location(f"project/{where.partition(',')[0]}", 40 + line)
     error = RunError("50% broke", where="a:b.ipynb, cell 3", details="line 1", remedy="Mend it.", kept="x.ipynb")
     error.line = 2
     console.documents = "https://example.org/docs"
@@ -216,7 +216,7 @@ def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
 
 def test_each_problem_of_a_configuration_is_an_annotation() -> None:
     console, _, err = make(ci=True)
-    console.locate = lambda where, _: Place(where.split(":")[0], int(where.split(":")[1]))
+    console.locate = lambda where, _: Location(where.split(":")[0], int(where.split(":")[1]))
     problems = "gpu-doc.yml:3:5: unknown key `runz`\ngpu-doc.yml:9:1: empty"
     console.error(ConfigError("2 problems in gpu-doc.yml", where="gpu-doc.yml", details=problems, remedy="Correct it."))
     lines = err.getvalue().splitlines()

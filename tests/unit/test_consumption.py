@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from gpu_doc.functions.consumption_chart import chart
-from gpu_doc.model import Result, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.results import Result
 from gpu_doc.record import consumption
 
 RUN = Run(report="a.md", name="run", address="run", line=1, notebook="a.ipynb")

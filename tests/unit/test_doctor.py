@@ -10,7 +10,7 @@ import pytest
 from gpu_doc.doctor import doctor
 from gpu_doc.doctor.doctor import examine, text
 from gpu_doc.doctor.finding import Finding
-from gpu_doc.model import Config, GpuRequirement, Report, Run
+from gpu_doc.model.configuration import Config, GpuRequirement, Report, Run
 
 
 @pytest.fixture

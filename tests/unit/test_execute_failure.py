@@ -14,7 +14,7 @@ import pytest
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.execution.runs import failure, remedies, retries
 from gpu_doc.execution.workers.guard import Facts
-from gpu_doc.model import Limits, Run
+from gpu_doc.model.configuration import Limits, Run
 
 NOTEBOOK = Run(report="r.md", name="a", address="a", line=1, notebook="n.ipynb", limits=Limits(time=7200))
 COMMAND = Run(report="r.md", name="a", address="a", line=1, command=("train", "--fast"))

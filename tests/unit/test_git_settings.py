@@ -76,16 +76,16 @@ def test_of_a_runners_checkout_only_what_is_harmless_is_taken() -> None:
         ("filter.strip.clean", "steal"),
         ("lfs.url", "http://elsewhere"),
     ]
-    harmless = [("user.signingkey", "abc"), ("core.autocrlf", "true"), ("remote.origin.promisor", "true")]
+    without_commands = [("user.signingkey", "abc"), ("core.autocrlf", "true"), ("remote.origin.promisor", "true")]
     scoped = [
         ("system", machine[:1]),
         ("global", machine[1:]),
         ("local", left),
         ("worktree", left),
-        ("local", harmless),
+        ("local", without_commands),
     ]
     said = "".join(f"{scope}\0{key}\n{value}\0" for scope, some in scoped for key, value in some)
-    assert of_runner(said) == machine + harmless
+    assert of_runner(said) == machine + without_commands
 
 
 def test_the_persons_filters_come_after_ours() -> None:

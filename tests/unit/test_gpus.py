@@ -13,7 +13,7 @@ from gpu_doc.execution.gpus.leases import Lease, Leases
 from gpu_doc.execution.gpus.offer import Offer
 from gpu_doc.execution.gpus.requests import cuda_variables
 from gpu_doc.execution.runs.devices import Devices, busy, check, choose, default_jobs, local_environment, search
-from gpu_doc.model import GpuRequirement, Run
+from gpu_doc.model.configuration import GpuRequirement, Run
 
 GIB = 1 << 30
 T4 = [Gpu(id=f"GPU-t4-{n}", index=str(n), name="Tesla T4", memory=15 * GIB, free=15 * GIB) for n in range(2)]

@@ -9,7 +9,7 @@ from docker.errors import APIError, NotFound  # type: ignore[import-untyped]  # 
 
 from gpu_doc.execution.containers import origin
 from gpu_doc.execution.containers.failures import EngineError
-from gpu_doc.model import ImageIdentity
+from gpu_doc.model.configuration import ImageIdentity
 
 CONTENT, A, B = (f"sha256:{letter * 64}" for letter in "cab")
 INDEX, ALONE = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
@@ -59,9 +59,9 @@ class Engine:
         return self.offers.get(reference, "manifest unknown")
 
 
-def settled(engine: Engine, reference: str, *choices: str | None, pulled: str | None = None) -> str:
+def with_registry_digest(engine: Engine, reference: str, *choices: str | None, pulled: str | None = None) -> str:
     identity = ImageIdentity(CONTENT if None in choices else str(choices[0]), CONTENT)
-    found = origin.settled(engine, reference, identity, choices, pulled=pulled)  # type: ignore[arg-type]  # a stand-in
+    found = origin.with_registry_digest(engine, reference, identity, choices, pulled=pulled)  # type: ignore[arg-type]  # a stand-in
     assert engine.timeout == 600
     assert found.content == CONTENT
     return found.digest
@@ -69,7 +69,7 @@ def settled(engine: Engine, reference: str, *choices: str | None, pulled: str | 
 
 def test_what_a_pull_told_is_not_asked_for() -> None:
     engine = Engine()
-    assert settled(engine, "x:1", f"x@{A}", None, pulled=A) == f"x@{A}"
+    assert with_registry_digest(engine, "x:1", f"x@{A}", None, pulled=A) == f"x@{A}"
     assert engine.asked == []
 
 
@@ -90,7 +90,7 @@ def test_what_a_pull_told_is_not_asked_for() -> None:
 def test_a_digest_of_containerds_store_is_a_registrys_if_a_registry_has_it(
     reference: str, offers: dict[str, Any], expected: str
 ) -> None:
-    assert settled(Engine(offers), reference, f"x@{A}", None) == expected
+    assert with_registry_digest(Engine(offers), reference, f"x@{A}", None) == expected
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_digest_of_containerds_store_is_a_registrys_if_a_registry_has_it(
     ],
 )
 def test_of_two_digests_the_index_counts(offers: dict[str, Any], expected: str) -> None:
-    assert settled(Engine(offers), "x:1", f"x@{A}", f"x@{B}") == f"x@{expected}"
+    assert with_registry_digest(Engine(offers), "x:1", f"x@{A}", f"x@{B}") == f"x@{expected}"
 
 
 @pytest.mark.parametrize(
@@ -118,11 +118,14 @@ def test_of_two_digests_the_index_counts(offers: dict[str, Any], expected: str) 
     ],
 )
 def test_podman_has_an_api_of_its_own_for_it(offers: dict[str, Any], choices: list[str], expected: str) -> None:
-    assert settled(Engine(offers, podman=True), "x:1", *(f"x@{choice}" for choice in choices), None) == expected
+    assert (
+        with_registry_digest(Engine(offers, podman=True), "x:1", *(f"x@{choice}" for choice in choices), None)
+        == expected
+    )
 
 
 def test_of_what_podman_pulled_it_tells_no_digest() -> None:
-    assert settled(Engine(podman=True), "x:1", f"x@{A}", None, pulled="") == f"x@{A}"
+    assert with_registry_digest(Engine(podman=True), "x:1", f"x@{A}", None, pulled="") == f"x@{A}"
 
 
 KNOWN = ImageIdentity(f"x@{A}", CONTENT)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_doc.execution.containers.reference import content, identify, repository, usable
-from gpu_doc.model import ImageIdentity
+from gpu_doc.model.configuration import ImageIdentity
 
 A, B = (f"sha256:{letter * 64}" for letter in "ab")
 

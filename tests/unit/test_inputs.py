@@ -12,7 +12,7 @@ import yaml
 from gpu_doc.action import inputs, outputs
 from gpu_doc.cli.arguments import parse
 from gpu_doc.errors import UsageError
-from gpu_doc.model import Published
+from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
 from gpu_doc.refresh.pipeline import Outcome
 

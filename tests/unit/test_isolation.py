@@ -14,7 +14,7 @@ from gpu_doc import config
 from gpu_doc.errors import ConfigError, UsageError
 from gpu_doc.git.commits import Remote
 from gpu_doc.github.event import Event
-from gpu_doc.model import Config, Run
+from gpu_doc.model.configuration import Config, Run
 from gpu_doc.trust.isolation import with_base
 from gpu_doc.trust.origin import Origin
 

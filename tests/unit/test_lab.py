@@ -9,7 +9,7 @@ import pytest
 
 from gpu_doc.errors import UsageError
 from gpu_doc.lab import choose, person
-from gpu_doc.model import Config, Report, Run
+from gpu_doc.model.configuration import Config, Report, Run
 
 
 def run(name: str, notebook: str | None, image: str | None) -> Run:

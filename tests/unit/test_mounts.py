@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.errors import ConfigError
-from gpu_doc.model import Config, DataSource, Report, Run
+from gpu_doc.model.configuration import Config, DataSource, Report, Run
 from gpu_doc.trust import mounts
 
 RUN = Run(report="a.md", name="train", address="train", line=3, command=("true",), image="debian:12")

@@ -13,7 +13,7 @@ from tests.unit.test_publishing_target import PUSH
 
 from gpu_doc.errors import UsageError
 from gpu_doc.github.event import Event
-from gpu_doc.model import Publish
+from gpu_doc.model.configuration import Publish
 from gpu_doc.record.state import Layers
 from gpu_doc.trust import admission
 from gpu_doc.trust.origin import Origin, find, layers

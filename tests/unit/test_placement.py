@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.action.placement import cell_lines, place
-from gpu_doc.console.workflow_commands import Place
+from gpu_doc.console.workflow_commands import Location
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -123,10 +123,10 @@ def test_a_file_that_is_no_notebook_has_no_lines(tmp_path: Path, content: str) -
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
-        ("docs/a.md", Place("project/docs/a.md")),
-        ("docs/a.md:12", Place("project/docs/a.md", 12)),
-        ("docs/a.md:12:5: an unknown key", Place("project/docs/a.md", 12)),
-        ("docs/a: 1, cell 2.md", Place("project/docs/a: 1, cell 2.md")),
+        ("docs/a.md", Location("project/docs/a.md")),
+        ("docs/a.md:12", Location("project/docs/a.md", 12)),
+        ("docs/a.md:12:5: an unknown key", Location("project/docs/a.md", 12)),
+        ("docs/a: 1, cell 2.md", Location("project/docs/a: 1, cell 2.md")),
         ("no/such.md:12", None),
         ("../../outside.md", None),
         ("docs", None),
@@ -135,7 +135,7 @@ def test_a_file_that_is_no_notebook_has_no_lines(tmp_path: Path, content: str) -
         ("https://example.org:80", None),
     ],
 )
-def test_paths_are_from_the_repositorys_top(tmp_path: Path, where: str, expected: Place | None) -> None:
+def test_paths_are_from_the_repositorys_top(tmp_path: Path, where: str, expected: Location | None) -> None:
     root = tmp_path / "repository/project"
     (root / "docs").mkdir(parents=True)
     for name in ("a.md", "a: 1, cell 2.md"):
@@ -148,13 +148,13 @@ def test_an_absolute_path_and_one_from_another_folder_are_found(tmp_path: Path) 
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/a.md").write_text("text")
     bases = [tmp_path, tmp_path / "docs"]
-    assert place(f"{tmp_path}/docs/a.md:3", 0, bases=bases, top=tmp_path) == Place("docs/a.md", 3)
-    assert place("a.md:3", 0, bases=bases, top=tmp_path) == Place("docs/a.md", 3)
+    assert place(f"{tmp_path}/docs/a.md:3", 0, bases=bases, top=tmp_path) == Location("docs/a.md", 3)
+    assert place("a.md:3", 0, bases=bases, top=tmp_path) == Location("docs/a.md", 3)
 
 
 def test_a_cell_is_named_as_errors_do() -> None:
     path = NOTEBOOKS / "run-error-in-third-cell.ipynb"
     line = line_of(path, "check((2, 3))")
     found = place(f"{path.name}, cell 3 (loss-curve)", 6, bases=[NOTEBOOKS], top=NOTEBOOKS.parents[1])
-    assert found == Place(f"tests/notebooks/{path.name}", line, line)
-    assert place(f"{path.name}, cell 99", 6, bases=[NOTEBOOKS], top=NOTEBOOKS) == Place(path.name)
+    assert found == Location(f"tests/notebooks/{path.name}", line, line)
+    assert place(f"{path.name}, cell 99", 6, bases=[NOTEBOOKS], top=NOTEBOOKS) == Location(path.name)

@@ -8,7 +8,7 @@ from tests.integration.git_server import git
 
 from gpu_doc.errors import UsageError
 from gpu_doc.github.event import Event
-from gpu_doc.model import Publish
+from gpu_doc.model.configuration import Publish
 from gpu_doc.publish.target import _HOSTED, _named, branch_name, is_own_branch, other_repository
 from gpu_doc.trust import admission
 

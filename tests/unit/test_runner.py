@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gpu_doc.action.runner import preview_name
-from gpu_doc.model import Config, Report
+from gpu_doc.model.configuration import Config, Report
 
 
 def name(*reports: str, config: str = "gpu-doc.yml", partial: bool = False) -> str:

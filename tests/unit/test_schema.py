@@ -14,7 +14,7 @@ from gpu_doc.config.__main__ import reference
 from gpu_doc.config.kinds import WRONG
 from gpu_doc.config.schema import ROOT, schema_text, sections
 from gpu_doc.config.yaml12 import parse, plain
-from gpu_doc.model import Capture, GpuRequirement, Limits, Publish, Retries, Run
+from gpu_doc.model.configuration import Capture, GpuRequirement, Limits, Publish, Retries, Run
 
 DOCS = Path(__file__).parents[2] / "docs"
 CONTRACT = Path(__file__).parent / "contract.gpu-doc.yml"

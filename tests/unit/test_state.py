@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_doc.model import Run
+from gpu_doc.model.configuration import Run
 from gpu_doc.record.seal import key_path
 from gpu_doc.record.state import Layers, State, default_folder, disk_error
 

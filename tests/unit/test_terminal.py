@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.model import Span
+from gpu_doc.model.pictures import Span
 from gpu_doc.text.terminal import LONGEST, plain_text, read_screen
 from gpu_doc.text.terminal_colours import PAGE, Theme, contrast, foreground
 

@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from gpu_doc.errors import GpuDocError, RunError
-from gpu_doc.model import PictureChange, Published, Report, ReportChange, Result, Run, TextChange, ValueChange
+from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
+from gpu_doc.model.configuration import Report, Run
+from gpu_doc.model.publishing import Published
+from gpu_doc.model.results import Result
 from gpu_doc.plan.plan import Plan, ReportPlan, RunPlan
 from gpu_doc.publish import words
 from gpu_doc.text.github_markdown import one_line
 from gpu_doc.text.numbers import in_words
 
-PLACE = words.Place(
+PLACE = words.PictureLinks(
     server_url="https://git.example.org",
     repository="owner/name",
     before_sha="a" * 40,
@@ -44,7 +47,7 @@ def change(text: str = "docs/a.md") -> ReportChange:
     )
 
 
-def body(changes: Sequence[ReportChange], failures: Sequence[str] = (), place: words.Place = PLACE) -> str:
+def body(changes: Sequence[ReportChange], failures: Sequence[str] = (), place: words.PictureLinks = PLACE) -> str:
     about = words.About(configuration="gpu-doc.yml", base="main", run_url=RUN_URL)
     return words.pull_request_body(changes, place=place, about=about, failures=failures)
 
@@ -115,7 +118,7 @@ def test_a_picture_that_is_new_or_gone_has_one_side_only() -> None:
 
 
 def test_paths_are_told_from_the_top_of_the_repository() -> None:
-    place = words.Place(
+    place = words.PictureLinks(
         server_url="https://x", repository="o/n", before_sha="a", after_sha="b", root_prefix="sub folder"
     )
     made = body([change()], place=place)
@@ -124,7 +127,7 @@ def test_paths_are_told_from_the_top_of_the_repository() -> None:
 
 
 def test_without_a_known_server_pictures_are_named_and_the_reason_said() -> None:
-    place = words.Place(server_url="", repository="", before_sha="a", after_sha="b", root_prefix="")
+    place = words.PictureLinks(server_url="", repository="", before_sha="a", after_sha="b", root_prefix="")
     made = body([change()], place=place)
     assert "Pictures can't be shown here" in made
     assert "Pictures: `docs/a.md` (changed)" in made
@@ -290,7 +293,7 @@ def test_texts_keep_within_githubs_limits() -> None:
     wide = "#" * 3000
     values = tuple(ValueChange(name=f"{number}{wide}", before=wide, after=wide + "x") for number in range(3000))
     pictures = tuple(PictureChange(before=wide, after=wide, name=f"{number}{wide}") for number in range(1000))
-    place = words.Place(
+    place = words.PictureLinks(
         server_url="https://x.example",
         repository="owner/name",
         before_sha="a" * 40,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from gpu_doc.errors import Exit
-from gpu_doc.model import Published
+from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
 from gpu_doc.refresh.pipeline import Outcome
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gpu_doc.console.workflow_commands import Place
+from gpu_doc.console.workflow_commands import Location
 from gpu_doc.errors import GpuDocError
 from gpu_doc.notebooks import json_places
 from gpu_doc.notebooks.cells import joined, source_cells
@@ -18,7 +18,7 @@ _LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?(?::\s.*)?", re.DOTALL)
 _INJECTED = "injected-parameters"
 
 
-def place(where: str, line: int, *, bases: Sequence[Path], top: Path) -> Place | None:
+def place(where: str, line: int, *, bases: Sequence[Path], top: Path) -> Location | None:
     """The place of `where`, which names a file from one of `bases`; None where it names none below `top`.
 
     Understood are `docs/a.md`, `docs/a.md:12`, `docs/a.md:12:5: words` and `notebooks/a.ipynb, cell 3 (tag)`, with a
@@ -38,9 +38,9 @@ def _file(name: str, bases: Sequence[Path]) -> Path | None:
     return None
 
 
-def _below(top: Path, path: Path, line: int = 0, end_line: int = 0) -> Place | None:
+def _below(top: Path, path: Path, line: int = 0, end_line: int = 0) -> Location | None:
     name = Path(os.path.relpath(path, top)).as_posix()
-    return None if name.startswith("../") else Place(name, line, end_line)
+    return None if name.startswith("../") else Location(name, line, end_line)
 
 
 def cell_lines(path: Path, number: int, line: int = 0) -> tuple[int, int]:

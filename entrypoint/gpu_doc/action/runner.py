@@ -13,7 +13,9 @@ from gpu_doc.action import outputs
 from gpu_doc.action import step as actions
 from gpu_doc.errors import GpuDocError
 from gpu_doc.git.checkout import work_tree
-from gpu_doc.model import Config, Published, ReportChange
+from gpu_doc.model.changes import ReportChange
+from gpu_doc.model.configuration import Config
+from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
 from gpu_doc.publish.target import slug_of
 from gpu_doc.refresh.pipeline import Outcome

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from gpu_doc.model import Json, TextChange, ValueChange
+from gpu_doc.model.changes import TextChange, ValueChange
+from gpu_doc.model.values import Json
 
 Table = Sequence[Sequence[str]]
 """Rows of cells, the head first."""

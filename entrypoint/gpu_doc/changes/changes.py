@@ -10,7 +10,9 @@ from typing import Literal, cast
 from gpu_doc.changes import cells
 from gpu_doc.changes.reasons import reasons
 from gpu_doc.changes.shown import Shown, Side, shown
-from gpu_doc.model import Json, PictureChange, Report, ReportChange, TextChange, ValueChange
+from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
+from gpu_doc.model.configuration import Report
+from gpu_doc.model.values import Json
 from gpu_doc.record import evidence
 
 __all__ = ["Side", "compare", "from_json", "to_json"]

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gpu_doc.changes.cells import Table, number
-from gpu_doc.model import Call, Json, Report
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Report
+from gpu_doc.model.values import Json
 from gpu_doc.record import evidence
 from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
 

@@ -25,9 +25,9 @@ from gpu_doc.console.streams import Guarded, Reader
 from gpu_doc.errors import ConfigError, Exit, GpuDocError, MachineError, UsageError, refused_by_the_system, worst
 from gpu_doc.git import asking
 from gpu_doc.git import checkout as git
-from gpu_doc.model import Config, ImageIdentity, Run
+from gpu_doc.model.configuration import Config, ImageIdentity, Run
 from gpu_doc.publish import target
-from gpu_doc.record.fingerprint import Surroundings
+from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.seal import key_path
 from gpu_doc.record.state import Layers, State, default_folder
 from gpu_doc.refresh import pipeline
@@ -37,8 +37,8 @@ from gpu_doc.system.python_environment import active_environment, has_gpu
 from gpu_doc.trust import admission
 
 if TYPE_CHECKING:
-    from gpu_doc.console.workflow_commands import Place
-    from gpu_doc.execution.containers.image_lookup import Glance
+    from gpu_doc.console.workflow_commands import Location
+    from gpu_doc.execution.containers.image_lookup import ImageLookup
     from gpu_doc.github.event import Event
     from gpu_doc.trust.origin import Origin
 
@@ -120,10 +120,10 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
     return commands[args.command](args, console)
 
 
-def _locator(given: Path | None, here: Path) -> Callable[[str, int], Place | None]:
+def _locator(given: Path | None, here: Path) -> Callable[[str, int], Location | None]:
     """Gives the places that errors name, in the repository: GitHub annotates by them."""
 
-    def locate(where: str, line: int) -> Place | None:
+    def locate(where: str, line: int) -> Location | None:
         from gpu_doc.action.placement import place  # only what went wrong needs it
 
         path = given or config.find(here)
@@ -198,13 +198,13 @@ def _plan(args: argparse.Namespace, console: Console) -> Exit:
         0
     ] in ("pull-request", "auto"):
         wishes = target.Wishes(base=args.base, token=_token())
-        plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.settle(whole, wishes, event))
+        plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.find(whole, wishes, event))
     actions.set_outputs(outputs.of_plan(plan), os.environ)
     pipeline.tell_moved_images(plan, doors)
     if args.json:
         console.say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
     else:
-        summary.plan(plan, pipeline.foreseen(chosen, plan), console, root=chosen.root)
+        summary.plan(plan, pipeline.checked(chosen, plan), console, root=chosen.root)
     return Exit.DONE
 
 
@@ -235,7 +235,7 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
     wishes = target.Wishes(base=args.base, token=_token())
     publishing = Publishing(
         mode=mode,
-        target=lambda: target.settle(whole, wishes, event),
+        target=lambda: target.find(whole, wishes, event),
         echo=lambda: admission.is_echo(event, git.work_tree(whole.root)),
         only_fresh=args.only_fresh,
     )
@@ -256,7 +256,7 @@ def _check(args: argparse.Namespace, console: Console) -> Exit:
     edited = [report for report in plan.reports if report.edits]
     lines = pipeline.edited_lines(chosen, doors, edited) if edited else {}
     summary.check(plan, lines, console)
-    for path, problems in pipeline.foreseen(chosen, plan).items():
+    for path, problems in pipeline.checked(chosen, plan).items():
         summary.would_fail(f"{path}: ", problems, console, root=chosen.root)
     return Exit.DONE if plan.fresh else Exit.FINDING
 
@@ -426,7 +426,7 @@ def _doors(
 ) -> Doors:
     # What a pull request calls a secret is none of its runs', but it is one.
     console.redactor = redaction.known(whole, os.environ, *([job.own] if job else []))
-    surroundings = Surroundings(
+    machine = Machine(
         environment=active_environment(os.environ),
         gpu=has_gpu(),
         tracked=lambda path: git.tracked_files(whole.root, path),
@@ -439,7 +439,7 @@ def _doors(
             _state_folder(args, whole), key_path(os.environ), lambda: _layers(job, whole), project=_project(args, whole)
         ),
         environ=os.environ,
-        surroundings=surroundings,
+        machine=machine,
         chromium=lambda: _chromium(console),
         # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
         commit=lambda: git.clean_commit(whole.root, own_files=pipeline.own_files(whole)),
@@ -466,16 +466,16 @@ def _chromium(console: Console) -> Path:
 
 
 def _image(run: Run, known: ImageIdentity | None) -> ImageIdentity | None:
-    return _glance().identity(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)
+    return _image_lookup().identity(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)
 
 
 def _image_moved(run: Run, known: ImageIdentity) -> bool:
-    return _glance().moved(str(run.image), docker_host=run.docker_host, known=known)
+    return _image_lookup().moved(str(run.image), docker_host=run.docker_host, known=known)
 
 
 @cache
-def _glance() -> Glance:
+def _image_lookup() -> ImageLookup:
     """One look at engines for all runs: many share an image."""
-    from gpu_doc.execution.containers.image_lookup import Glance  # only runs in containers need it
+    from gpu_doc.execution.containers.image_lookup import ImageLookup  # only runs in containers need it
 
-    return Glance(os.environ)
+    return ImageLookup(os.environ)

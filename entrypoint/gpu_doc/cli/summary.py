@@ -7,13 +7,15 @@ from pathlib import Path
 
 from gpu_doc.console.console import Console
 from gpu_doc.errors import GpuDocError
-from gpu_doc.model import Config, Published, Result
+from gpu_doc.model.configuration import Config
+from gpu_doc.model.publishing import Published
+from gpu_doc.model.results import Result
 from gpu_doc.plan.plan import Plan
 from gpu_doc.refresh.pipeline import Outcome
 from gpu_doc.text.units import readable_time
 
 
-def plan(planned: Plan, foreseen: Mapping[str, Sequence[GpuDocError]], console: Console, *, root: Path) -> None:
+def plan(planned: Plan, checked: Mapping[str, Sequence[GpuDocError]], console: Console, *, root: Path) -> None:
     """What would run and why, and what would fail, report by report."""
     width = max([len(run.run.address) for report in planned.reports for run in report.runs], default=0)
     for report in planned.reports:
@@ -26,7 +28,7 @@ def plan(planned: Plan, foreseen: Mapping[str, Sequence[GpuDocError]], console: 
             console.verdict(f"  {run.run.address:<{width}}  ", verdict + why, good=run.fresh)
         for item in report.unchecked:
             console.say(f"  not checked here: {item}")
-        would_fail("  ", foreseen.get(report.report.path, ()), console, root=root)
+        would_fail("  ", checked.get(report.report.path, ()), console, root=root)
     if not planned.reports:
         console.say("No reports are configured.")
 

@@ -12,7 +12,17 @@ from gpu_doc.config.matrix import points, trouble
 from gpu_doc.config.schema import DEFAULTS, MAX_POINTS
 from gpu_doc.config.shapes import Section, Values
 from gpu_doc.config.yaml12 import Node, Problems
-from gpu_doc.model import Capture, Config, DataSource, GpuRequirement, Limits, Publish, Report, Retries, Run
+from gpu_doc.model.configuration import (
+    Capture,
+    Config,
+    DataSource,
+    GpuRequirement,
+    Limits,
+    Publish,
+    Report,
+    Retries,
+    Run,
+)
 
 _MERGED = frozenset(key for key, spec in DEFAULTS.keys.items() if isinstance(spec.kind, Section))
 """The keys that merge key by key; others replace."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from gpu_doc.config.yaml12 import Entries, Items, Problems, Scalar, Tree, plain
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 WRONG: Final = object()
 """What reading gives where it noted a problem."""

@@ -10,7 +10,7 @@ from gpu_doc.config.schema import ROOT
 from gpu_doc.config.shapes import Values
 from gpu_doc.config.yaml12 import Problem, Problems, parse
 from gpu_doc.errors import ConfigError
-from gpu_doc.model import Config, Run
+from gpu_doc.model.configuration import Config, Run
 
 PLACES = ("gpu-doc.yml", ".github/gpu-doc.yml")
 

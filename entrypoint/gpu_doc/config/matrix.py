@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from gpu_doc.config.yaml12 import Scalar
-from gpu_doc.model import Scalar as Value
+from gpu_doc.model.values import Scalar as Value
 
 Matrix = Mapping[str, Sequence[Scalar]]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gpu_doc.config.kinds import Anything, Kind, amount, choice, duration, flag, path, single, size, text, whole, word
 from gpu_doc.config.shapes import Key, ListOf, MapOf, OneOf, Section
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 MAX_POINTS = 1000
 """The most runs that one matrix may make."""

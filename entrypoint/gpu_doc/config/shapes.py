@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from gpu_doc.config.kinds import WRONG, Kind
 from gpu_doc.config.yaml12 import Entries, Items, Problems, Scalar, Tree
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 
 class Values(dict[str, Any]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gpu_doc.errors import ConfigError
-from gpu_doc.model import Config
+from gpu_doc.model.configuration import Config
 
 _BINDING = frozenset({"time", "cell-time", "output"})
 """The limits that bind a local run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_doc.config.kinds import WRONG, Kind
 from gpu_doc.config.schema import DATA, DEFAULTS, GPU, PUBLISH, REPORT, REQUIRES, ROOT, RUN, sections
 from gpu_doc.config.shapes import Key, Section
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 _HEADINGS = {
     ROOT.name: "The file",

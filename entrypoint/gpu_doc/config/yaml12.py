@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from yaml import MarkedYAMLError, ScalarNode, SequenceNode, YAMLError
 
-from gpu_doc.model import Json
-from gpu_doc.model import Scalar as Value
+from gpu_doc.model.values import Json
+from gpu_doc.model.values import Scalar as Value
 
 try:
     from yaml import CBaseLoader as _Loader

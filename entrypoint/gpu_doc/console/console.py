@@ -12,7 +12,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from gpu_doc.console.workflow_commands import SHOWN, annotation, command, harmless, masks
+from gpu_doc.console.workflow_commands import SHOWN, annotation, command, masks, without_commands
 from gpu_doc.errors import ConfigError
 from gpu_doc.redaction import Redactor
 from gpu_doc.resources import document_path
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gpu_doc.console.progress import Live, Progress
-    from gpu_doc.console.workflow_commands import Level, Place
+    from gpu_doc.console.workflow_commands import Level, Location
     from gpu_doc.errors import GpuDocError
 
-    Locate = Callable[[str, int], Place | None]
+    Locate = Callable[[str, int], Location | None]
     """Gives the place in the repository of what an error calls `where`, and of a line in its cell; None if it has none.
     """
 
@@ -250,7 +250,7 @@ class Console:
     # --- streams ------------------------------------------------------------------------------------------------------
 
     def _safe(self, text: str) -> str:
-        return harmless(self._plain(text)) if self.on_runner else self._plain(text)
+        return without_commands(self._plain(text)) if self.on_runner else self._plain(text)
 
     def _plain(self, text: str) -> str:
         return self.redactor.text(plain(text))

@@ -6,7 +6,7 @@ import atexit
 import io
 from typing import TYPE_CHECKING
 
-from gpu_doc.console.workflow_commands import harmless
+from gpu_doc.console.workflow_commands import without_commands
 from gpu_doc.text.plain import plain
 
 if TYPE_CHECKING:
@@ -79,5 +79,5 @@ class Guarded(io.TextIOBase):
 
     def _write(self, lines: str) -> None:
         encoding = self._reader.encoding
-        safe = harmless(plain(lines)) + "\n"
+        safe = without_commands(plain(lines)) + "\n"
         self._reader.write(safe.encode(encoding, "replace").decode(encoding))

@@ -21,7 +21,7 @@ LONGEST_MESSAGE = 4000
 _LONGEST_TITLE = 200
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Lines of a file, which is named from the repository's top; 0 is no line."""
 
     file: str
@@ -38,7 +38,7 @@ _COMMAND = rf"(?m)^([{_BLANK}{_UNSEEN}]*):(?=[{_UNSEEN}]*:)"
 _OLDER_COMMAND = rf"#(?=[{_UNSEEN}]*#[{_UNSEEN}]*\[)"
 
 
-def harmless(text: str) -> str:
+def without_commands(text: str) -> str:
     """Return text in which a runner finds no command: `::` at a line's start and `##[` anywhere get a space inside."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return re.sub(_OLDER_COMMAND, "# ", re.sub(_COMMAND, r"\1: ", text))
@@ -50,14 +50,14 @@ def command(name: str, data: str = "", **properties: str | int) -> str:
     The data may have several lines, which the runner prints as they are: they can't be commands either.
     """
     given = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value)
-    return f"::{name}{' ' * bool(given)}{given}::{_escaped(harmless(data))}"
+    return f"::{name}{' ' * bool(given)}{given}::{_escaped(without_commands(data))}"
 
 
-def annotation(level: Level, message: str, *, title: str = "", place: Place | None = None) -> str:
+def annotation(level: Level, message: str, *, title: str = "", place: Location | None = None) -> str:
     """The command that shows a message, beside lines of a file where it has a place."""
     message = message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
     title = " ".join(title.split())[:_LONGEST_TITLE]
-    file, line, end_line = place or Place("")
+    file, line, end_line = place or Location("")
     return command(level, message, file=file, line=line, endLine=end_line or line, title=title)
 
 

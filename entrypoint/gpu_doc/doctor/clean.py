@@ -8,7 +8,7 @@ from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.execution.containers import address, sweep
 from gpu_doc.execution.containers.engine import connect
 from gpu_doc.execution.containers.sweep import Owner
-from gpu_doc.model import Config
+from gpu_doc.model.configuration import Config
 from gpu_doc.record.state import State
 from gpu_doc.system.temporary import private_folder, sweep_abandoned
 

@@ -16,7 +16,7 @@ from gpu_doc.errors import MachineError
 from gpu_doc.execution.gpus.inventory import inventory
 from gpu_doc.execution.runs import devices
 from gpu_doc.git.checkout import work_tree
-from gpu_doc.model import Config, Run
+from gpu_doc.model.configuration import Config, Run
 from gpu_doc.record.state import default_folder
 from gpu_doc.system import machine, python_environment
 from gpu_doc.system.temporary import private_folder

@@ -14,8 +14,8 @@ from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.containers import address, recipe, sweep, visibility, workspace
 from gpu_doc.execution.containers.engine import Engine, connect
 from gpu_doc.execution.containers.images import find
-from gpu_doc.execution.containers.visibility import Sight
-from gpu_doc.model import Config, Run
+from gpu_doc.execution.containers.visibility import Visibility
+from gpu_doc.model.configuration import Config, Run
 from gpu_doc.text.units import readable_size
 
 ROOMY = 10 << 30
@@ -88,14 +88,14 @@ class _Examination:
             yield from images.look(reference, [run for run in self.runs if run.image == reference])
         yield from gpus.look(self.runs, images, self.environ)
 
-    def _look(self, images: Images) -> Sight | None:
+    def _look(self, images: Images) -> Visibility | None:
         """Find out what the engine sees of this machine; that takes an image, whichever it is."""
         if not images.here:
             return visibility.BLIND if self.engine.remote else None
         image, ours = next(iter(images.here.values())), self.config.path
         return visibility.look(self.engine, image.id, self.checkout, ours=ours, uid=os.getuid(), labels=images.labels)
 
-    def _engine(self, seen: Sight | None) -> Finding:
+    def _engine(self, seen: Visibility | None) -> Finding:
         facts = self.engine.facts
         kind = ", rootless" * facts.rootless + ", user ids remapped" * facts.remapped
         by_cdi = facts.offer.cdi and facts.offer.names != frozenset()
@@ -112,7 +112,7 @@ class _Examination:
         says = f"{says}; {what} ({about}) {are} copied to it, since {why}"
         return warning("Docker", says, remedy) if size > _MUCH else ok("Docker", says)
 
-    def _copied(self, seen: Sight) -> workspace.Parcel:
+    def _copied(self, seen: Visibility) -> workspace.Parcel:
         """Return what runs need copied: data only where it can't be mounted."""
         data = [frozenset(os.path.normpath(self.config.root / each.path) for each in run.data) for run in self.runs]
         outside = [Path(path) for path in frozenset().union(*data) if not Path(path).is_relative_to(self.checkout)]
@@ -123,7 +123,7 @@ class _Examination:
             user=(0, 0), texts={}, checkout=self.checkout, left_out=frozenset(left_out), copies=copies
         )
 
-    def _reason(self, seen: Sight) -> tuple[str, str]:
+    def _reason(self, seen: Visibility) -> tuple[str, str]:
         """Say why nothing but a copy will do, and what would make it unnecessary or cheap."""
         facts, owner = self.engine.facts, self.checkout.stat().st_uid
         less = "Keep what runs don't read out of the checkout; what all of them read can be named in `data`."

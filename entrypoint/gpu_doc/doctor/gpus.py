@@ -11,7 +11,8 @@ from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.execution.gpus.inventory import Gpu, Inventory, of_facts
 from gpu_doc.execution.gpus.requests import ALL
 from gpu_doc.execution.runs import devices
-from gpu_doc.model import Json, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 
 
 def look(runs: Sequence[Run], images: Images, environ: Mapping[str, str]) -> Iterator[Finding]:

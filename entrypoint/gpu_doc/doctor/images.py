@@ -25,7 +25,8 @@ from gpu_doc.execution.gpus.requests import device_requests
 from gpu_doc.execution.runs import failure as failures
 from gpu_doc.execution.runs.docker import UNPRIVILEGED
 from gpu_doc.execution.workers.guard import Facts
-from gpu_doc.model import Json, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import kernel_name
 from gpu_doc.text.units import readable_size
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gpu_doc.errors import ReportError
-from gpu_doc.model import Report, Run
+from gpu_doc.model.configuration import Report, Run
 from gpu_doc.text.nearest import did_you_mean, listed
 
 _FILE = "file:"

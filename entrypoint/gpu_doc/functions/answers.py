@@ -12,12 +12,16 @@ from pathlib import Path, PurePosixPath
 from gpu_doc.errors import ReportError
 from gpu_doc.execution.agent.pseudo_terminal import CUT
 from gpu_doc.functions import comparison, exhibits, launch, plaintext, tables, values
-from gpu_doc.functions import environment as surroundings
+from gpu_doc.functions import environment as machine
 from gpu_doc.functions.address import Address, find_run, find_runs, parse
 from gpu_doc.functions.calls import Arguments, bind
 from gpu_doc.functions.precheck import check, needed_runs
 from gpu_doc.git import lfs
-from gpu_doc.model import Answer, Asset, Call, Capture, Exhibit, Json, Report, Result
+from gpu_doc.model.answers import Answer, Asset, Call
+from gpu_doc.model.configuration import Capture, Report
+from gpu_doc.model.pictures import Exhibit
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import ExecutedCell, executed_cells, find_cell, joined, missing_cell, source_cells
 from gpu_doc.record import consumption
 from gpu_doc.record.cuts import cut_of, from_record
@@ -276,7 +280,7 @@ class Answers:
 
     def _environment(self, arguments: Arguments) -> Answer:
         result = self._result(parse(arguments.address))
-        return Answer(value=surroundings.environment(result), runs=(result.run.address,))
+        return Answer(value=machine.environment(result), runs=(result.run.address,))
 
     def _resources(self, arguments: Arguments) -> Answer:
         from gpu_doc.functions.consumption_chart import chart

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from gpu_doc.errors import ReportError
 from gpu_doc.functions.plaintext import check_pattern, line_slice
-from gpu_doc.model import Call, Json
+from gpu_doc.model.answers import Call
+from gpu_doc.model.values import Json
 from gpu_doc.text.nearest import did_you_mean, listed
 
 _LATER = frozenset({"annotate", "focus"})

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from gpu_doc.model import Json, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 from gpu_doc.text import markdown
 
 Best = Literal["max", "min"]

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from gpu_doc.model import Json, Result, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 from gpu_doc.text import markdown
 
 _ON_GPUS = re.compile(r"cupy.*|jax(lib)?|onnxruntime-gpu|paddlepaddle.*|tensorflow.*|torch|triton|vllm")

@@ -16,7 +16,10 @@ from typing import Literal
 from gpu_doc.errors import ReportError
 from gpu_doc.functions.address import Address
 from gpu_doc.functions.calls import Arguments
-from gpu_doc.model import Asset, Capture, Exhibit, Json, Report
+from gpu_doc.model.answers import Asset
+from gpu_doc.model.configuration import Capture, Report
+from gpu_doc.model.pictures import Exhibit
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import joined
 from gpu_doc.text import markdown
 from gpu_doc.text.nearest import listed

@@ -17,7 +17,9 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.execution.containers.recipe import NAME, PYTHONS, WORKSPACE
 from gpu_doc.git.checkout import work_tree
-from gpu_doc.model import Json, Result, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import ExecutedCell, executed_cells, kernel_name, source_cells
 
 _HOME = "/tmp"  # noqa: S108 - in the container, where everyone may write

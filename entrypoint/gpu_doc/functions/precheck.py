@@ -9,7 +9,8 @@ from gpu_doc.errors import ReportError
 from gpu_doc.functions.address import Address, covered, find_run, find_runs, parse
 from gpu_doc.functions.calls import Arguments, bind
 from gpu_doc.functions.exhibits import IMAGE_SUFFIXES
-from gpu_doc.model import Call, Report, Run
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Report, Run
 from gpu_doc.notebooks.cells import SourceCell, find_cell, missing_cell, source_cells
 from gpu_doc.text.nearest import did_you_mean, listed
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from gpu_doc.errors import ReportError
-from gpu_doc.model import Answer, Asset, Exhibit
+from gpu_doc.model.answers import Answer, Asset
+from gpu_doc.model.pictures import Exhibit
 from gpu_doc.redaction import Redactor
 
 

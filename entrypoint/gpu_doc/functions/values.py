@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from gpu_doc.errors import ReportError
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import joined
 from gpu_doc.text.nearest import listed
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpu_doc.errors import UsageError
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

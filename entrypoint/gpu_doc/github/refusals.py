@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gpu_doc.errors import PublishError
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 from gpu_doc.text.units import readable_time
 
 _SECONDARY_WAIT = 60.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gpu_doc.errors import NotebookFileError, ReportError
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks import file as notebook_file
 from gpu_doc.text.nearest import did_you_mean, listed
 

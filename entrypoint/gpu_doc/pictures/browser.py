@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 from gpu_doc.pictures.chromium import ChromiumProcess, find_chromium, sandbox_closed
 from gpu_doc.pictures.layout import MARK, Band, Box, Layout, Loss
 from gpu_doc.resources import template_path

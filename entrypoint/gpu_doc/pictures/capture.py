@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import CaptureError
-from gpu_doc.model import Exhibit, Photograph
+from gpu_doc.model.pictures import Exhibit, Photograph
 from gpu_doc.pictures import losses
 from gpu_doc.pictures.losses import BlankError
 from gpu_doc.pictures.png import Cutter, StripError, decoded_equal, encoded
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gpu_doc.pictures.cellpage import CellPages
     from gpu_doc.pictures.layout import Band, Box
 
-__all__ = ["Darkroom", "decoded_equal"]
+__all__ = ["Camera", "decoded_equal"]
 
 Shot = Photograph | CaptureError
 _Section = tuple[int, Exhibit, str]  # its place in what was asked for, what it shows, its HTML
@@ -42,7 +42,7 @@ _LARGEST = 64_000_000  # characters
 _DATA = re.compile(r"data:[\w.+/;=-]*,[\w+/=%\s-]*")
 
 
-class Darkroom:
+class Camera:
     """Develops exhibits into photographs, with one Chromium that starts when it is first needed.
 
     `chromium` finds the program to start. `patience` is how many seconds a page of exhibits may take: one that hangs
@@ -62,12 +62,12 @@ class Darkroom:
         self._environ = environ
         self._patience = patience
         self._one_at_a_time = threading.Lock()
-        self._helpers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="darkroom")
+        self._helpers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="camera")
         self._cutter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cutter")  # two would need twice the memory
         self._browser: Future[Browser] | None = None
         self._pages: Future[CellPages] | None = None
 
-    def __enter__(self) -> Darkroom:
+    def __enter__(self) -> Camera:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
@@ -85,7 +85,7 @@ class Darkroom:
         if self._pages is None:
             self._pages = self._helpers.submit(_make_pages)
 
-    def develop(self, exhibits: Sequence[Exhibit]) -> list[Shot]:
+    def photograph(self, exhibits: Sequence[Exhibit]) -> list[Shot]:
         """Give a photograph of each exhibit, in order, or the error that says why there is none.
 
         Raises MachineError where Chromium is not found or does not start.
@@ -122,7 +122,7 @@ class Darkroom:
             self._close_browser()
             if len(page) > 1:
                 return [cut for section in page for cut in self._shoot([section])]
-            return [(page, [_settled({0: losses.failed(page[0][1], str(error))})])]
+            return [(page, [_done({0: losses.failed(page[0][1], str(error))})])]
 
     def _bands(self, page: _Page) -> Iterator[Future[_Cut]]:
         assert self._pages is not None
@@ -130,7 +130,7 @@ class Darkroom:
         browser = self._browser_for(page[0][1].scale)
         layout = browser.lay_out(html, width=_page_width(page))
         exhibits = [exhibit for _, exhibit, _ in page]
-        yield _settled(
+        yield _done(
             {n: losses.incomplete(exhibits[n], box.losses) for n, box in enumerate(layout.boxes) if not box.fits}
         )
         cutter = Cutter(layout)
@@ -217,7 +217,7 @@ def _cut(cutter: Cutter, boxes: Sequence[Box], exhibits: Sequence[Exhibit], band
     return shots
 
 
-def _settled(cut: _Cut) -> Future[_Cut]:
+def _done(cut: _Cut) -> Future[_Cut]:
     done: Future[_Cut] = Future()
     done.set_result(cut)
     return done

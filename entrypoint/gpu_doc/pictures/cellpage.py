@@ -15,7 +15,8 @@ from html import escape
 from string import Template
 from typing import Any
 
-from gpu_doc.model import Exhibit, Json
+from gpu_doc.model.pictures import Exhibit
+from gpu_doc.model.values import Json
 from gpu_doc.pictures.folding import fold
 from gpu_doc.pictures.legible import legible
 from gpu_doc.pictures.richest import richest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gpu_doc.errors import CaptureError, IncompleteError
-from gpu_doc.model import Exhibit
+from gpu_doc.model.pictures import Exhibit
 from gpu_doc.pictures.layout import Loss
 
 _LONGEST = 100

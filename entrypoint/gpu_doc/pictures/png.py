@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from gpu_doc.model import Photograph
+from gpu_doc.model.pictures import Photograph
 from gpu_doc.pictures.layout import MARK
 
 if TYPE_CHECKING:

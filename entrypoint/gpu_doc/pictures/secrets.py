@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_doc.errors import CaptureError
-from gpu_doc.model import Exhibit
+from gpu_doc.model.pictures import Exhibit
 from gpu_doc.redaction import Redactor
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gpu_doc.model import Exhibit
+from gpu_doc.model.pictures import Exhibit
 from gpu_doc.pictures.layout import Loss
 from gpu_doc.pictures.losses import incomplete
 

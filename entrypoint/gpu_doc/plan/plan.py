@@ -9,12 +9,14 @@ from pathlib import Path
 from gpu_doc.errors import GpuDocError, ReportError
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
-from gpu_doc.model import Call, Capture, Config, ImageIdentity, Json, Report, Run
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Capture, Config, ImageIdentity, Report, Run
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import source_cells
 from gpu_doc.record import differences, evidence, fingerprint
 from gpu_doc.record.contents import Contents
 from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
-from gpu_doc.record.fingerprint import Fingerprint, Surroundings
+from gpu_doc.record.fingerprint import Fingerprint, Machine
 from gpu_doc.record.state import State
 from gpu_doc.text import in_place
 
@@ -137,7 +139,7 @@ class Planner:
     root: Path
     capture: Capture
     state: State
-    surroundings: Surroundings
+    machine: Machine
     rehearse: Callable[[Report], Sequence[Call]]
     needed_runs: Callable[[Call, Report], Sequence[str]]
 
@@ -176,13 +178,13 @@ class Planner:
         contents = Contents()
         verdict, here = self._compared(run, before, image, contents)
         if verdict.reasons and contents.crlf:  # only then is git asked, which takes time
-            return self._compared(run, before, image, Contents(self.surroundings.line_ends))
+            return self._compared(run, before, image, Contents(self.machine.line_ends))
         return verdict, here
 
     def _compared(
         self, run: Run, before: RunEvidence | None, image: ImageIdentity | None, contents: Contents
     ) -> tuple[differences.Verdict, Fingerprint]:
-        here = fingerprint.of(run, root=self.root, surroundings=self.surroundings, contents=contents, known=image)
+        here = fingerprint.of(run, root=self.root, machine=self.machine, contents=contents, known=image)
         if before is None:
             return differences.Verdict(("never run, as far as evidence and state tell",), (), here), here
         return differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n)), here
@@ -203,7 +205,7 @@ class Planner:
         if report.template and report.template not in known.sources:
             reasons.append(f"its template is now {report.template}")
         reasons += self._settings_reasons(report, known)
-        wrong = evidence.missing_files(known, report, self.root, self.surroundings.line_ends)
+        wrong = evidence.missing_files(known, report, self.root, self.machine.line_ends)
         reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
         more, edits = self._generated_text(report, known)
         return reasons + more, edits
@@ -270,7 +272,7 @@ class Planner:
         """
         if known is None:
             return frozenset(lacking)
-        usable = Usable(report, known, self.capture, self.root, self.surroundings.line_ends)
+        usable = Usable(report, known, self.capture, self.root, self.machine.line_ends)
         calls = [(usable.answer(call), runs) for call, runs in self._calls(report, known)]
         needed: frozenset[str] = frozenset()
         while True:
@@ -297,7 +299,7 @@ class Planner:
 
     def _is(self, path: str, digest: str) -> bool:
         """Whether a file is what evidence says."""
-        return evidence.is_file_as(self.root / path, digest, self.surroundings.line_ends)
+        return evidence.is_file_as(self.root / path, digest, self.machine.line_ends)
 
 
 def _one_newline(expression: str) -> str:

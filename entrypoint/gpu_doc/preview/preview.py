@@ -14,7 +14,8 @@ from gpu_doc.changes.changes import Side, compare
 from gpu_doc.changes.sides import Checkout, Commit, Nothing, Repository
 from gpu_doc.errors import UsageError
 from gpu_doc.git import checkout
-from gpu_doc.model import Config, PictureChange, ReportChange
+from gpu_doc.model.changes import PictureChange, ReportChange
+from gpu_doc.model.configuration import Config
 from gpu_doc.preview.pictures import Album, Picture
 from gpu_doc.preview.rendered import LONGEST, rendered
 from gpu_doc.publish.wording import text_in_words

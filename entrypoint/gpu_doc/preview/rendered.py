@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 from gpu_doc.preview.pictures import Picture
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from gpu_doc.git.checkout import changed_files
-from gpu_doc.model import Report
+from gpu_doc.model.configuration import Report
 from gpu_doc.plan.plan import Plan
-from gpu_doc.publish.branch_state import Standing
-from gpu_doc.publish.commit import Desk
+from gpu_doc.publish.branch_state import BranchState
+from gpu_doc.publish.commit import PublishTools
 from gpu_doc.publish.offer import Base, Offer
 from gpu_doc.record.checkout import Draft, read, write
 
@@ -21,7 +21,7 @@ Files = dict[str, bytes | None]
 """Contents by path from the repository's top; None: no such file."""
 
 
-def adopt(desk: Desk, planned: Plan, plan: Callable[[], Plan]) -> dict[str, Files]:
+def adopt(tools: PublishTools, planned: Plan, plan: Callable[[], Plan]) -> dict[str, Files]:
     """Write what the pull request's branch has for stale reports, where fewer runs are stale with it.
 
     Gives what stood there before, by the reports' paths. Nothing is written over what a person has not committed.
@@ -29,41 +29,41 @@ def adopt(desk: Desk, planned: Plan, plan: Callable[[], Plan]) -> dict[str, File
     before: dict[str, Files] = {}
     reports = {report.report.path: report.report for report in planned.reports}
     try:
-        for offer, files in _held(desk, [report.report for report in planned.reports if not report.fresh]):
-            before[offer.report.path] = {path: read(desk.layout.tree / path) for path in files}
-            _write(desk, offer.report, files)
+        for offer, files in _held(tools, [report.report for report in planned.reports if not report.fresh]):
+            before[offer.report.path] = {path: read(tools.layout.tree / path) for path in files}
+            _write(tools, offer.report, files)
         now = plan() if before else planned
     except BaseException:  # an interrupt too
-        _put_back(desk, reports, before)
+        _put_back(tools, reports, before)
         raise
     vain = [path for path in before if not _is_better(now, path, len(_stale(planned, path)))]
-    _put_back(desk, reports, {path: before.pop(path) for path in vain})
+    _put_back(tools, reports, {path: before.pop(path) for path in vain})
     for path in before:
-        desk.note(f"{path}: its pull request has results already, which are taken over")
+        tools.note(f"{path}: its pull request has results already, which are taken over")
     return before
 
 
 @contextmanager
-def adopted(desk: Desk, planned: Plan, plan: Callable[[], Plan]) -> Iterator[None]:
+def adopted(tools: PublishTools, planned: Plan, plan: Callable[[], Plan]) -> Iterator[None]:
     """Adopt for a while: what stood there before is put back."""
-    before = adopt(desk, planned, plan)
+    before = adopt(tools, planned, plan)
     try:
         yield
     finally:
-        _put_back(desk, {report.report.path: report.report for report in planned.reports}, before)
+        _put_back(tools, {report.report.path: report.report for report in planned.reports}, before)
 
 
-def _held(desk: Desk, reports: Sequence[Report]) -> Iterator[tuple[Offer, dict[str, bytes]]]:
+def _held(tools: PublishTools, reports: Sequence[Report]) -> Iterator[tuple[Offer, dict[str, bytes]]]:
     """What the branch has for reports, and the files that it comes to here."""
-    layout, branch = desk.layout, desk.target.branch
-    tip = desk.scratch.fetch(branch)[branch] if reports else None
-    standing = Standing.of(desk, tip) if tip else None
-    if standing is None or (standing.foreign and not standing.is_below):
+    layout, branch = tools.layout, tools.target.branch
+    tip = tools.scratch.fetch(branch)[branch] if reports else None
+    on_branch = BranchState.of(tools, tip) if tip else None
+    if on_branch is None or (on_branch.foreign and not on_branch.is_below):
         return
-    base = Base(desk.scratch, layout, tip=desk.target.source, given=True)  # the plan tells what is fresh
-    for offer in standing.offers(desk, reports):
+    base = Base(tools.scratch, layout, tip=tools.target.source, given=True)  # the plan tells what is fresh
+    for offer in on_branch.offers(tools, reports):
         files, _ = base.files(offer)
-        ours = any(path in standing.changes for path in files)
+        ours = any(path in on_branch.changes for path in files)
         if ours and not changed_files(layout.tree, [offer.text, layout.path(offer.report.assets)]):
             yield offer, files
 
@@ -79,14 +79,14 @@ def _is_better(now: Plan, path: str, stale_before: int) -> bool:
     return fresh or len(_stale(now, path)) < stale_before
 
 
-def _put_back(desk: Desk, reports: Mapping[str, Report], before: Mapping[str, Files]) -> None:
+def _put_back(tools: PublishTools, reports: Mapping[str, Report], before: Mapping[str, Files]) -> None:
     for path, files in before.items():
-        _write(desk, reports[path], files)
+        _write(tools, reports[path], files)
 
 
-def _write(desk: Desk, report: Report, files: Mapping[str, bytes | None]) -> None:
+def _write(tools: PublishTools, report: Report, files: Mapping[str, bytes | None]) -> None:
     """Write a report's files; folders that are left empty go with them."""
-    layout = desk.layout
+    layout = tools.layout
     names = {path: os.path.relpath(layout.tree / path, layout.root.resolve()) for path in files}
     gone = [path for path, content in files.items() if content is None]
     draft = Draft(

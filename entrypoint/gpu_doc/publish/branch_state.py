@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpu_doc.model import Report
-from gpu_doc.publish.commit import Desk
+from gpu_doc.model.configuration import Report
+from gpu_doc.publish.commit import PublishTools
 from gpu_doc.publish.offer import Offer, offers_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _OTHERS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class BranchState:
     """What is on the pull request's branch."""
 
     tip: Commit
@@ -37,17 +37,17 @@ class Standing:
     """Whether ours lies below somebody's, as below a suggestion that a reviewer committed: all else is about ours."""
 
     @classmethod
-    def of(cls, desk: Desk, tip: str) -> Standing:
+    def of(cls, tools: PublishTools, tip: str) -> BranchState:
         """Look at a branch's tip."""
-        scratch = desk.scratch
+        scratch = tools.scratch
         top = scratch.commit_at(tip)
-        ours = _below_merges(desk, top)
-        if ours and ours.purpose in (None, desk.target.purpose):
+        ours = _below_merges(tools, top)
+        if ours and ours.purpose in (None, tools.target.purpose):
             start = top.parents[-1]
             changes = scratch.changes(start, tip)
             if ours is top or changes == scratch.changes(ours.parents[0], ours.sha):
                 return cls(tip=top, commit=ours, changes=changes, start=start, foreign="")
-        if below := _below_others(desk, top):
+        if below := _below_others(tools, top):
             start = below.parents[0]
             scratch.have(start)
             changes = scratch.changes(start, below.sha)
@@ -55,42 +55,46 @@ class Standing:
         start = top.parents[0] if top.parents else tip
         return cls(tip=top, commit=ours or top, changes=scratch.changes(start, tip), start=start, foreign=tip)
 
-    def offers(self, desk: Desk, reports: Sequence[Report]) -> list[Offer]:
+    def offers(self, tools: PublishTools, reports: Sequence[Report]) -> list[Offer]:
         """What the branch holds for these reports."""
         source = self.commit.source or self.tip.sha
         content = self.commit.sha if self.is_below else self.tip.sha
         return offers_of(
-            desk.layout, reports, lambda path: desk.scratch.read(content, path), source=source, start=self.start
+            tools.layout,
+            reports,
+            lambda path: tools.scratch.read(content, path),
+            source=source,
+            start=self.start,
         )
 
 
-def _below_merges(desk: Desk, top: Commit) -> Commit | None:
+def _below_merges(tools: PublishTools, top: Commit) -> Commit | None:
     """Our commit, itself or below merges of the base; None where there is something else.
 
     "Update branch" makes those merges: as long as they change nothing of ours they are nobody's work.
     """
-    commit, base = top, desk.target.base
+    commit, base = top, tools.target.base
     for _ in range(_MERGES):
         if commit.intact:
-            desk.scratch.have(commit.parents[0])
+            tools.scratch.have(commit.parents[0])
             return commit
-        tip = desk.scratch.fetch(base)[base] if len(commit.parents) == 2 else None
-        if tip is None or not desk.scratch.is_ancestor(commit.parents[1], tip):
+        tip = tools.scratch.fetch(base)[base] if len(commit.parents) == 2 else None
+        if tip is None or not tools.scratch.is_ancestor(commit.parents[1], tip):
             return None
-        desk.scratch.have(commit.parents[0])
-        commit = desk.scratch.commit_at(commit.parents[0])
+        tools.scratch.have(commit.parents[0])
+        commit = tools.scratch.commit_at(commit.parents[0])
     return None
 
 
-def _below_others(desk: Desk, top: Commit) -> Commit | None:
+def _below_others(tools: PublishTools, top: Commit) -> Commit | None:
     """Our commit below those of other people; None where there is none near."""
     commit = top
     for _ in range(_OTHERS):
         if commit.intact:
             # One without a purpose was committed to the base, on which all of this stands.
-            return commit if commit.purpose == desk.target.purpose else None
+            return commit if commit.purpose == tools.target.purpose else None
         if not commit.parents:
             return None
-        desk.scratch.have(commit.parents[0])
-        commit = desk.scratch.commit_at(commit.parents[0])
+        tools.scratch.have(commit.parents[0])
+        commit = tools.scratch.commit_at(commit.parents[0])
     return None

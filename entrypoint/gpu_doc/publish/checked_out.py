@@ -13,9 +13,9 @@ from gpu_doc.errors import PublishError, UnpublishableError
 from gpu_doc.git import status
 
 if TYPE_CHECKING:
-    from gpu_doc.model import Config, Report
+    from gpu_doc.model.configuration import Config, Report
     from gpu_doc.plan.plan import Plan
-    from gpu_doc.publish.commit import Desk
+    from gpu_doc.publish.commit import PublishTools
     from gpu_doc.publish.offer import Layout
 
 _BESIDE = re.compile(r"(?:^|/)(?:__pycache__|\.ipynb_checkpoints|\.gpu-doc)/")
@@ -27,24 +27,24 @@ _NAMED = 10
 # --- the branch ------------------------------------------------------------------------------------------------------
 
 
-def demand_branch(desk: Desk) -> None:
+def demand_branch(tools: PublishTools) -> None:
     """Raise UnpublishableError where the base branch does not have the commit that is checked out.
 
     It may have moved on since the event: then the commit must not be older than what the event names. Who gives the
     base says that the results are for it.
     """
-    target = desk.target
+    target = tools.target
     if target.base_is_given or target.source in target.named:
         return
-    tip = desk.scratch.fetch(target.base)[target.base]
+    tip = tools.scratch.fetch(target.base)[target.base]
     if tip is None:
         raise UnpublishableError(
             f"the branch `{target.base}` is not on the remote",
             where=target.place,
             remedy=f"Push it first; or say which branch the results are for: `--base main`. {_NONE}",
         )
-    there = desk.scratch.is_ancestor(target.source, tip)
-    if there and all(desk.scratch.is_ancestor(sha, target.source) for sha in target.named):
+    there = tools.scratch.is_ancestor(target.source, tip)
+    if there and all(tools.scratch.is_ancestor(sha, target.source) for sha in target.named):
         return
     what = f"an older commit of `{target.base}`" if there else f"a commit that the branch `{target.base}` does not have"
     raise UnpublishableError(

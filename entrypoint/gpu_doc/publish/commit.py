@@ -29,7 +29,7 @@ _LONGEST_PAUSE = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class PublishTools:
     """What publishing works with."""
 
     scratch: Scratch
@@ -38,60 +38,62 @@ class Desk:
     note: Callable[[str], None]
 
 
-def commit(desk: Desk, offers: Sequence[Offer]) -> str:
+def commit(tools: PublishTools, offers: Sequence[Offer]) -> str:
     """Put offers on the base branch; gives the commit's SHA, empty where the branch has it all.
 
     Raises PublishError, and ProtectedBranchError where the branch takes no pushes.
     """
-    target, told = desk.target, set[str]()
+    target, told = tools.target, set[str]()
     end = time.monotonic() + PATIENCE
     for attempt in range(10_000):
-        tip = desk.scratch.fetch(target.base)[target.base]
+        tip = tools.scratch.fetch(target.base)[target.base]
         if tip is None:
             remedy = "Was it deleted meanwhile? The result is kept: the next run publishes it without running."
             raise PublishError(f"the branch `{target.base}` is not there", where=target.place, remedy=remedy)
-        if not (target.base_is_given or desk.scratch.is_ancestor(target.source, tip)):
+        if not (target.base_is_given or tools.scratch.is_ancestor(target.source, tip)):
             what = f"`{target.base}` no longer has {target.source[:10]}: somebody pushed with force meanwhile"
-            desk.note(f"{what}. Its results are kept, and not published")
+            tools.note(f"{what}. Its results are kept, and not published")
             return ""
-        changes, reports = placed(desk, tip, offers, told)
+        changes, reports = placed(tools, tip, offers, told)
         if not changes:
             return ""
-        made = desk.scratch.commit(tip, changes, message_of(desk, reports), target.identity, source=target.source)
+        made = tools.scratch.commit(tip, changes, message_of(tools, reports), target.identity, source=target.source)
         try:
-            desk.scratch.push(target.base, made, expected=tip)
+            tools.scratch.push(target.base, made, expected=tip)
         except RejectedError as error:
             if time.monotonic() > end:
                 remedy = "The result is kept: the next run publishes it without running."
                 what = f"others pushed to `{target.base}` each time, {attempt + 1} times in {PATIENCE / 60:.0f} minutes"
                 raise PublishError(what, where=target.place, remedy=remedy) from error
             if attempt == 0:
-                desk.note(f"somebody pushed to {target.base} meanwhile; the results are put on top of that")
+                tools.note(f"somebody pushed to {target.base} meanwhile; the results are put on top of that")
             pause(attempt)
         else:
             return made
     raise AssertionError  # the pauses alone take longer than our patience
 
 
-def placed(desk: Desk, tip: str, offers: Sequence[Offer], told: set[str]) -> tuple[dict[str, Entry | None], list[str]]:
+def placed(
+    tools: PublishTools, tip: str, offers: Sequence[Offer], told: set[str]
+) -> tuple[dict[str, Entry | None], list[str]]:
     """What offers change on a tip, and of which reports. What must not be changed is said, once."""
-    base = Base(desk.scratch, desk.layout, tip=tip, given=desk.target.base_is_given)
+    base = Base(tools.scratch, tools.layout, tip=tip, given=tools.target.base_is_given)
     changes: dict[str, Entry | None] = {}
     reports = []
     for offer in offers:
         own, why = base.changes(offer)
         if why and why not in told:
             told.add(why)
-            desk.note(why)
+            tools.note(why)
         if own:
             reports.append(offer.report.path)
         changes |= own
     return changes, reports
 
 
-def message_of(desk: Desk, reports: Sequence[str], *more: str) -> str:
+def message_of(tools: PublishTools, reports: Sequence[str], *more: str) -> str:
     """The commit's message, with the trailers of the configuration and `more`; source and seal come after them."""
-    publish = desk.target.publish
+    publish = tools.target.publish
     text = words.commit_message(publish.title, reports, publish.message)
     trailers = [*publish.trailers, *more]
     return "\n".join([text.rstrip(), "", *trailers]) if trailers else text

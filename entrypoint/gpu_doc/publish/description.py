@@ -15,9 +15,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from gpu_doc.changes.changes import compare
-from gpu_doc.model import Published, Report
+from gpu_doc.model.configuration import Report
+from gpu_doc.model.publishing import Published
 from gpu_doc.publish import words
-from gpu_doc.publish.commit import Desk
+from gpu_doc.publish.commit import PublishTools
 from gpu_doc.publish.offer import Offer
 from gpu_doc.record import evidence
 
@@ -33,7 +34,7 @@ class Results:
     """What a run has for the pull request."""
 
     offers: Sequence[Offer]
-    settled: frozenset[str]
+    refreshed: frozenset[str]
     """Paths of the reports that the run has brought up to date, or found so: what is there for them is replaced."""
     reports: Sequence[Report]
     """All reports of the configuration."""
@@ -76,9 +77,9 @@ def _hash(text: str) -> str:
     return sha256(" ".join(text.split()).encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def create(desk: Desk, github: GitHub, results: Results, sides: Sides, *, fresh: bool) -> Published:
+def create(tools: PublishTools, github: GitHub, results: Results, sides: Sides, *, fresh: bool) -> Published:
     """Open the pull request. Raises PublishError."""
-    target, publish = desk.target, desk.target.publish
+    target, publish = tools.target, tools.target.publish
     told = _Told(
         content=_content(results, sides), title=_hash(publish.title), reviewers=frozenset(map(_hash, publish.reviewers))
     )
@@ -86,21 +87,23 @@ def create(desk: Desk, github: GitHub, results: Results, sides: Sides, *, fresh:
         head=target.branch,
         base=target.base,
         title=publish.title,
-        body=_body(desk, results, sides, told),
+        body=_body(tools, results, sides, told),
         draft=publish.draft,
     )
-    _label(desk, github, made)
+    _label(tools, github, made)
     if publish.reviewers:
         github.request_reviewers(made.number, publish.reviewers)
     return published(made, "created", sides.after if fresh else "")
 
 
-def keep(desk: Desk, github: GitHub, there: PullRequest, results: Results, sides: Sides, *, fresh: bool) -> Published:
+def keep(
+    tools: PublishTools, github: GitHub, there: PullRequest, results: Results, sides: Sides, *, fresh: bool
+) -> Published:
     """Bring text, title, labels and reviewers to what they should be; what is right, or a person's own, stays.
 
     A draft stays one until a person says that it is ready. Raises PublishError.
     """
-    publish = desk.target.publish
+    publish = tools.target.publish
     told = _Told.of(there.body)
     title = publish.title if told and told.title == _hash(there.title) != _hash(publish.title) else None
     asked = told.reviewers if told else frozenset(map(_hash, publish.reviewers))
@@ -112,19 +115,19 @@ def keep(desk: Desk, github: GitHub, there: PullRequest, results: Results, sides
         reviewers=asked | {_hash(name) for name in reviewers},
     )
     is_ours = there.body.startswith("<!-- gpu-doc-action pull-request:")
-    changed = _label(desk, github, there)
+    changed = _label(tools, github, there)
     if fresh or (is_ours and now != told):
-        github.update_pull_request(there.number, body=_body(desk, results, sides, now), title=title)
+        github.update_pull_request(there.number, body=_body(tools, results, sides, now), title=title)
         changed = True
     if reviewers and (fresh or is_ours):
         github.request_reviewers(there.number, reviewers)
     return published(there, "updated" if changed else "none", sides.after if fresh else "")
 
 
-def _label(desk: Desk, github: GitHub, there: PullRequest) -> bool:
+def _label(tools: PublishTools, github: GitHub, there: PullRequest) -> bool:
     """Add the labels that it lacks; those of people stay."""
     known = {label.casefold() for label in there.labels}
-    missing = [label for label in desk.target.publish.labels if label.casefold() not in known]
+    missing = [label for label in tools.target.publish.labels if label.casefold() not in known]
     if missing:
         github.add_labels(there.number, missing)
     return bool(missing)
@@ -136,11 +139,11 @@ def _content(results: Results, sides: Sides) -> str:
     return _hash(json.dumps([changes, list(results.failures), sorted(results.failed)]))
 
 
-def _body(desk: Desk, results: Results, sides: Sides, told: _Told) -> str:
-    target, root = desk.target, desk.layout
-    after = _Side(desk, sides.after)
-    changes = compare(results.reports, before=_Side(desk, sides.before), after=after)
-    place = words.Place(
+def _body(tools: PublishTools, results: Results, sides: Sides, told: _Told) -> str:
+    target, root = tools.target, tools.layout
+    after = _Side(tools, sides.after)
+    changes = compare(results.reports, before=_Side(tools, sides.before), after=after)
+    place = words.PictureLinks(
         server_url=target.server_url,
         repository=target.repository,
         before_sha=sides.before,
@@ -174,11 +177,11 @@ def _older(report: Report, side: _Side) -> words.Older:
 class _Side:
     """The reports as a commit has them; paths from root."""
 
-    desk: Desk
+    tools: PublishTools
     commit: str
 
     def read(self, path: str) -> bytes | None:
-        return self.desk.scratch.read(self.commit, self.desk.layout.path(path))
+        return self.tools.scratch.read(self.commit, self.tools.layout.path(path))
 
 
 def published(

@@ -13,7 +13,7 @@ from pathlib import Path
 from gpu_doc.errors import PublishError, ReportError
 from gpu_doc.git.commits import Entry
 from gpu_doc.git.scratch import Scratch
-from gpu_doc.model import Report
+from gpu_doc.model.configuration import Report
 from gpu_doc.record import evidence
 from gpu_doc.record.checkout import read
 from gpu_doc.text import in_place

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import PublishError
 from gpu_doc.git.checkout import changed_files
-from gpu_doc.model import Config, Published
+from gpu_doc.model.configuration import Config
+from gpu_doc.model.publishing import Published
 from gpu_doc.publish.target import Mode, Target
 
 if TYPE_CHECKING:
     from gpu_doc.github.client import GitHub
     from gpu_doc.plan.plan import Plan
-    from gpu_doc.publish.commit import Desk
+    from gpu_doc.publish.commit import PublishTools
     from gpu_doc.publish.offer import Layout, Offer
 
 
@@ -63,11 +64,11 @@ class Publisher:
         if self._mode == "commit" and at_rest:
             return
         checked_out.demand_committed(self._layout, self._whole, planned)
-        checked_out.demand_branch(self._desk)
+        checked_out.demand_branch(self._tools)
         if self._mode == "pull-request":
             from gpu_doc.publish.pull_request import demand_own_branch
 
-            demand_own_branch(self._desk)
+            demand_own_branch(self._tools)
 
     def _demand_github(self) -> None:
         target = self._target
@@ -85,13 +86,13 @@ class Publisher:
             return False
         from gpu_doc.publish.adopt import adopt
 
-        return bool(adopt(self._desk, planned, plan))
+        return bool(adopt(self._tools, planned, plan))
 
-    def foresee(self, planned: Plan, plan: Callable[[], Plan]) -> Plan:
+    def check_report(self, planned: Plan, plan: Callable[[], Plan]) -> Plan:
         """The plan as it would be after `adopt`; the checkout stays as it was."""
         from gpu_doc.publish.adopt import adopted
 
-        with adopted(self._desk, planned, plan):
+        with adopted(self._tools, planned, plan):
             return plan()
 
     def publish(self, failed: frozenset[str], failures: Sequence[str]) -> Published:
@@ -115,10 +116,10 @@ class Publisher:
             return []
         from gpu_doc.publish.offer import Base, from_checkout
 
-        desk, source = self._desk, self._target.source
+        tools, source = self._tools, self._target.source
         reports = [report for report in self._chosen.reports if report.path not in failed]
-        base = Base(desk.scratch, desk.layout, tip=source)
-        offers = from_checkout(desk.layout, reports, source)
+        base = Base(tools.scratch, tools.layout, tip=source)
+        offers = from_checkout(tools.layout, reports, source)
         return [offer for offer in offers if base.changes(offer)[0]]
 
     def _commit(self, offers: Sequence[Offer], failed: frozenset[str], failures: Sequence[str]) -> Published:
@@ -126,7 +127,7 @@ class Publisher:
         from gpu_doc.publish.commit import commit
 
         try:
-            made = commit(self._desk, offers) if offers else ""
+            made = commit(self._tools, offers) if offers else ""
         except ProtectedBranchError as error:
             if self._mode != "auto":
                 raise
@@ -144,24 +145,26 @@ class Publisher:
             return done
 
     def _pull_request(self, offers: Sequence[Offer], failed: frozenset[str], failures: Sequence[str]) -> Published:
-        desk, target = self._desk, self._target
-        if not offers and desk.scratch.tips(target.branch)[target.branch] is None:
+        tools, target = self._tools, self._target
+        if not offers and tools.scratch.tips(target.branch)[target.branch] is None:
             return Published(mode="pull-request")
         from gpu_doc.publish.description import Results
         from gpu_doc.publish.pull_request import publish
 
-        settled = frozenset(report.path for report in self._chosen.reports) - failed
-        results = Results(offers=offers, settled=settled, reports=self._whole.reports, failures=failures, failed=failed)
-        return publish(desk, self._github, results)
+        refreshed = frozenset(report.path for report in self._chosen.reports) - failed
+        results = Results(
+            offers=offers, refreshed=refreshed, reports=self._whole.reports, failures=failures, failed=failed
+        )
+        return publish(tools, self._github, results)
 
     @cached_property
-    def _desk(self) -> Desk:
+    def _tools(self) -> PublishTools:
         from gpu_doc.git.scratch import Scratch
-        from gpu_doc.publish.commit import Desk
+        from gpu_doc.publish.commit import PublishTools
 
         target = self._target
         scratch = self._stack.enter_context(Scratch(target.tree, target.remote, self._environ))
-        return Desk(scratch=scratch, layout=self._layout, target=target, note=self._note)
+        return PublishTools(scratch=scratch, layout=self._layout, target=target, note=self._note)
 
     @cached_property
     def _layout(self) -> Layout:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from gpu_doc.errors import PublishError, UnpublishableError, UsageError
 from gpu_doc.git import asking, checkout, refusals, remotes
 from gpu_doc.git.commits import Identity, Remote
-from gpu_doc.model import Config, Publish
+from gpu_doc.model.configuration import Config, Publish
 
 if TYPE_CHECKING:
     from gpu_doc.github.event import Event
@@ -85,7 +85,7 @@ class Wishes:
     token: str = ""
 
 
-def settle(config: Config, wishes: Wishes, event: Event | None) -> Target:
+def find(config: Config, wishes: Wishes, event: Event | None) -> Target:
     """Find out where results go, before anything runs. Raises UsageError and PublishError."""
     tree = checkout.work_tree(config.root)
     if tree and (words := asking.refused(tree)):
@@ -201,7 +201,7 @@ def _identity(publish: Publish, tree: Path, *, on_runner: bool) -> Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
+class _Destination:
     remote: Remote
     repository: str
     server_url: str
@@ -220,12 +220,12 @@ def demand_own_repository(config: Config, event: Event) -> None:
         )
 
 
-def _place_of_event(wishes: Wishes, event: Event) -> _Place:
+def _place_of_event(wishes: Wishes, event: Event) -> _Destination:
     """The event's repository."""
     if not wishes.token:
         remedy = "The action's input `token` is the workflow's own unless it is set; other steps set GH_TOKEN."
         raise PublishError("there is no token to publish with", remedy=remedy)
-    return _Place(
+    return _Destination(
         remote=Remote(url=f"{event.server_url}/{event.repository}.git", token=wishes.token),
         repository=event.repository,
         server_url=event.server_url,
@@ -250,7 +250,7 @@ def other_repository(tree: Path, event: Event) -> str:
     return f"{name} on {host}" if host and host.lower() != server.lower() else str(name)
 
 
-def _place_of_person(tree: Path) -> _Place:
+def _place_of_person(tree: Path) -> _Destination:
     """Where the person's own git would push to, with their own credentials."""
     name = remotes.push_remote(tree, checkout.current_branch(tree))
     address = remotes.push_url(tree, name) if name else None
@@ -261,7 +261,7 @@ def _place_of_person(tree: Path) -> _Place:
     found = _HOSTED.fullmatch(address)
     host, repository = (found["host"], found["repository"]) if found else ("", "")
     api = "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
-    return _Place(
+    return _Destination(
         remote=Remote(url=address, token=None),
         repository=repository,
         server_url=f"https://{host}" if host else "",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from gpu_doc.model import PictureChange, ReportChange, TextChange, ValueChange
+from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
 from gpu_doc.text.from_templates import render
 from gpu_doc.text.github_markdown import code, image, link, linked_code, text
 from gpu_doc.text.numbers import in_words
@@ -17,7 +17,7 @@ LONGEST_BODY = 65_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class PictureLinks:
     """Where pictures of both sides can be seen."""
 
     server_url: str
@@ -96,7 +96,7 @@ def failed(failures: Sequence[str], room: Room) -> dict[str, Any]:
     return {"failures": failures[: room.failures], "more_failures": max(0, len(failures) - room.failures)}
 
 
-def changed(changes: Sequence[ReportChange], room: Room, *, place: Place | None) -> dict[str, Any]:
+def changed(changes: Sequence[ReportChange], room: Room, *, place: PictureLinks | None) -> dict[str, Any]:
     """What changes.md.j2 needs; without a place pictures are named only."""
     shown = changes[: room.reports]
     values = _shares([len(change.values) for change in shown], room.values)
@@ -123,7 +123,9 @@ def _shares(wanted: Sequence[int], total: int) -> list[int]:
     return shares
 
 
-def _report(change: ReportChange, place: Place | None, *, values: int, pictures: int, places: int) -> dict[str, Any]:
+def _report(
+    change: ReportChange, place: PictureLinks | None, *, values: int, pictures: int, places: int
+) -> dict[str, Any]:
     came, went = change.lines
     there = place is not None and change.kind != "removed"
     return {
@@ -158,7 +160,7 @@ def _value_rows(changes: Sequence[ValueChange]) -> Iterator[tuple[str, str, str,
         yield change.name, *in_words(change.before, change.after)
 
 
-def _picture(change: PictureChange, place: Place | None) -> dict[str, str]:
+def _picture(change: PictureChange, place: PictureLinks | None) -> dict[str, str]:
     def url(sha: str, path: str | None) -> str:
         address = place.url(sha, path) if place and path else ""
         return f"{address}?raw=true" if address else ""

@@ -10,12 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpu_doc.errors import GpuDocError
-from gpu_doc.model import Published, ReportChange, Result
+from gpu_doc.model.changes import ReportChange
+from gpu_doc.model.publishing import Published
+from gpu_doc.model.results import Result
 from gpu_doc.plan.plan import Plan
-from gpu_doc.publish.wording import Place, Room, changed, failed, fitting
+from gpu_doc.publish.wording import PictureLinks, Room, changed, failed, fitting
 from gpu_doc.text.github_markdown import Markdown, in_a_comment, in_a_message, one_line, readable
 
-__all__ = ["Place", "alarm_marker", "alarm_title", "closing_comment", "comment", "comment_marker", "commit_message"]
+__all__ = [
+    "PictureLinks",
+    "alarm_marker",
+    "alarm_title",
+    "closing_comment",
+    "comment",
+    "comment_marker",
+    "commit_message",
+]
 __all__ += ["failing", "pull_request_body", "recovered", "still_failing", "summary"]
 
 LONGEST_SUMMARY = 1_000_000
@@ -58,7 +68,7 @@ class About:
 
 
 def pull_request_body(
-    changes: Sequence[ReportChange], *, place: Place, about: About, failures: Sequence[str] = ()
+    changes: Sequence[ReportChange], *, place: PictureLinks, about: About, failures: Sequence[str] = ()
 ) -> str:
     """What a pull request says; `failures` are sentences, a line each."""
 

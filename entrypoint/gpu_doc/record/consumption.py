@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gpu_doc.model import Json, Result
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 from gpu_doc.text.units import readable_time
 
 Points = Sequence[tuple[float, float]]

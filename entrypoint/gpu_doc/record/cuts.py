@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gpu_doc.errors import ReportError
-from gpu_doc.model import Json, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.outputs import DISPLAYED
 from gpu_doc.text.units import readable_size
 

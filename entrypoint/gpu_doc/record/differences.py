@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gpu_doc.model import ImageIdentity, Json
+from gpu_doc.model.configuration import ImageIdentity
+from gpu_doc.model.values import Json
 from gpu_doc.record.fingerprint import Fingerprint, short_hash
 
 _LONGEST = 60

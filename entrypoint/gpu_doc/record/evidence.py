@@ -15,7 +15,9 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
-from gpu_doc.model import Call, Capture, ImageIdentity, Json, Report, Run
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Capture, ImageIdentity, Report, Run
+from gpu_doc.model.values import Json
 from gpu_doc.record.fingerprint import Fingerprint, short_hash
 
 FORMAT = 1

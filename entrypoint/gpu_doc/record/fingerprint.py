@@ -17,7 +17,8 @@ from pathlib import Path
 
 from gpu_doc.errors import ConfigError
 from gpu_doc.git.line_ends import LineEnds
-from gpu_doc.model import DataSource, ImageIdentity, Json, Run
+from gpu_doc.model.configuration import DataSource, ImageIdentity, Run
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import SourceCell, kernel_name, source_cells
 from gpu_doc.record import imports
 from gpu_doc.record.contents import Contents, unreadable
@@ -31,7 +32,7 @@ _PYTHON_KERNELS = frozenset({"", "python", "python3"})
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Machine:
     """What of this machine a fingerprint may depend on, given by the caller so that planning stays pure."""
 
     environment: PythonEnvironment
@@ -73,13 +74,13 @@ def short_hash(value: Json) -> str:
 
 
 def of(
-    run: Run, *, root: Path, surroundings: Surroundings, contents: Contents, known: ImageIdentity | None = None
+    run: Run, *, root: Path, machine: Machine, contents: Contents, known: ImageIdentity | None = None
 ) -> Fingerprint:
     """The fingerprint of a run on this machine. `known` is the image in evidence, which the run stays on."""
-    redact = surroundings.redactor.json
+    redact = machine.redactor.json
     made_code = _notebook_code if run.notebook else _command_code
     code, found = made_code(run, root, redact, contents)
-    inside, outside = _data(run.data, root, surroundings.tracked, contents)
+    inside, outside = _data(run.data, root, machine.tracked, contents)
     files = _files(run.depends_on, root, contents)
     source: dict[str, Json] = {
         **code,
@@ -90,12 +91,12 @@ def of(
         "data": inside,
         "produces": sorted(run.produces),
     }
-    device = "gpu" if surroundings.gpu and run.gpus != "none" else "cpu"
-    image = surroundings.image(run, known) if run.image else None
-    packages = {} if run.image else _packages(source.get("kernel", "python3"), surroundings.environment, found)
+    device = "gpu" if machine.gpu and run.gpus != "none" else "cpu"
+    image = machine.image(run, known) if run.image else None
+    packages = {} if run.image else _packages(source.get("kernel", "python3"), machine.environment, found)
     digest = image.to_machine() if image else {"image-digest": None}
-    machine = {"device": device, **digest, "packages": packages, "data": outside}
-    return Fingerprint({k: v for k, v in source.items() if v not in ({}, [])}, machine)
+    made_on = {"device": device, **digest, "packages": packages, "data": outside}
+    return Fingerprint({k: v for k, v in source.items() if v not in ({}, [])}, made_on)
 
 
 def _packages(kernel: str, environment: PythonEnvironment, found: imports.Found) -> dict[str, str | None]:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 RECORD = "record.json"
 _VERSION = "gpu-doc state 1"

@@ -26,7 +26,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from gpu_doc.errors import MachineError
-from gpu_doc.model import Json, Result, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 from gpu_doc.record.cuts import has_room_now
 from gpu_doc.record.seal import Seal
 from gpu_doc.system.pruning import entries, prune, remove

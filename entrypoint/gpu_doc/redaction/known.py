@@ -10,7 +10,7 @@ from gpu_doc.errors import ConfigError
 from gpu_doc.redaction.redactor import SHORTEST, Redactor
 
 if TYPE_CHECKING:
-    from gpu_doc.model import Config, Run
+    from gpu_doc.model.configuration import Config, Run
 
 _TOKEN = re.compile(r"(INPUT|GITHUB|GH|ACTIONS)_([\w-]+[_-])?TOKEN")
 """The variables in which GitHub, its `gh`, and the action keep theirs."""

@@ -13,7 +13,7 @@ from gpu_doc.redaction.forms import Haystacks, base64_digits, forms
 
 if TYPE_CHECKING:
     from gpu_doc.errors import GpuDocError
-    from gpu_doc.model import Json
+    from gpu_doc.model.values import Json
 
 MARK = "***"
 """What stands where a secret stood."""

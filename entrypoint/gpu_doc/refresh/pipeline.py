@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from gpu_doc import interrupts
 from gpu_doc.console.console import Console
 from gpu_doc.errors import Exit, FindingError, GpuDocError, UsageError, worst
-from gpu_doc.model import Call, Config, ImageIdentity, Published, Report, Result, Run
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Config, ImageIdentity, Report, Run
+from gpu_doc.model.publishing import Published
+from gpu_doc.model.results import Result
 from gpu_doc.plan.plan import Plan, Planner, ReportPlan
-from gpu_doc.record.fingerprint import Surroundings
+from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.state import State
 from gpu_doc.text.nearest import did_you_mean
 
@@ -32,7 +35,7 @@ class Doors:
     console: Console
     state: State
     environ: Mapping[str, str]
-    surroundings: Surroundings
+    machine: Machine
     chromium: Callable[[], Path]
     commit: Callable[[], str | None]
     """The commit that the checkout is, but for what we write there ourselves; None where there is no such."""
@@ -67,16 +70,16 @@ def plan(config: Config, doors: Doors, *, force: bool = False) -> Plan:
     return _planner(config, doors).plan(config, force=force)
 
 
-def foreseen(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]]:
+def checked(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]]:
     """Why a refresh of the stale reports would fail, as far as that can be known without running: by report's path."""
     stale = [report for report in planned.reports if not report.fresh]
     if not stale:
         return {}
-    from gpu_doc.report.rehearsal import foresee
+    from gpu_doc.report.rehearsal import check_report
     from gpu_doc.report.template import TemplateWorker
 
     with TemplateWorker() as templates:
-        return {report.report.path: foresee(report, config.root, templates).problems for report in stale}
+        return {report.report.path: check_report(report, config.root, templates).problems for report in stale}
 
 
 def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, planned: Plan | None = None) -> Outcome:
@@ -108,9 +111,7 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
         if not todo:
             return Outcome()
         _tell_plan([report for report in todo if not report.fresh], doors.console)
-        work = stack.enter_context(
-            Refresh(config, doors.state, doors.surroundings, doors.console, doors.commit(), docker)
-        )
+        work = stack.enter_context(Refresh(config, doors.state, doors.machine, doors.console, doors.commit(), docker))
         work.open_doors(doors.environ, doors.chromium)
         work.run(todo, jobs=jobs)
         doors.state.prune()
@@ -196,7 +197,7 @@ def plan_with_pull_request(
 
     try:
         with Publisher(whole, chosen, "pull-request", target(), doors.console.note, doors.environ) as publisher:
-            return publisher.foresee(planned, lambda: plan(chosen, doors))
+            return publisher.check_report(planned, lambda: plan(chosen, doors))
     except GpuDocError as error:  # better a run too many than none
         doors.console.warn(f"what an open pull request may hold is not known: {_in_a_line(error)}")
         return planned
@@ -266,7 +267,7 @@ def lab(config: Config, doors: Doors, notebook: str | None, *, here: Path, port:
         listener = stack.enter_context(closing(reserve(port)))
         docker = _containers(config, doors, stack)
         assert docker
-        place = lab.settle(run, docker, config, user, note)
+        place = lab.place_of(run, docker, config, user, note)
         gpus = stack.enter_context(lab.lease(run, docker, doors.environ, note)).gpus
         lab.serve(place, gpus, listener, run.notebook if notebook else None, doors.console)
 
@@ -302,11 +303,9 @@ def _with_images(config: Config, doors: Doors, docker: Docker, *, force: bool) -
         if each.run.image and (not each.fresh or each.run.pull == "always")
     ]
     docker.prepare(wanted, doors.console.note)
-    before = doors.surroundings.image
-    surroundings = replace(
-        doors.surroundings, image=lambda run, known: docker.identity(run, known) or before(run, known)
-    )
-    return replace(doors, surroundings=surroundings)
+    before = doors.machine.image
+    machine = replace(doors.machine, image=lambda run, known: docker.identity(run, known) or before(run, known))
+    return replace(doors, machine=machine)
 
 
 def with_executor(
@@ -377,7 +376,7 @@ def _planner(config: Config, doors: Doors) -> Planner:
         root=config.root,
         capture=config.capture,
         state=doors.state,
-        surroundings=doors.surroundings,
+        machine=doors.machine,
         rehearse=lambda report: _rehearsed(report, config.root),
         needed_runs=_needed_runs,
     )

@@ -18,17 +18,20 @@ from gpu_doc.errors import ConfigError, GpuDocError, MachineError, PublishError,
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.hosts import Hosts
 from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
-from gpu_doc.model import Answer, Call, Config, ImageIdentity, Json, Result, Run
+from gpu_doc.model.answers import Answer, Call
+from gpu_doc.model.configuration import Config, ImageIdentity, Run
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import executed_cells
-from gpu_doc.pictures.capture import Darkroom
+from gpu_doc.pictures.capture import Camera
 from gpu_doc.plan.plan import Planner, ReportPlan, RunPlan, Usable
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import checkout, cuts, evidence
 from gpu_doc.record.checkout import Draft
-from gpu_doc.record.fingerprint import Surroundings, cell_hash
+from gpu_doc.record.fingerprint import Machine, cell_hash
 from gpu_doc.record.state import State
-from gpu_doc.report.compose import Composer, NeedsRuns, Workshop
-from gpu_doc.report.rehearsal import foresee
+from gpu_doc.report.compose import Composer, NeedsRuns, ReportTools
+from gpu_doc.report.rehearsal import check_report
 from gpu_doc.report.report import render
 from gpu_doc.report.template import TemplateWorker
 from gpu_doc.system.python_environment import with_programs_of
@@ -65,15 +68,15 @@ class Refresh:
         self,
         config: Config,
         state: State,
-        surroundings: Surroundings,
+        machine: Machine,
         console: Console,
         commit: str | None,
         docker: Docker | None,
     ) -> None:
         self._config = config
         self._state = state
-        self._surroundings = surroundings
-        self._redactor = surroundings.redactor
+        self._machine = machine
+        self._redactor = machine.redactor
         self._console = console
         self._commit = commit
         self._docker = docker
@@ -89,9 +92,9 @@ class Refresh:
 
     def open_doors(self, environ: Mapping[str, str], chromium: Callable[[], Path]) -> None:
         """Make browser and template worker ready; neither starts before it is needed."""
-        self._environ = with_programs_of(self._surroundings.environment, environ)
+        self._environ = with_programs_of(self._machine.environment, environ)
         self._hosts = Hosts(environ, self._docker)
-        self._darkroom = self._stack.enter_context(Darkroom(chromium, environ=environ, redactor=self._redactor))
+        self._camera = self._stack.enter_context(Camera(chromium, environ=environ, redactor=self._redactor))
         self._templates = self._stack.enter_context(TemplateWorker())
 
     def __exit__(
@@ -112,11 +115,11 @@ class Refresh:
     def _prepare(self, work: _Work) -> None:
         """Rehearse the template, so that an address that fits nothing costs no GPU minute."""
         work.composer = self._composer(work)
-        foreseen = foresee(work.plan, self._config.root, self._templates)
-        work.calls = foreseen.calls
+        checked = check_report(work.plan, self._config.root, self._templates)
+        work.calls = checked.calls
         waiting = [plan.run for plan in work.plan.runs if plan.run.address in work.waiting]
         secrets = [problem for run in waiting if (problem := self._without_secrets(run))]
-        problems = [*foreseen.problems, *secrets, *self._without_image(work)]
+        problems = [*checked.problems, *secrets, *self._without_image(work)]
         if problems:
             self._fail(work, *problems)
 
@@ -146,14 +149,14 @@ class Refresh:
         )
 
     def _composer(self, work: _Work) -> Composer:
-        shop = Workshop(
+        shop = ReportTools(
             root=self._config.root,
             capture=self._config.capture,
             state=self._state,
-            darkroom=self._darkroom,
+            camera=self._camera,
             templates=self._templates,
             redactor=self._redactor,
-            line_ends=self._surroundings.line_ends,
+            line_ends=self._machine.line_ends,
         )
         return Composer(work.plan, shop, executed=work.executed)
 
@@ -169,7 +172,7 @@ class Refresh:
         if not jobs:
             return
         if any(call.function in ("resources", "shot", "terminal") for work in works for call in work.calls):
-            self._darkroom.warm_up(self._config.capture.scale)
+            self._camera.warm_up(self._config.capture.scale)
         with self._console.progress() as progress:
             at_once = parallel or self._hosts.jobs([job.run for job in jobs], len(os.sched_getaffinity(0)))
             at_once = min(at_once, len(jobs))
@@ -216,7 +219,7 @@ class Refresh:
             fingerprint=plan.fingerprint.text,
             folder=self._state.scratch_folder(),
             root=self._config.root,
-            python=self._surroundings.environment.executable,
+            python=self._machine.environment.executable,
             environment=kernel_environment(self._environ, [*run.env, *run.secrets]),
             ours=self._ours,
             redactor=self._redactor,
@@ -270,7 +273,7 @@ class Refresh:
             self._finish(work)
             return
         with suppress(GpuDocError):  # told when the report is composed
-            work.composer.foresee([call for call in work.calls if _speaks_of(call, run)])
+            work.composer.check_report([call for call in work.calls if _speaks_of(call, run)])
 
     def _finish(self, work: _Work) -> None:
         if work.failed or work.composer is None:
@@ -318,7 +321,7 @@ class Refresh:
             content = checkout.read(self._config.root / path) if known else None
             if content is None or known is None:
                 continue
-            if evidence.is_as(self._config.root / path, content, known.sha256, self._surroundings.line_ends):
+            if evidence.is_as(self._config.root / path, content, known.sha256, self._machine.line_ends):
                 continue
             if content != checkout.content_of(new):
                 kept = self._state.keep_edited(path, content)
@@ -332,7 +335,7 @@ class Refresh:
             return False
         if plan.evidence is None or not isinstance(plan.evidence.text, str):
             return True
-        path, line_ends = self._config.root / plan.report.path, self._surroundings.line_ends
+        path, line_ends = self._config.root / plan.report.path, self._machine.line_ends
         return not evidence.is_as(path, draft.before, plan.evidence.text, line_ends)
 
     def _fail(self, work: _Work, *errors: GpuDocError) -> None:
@@ -353,7 +356,7 @@ class Refresh:
         machine = dict(plan.fingerprint.machine)
         packages = machine.get("packages") or {}
         if "python" in packages:
-            machine["packages"] = {**packages, "python": self._surroundings.environment.version}
+            machine["packages"] = {**packages, "python": self._machine.environment.version}
         machine["system"] = f"{platform.system()} {platform.machine()}"
         if plan.run.image:
             machine["image"] = plan.run.image
@@ -404,7 +407,7 @@ def first_edited_line(plan: ReportPlan, planner: Planner) -> int | None:
     known = plan.evidence
     if known is None or not plan.report.template:
         return None
-    line_ends = planner.surroundings.line_ends
+    line_ends = planner.machine.line_ends
     usable = Usable(plan.report, known, planner.capture, planner.root, line_ends)
 
     def answer(call: Call) -> Answer:

@@ -18,8 +18,12 @@ from gpu_doc.functions.answers import Answers
 from gpu_doc.functions.precheck import needed_runs
 from gpu_doc.functions.redacted import redacted
 from gpu_doc.git.line_ends import LineEnds
-from gpu_doc.model import Answer, Asset, Call, Capture, Json, Photograph, Result
-from gpu_doc.pictures.capture import Darkroom, decoded_equal
+from gpu_doc.model.answers import Answer, Asset, Call
+from gpu_doc.model.configuration import Capture
+from gpu_doc.model.pictures import Photograph
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
+from gpu_doc.pictures.capture import Camera, decoded_equal
 from gpu_doc.plan.plan import ReportPlan, RunPlan, Usable
 from gpu_doc.record import checkout, evidence
 from gpu_doc.record.checkout import Content, Draft
@@ -46,13 +50,13 @@ class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an e
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workshop:
+class ReportTools:
     """What composing any report needs."""
 
     root: Path
     capture: Capture
     state: State
-    darkroom: Darkroom
+    camera: Camera
     templates: TemplateWorker
     redactor: Redactor
     line_ends: LineEnds
@@ -61,7 +65,7 @@ class Workshop:
 class Composer:
     """Composes one report. `results` grows while runs end: address to result of this refresh."""
 
-    def __init__(self, plan: ReportPlan, shop: Workshop, *, executed: Mapping[str, Result]) -> None:
+    def __init__(self, plan: ReportPlan, shop: ReportTools, *, executed: Mapping[str, Result]) -> None:
         self._plan = plan
         self._report = plan.report
         self._shop = shop
@@ -76,7 +80,7 @@ class Composer:
         self._renewed: set[str] = set()
         """Those of them whose results turned out to be others."""
 
-    def foresee(self, calls: Sequence[Call]) -> None:
+    def check_report(self, calls: Sequence[Call]) -> None:
         """Take the pictures of calls whose runs have all ended. What fails here is told when the report is composed."""
         assets: list[Asset] = []
         for call in calls:
@@ -128,7 +132,7 @@ class Composer:
             raise NeedsRuns(missing)
         # State may hold what was no secret yet when its run was made.
         answer = redacted(self._answers.answer(call), self._shop.redactor)
-        return replace(answer, assets=tuple(self._settled(asset) for asset in answer.assets))
+        return replace(answer, assets=tuple(self._final(asset) for asset in answer.assets))
 
     def _stays_as_published(self, call: Call, kept: KeptAnswer) -> bool:
         """Whether a call tells how a run went, and may tell it of the run that made what is published.
@@ -154,7 +158,7 @@ class Composer:
         known = bool(results) or self._same_fingerprint(address)
         return not (known and self._same_results(address, answers, files))
 
-    def _settled(self, asset: Asset) -> Asset:
+    def _final(self, asset: Asset) -> Asset:
         """An asset whose picture is there already, without what it shows: that can be large, and reports long."""
         origin = _origin(asset)
         there = asset.exhibit and (self._shop.state.has_picture(origin) or self._stays(asset))
@@ -248,7 +252,7 @@ class Composer:
         if not missing:
             return
         errors: list[CaptureError] = []
-        for origin, photograph in zip(missing, self._shop.darkroom.develop([*missing.values()]), strict=True):
+        for origin, photograph in zip(missing, self._shop.camera.photograph([*missing.values()]), strict=True):
             if isinstance(photograph, Photograph):
                 self._shop.state.keep_picture(origin, photograph.png)
             else:

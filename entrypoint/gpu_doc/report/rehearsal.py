@@ -10,7 +10,8 @@ from pathlib import Path
 from gpu_doc.errors import ConfigError, GpuDocError, ReportError
 from gpu_doc.functions.precheck import check
 from gpu_doc.git import checkout, lfs
-from gpu_doc.model import Call, Run
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Run
 from gpu_doc.notebooks.cells import SourceCell, kernel_name, source_cells
 from gpu_doc.plan.plan import ReportPlan
 from gpu_doc.plan.unfetched import demand_fetched
@@ -22,14 +23,14 @@ from gpu_doc.text.nearest import nearest
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class ReportCheck:
     """The calls that a report will make, and why it cannot be written."""
 
     calls: tuple[Call, ...]
     problems: tuple[GpuDocError, ...]
 
 
-def foresee(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Foreseen:
+def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> ReportCheck:
     """Rehearse a report, and judge its calls, its notebooks and their parameters."""
     problems: list[GpuDocError] = [run.problem for run in plan.runs if run.problem]
     calls: list[Call] = []
@@ -46,7 +47,7 @@ def foresee(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Foreseen
     except GpuDocError as error:
         problems.append(error)
     distinct = {(error.what, error.where): error for error in problems}
-    return Foreseen(tuple(calls), tuple(distinct.values()))
+    return ReportCheck(tuple(calls), tuple(distinct.values()))
 
 
 def _demand_evidence(plan: ReportPlan, root: Path) -> None:

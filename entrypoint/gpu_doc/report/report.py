@@ -12,8 +12,10 @@ from gpu_doc.errors import ReportError
 from gpu_doc.functions.precheck import located
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
-from gpu_doc.model import Answer, Call, Json, Report
-from gpu_doc.report.template import Place, Source, TemplateWorker
+from gpu_doc.model.answers import Answer, Call
+from gpu_doc.model.configuration import Report
+from gpu_doc.model.values import Json
+from gpu_doc.report.template import CallLocation, Source, TemplateWorker
 from gpu_doc.text import in_place
 from gpu_doc.text.prose import front_matter_end
 
@@ -30,7 +32,7 @@ _GIVE_BLOCKS = frozenset({"text", "code", "table", "compare", "environment", "re
 class Rehearsal:
     """What a report will ask for."""
 
-    calls: tuple[tuple[Call, Place], ...]
+    calls: tuple[tuple[Call, CallLocation], ...]
     """Each call with the place it stands at, once."""
     sources: Mapping[str, str]
     """The files that the text is made from, relative to root, with their SHA-256; none for a report in place."""
@@ -74,9 +76,9 @@ def render(
     With `line_ends`, its sources are told by the hash of what git would store of them.
     """
     answers: dict[str, Answer] = {}
-    asked: list[tuple[Call, Place]] = []
+    asked: list[tuple[Call, CallLocation]] = []
 
-    def answering(call: Call, place: Place) -> Json:
+    def answering(call: Call, place: CallLocation) -> Json:
         if call.key not in answers:
             try:
                 answers[call.key] = answer(call)
@@ -97,12 +99,14 @@ def render(
     return Rendered(document.fill(bodies), tuple(bodies), answers, {})
 
 
-def _check_blocks_stand_alone(text: str, asked: Sequence[tuple[Call, Place]], answers: Mapping[str, Answer]) -> None:
+def _check_blocks_stand_alone(
+    text: str, asked: Sequence[tuple[Call, CallLocation]], answers: Mapping[str, Answer]
+) -> None:
     """Raise ReportError where code or a table shares a line with other text: the rest would be read as part of it.
 
     Only what occurs as it was given is judged; what a template made of it is the template's affair.
     """
-    given: dict[str, list[tuple[Call, Place]]] = {}
+    given: dict[str, list[tuple[Call, CallLocation]]] = {}
     for call, place in asked:
         value = answers[call.key].value
         if call.function in _GIVE_BLOCKS and isinstance(value, str) and "\n" in value:

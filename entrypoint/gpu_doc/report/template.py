@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from gpu_doc.errors import ReportError
-from gpu_doc.model import Call, Json
+from gpu_doc.model.answers import Call
+from gpu_doc.model.values import Json
 from gpu_doc.system.process import Child, ChildEndedError
 from gpu_doc.system.temporary import private_folder
 from gpu_doc.text.nearest import did_you_mean
@@ -50,7 +51,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Place:
+class CallLocation:
     """Where in a template a call stands."""
 
     file: str
@@ -62,9 +63,9 @@ class Place:
 
 Load = Callable[[str], Source | None]
 """Gives the template that another one includes, by the name written there; None if there is none."""
-Answering = Callable[[Call, Place], Json]
+Answering = Callable[[Call, CallLocation], Json]
 """Gives what a call of a function is worth in the template."""
-RecordedCall = tuple[Call, Place]
+RecordedCall = tuple[Call, CallLocation]
 
 
 class TemplateWorker:
@@ -150,12 +151,12 @@ class TemplateWorker:
         """Answer one question. If that fails, the child is told to unwind before the failure goes on."""
         try:
             if "load" in event:
-                source = _loaded(load, event["load"], Place(event["in"], event["line"]))
+                source = _loaded(load, event["load"], CallLocation(event["in"], event["line"]))
                 reply = {"name": source.name, "text": source.text} if source else None
             else:
                 function, args, kwargs = event["call"]
                 call = Call(function=function, args=tuple(args), kwargs=kwargs)
-                reply = answer(call, Place(event["in"], event["line"]))
+                reply = answer(call, CallLocation(event["in"], event["line"]))
         except Exception:
             child.send({"abort": True})
             if child.receive(timeout=TIMER_GRACE) is None:
@@ -182,7 +183,7 @@ class TemplateWorker:
         self._tell(failure)
 
     def _tell(self, failure: Mapping[str, Any]) -> NoReturn:
-        where = str(Place(failure["in"], failure["line"]))
+        where = str(CallLocation(failure["in"], failure["line"]))
         limits = {
             "time": (f"rendering took more than {self._seconds:g} s", "Look for a loop that never ends."),
             "memory": (
@@ -216,7 +217,7 @@ def near_miss(message: str) -> str:
     return did_you_mean(found[1], names) or f"{known}: {', '.join(names)}."
 
 
-def _loaded(load: Load, name: str, place: Place) -> Source | None:
+def _loaded(load: Load, name: str, place: CallLocation) -> Source | None:
     """What `load` gives; an error of it is said to stand where the file is included."""
     try:
         return load(name)
@@ -226,12 +227,12 @@ def _loaded(load: Load, name: str, place: Place) -> Source | None:
 
 
 def _recorded(calls: Sequence[Any]) -> list[RecordedCall]:
-    return [(Call(function=f, args=tuple(a), kwargs=k), Place(file, line)) for (f, a, k), line, file in calls]
+    return [(Call(function=f, args=tuple(a), kwargs=k), CallLocation(file, line)) for (f, a, k), line, file in calls]
 
 
 def _nothing_to_load(_: str) -> None:
     return None
 
 
-def _no_answer(call: Call, _: Place) -> NoReturn:
+def _no_answer(call: Call, _: CallLocation) -> NoReturn:
     raise AssertionError(f"a rehearsal asked for {call}")

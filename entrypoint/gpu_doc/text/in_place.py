@@ -53,7 +53,7 @@ class Document:
         """
         parts, here = [], 0
         for block, body in zip(self.blocks, bodies, strict=True):
-            parts += [self.text[here : block.start], self._filled(block, _harmless(body))]
+            parts += [self.text[here : block.start], self._filled(block, _without_commands(body))]
             here = block.end
         text = "".join([*parts, self.text[here:]])
         self._check(text, bodies)
@@ -86,7 +86,7 @@ class Document:
         except ReportError:
             again = ()
         for index, block in enumerate(self.blocks):
-            expected = _harmless(bodies[index])
+            expected = _without_commands(bodies[index])
             expected = _unescaping(expected) if block.inline else expected
             if index >= len(again) or again[index].body != expected or again[index].expression != block.expression:
                 raise ReportError(
@@ -206,7 +206,7 @@ def _prefix(text: str, marker: int) -> str:
     return re.sub(r"[^>\t]", " ", before)
 
 
-def _harmless(body: str) -> str:
+def _without_commands(body: str) -> str:
     """A body as it is written: one kind of line ending, and nothing in it that reads as a marker.
 
     The zero-width space cannot be seen, so that even in code the text still looks the same.

@@ -7,7 +7,7 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 _LONGEST = 200
 """Characters of a value that are shown."""

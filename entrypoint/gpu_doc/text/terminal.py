@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from gpu_doc.model import Span, TerminalLine
+from gpu_doc.model.pictures import Span, TerminalLine
 from gpu_doc.text.terminal_colours import PAGE, Theme, background, foreground, mixed
 
 ROWS = 50

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gpu_doc.errors import UsageError
 from gpu_doc.git.checkout import commit_of_head
-from gpu_doc.model import Publish
+from gpu_doc.model.configuration import Publish
 from gpu_doc.publish.target import is_own_branch
 
 if TYPE_CHECKING:

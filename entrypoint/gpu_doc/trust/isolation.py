@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gpu_doc import config
 from gpu_doc.errors import ConfigError, PublishError, UsageError
 from gpu_doc.git import checkout
-from gpu_doc.model import Config, DataSource, Report, Run
+from gpu_doc.model.configuration import Config, DataSource, Report, Run
 
 if TYPE_CHECKING:
     from gpu_doc.git.commits import Remote

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from gpu_doc.errors import ConfigError
-from gpu_doc.model import Config, Run
+from gpu_doc.model.configuration import Config, Run
 
 _CLOSED = (
     "/boot",

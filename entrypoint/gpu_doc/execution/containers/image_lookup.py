@@ -12,12 +12,12 @@ from urllib.parse import quote
 from gpu_doc.errors import MachineError
 from gpu_doc.execution.containers import address, answers
 from gpu_doc.execution.containers import reference as references
-from gpu_doc.model import ImageIdentity
+from gpu_doc.model.configuration import ImageIdentity
 
 _PATIENCE = 2.0
 
 
-class Glance:
+class ImageLookup:
     """Looks at images on this machine's engine; each question is asked once. Never fails: what it can't see is None."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from gpu_doc.execution.containers import reference as references
 from gpu_doc.execution.containers.answers import Pulled
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError, refusal
-from gpu_doc.model import ImageIdentity
+from gpu_doc.model.configuration import ImageIdentity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +53,10 @@ def ensure(
     usable = references.usable(known, reference)
     here = find(engine, reference, known=known)
     if here and (usable is None or here.identity.same(usable)):
-        return _settled(engine, here)
+        return _identified(engine, here)
     if usable and (held := _known(engine, reference, usable, pull, progress)):
         return held
-    return _settled(engine, here) if here else _missing(engine, reference, pull, progress)
+    return _identified(engine, here) if here else _missing(engine, reference, pull, progress)
 
 
 def _known(
@@ -104,11 +104,11 @@ def _there(engine: Engine, reference: str, known: ImageIdentity | None, digest: 
     image = find(engine, reference, known=known)
     if image is None:
         raise refusal(f"no such image: it was removed right after it was pulled: {reference}", where=reference)
-    return _settled(engine, image, pulled=digest)
+    return _identified(engine, image, pulled=digest)
 
 
-def _settled(engine: Engine, image: Image, *, pulled: str | None = None) -> Image:
-    identity = origin.settled(engine, image.reference, image.identity, image.choices, pulled=pulled)
+def _identified(engine: Engine, image: Image, *, pulled: str | None = None) -> Image:
+    identity = origin.with_registry_digest(engine, image.reference, image.identity, image.choices, pulled=pulled)
     return replace(image, identity=identity, choices=())
 
 

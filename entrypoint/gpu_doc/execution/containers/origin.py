@@ -15,7 +15,7 @@ from gpu_doc.execution.containers import answers
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError, refusal
 from gpu_doc.execution.containers.reference import repository
-from gpu_doc.model import ImageIdentity
+from gpu_doc.model.configuration import ImageIdentity
 
 _PATIENCE = 10.0
 """Seconds that a registry may take to say whether it has an image. Without its answer we get on, too."""
@@ -52,7 +52,7 @@ def _offer_of_podman(engine: Engine, reference: str) -> tuple[str, str]:
     return reference.partition("@")[2], said.kind or (_INDEX[0] if said.lists else "")
 
 
-def settled(
+def with_registry_digest(
     engine: Engine, reference: str, identity: ImageIdentity, choices: Sequence[str | None], *, pulled: str | None = None
 ) -> ImageIdentity:
     """Return the identity with the digest that a registry has the image by, if one has it.

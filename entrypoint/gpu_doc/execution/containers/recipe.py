@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from gpu_doc.execution.agent.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.execution.gpus.requests import NO_GPUS
-from gpu_doc.model import Json, Limits, Run
+from gpu_doc.model.configuration import Limits, Run
+from gpu_doc.model.values import Json
 
 WORKSPACE = "/workspace"
 """Where the checkout stands in a container."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from gpu_doc.model import ImageIdentity
+from gpu_doc.model.configuration import ImageIdentity
 
 
 def repository(reference: str) -> str:

@@ -18,7 +18,7 @@ from gpu_doc.execution.containers.visibility import overlay_shows
 from gpu_doc.execution.containers.workspace import Parcel, packed
 
 
-class Depot:
+class SharedCopies:
     """What was copied to one engine. `image` is one that is there: which one does not matter."""
 
     def __init__(self, engine: Engine, image: str, labels: Mapping[str, str]) -> None:

@@ -14,13 +14,13 @@ from gpu_doc.execution.containers import answers, recipe
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.removal import remove_container
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 _LOOK = "/gpu-doc-look"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sight:
+class Visibility:
     """What was found out."""
 
     sees_paths: bool
@@ -31,10 +31,10 @@ class Sight:
     """The checkout can be laid under a copy-on-write view, in which this user may write."""
 
 
-BLIND = Sight(sees_paths=False, same_ids=False, overlays=False)
+BLIND = Visibility(sees_paths=False, same_ids=False, overlays=False)
 
 
-def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, labels: Mapping[str, str]) -> Sight:
+def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, labels: Mapping[str, str]) -> Visibility:
     """Find out with containers that are made, looked into, and never started.
 
     `ours` is a file of the checkout, by which it is recognised; `uid` the user who would write.
@@ -50,7 +50,7 @@ def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, la
     writable = same and uid == checkout.stat().st_uid != 0
     path = f"{recipe.WORKSPACE}/{ours.relative_to(checkout)}"
     overlays = writable and overlay_shows(engine, image, str(checkout), path, labels)
-    return Sight(sees_paths=True, same_ids=same, overlays=overlays)
+    return Visibility(sees_paths=True, same_ids=same, overlays=overlays)
 
 
 def _content(path: Path) -> bytes:

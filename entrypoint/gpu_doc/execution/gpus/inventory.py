@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.agent import probe
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 from gpu_doc.system import process
 
 PCI = Path("/sys/bus/pci/devices")

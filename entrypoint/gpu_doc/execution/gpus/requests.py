@@ -8,7 +8,7 @@ from typing import Literal
 from gpu_doc.errors import MachineError
 from gpu_doc.execution.gpus.inventory import Gpu
 from gpu_doc.execution.gpus.offer import KIND, Offer
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 
 Driver = Literal["auto", "nvidia", "cdi"]
 

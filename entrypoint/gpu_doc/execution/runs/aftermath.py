@@ -8,7 +8,7 @@ from pathlib import Path
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.execution.agent.pseudo_terminal import COLUMNS
 from gpu_doc.execution.runs.job import Job
-from gpu_doc.model import Result
+from gpu_doc.model.results import Result
 
 LAST_LINES = 20
 """Lines that a run printed which are told."""

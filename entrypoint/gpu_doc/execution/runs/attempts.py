@@ -20,7 +20,7 @@ from gpu_doc.execution.runs import aftermath, failure
 from gpu_doc.execution.runs.devices import busy, check, local_environment
 from gpu_doc.execution.runs.files import redact_files
 from gpu_doc.execution.runs.retries import pause, worth_another_try
-from gpu_doc.model import Json
+from gpu_doc.model.values import Json
 from gpu_doc.record.cuts import Cut
 from gpu_doc.system.process import output
 from gpu_doc.text.plain import plain

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from gpu_doc.errors import ContainerError
 from gpu_doc.execution.runs import remedies
-from gpu_doc.model import Json, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 
 
 def at_start(where: str, done: Mapping[str, Json]) -> ContainerError | None:

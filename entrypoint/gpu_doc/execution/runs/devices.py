@@ -10,7 +10,8 @@ from gpu_doc.execution.gpus import requests
 from gpu_doc.execution.gpus.inventory import Gpu, Inventory, gibibytes, inventory, of_facts
 from gpu_doc.execution.gpus.leases import Lease, Leases
 from gpu_doc.execution.gpus.offer import Offer
-from gpu_doc.model import GpuRequirement, Json, Run
+from gpu_doc.model.configuration import GpuRequirement, Run
+from gpu_doc.model.values import Json
 
 _NOMINAL = 0.9
 """What a GPU must show of the memory that it is sold with: error correction takes some (an A10 of 24 GB shows 22.2)."""

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.containers import recipe
 from gpu_doc.execution.gpus import requests
-from gpu_doc.execution.runs.place import Place
+from gpu_doc.execution.runs.container_setup import ContainerSetup
 from gpu_doc.execution.runs.retries import patiently
-from gpu_doc.model import ImageIdentity, Json, Run
+from gpu_doc.model.configuration import ImageIdentity, Run
+from gpu_doc.model.values import Json
 
 if TYPE_CHECKING:
     from gpu_doc.execution.containers.engine import Engine
     from gpu_doc.execution.containers.images import Image
-    from gpu_doc.execution.containers.shared_copies import Depot
-    from gpu_doc.execution.containers.visibility import Sight
+    from gpu_doc.execution.containers.shared_copies import SharedCopies
+    from gpu_doc.execution.containers.visibility import Visibility
     from gpu_doc.execution.gpus.offer import Offer
 
 UNPRIVILEGED = 1000
@@ -68,8 +69,8 @@ class Docker:
         self._engines: dict[str | None, Engine] = {}
         self._images: dict[_Key, Image] = {}
         self._derived: dict[str, Image] = {}
-        self._sights: dict[str | None, Sight] = {}
-        self._depots: dict[str | None, Depot] = {}
+        self._visibilities: dict[str | None, Visibility] = {}
+        self._all_shared_copies: dict[str | None, SharedCopies] = {}
         self._lowers: dict[str | None, str | None] = {}
         self._problems: dict[_Key, GpuDocError] = {}
         self._data: list[frozenset[Path]] = []
@@ -115,7 +116,7 @@ class Docker:
         *,
         known: ImageIdentity | None = None,
         view: bool = True,
-    ) -> Place:
+    ) -> ContainerSetup:
         """Return where a run finds itself whose image is this one.
 
         Without `view`, it is to have the checkout itself for its workspace: no view or copy of it is made ready.
@@ -130,20 +131,20 @@ class Docker:
         if run.detach:
             self._detached.append(fingerprint)
         user = None if run.user == "image" else _user()
-        sight = self._sight(run.docker_host, image)
-        self._make_caches(run, sight, user, note)
-        depot = self._depot(run.docker_host, image)
-        data = {} if sight.sees_paths or not view else self._copied_data(run, depot)
-        return Place(
+        visibility = self._visibility(run.docker_host, image)
+        self._make_caches(run, visibility, user, note)
+        shared_copies = self._shared_copies(run.docker_host, image)
+        data = {} if visibility.sees_paths or not view else self._copied_data(run, shared_copies)
+        return ContainerSetup(
             run=replace(run, limits=limits),
             fingerprint=fingerprint,
             image=image,
             runs_in=self._derived.get(image.id, image) if run.bootstrap else image,
             address=engine.address,
-            sight=sight,
-            lower=self._lower(run.docker_host, sight, depot, note) if user and view else None,
-            data_volumes={**data, **(depot.held if run.detach else {})},
-            left_out=self._left_out(sight),
+            visibility=visibility,
+            lower=self._lower(run.docker_host, visibility, shared_copies, note) if user and view else None,
+            data_volumes={**data, **(shared_copies.held if run.detach else {})},
+            left_out=self._left_out(visibility),
             selinux=engine.facts.selinux,
             offer=engine.facts.offer,
             goes_on=run.detach and bool(sweep.detached(engine, self._who, fingerprint, self._layer)),
@@ -201,8 +202,8 @@ class Docker:
         """Remove what is left of our containers, and close all connections. An engine that is silent keeps nobody."""
         from gpu_doc.execution.containers import sweep
 
-        for depot in self._depots.values():
-            depot.close()
+        for shared_copies in self._all_shared_copies.values():
+            shared_copies.close()
         for host, engine in self._engines.items():
             try:
                 left = sweep.remove_own(engine, self._runtime / "lock", self._detached, self._layer)
@@ -239,16 +240,16 @@ class Docker:
         engine, labels = self._engine(run.docker_host), sweep.labels(self._who, self._runtime / "lock", "build")
         return bootstrapped(engine, image, environ=self._environ, labels=labels, progress=progress)
 
-    def _sight(self, host: str | None, image: Image) -> Sight:
-        if host not in self._sights:
+    def _visibility(self, host: str | None, image: Image) -> Visibility:
+        if host not in self._visibilities:
             from gpu_doc.execution.containers import sweep
             from gpu_doc.execution.containers.visibility import look
 
             labels = sweep.labels(self._who, self._runtime / "lock", "probe")
-            self._sights[host] = look(
+            self._visibilities[host] = look(
                 self._engine(host), image.id, self._checkout, ours=self._config, uid=os.getuid(), labels=labels
             )
-        return self._sights[host]
+        return self._visibilities[host]
 
     def _image(self, run: Run, known: ImageIdentity | None, note: Callable[[str], None]) -> Image:
         """The image of a run, which is brought here if nobody asked for it before. Raises GpuDocError."""
@@ -260,44 +261,48 @@ class Docker:
             raise problem
         return self._images[_key(run, known)]
 
-    def _depot(self, host: str | None, image: Image) -> Depot:
-        if host not in self._depots:
+    def _shared_copies(self, host: str | None, image: Image) -> SharedCopies:
+        if host not in self._all_shared_copies:
             from gpu_doc.execution.containers import sweep
-            from gpu_doc.execution.containers.shared_copies import Depot
+            from gpu_doc.execution.containers.shared_copies import SharedCopies
 
             labels = sweep.labels(self._who, self._runtime / "lock", "run")
-            self._depots[host] = Depot(self._engine(host), image.id, labels)
-        return self._depots[host]
+            self._all_shared_copies[host] = SharedCopies(self._engine(host), image.id, labels)
+        return self._all_shared_copies[host]
 
-    def _lower(self, host: str | None, sight: Sight, depot: Depot, note: Callable[[str], None]) -> str | None:
+    def _lower(
+        self, host: str | None, visibility: Visibility, shared_copies: SharedCopies, note: Callable[[str], None]
+    ) -> str | None:
         """What runs see through a copy-on-write view: the checkout, else a copy of it; None where nothing can be."""
-        if sight.overlays:
+        if visibility.overlays:
             return str(self._checkout)
         if host not in self._lowers:
             from gpu_doc.execution.containers.workspace import Parcel
 
-            parcel = Parcel(user=_user(), agent=False, checkout=self._checkout, left_out=self._left_out(sight))
+            parcel = Parcel(user=_user(), agent=False, checkout=self._checkout, left_out=self._left_out(visibility))
             begin = time.monotonic()
-            lower = depot.checkout(parcel)
+            lower = shared_copies.checkout(parcel)
             if (seconds := time.monotonic() - begin) > _WORTH_A_WORD:
                 note(f"copied the checkout to the engine in {seconds:.0f} s; `gpu-doc doctor` says why")
-            self._lowers[host] = lower if depot.overlays(self._config.relative_to(self._checkout)) else None
+            self._lowers[host] = lower if shared_copies.overlays(self._config.relative_to(self._checkout)) else None
         return self._lowers[host]
 
-    def _left_out(self, sight: Sight) -> frozenset[str]:
+    def _left_out(self, visibility: Visibility) -> frozenset[str]:
         """Data within the checkout that every run declares: it is mounted, so that it need not be copied."""
-        common = frozenset.intersection(*self._data) if self._data and sight.sees_paths else frozenset[Path]()
+        common = frozenset.intersection(*self._data) if self._data and visibility.sees_paths else frozenset[Path]()
         return frozenset(p.relative_to(self._checkout).as_posix() for p in common if p.is_relative_to(self._checkout))
 
-    def _copied_data(self, run: Run, depot: Depot) -> dict[str, str]:
+    def _copied_data(self, run: Run, shared_copies: SharedCopies) -> dict[str, str]:
         """Volumes with copies of data that lies outside of the checkout, by the path at which they stand."""
         paths = [Path(os.path.normpath(self._root / source.path)) for source in run.data]
         outside = [path for path in paths if path.exists() and not path.is_relative_to(self._checkout)]
-        return {str(path): depot.data(path, str(path)) for path in outside}
+        return {str(path): shared_copies.data(path, str(path)) for path in outside}
 
-    def _make_caches(self, run: Run, sight: Sight, user: tuple[int, int] | None, note: Callable[[str], None]) -> None:
+    def _make_caches(
+        self, run: Run, visibility: Visibility, user: tuple[int, int] | None, note: Callable[[str], None]
+    ) -> None:
         """See to it that the run's user can write to its caches."""
-        for path in map(Path, run.caches.values()) if sight.same_ids else ():
+        for path in map(Path, run.caches.values()) if visibility.same_ids else ():
             if not path.exists():
                 path.mkdir(parents=True)
                 if user and os.getuid() == 0:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_doc.errors import GpuDocError, MachineError, NotebookFileError, RunError
 from gpu_doc.execution.agent.produced import ONLY_FILES
 from gpu_doc.execution.runs import container_failure, remedies
-from gpu_doc.model import Run
+from gpu_doc.model.configuration import Run
 from gpu_doc.text.plain import plain
 from gpu_doc.text.units import readable_time
 

@@ -10,7 +10,7 @@ from gpu_doc.execution.gpus.inventory import inventory
 from gpu_doc.execution.gpus.leases import Leases, shared_folder
 from gpu_doc.execution.runs.devices import Devices, asks, default_jobs, search
 from gpu_doc.execution.runs.docker import Docker
-from gpu_doc.model import Run
+from gpu_doc.model.configuration import Run
 from gpu_doc.system.python_environment import has_gpu
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError
-from gpu_doc.model import Json, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 from gpu_doc.record.cuts import Cut
 from gpu_doc.redaction import Redactor
 
 if TYPE_CHECKING:
-    from gpu_doc.execution.runs.place import Place
+    from gpu_doc.execution.runs.container_setup import ContainerSetup
 
 _WITHHELD = re.compile(r"(GITHUB|ACTIONS|RUNNER|INPUT)_.*|GH_TOKEN|.*_(TOKEN|SECRET|PASSWORD|KEY)", re.DOTALL)
 
@@ -33,7 +34,7 @@ class Job:
     """The interpreter of kernels named python3, python, or not at all."""
     environment: Mapping[str, str]
     """All that a local kernel or command gets; see `kernel_environment`."""
-    place: Place | None = None
+    place: ContainerSetup | None = None
     """The container that it runs in; None is this machine."""
     ours: frozenset[Path] = frozenset()
     """What gpu-doc itself writes into the checkout, state included: never taken for what the run left."""

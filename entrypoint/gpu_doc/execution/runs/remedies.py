@@ -6,7 +6,8 @@ import re
 import signal
 from collections.abc import Callable, Mapping
 
-from gpu_doc.model import Json, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 from gpu_doc.text.units import readable_size
 
 _OFFLINE = (

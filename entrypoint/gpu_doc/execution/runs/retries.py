@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.runs.remedies import is_isolated, is_network
-from gpu_doc.model import Run
+from gpu_doc.model.configuration import Run
 
 T = TypeVar("T")
 

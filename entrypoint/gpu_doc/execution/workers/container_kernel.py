@@ -27,7 +27,7 @@ from gpu_doc.execution.workers.kernel_process import START_LIMIT, FailureError, 
 if TYPE_CHECKING:
     from gpu_doc.system.link import Link
 
-SETTLE_LIMIT = 600
+COLLECT_LIMIT = 600
 """Seconds that putting together and copying out what a run produced may take."""
 
 ANSWER_LIMIT = 2
@@ -195,7 +195,7 @@ class ContainerKernel(Kernel):
         if self._container:
             await asyncio.to_thread(self._container.kill)
 
-    async def settle(self) -> None:
+    async def collect(self) -> None:
         """Take over what the run left: the files of `produces`, and what it took.
 
         Raises FailureError: one of the files is missing, or nothing can be taken out.
@@ -206,7 +206,7 @@ class ContainerKernel(Kernel):
             await self.end_politely()
             self.signal(signal.SIGKILL)
         self._attached.event("finish")
-        left = await self._event("produced", SETTLE_LIMIT)
+        left = await self._event("produced", COLLECT_LIMIT)
         folder = Path(self.job["folder"])
         (folder / "resources.json").write_text(json.dumps(left["resources"]), "utf-8")
         if left["files"]:

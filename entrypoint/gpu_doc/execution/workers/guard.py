@@ -21,7 +21,7 @@ from gpu_doc.system.process import Child, ChildEndedError, kill_tree, marked, re
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gpu_doc.model import Limits
+    from gpu_doc.model.configuration import Limits
 
 GRACE = 2.0
 """Seconds between an interrupt, a kill of the kernel, and a kill of the child that drives it."""

@@ -121,7 +121,7 @@ class Kernel:
     def let_go(self) -> None:
         """Let the run begin, where it waits for that."""
 
-    async def settle(self) -> None:
+    async def collect(self) -> None:
         """Take over what the run left, before its end is told.
 
         Raises FailureError: something that it should have left is missing.

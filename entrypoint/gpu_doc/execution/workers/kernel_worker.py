@@ -124,7 +124,7 @@ class Worker:
             except FailureError as failure:
                 failure.facts = {**await kernel.shortages(), **failure.facts}
                 raise
-            await kernel.settle()
+            await kernel.collect()
             if job["leased"]:
                 await kernel.stop()  # the next run on this GPU needs the memory that this one holds
         finally:

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from gpu_doc.execution.containers.image_lookup import Glance
-from gpu_doc.model import ImageIdentity
+from gpu_doc.execution.containers.image_lookup import ImageLookup
+from gpu_doc.model.configuration import ImageIdentity
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
@@ -40,7 +40,7 @@ class Engine:
 
     def look(self, reference: str, *, pull: str = "missing", known: str | None = None) -> str | None:
         before = ImageIdentity(known) if known else None
-        found = Glance({}).identity(reference, docker_host=f"unix://{self.path}", pull=pull, known=before)
+        found = ImageLookup({}).identity(reference, docker_host=f"unix://{self.path}", pull=pull, known=before)
         return found.digest if found else None
 
 
@@ -90,12 +90,12 @@ def test_pulling_always_looks_at_the_reference(engine: Engine) -> None:
 
 def test_a_tag_that_moved_is_seen_without_asking_again(engine: Engine) -> None:
     engine.images |= {"x:1": {"Id": A}, f"x@{B}": {"Id": C, "RepoDigests": [f"x@{B}"]}}
-    glance, host = Glance({"DOCKER_HOST": f"unix://{engine.path}"}), None
+    image_lookup, host = ImageLookup({"DOCKER_HOST": f"unix://{engine.path}"}), None
     known = ImageIdentity(f"x@{B}")
-    assert glance.identity("x:1", docker_host=host, pull="missing", known=known) == known
-    assert glance.moved("x:1", docker_host=host, known=known)
-    assert not glance.moved("x:1", docker_host=host, known=ImageIdentity(A))
-    assert not glance.moved("gone", docker_host=host, known=known)
+    assert image_lookup.identity("x:1", docker_host=host, pull="missing", known=known) == known
+    assert image_lookup.moved("x:1", docker_host=host, known=known)
+    assert not image_lookup.moved("x:1", docker_host=host, known=ImageIdentity(A))
+    assert not image_lookup.moved("gone", docker_host=host, known=known)
     assert engine.asked == ["x:1", f"x@{B}", "gone"]
 
 
@@ -103,7 +103,7 @@ def test_a_tag_that_moved_is_seen_without_asking_again(engine: Engine) -> None:
     "host", ["tcp://127.0.0.1:1", "ssh://nowhere.invalid", "unix:///nowhere/engine.sock", "nonsense"]
 )
 def test_an_engine_that_is_not_on_this_machine_is_not_seen(host: str) -> None:
-    assert Glance({}).identity("x:1", docker_host=host, pull="missing", known=ImageIdentity(f"x@{A}")) is None
+    assert ImageLookup({}).identity("x:1", docker_host=host, pull="missing", known=ImageIdentity(f"x@{A}")) is None
 
 
 def test_something_else_on_the_socket_is_no_engine(tmp_path: Path) -> None:
@@ -118,5 +118,7 @@ def test_something_else_on_the_socket_is_no_engine(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert Glance({}).identity("x", docker_host=f"unix://{tmp_path}/engine", pull="missing", known=None) is None
+        assert (
+            ImageLookup({}).identity("x", docker_host=f"unix://{tmp_path}/engine", pull="missing", known=None) is None
+        )
         thread.join()

@@ -1,4 +1,4 @@
-"""Our contender: photographs outputs of executed notebooks. Usage: python -m benchmarks.darkroom_shots JOB.json."""
+"""Our contender: photographs outputs of executed notebooks. Usage: python -m benchmarks.our_pictures JOB.json."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gpu_doc.model import Exhibit, Photograph
-from gpu_doc.pictures.capture import Darkroom
+from gpu_doc.model.pictures import Exhibit, Photograph
+from gpu_doc.pictures.capture import Camera
 
 WIDTH = 880
 """CSS pixels, as gpu-doc's default."""
@@ -29,9 +29,9 @@ def exhibits(notebook: Path, *, scale: int) -> list[Exhibit]:
 
 def main(job: dict[str, Any], environ: dict[str, str]) -> None:
     asked = [exhibit for path in job["notebooks"] for exhibit in exhibits(Path(path), scale=job["scale"])]
-    with Darkroom(lambda: Path(job["chromium"]), environ=environ) as darkroom:
-        darkroom.warm_up()
-        shots = darkroom.develop(asked)
+    with Camera(lambda: Path(job["chromium"]), environ=environ) as camera:
+        camera.warm_up()
+        shots = camera.photograph(asked)
     for output, shot in zip(job["outputs"], shots, strict=True):
         if not isinstance(shot, Photograph):
             raise shot

@@ -15,12 +15,13 @@ from gpu_doc.execution.agent import unattended
 from gpu_doc.execution.containers import recipe
 from gpu_doc.execution.containers.recipe import WORKSPACE, Mount
 from gpu_doc.execution.gpus.requests import device_requests
-from gpu_doc.model import Json, Run
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 
 if TYPE_CHECKING:
     from gpu_doc.execution.containers.images import Image
     from gpu_doc.execution.containers.sweep import Kind, Owner
-    from gpu_doc.execution.containers.visibility import Sight
+    from gpu_doc.execution.containers.visibility import Visibility
     from gpu_doc.execution.gpus.inventory import Gpu
     from gpu_doc.execution.gpus.offer import Offer
 
@@ -29,7 +30,7 @@ _DEEPEST_REPOSITORY = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class ContainerSetup:
     """Where a run of an image finds itself; `order` gives the words for the engine."""
 
     run: Run
@@ -39,7 +40,7 @@ class Place:
     """The image, or the one derived from it that has ipykernel."""
     address: Mapping[str, str]
     """Of the engine."""
-    sight: Sight
+    visibility: Visibility
     selinux: bool
     offer: Offer
     """How the engine gives GPUs to containers."""
@@ -79,16 +80,18 @@ class Place:
             "image-user": self.image.user,
             "checkout": str(self.checkout),
             "left-out": sorted(self.left_out),
-            "own-folders": [] if self.sight.same_ids else list(self.run.caches.values()),
+            "own-folders": [] if self.visibility.same_ids else list(self.run.caches.values()),
             "job": {**recipe.agent_job(self.run, places), "secrets": dict(self.secrets)},
         }
 
     def setting(self, gpus: Sequence[Gpu] = (), kind: Kind = "run") -> recipe.Setting:
         """Return what the run finds around it. Raises MachineError, as `order` does."""
         data, caches = self._data(), self.run.caches.values()
-        ours = self.sight.same_ids
+        ours = self.visibility.same_ids
         nobody_to_ask = unattended.variables(self.run.env) if kind == "run" else {}
-        mounts = [Mount(source=str(path.resolve()), target=self.inside(path)) for path in data * self.sight.sees_paths]
+        mounts = [
+            Mount(source=str(path.resolve()), target=self.inside(path)) for path in data * self.visibility.sees_paths
+        ]
         if ours:
             mounts += [Mount(source=path, target=path, writable=True) for path in caches]
         mounts += [Mount(source=name, target=path, kind="volume") for path, name in self.data_volumes.items()]
@@ -97,11 +100,11 @@ class Place:
             user=self.user,
             mounts=tuple(mounts),
             volumes={} if ours else {path: _cache_volume(path) for path in caches},
-            masked=tuple(self.masked()) if self.sight.overlays else (),
+            masked=tuple(self.masked()) if self.visibility.overlays else (),
             devices=tuple(device_requests(gpus, self.run.gpu_driver, self.offer)),
             environment={**nobody_to_ask, **self.environment},
             labels=self._labels([gpu.id for gpu in gpus], kind),
-            unlabelled=self.selinux and (bool(mounts) or self.sight.overlays),
+            unlabelled=self.selinux and (bool(mounts) or self.visibility.overlays),
         )
 
     @property

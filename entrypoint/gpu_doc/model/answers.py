@@ -1,0 +1,55 @@
+"""Calls of template functions, and what they are answered with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gpu_doc.model.pictures import Exhibit
+from gpu_doc.model.values import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call of a template function (contract: shot, image, text, table, code, value, ...)."""
+
+    function: str
+    args: tuple[Json, ...] = ()
+    kwargs: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The same call has the same key, however its keywords are ordered."""
+        return json.dumps([self.function, list(self.args), dict(self.kwargs)], sort_keys=True, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        words = [json.dumps(a, ensure_ascii=False) for a in self.args]
+        words += [f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in self.kwargs.items()]
+        return f"{self.function}({', '.join(words)})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset:
+    """A file that an answer needs beside the report: a picture to take, or bytes to copy."""
+
+    name: str
+    """The file's name in the report's assets folder."""
+    digest: str
+    """SHA-256 of what the file is made from: same digest, same file, and it need not be made again."""
+    exhibit: Exhibit | None = None
+    source: Path | None = None
+    content: bytes | None = None
+    """Exactly one of exhibit (photograph it), source (copy that file) and content (these bytes) is set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a call gives to the template, and the files it needs."""
+
+    value: Json
+    """Markdown text, or for `value()` a number or string."""
+    runs: tuple[str, ...] = ()
+    """Addresses of the runs it was made from."""
+    assets: tuple[Asset, ...] = ()

@@ -1,0 +1,181 @@
+"""gpu-doc.yml as values: reports, their runs, and what each of them is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gpu_doc.model.values import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds of one run. Sizes in bytes, times in seconds; None is unlimited."""
+
+    memory: int | None = None
+    cpus: float | None = None
+    shm: int = 1 << 30
+    processes: int = 8192
+    time: float | None = None
+    cell_time: float | None = None
+    output: int = 10_000_000
+    written: frozenset[str] = frozenset()
+    """The keys that stand in the configuration: those that bind only containers are named once on a local run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """A file or folder that a run reads. `version` replaces hashing."""
+
+    path: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuRequirement:
+    """What a run needs of GPUs, else exit 5. Memory in bytes, of each GPU."""
+
+    count: int = 1
+    memory: int | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retries:
+    """How often, and for which causes, a failed run is tried again."""
+
+    times: int = 0
+    on: tuple[str, ...] = ("network",)
+
+
+@dataclass(frozen=True)
+class ImageIdentity:
+    """Which image it is, on whatever engine and in whatever store."""
+
+    digest: str
+    """`repository@sha256:…`, by which it can be pulled; `sha256:…`, the same as `content`, where no registry has it."""
+    content: str | None = None
+    """A hash of its layers and settings, which every engine says the same of; None where nobody looked."""
+
+    def same(self, other: ImageIdentity) -> bool:
+        """Say whether both are one image: a registry's digests differ where one is an index and the other is of it."""
+        return self.digest == other.digest or (self.content is not None and self.content == other.content)
+
+    def to_machine(self) -> dict[str, Json]:
+        """Return what a fingerprint's machine part says of it."""
+        content = {"image-content": self.content} if self.content not in (None, self.digest) else {}
+        return {"image-digest": self.digest, **content}
+
+    @classmethod
+    def of_machine(cls, machine: Mapping[str, Json]) -> ImageIdentity | None:
+        """Return what a fingerprint's machine part says of an image; None where it names none."""
+        digest, content = machine.get("image-digest"), machine.get("image-content")
+        if not isinstance(digest, str) or not digest:
+            return None
+        return cls(digest, content if isinstance(content, str) else None if "@" in digest else digest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of a report, merged from defaults, report and run; each point of a matrix is a Run of its own."""
+
+    report: str
+    """The report's path, relative to root, with forward slashes."""
+    name: str
+    """The name in the configuration: `sweep`."""
+    address: str
+    """`baseline`, or with the matrix point as written: `sweep[lr=0.1,seed=1]`."""
+    line: int
+    """Where it stands in the configuration file."""
+    notebook: str | None = None
+    """`.ipynb`, `.py` or `.md`, relative to root, with forward slashes. Exactly one of notebook and command is set."""
+    command: tuple[str, ...] | None = None
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    """What papermill injects, the matrix point's values included."""
+    point: Mapping[str, str] = field(default_factory=dict)
+    """The matrix point, values as written in the configuration; empty outside matrices."""
+    image: str | None = None
+    """What it runs in; None is this machine."""
+    configured_image: str | None = None
+    """The image of the configuration where the command line has it run on this machine: launch_command() names it."""
+    pull: Literal["missing", "always", "never"] = "missing"
+    bootstrap: bool = False
+    kernel: str | None = None
+    cwd: Literal["notebook", "root"] = "notebook"
+    gpus: str | int | tuple[int | str, ...] = "auto"
+    gpu_driver: Literal["auto", "nvidia", "cdi"] = "auto"
+    limits: Limits = Limits()
+    network: Literal["none", "bridge"] = "none"
+    user: Literal["runner", "image"] = "runner"
+    docker_host: str | None = None
+    env: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    data: tuple[DataSource, ...] = ()
+    caches: Mapping[str, str] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    produces: tuple[str, ...] = ()
+    requires: GpuRequirement | None = None
+    retries: Retries = Retries()
+    detach: bool = False
+    setup: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A Markdown report: from a template, or (`template` None) refreshed in place."""
+
+    path: str
+    line: int
+    template: str | None = None
+    runs: tuple[Run, ...] = ()
+    expect: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def assets(self) -> str:
+        """The folder of its pictures and evidence, relative to root: `docs/a.md` has `docs/a.assets`."""
+        stem, dot, suffix = self.path.rpartition(".")
+        return f"{stem if dot and '/' not in suffix else self.path}.assets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capture:
+    """How pictures are taken. Width in CSS pixels; scale is device pixels per CSS pixel."""
+
+    width: int = 880
+    scale: int = 2
+    theme: Literal["light", "dark", "both"] = "light"
+    allow_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish:
+    """How results leave the checkout."""
+
+    mode: Literal["pull-request", "commit", "auto", "check", "none"] = "pull-request"
+    branch: str = "gpu-doc/refresh-{base}"
+    title: str = "docs: refresh results"
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    draft: bool = False
+    author: str | None = None
+    """`Name <address>`; None is the bot of GitHub Actions there, and what git says elsewhere."""
+    message: str | None = None
+    trailers: tuple[str, ...] = ()
+    sign: bool | None = None
+    """None is what git's own `commit.gpgsign` says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """gpu-doc.yml, read, merged and checked."""
+
+    path: Path
+    root: Path
+    """Absolute. All paths in the configuration are relative to it."""
+    reports: tuple[Report, ...] = ()
+    capture: Capture = Capture()
+    publish: Publish = Publish()
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
+    """Where keys stand, for messages: (report, run's name, key), (report, "expect") or ("capture", key)."""

@@ -1,0 +1,66 @@
+"""What can be photographed, and the photograph."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Literal
+
+from gpu_doc.model.values import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A stretch of terminal text in one style. Colours are `#rrggbb`, None is the theme's own; reverse is resolved."""
+
+    text: str
+    foreground: str | None = None
+    background: str | None = None
+    bold: bool = False
+    italic: bool = False
+    underline: bool = False
+    strike: bool = False
+
+
+TerminalLine = tuple[Span, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exhibit:
+    """What one picture shows: a cell's outputs, with or without its source, or lines of a terminal.
+
+    All of it comes from notebooks and is not trusted: on the page it never reaches network or disk.
+    """
+
+    kind: Literal["output", "cell", "terminal"]
+    outputs: tuple[Json, ...] = ()
+    """Outputs in nbformat 4, as plain dictionaries."""
+    source: str = ""
+    """The cell's source, where `kind` is cell."""
+    language: str = "python"
+    lines: tuple[TerminalLine, ...] = ()
+    width: int
+    """CSS pixels of the page it is laid out on; the picture is cropped to the content."""
+    scale: int
+    theme: Literal["light", "dark"] = "light"
+    name: str = ""
+    """The address, for messages; not part of what is pictured."""
+    place: str = ""
+    """Notebook and cell, for messages; not part of what is pictured either."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that is pictured; execution counts and output metadata without effect are not."""
+        shown = {k: v for k, v in asdict(self).items() if k not in ("name", "place")}
+        shown["outputs"] = [{k: v for k, v in o.items() if k != "execution_count"} for o in self.outputs]
+        return sha256(json.dumps(shown, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photograph:
+    """A PNG and its size in CSS pixels (its pixels divided by the device scale)."""
+
+    png: bytes
+    width: int
+    height: int

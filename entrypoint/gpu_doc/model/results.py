@@ -1,0 +1,44 @@
+"""What a finished run left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a finished run left in state.
+
+    `folder` holds `executed.ipynb` (a notebook) or `terminal.log` (a command: the raw bytes of its terminal),
+    `produced/` with the files of `produces` at their paths, and `record.json`.
+    """
+
+    run: Run
+    fingerprint: str
+    folder: Path
+    record: Mapping[str, Json]
+    """`started` (ISO 8601, UTC), `seconds`, `commit` (or None), `machine` (see record/fingerprint.py)."""
+
+    @property
+    def executed(self) -> Path:
+        """The executed notebook."""
+        return self.folder / "executed.ipynb"
+
+    @property
+    def log(self) -> Path:
+        """Every byte that a command wrote to its terminal."""
+        return self.folder / "terminal.log"
+
+    @property
+    def resources(self) -> Path:
+        """What it took, as JSON (see execution/agent/sampling.py); runs of earlier versions left none."""
+        return self.folder / "resources.json"
+
+    def produced(self, path: str) -> Path:
+        """A file that the run left, by its path in `produces`."""
+        return self.folder / "produced" / path
