@@ -88,7 +88,7 @@ class Publisher:
 
         return bool(adopt(self._tools, planned, plan))
 
-    def check_report(self, planned: Plan, plan: Callable[[], Plan]) -> Plan:
+    def plan_after_adopting(self, planned: Plan, plan: Callable[[], Plan]) -> Plan:
         """The plan as it would be after `adopt`; the checkout stays as it was."""
         from gpu_doc.publish.adopt import adopted
 

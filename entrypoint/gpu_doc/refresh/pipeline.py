@@ -197,7 +197,7 @@ def plan_with_pull_request(
 
     try:
         with Publisher(whole, chosen, "pull-request", target(), doors.console.note, doors.environ) as publisher:
-            return publisher.check_report(planned, lambda: plan(chosen, doors))
+            return publisher.plan_after_adopting(planned, lambda: plan(chosen, doors))
     except GpuDocError as error:  # better a run too many than none
         doors.console.warn(f"what an open pull request may hold is not known: {_in_a_line(error)}")
         return planned

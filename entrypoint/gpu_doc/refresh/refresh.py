@@ -273,7 +273,7 @@ class Refresh:
             self._finish(work)
             return
         with suppress(GpuDocError):  # told when the report is composed
-            work.composer.check_report([call for call in work.calls if _speaks_of(call, run)])
+            work.composer.prepare([call for call in work.calls if _speaks_of(call, run)])
 
     def _finish(self, work: _Work) -> None:
         if work.failed or work.composer is None:

@@ -80,7 +80,7 @@ class Composer:
         self._renewed: set[str] = set()
         """Those of them whose results turned out to be others."""
 
-    def check_report(self, calls: Sequence[Call]) -> None:
+    def prepare(self, calls: Sequence[Call]) -> None:
         """Take the pictures of calls whose runs have all ended. What fails here is told when the report is composed."""
         assets: list[Asset] = []
         for call in calls:
