@@ -91,7 +91,8 @@ def test_nothing_is_published_for_a_pull_request_of_our_own() -> None:
 BROKEN_OFF = """
 import sys
 from pathlib import Path
-from gpu_doc import cli, pipeline
+from gpu_doc.cli import main as cli
+from gpu_doc.refresh import pipeline
 
 def second(*words):
     assert "0.1" in Path("docs/report.md").read_text()
