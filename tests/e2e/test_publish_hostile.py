@@ -92,17 +92,17 @@ BROKEN_OFF = """
 import sys
 from pathlib import Path
 from gpu_doc.cli import main as cli
-from gpu_doc.refresh import pipeline
+from gpu_doc.refresh import planning
 
 def second(*words):
     assert "0.1" in Path("docs/report.md").read_text()
     raise KeyboardInterrupt
 
-def first(*words, plan=pipeline.plan):
-    pipeline.plan = second
+def first(*words, plan=planning.plan):
+    planning.plan = second
     return plan(*words)
 
-pipeline.plan = first
+planning.plan = first
 cli.main(sys.argv[1:])
 """
 

@@ -15,7 +15,7 @@ from gpu_doc.console.console import Console
 from gpu_doc.errors import ConfigError, UsageError
 from gpu_doc.functions import calls
 from gpu_doc.model.configuration import Config, Report
-from gpu_doc.refresh import pipeline
+from gpu_doc.refresh import selection
 from gpu_doc.report import template
 
 COMMANDS = ("init", "plan", "run", "check", "preview", "lab", "doctor", "clean")
@@ -64,7 +64,7 @@ def test_mistyped_words(capsys: pytest.CaptureFixture[str], argv: list[str], usa
 def test_a_mistyped_report(tmp_path: Path) -> None:
     config = Config(path=tmp_path / "gpu-doc.yml", root=tmp_path, reports=(Report(path="docs/finetune.md", line=1),))
     with pytest.raises(UsageError) as caught:
-        pipeline.select(config, ["docs/fintune.md"], here=tmp_path)
+        selection.select(config, ["docs/fintune.md"], here=tmp_path)
     assert caught.value.remedy == "Did you mean `docs/finetune.md`?"
 
 

@@ -10,7 +10,7 @@ import pytest
 from gpu_doc.config import above, find, load, not_yet, unbound_limits
 from gpu_doc.errors import ConfigError, GpuDocError, UsageError
 from gpu_doc.model.configuration import Capture, Config, DataSource, GpuRequirement, Limits, Publish, Retries, Run
-from gpu_doc.refresh.pipeline import with_executor
+from gpu_doc.refresh.selection import with_executor
 
 CONTRACT = Path(__file__).parent / "contract.gpu-doc.yml"
 

@@ -18,7 +18,7 @@ from gpu_doc.model.configuration import Config
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
 from gpu_doc.publish.target import slug_of
-from gpu_doc.refresh.pipeline import Outcome
+from gpu_doc.refresh.doors import Outcome
 
 if TYPE_CHECKING:
     from gpu_doc.github.event import Event

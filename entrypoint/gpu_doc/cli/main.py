@@ -30,8 +30,9 @@ from gpu_doc.publish import target
 from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.seal import key_path
 from gpu_doc.record.state import Layers, State, default_folder
-from gpu_doc.refresh import pipeline
-from gpu_doc.refresh.pipeline import Doors, Publishing
+from gpu_doc.refresh import jupyterlab, planning, publishing, refreshing, selection
+from gpu_doc.refresh.doors import Doors
+from gpu_doc.refresh.publishing import Publishing
 from gpu_doc.system import process
 from gpu_doc.system.python_environment import active_environment, has_gpu
 from gpu_doc.trust import admission
@@ -189,22 +190,22 @@ def _refuse_nested(here: Path, console: Console) -> None:
 
 def _plan(args: argparse.Namespace, console: Console) -> Exit:
     job = _job(args, event := _event())
-    whole = pipeline.with_publishing(_isolated(job, console), branch=args.branch)
-    chosen = pipeline.select(whole, args.reports, here=Path.cwd())
-    chosen = pipeline.with_executor(chosen, args.executor, image=args.image)
+    whole = selection.with_publishing(_isolated(job, console), branch=args.branch)
+    chosen = selection.select(whole, args.reports, here=Path.cwd())
+    chosen = selection.with_executor(chosen, args.executor, image=args.image)
     doors = _doors(args, whole, console, job)
-    plan = pipeline.plan(chosen, doors)
+    plan = planning.plan(chosen, doors)
     if admission.mode_for(args.publish, whole.publish, event, job.origin, configuration=target.configuration_of(whole))[
         0
     ] in ("pull-request", "auto"):
         wishes = target.Wishes(base=args.base, token=_token())
-        plan = pipeline.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.find(whole, wishes, event))
+        plan = publishing.plan_with_pull_request(whole, chosen, doors, plan, lambda: target.find(whole, wishes, event))
     actions.set_outputs(outputs.of_plan(plan), os.environ)
-    pipeline.tell_moved_images(plan, doors)
+    refreshing.tell_moved_images(plan, doors)
     if args.json:
         console.say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
     else:
-        summary.plan(plan, pipeline.checked(chosen, plan), console, root=chosen.root)
+        summary.plan(plan, planning.checked(chosen, plan), console, root=chosen.root)
     return Exit.DONE
 
 
@@ -218,11 +219,11 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
             target.demand_own_repository(job.own, event)  # it says more than that nobody knows the commit
         admission.refuse_origin(event, job.origin, allow_forks=args.allow_forks)
     whole = _isolated(job, console)
-    whole = pipeline.with_publishing(whole, branch=args.branch, labels=args.labels)
-    chosen = pipeline.select(whole, args.reports, here=Path.cwd())
+    whole = selection.with_publishing(whole, branch=args.branch, labels=args.labels)
+    chosen = selection.select(whole, args.reports, here=Path.cwd())
     config.not_yet(chosen)
     redaction.refuse_short(chosen, os.environ)
-    chosen = pipeline.with_executor(chosen, args.executor, image=args.image, gpus=args.gpus, pull=args.pull)
+    chosen = selection.with_executor(chosen, args.executor, image=args.image, gpus=args.gpus, pull=args.pull)
     if sentence := config.unbound_limits(chosen):
         console.note(sentence)
     _refuse_mounts(args, chosen)
@@ -233,15 +234,15 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
         console.note(why)
     doors = _doors(args, whole, console, job)
     wishes = target.Wishes(base=args.base, token=_token())
-    publishing = Publishing(
+    how = Publishing(
         mode=mode,
         target=lambda: target.find(whole, wishes, event),
         echo=lambda: admission.is_echo(event, git.work_tree(whole.root)),
         only_fresh=args.only_fresh,
     )
-    planned = pipeline.plan(chosen, doors, force=args.force)
+    planned = planning.plan(chosen, doors, force=args.force)
     actions.set_outputs(outputs.of_plan(planned), os.environ)
-    ended = pipeline.refresh_and_publish(whole, chosen, doors, publishing, planned, force=args.force, jobs=args.jobs)
+    ended = publishing.refresh_and_publish(whole, chosen, doors, how, planned, force=args.force, jobs=args.jobs)
     summary.outcome(ended[0], chosen, console, here=Path.cwd())
     summary.published(ended[1], console)
     runner.leave(chosen, planned, ended, event, os.environ, partial=bool(args.reports))
@@ -250,13 +251,13 @@ def _run(args: argparse.Namespace, console: Console) -> Exit:
 
 def _check(args: argparse.Namespace, console: Console) -> Exit:
     whole = _config(args)
-    chosen = pipeline.select(whole, args.reports, here=Path.cwd())
+    chosen = selection.select(whole, args.reports, here=Path.cwd())
     doors = _doors(args, whole, console)
-    plan = pipeline.plan(chosen, doors)
+    plan = planning.plan(chosen, doors)
     edited = [report for report in plan.reports if report.edits]
-    lines = pipeline.edited_lines(chosen, doors, edited) if edited else {}
+    lines = planning.edited_lines(chosen, doors, edited) if edited else {}
     summary.check(plan, lines, console)
-    for path, problems in pipeline.checked(chosen, plan).items():
+    for path, problems in planning.checked(chosen, plan).items():
         summary.would_fail(f"{path}: ", problems, console, root=chosen.root)
     return Exit.DONE if plan.fresh else Exit.FINDING
 
@@ -276,7 +277,7 @@ def _preview(args: argparse.Namespace, console: Console) -> Exit:
 def _lab(args: argparse.Namespace, console: Console) -> Exit:
     whole = _config(args)
     _refuse_mounts(args, whole)
-    pipeline.lab(whole, _doors(args, whole, console), args.notebook, here=Path.cwd(), port=args.port)
+    jupyterlab.lab(whole, _doors(args, whole, console), args.notebook, here=Path.cwd(), port=args.port)
     return Exit.DONE
 
 
@@ -354,7 +355,7 @@ def _layers(job: _Job | None, whole: Config) -> Layers:
         return Layers(own="unknown" if os.environ.get("GITHUB_ACTIONS") == "true" else "")
     from gpu_doc.trust.origin import layers
 
-    changed = git.is_changed(whole.root, own_files=pipeline.own_files(whole))
+    changed = git.is_changed(whole.root, own_files=selection.own_files(whole))
     return layers(job.event, job.origin, changed=changed)
 
 
@@ -442,7 +443,7 @@ def _doors(
         machine=machine,
         chromium=lambda: _chromium(console),
         # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
-        commit=lambda: git.clean_commit(whole.root, own_files=pipeline.own_files(whole)),
+        commit=lambda: git.clean_commit(whole.root, own_files=selection.own_files(whole)),
         image_moved=_image_moved,
         work_tree=lambda: git.work_tree(whole.root),
     )

@@ -11,7 +11,7 @@ from gpu_doc.model.configuration import Config
 from gpu_doc.model.publishing import Published
 from gpu_doc.model.results import Result
 from gpu_doc.plan.plan import Plan
-from gpu_doc.refresh.pipeline import Outcome
+from gpu_doc.refresh.doors import Outcome
 from gpu_doc.text.units import readable_time
 
 

@@ -24,7 +24,8 @@ from gpu_doc.model.pictures import Photograph
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
 from gpu_doc.pictures.capture import Camera, decoded_equal
-from gpu_doc.plan.plan import ReportPlan, RunPlan, Usable
+from gpu_doc.plan.plan import ReportPlan, RunPlan
+from gpu_doc.plan.usable import Usable
 from gpu_doc.record import checkout, evidence
 from gpu_doc.record.checkout import Content, Draft
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -12,27 +11,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from gpu_doc import __version__, redaction
+from gpu_doc import redaction
 from gpu_doc.console.console import Console
-from gpu_doc.errors import ConfigError, GpuDocError, MachineError, PublishError, RunError
+from gpu_doc.errors import ConfigError, GpuDocError, PublishError, RunError
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.hosts import Hosts
 from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
-from gpu_doc.model.answers import Answer, Call
+from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
 from gpu_doc.model.results import Result
-from gpu_doc.model.values import Json
-from gpu_doc.notebooks.cells import executed_cells
 from gpu_doc.pictures.capture import Camera
-from gpu_doc.plan.plan import Planner, ReportPlan, RunPlan, Usable
+from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.unfetched import demand_fetched
-from gpu_doc.record import checkout, cuts, evidence
-from gpu_doc.record.checkout import Draft
-from gpu_doc.record.fingerprint import Machine, cell_hash
+from gpu_doc.record import checkout
+from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.state import State
+from gpu_doc.refresh.hand_edits import HandEdits
+from gpu_doc.refresh.results import changed_meanwhile, record_of
+from gpu_doc.refresh.work import Work
 from gpu_doc.report.compose import Composer, NeedsRuns, ReportTools
 from gpu_doc.report.rehearsal import check_report
-from gpu_doc.report.report import render
 from gpu_doc.report.template import TemplateWorker
 from gpu_doc.system.python_environment import with_programs_of
 
@@ -43,25 +41,7 @@ _TRIES = 3
 """How often a report is rendered that a person saves at the same time."""
 
 
-class _Work:
-    """One report on its way: what it waits for, and what its template will ask."""
-
-    def __init__(self, plan: ReportPlan) -> None:
-        self.plan = plan
-        self.executed: dict[str, Result] = {}
-        self.waiting = {run.run.address for run in plan.runs if not run.fresh}
-        self.calls: tuple[Call, ...] = ()
-        self.failed = False
-        self.composer: Composer | None = None
-
-    def wait_for(self, addresses: Sequence[str]) -> None:
-        """Let runs be executed that were thought to be fresh."""
-        runs = tuple(run.needed() if run.run.address in addresses else run for run in self.plan.runs)
-        self.plan = replace(self.plan, runs=runs)
-        self.waiting.update(addresses)
-
-
-class Refresh:
+class Scheduler:
     """Executes the stale runs of reports, and composes and writes each report when its last run has ended."""
 
     def __init__(
@@ -80,6 +60,7 @@ class Refresh:
         self._console = console
         self._commit = commit
         self._docker = docker
+        self._hand_edits = HandEdits(config.root, state, console, machine.line_ends)
         self._stack = ExitStack()
         self.written: dict[str, tuple[str, ...]] = {}
         self.executed = 0
@@ -87,7 +68,7 @@ class Refresh:
         self.errors: list[GpuDocError] = []
         self.failed: list[str] = []
 
-    def __enter__(self) -> Refresh:
+    def __enter__(self) -> Scheduler:
         return self
 
     def open_doors(self, environ: Mapping[str, str], chromium: Callable[[], Path]) -> None:
@@ -104,7 +85,7 @@ class Refresh:
 
     def run(self, plans: Sequence[ReportPlan], *, jobs: int | None) -> None:
         """Do all of it, so many runs at a time; None: as many as the machine has room for."""
-        works = [_Work(plan) for plan in plans]
+        works = [Work(plan) for plan in plans]
         for work in works:
             self._prepare(work)
         while todo := [work for work in works if not work.failed and work.plan.report.path not in self.written]:
@@ -112,7 +93,7 @@ class Refresh:
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
-    def _prepare(self, work: _Work) -> None:
+    def _prepare(self, work: Work) -> None:
         """Rehearse the template, so that an address that fits nothing costs no GPU minute."""
         work.composer = self._composer(work)
         checked = check_report(work.plan, self._config.root, self._templates)
@@ -123,7 +104,7 @@ class Refresh:
         if problems:
             self._fail(work, *problems)
 
-    def _without_image(self, work: _Work) -> list[GpuDocError]:
+    def _without_image(self, work: Work) -> list[GpuDocError]:
         """Why runs can't have their images: those that wait, and those that pull theirs always."""
         docker = self._docker
         if not docker:
@@ -148,7 +129,7 @@ class Refresh:
             "GitHub gives no secrets to pull requests from forks.",
         )
 
-    def _composer(self, work: _Work) -> Composer:
+    def _composer(self, work: Work) -> Composer:
         shop = ReportTools(
             root=self._config.root,
             capture=self._config.capture,
@@ -160,7 +141,7 @@ class Refresh:
         )
         return Composer(work.plan, shop, executed=work.executed)
 
-    def _round(self, works: list[_Work], parallel: int | None) -> None:
+    def _round(self, works: list[Work], parallel: int | None) -> None:
         """Execute what the reports wait for; each is composed when it waits for nothing more."""
         runs = self._waited_for(works)
         for work in works:
@@ -186,7 +167,7 @@ class Refresh:
             ):
                 self._take(finished, works)
 
-    def _waited_for(self, works: list[_Work]) -> dict[str, RunPlan]:
+    def _waited_for(self, works: list[Work]) -> dict[str, RunPlan]:
         """What to execute, by fingerprint: reports that share a run share its result."""
         return {
             plan.fingerprint.text: plan
@@ -195,7 +176,7 @@ class Refresh:
             if plan.run.address in work.waiting and plan.fingerprint
         }
 
-    def _job(self, plan: RunPlan, works: list[_Work]) -> Job | None:
+    def _job(self, plan: RunPlan, works: list[Work]) -> Job | None:
         """What is executed; None where it can't be, which fails the reports that wait for it."""
         try:
             return self._made(plan)
@@ -233,7 +214,7 @@ class Refresh:
         # Not `resolve()`, which before Python 3.13 raises RuntimeError where links lead to themselves.
         return frozenset(Path(os.path.realpath(path.parent), path.name) for path in (self._state.folder, *written))
 
-    def _take(self, finished: Finished, works: list[_Work]) -> None:
+    def _take(self, finished: Finished, works: list[Work]) -> None:
         job = finished.job
         self.executed += 1
         for cut in finished.cuts:
@@ -245,11 +226,11 @@ class Refresh:
             for plan in work.plan.runs
             if plan.run.address in work.waiting and plan.fingerprint and plan.fingerprint.text == job.fingerprint
         ]
-        error = finished.error or _changed(job, waiting[0][1])
+        error = finished.error or changed_meanwhile(job, waiting[0][1])
         if error:
             self._failed(job, error, [work for work, _ in waiting])
             return
-        record = self._record(finished, waiting[0][1])
+        record = record_of(finished, waiting[0][1], self._machine, self._commit)
         result = self._state.keep(job.run, job.fingerprint, job.folder, record)
         self.results.append(result)
         for work, plan in waiting:
@@ -257,7 +238,7 @@ class Refresh:
             work.waiting.discard(plan.run.address)
             self._advance(work, plan.run)
 
-    def _failed(self, job: Job, error: GpuDocError, works: list[_Work]) -> None:
+    def _failed(self, job: Job, error: GpuDocError, works: list[Work]) -> None:
         kept = self._state.keep_failed(job.run.address, job.folder)
         if isinstance(error, RunError):
             left = [kept / name for name in ("executed.ipynb", "terminal.log") if (kept / name).exists()]
@@ -265,7 +246,7 @@ class Refresh:
         for work in dict.fromkeys(works):
             self._fail(work, error)
 
-    def _advance(self, work: _Work, run: Run) -> None:
+    def _advance(self, work: Work, run: Run) -> None:
         """A run has ended well: take its pictures while others go on, and finish the report if it was the last."""
         if work.failed or work.composer is None:
             return
@@ -275,7 +256,7 @@ class Refresh:
         with suppress(GpuDocError):  # told when the report is composed
             work.composer.prepare([call for call in work.calls if _speaks_of(call, run)])
 
-    def _finish(self, work: _Work) -> None:
+    def _finish(self, work: Work) -> None:
         if work.failed or work.composer is None:
             return
         try:
@@ -287,10 +268,10 @@ class Refresh:
         except GpuDocError as error:
             self._fail(work, error)
 
-    def _write(self, work: _Work, composer: Composer) -> tuple[str, ...]:
+    def _write(self, work: Work, composer: Composer) -> tuple[str, ...]:
         for _ in range(_TRIES):
             draft = composer.compose()
-            self._keep_edits(work.plan, draft)
+            self._hand_edits.keep(work.plan, draft)
             try:
                 return checkout.write(draft, self._config.root)
             except checkout.ChangedMeanwhileError:
@@ -299,46 +280,7 @@ class Refresh:
             "this file changes again and again while it is refreshed", where=work.plan.report.path, remedy="Run again."
         )
 
-    def _keep_edits(self, plan: ReportPlan, draft: Draft) -> None:
-        """What a person wrote is about to be rendered over: keep it in state and say where."""
-        if self._is_edited(plan, draft) and draft.before is not None:
-            kept = self._state.keep_edited(plan.report.path, draft.before)
-            line = plan.edits[0].line if plan.edits else None
-            line = line or first_difference(draft.before, checkout.content_of(draft.files[draft.path]))
-            what = (
-                "was edited by hand"
-                if plan.evidence
-                else "is not what gpu-doc would write, and no evidence says who did"
-            )
-            self._console.warn(
-                f"{plan.report.path}:{line} {what}; it is rendered again. Your version is kept in {kept}; "
-                f"edit {plan.report.template or 'the text outside the markers'} instead.",
-                where=f"{plan.report.path}:{line}",
-            )
-        for path, new in draft.files.items():
-            name = path.removeprefix(f"{plan.report.assets}/")
-            known = plan.evidence.files.get(name) if plan.evidence else None
-            content = checkout.read(self._config.root / path) if known else None
-            if content is None or known is None:
-                continue
-            if evidence.is_as(self._config.root / path, content, known.sha256, self._machine.line_ends):
-                continue
-            if content != checkout.content_of(new):
-                kept = self._state.keep_edited(path, content)
-                self._console.warn(f"{path} was changed by hand; it is made again. Your version is kept in {kept}.")
-
-    def _is_edited(self, plan: ReportPlan, draft: Draft) -> bool:
-        """Whether the report holds what neither we wrote, as far as evidence tells, nor the draft holds."""
-        if not plan.report.template:
-            return bool(plan.edits)
-        if draft.before is None or draft.before == checkout.content_of(draft.files[draft.path]):
-            return False
-        if plan.evidence is None or not isinstance(plan.evidence.text, str):
-            return True
-        path, line_ends = self._config.root / plan.report.path, self._machine.line_ends
-        return not evidence.is_as(path, draft.before, plan.evidence.text, line_ends)
-
-    def _fail(self, work: _Work, *errors: GpuDocError) -> None:
+    def _fail(self, work: Work, *errors: GpuDocError) -> None:
         """Leave a report as it was. What reports fail of together is told once."""
         for error in errors:
             self._redactor.error(error)
@@ -351,74 +293,6 @@ class Refresh:
             self.failed.append(work.plan.report.path)
         work.failed = True
 
-    def _record(self, finished: Finished, plan: RunPlan) -> dict[str, Json]:
-        assert plan.fingerprint is not None
-        machine = dict(plan.fingerprint.machine)
-        packages = machine.get("packages") or {}
-        if "python" in packages:
-            machine["packages"] = {**packages, "python": self._machine.environment.version}
-        machine["system"] = f"{platform.system()} {platform.machine()}"
-        if plan.run.image:
-            machine["image"] = plan.run.image
-        if finished.probe:
-            machine["probe"] = dict(finished.probe)
-        return {
-            **cuts.to_record(finished.cuts),
-            "started": finished.started,
-            "seconds": round(finished.seconds, 2),
-            "commit": self._commit,
-            "gpu-doc": __version__,
-            "machine": machine,
-        }
-
-
-def _changed(job: Job, plan: RunPlan) -> RunError | None:
-    """Whether what was executed is what was planned: a person may have saved the notebook while the run waited."""
-    if not job.run.notebook or plan.fingerprint is None:
-        return None
-    planned = plan.fingerprint.source.get("code", [])
-    cells = executed_cells(job.folder / "executed.ipynb")
-    executed = [cell_hash(cell) for cell in cells if cell.number]
-    # Where an earlier papermill left its own cell in the source, that one was replaced.
-    if executed == planned or len(planned) == len(executed) + 1 == len(cells):
-        return None
-    return RunError(
-        "this notebook was saved while its run waited: what was executed is not what was planned",
-        where=job.run.notebook,
-        remedy="Run again.",
-    )
-
 
 def _speaks_of(call: Call, run: Run) -> bool:
     return any(isinstance(arg, str) and arg.partition("/")[0] == run.address for arg in call.args)
-
-
-def first_difference(before: bytes, after: bytes) -> int:
-    """The first line, from 1, in which two texts differ."""
-    old, new = before.splitlines(), after.splitlines()
-    pairs = enumerate(zip(old, new, strict=False), start=1)
-    return next((number for number, (a, b) in pairs if a != b), min(len(old), len(new)) + 1)
-
-
-def first_edited_line(plan: ReportPlan, planner: Planner) -> int | None:
-    """The first line of a generated report that differs from what evidence renders; None if it can't be rendered so."""
-    if plan.edits and plan.edits[0].line:
-        return plan.edits[0].line
-    known = plan.evidence
-    if known is None or not plan.report.template:
-        return None
-    line_ends = planner.machine.line_ends
-    usable = Usable(plan.report, known, planner.capture, planner.root, line_ends)
-
-    def answer(call: Call) -> Answer:
-        kept = usable.answer(call)
-        if kept is None:
-            raise MachineError("evidence has no answer")
-        return Answer(value=kept.value)
-
-    try:
-        with TemplateWorker() as templates:
-            text = render(plan.report, planner.root, templates, answer).text
-        return first_difference((planner.root / plan.report.path).read_bytes(), text.encode())
-    except (GpuDocError, OSError):
-        return None

@@ -1,0 +1,208 @@
+"""Finds out what would run and why. Nothing here changes anything, and nothing heavy is imported while all is fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu_doc.errors import GpuDocError, ReportError
+from gpu_doc.git import lfs
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Capture, Config, ImageIdentity, Report, Run
+from gpu_doc.notebooks.cells import source_cells
+from gpu_doc.plan.plan import HandEdit, Plan, ReportPlan, RunPlan
+from gpu_doc.plan.usable import Usable, same_settings
+from gpu_doc.record import differences, evidence, fingerprint
+from gpu_doc.record.contents import Contents
+from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
+from gpu_doc.record.fingerprint import Fingerprint, Machine
+from gpu_doc.record.state import State
+from gpu_doc.text import in_place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planner:
+    """Plans reports.
+
+    `rehearse` gives the calls that a template would make; it is asked only where nothing cheaper tells.
+    """
+
+    root: Path
+    capture: Capture
+    state: State
+    machine: Machine
+    rehearse: Callable[[Report], Sequence[Call]]
+    needed_runs: Callable[[Call, Report], Sequence[str]]
+
+    def plan(self, config: Config, *, force: bool = False) -> Plan:
+        """What would run; `force`: everything."""
+        return Plan(reports=tuple(self._report(report, force=force) for report in config.reports))
+
+    def _report(self, report: Report, *, force: bool) -> ReportPlan:
+        known = evidence.read(evidence.path_of(report, self.root))
+        runs = [self._run(run, known, force=force) for run in report.runs]
+        reasons, edits = self._text_reasons(report, known)
+        reasons += self._result_reasons(report, known, runs)
+        if reasons or edits or not all(run.fresh for run in runs):
+            runs = self._with_needed(report, known, runs)
+        reasons += [str(edit) for edit in edits]
+        return ReportPlan(report=report, runs=tuple(runs), reasons=tuple(reasons), edits=tuple(edits), evidence=known)
+
+    def _run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
+        before = known.runs.get(run.address) if known else None
+        image = before.image(run.image) if before else None
+        try:
+            verdict, here = self._verdict(run, before, image)
+        except GpuDocError as error:
+            return RunPlan(run=run, fingerprint=None, reasons=(str(error),), problem=error)
+        kept = [verdict.now] if not verdict.reasons else [verdict.now, here]
+        usable = [one for one in kept if not verdict.reasons or self.state.find(run, one.text)]
+        if usable and not force:
+            return RunPlan(run=run, fingerprint=usable[0], here=here, unchecked=verdict.unchecked)
+        reasons = verdict.reasons or ("forced",)
+        return RunPlan(run=run, fingerprint=here, here=here, reasons=reasons, unchecked=verdict.unchecked)
+
+    def _verdict(
+        self, run: Run, before: RunEvidence | None, image: ImageIdentity | None
+    ) -> tuple[differences.Verdict, Fingerprint]:
+        """What differs from before, and what the run is made of here. Raises NotebookFileError or ConfigError."""
+        contents = Contents()
+        verdict, here = self._compared(run, before, image, contents)
+        if verdict.reasons and contents.crlf:  # only then is git asked, which takes time
+            return self._compared(run, before, image, Contents(self.machine.line_ends))
+        return verdict, here
+
+    def _compared(
+        self, run: Run, before: RunEvidence | None, image: ImageIdentity | None, contents: Contents
+    ) -> tuple[differences.Verdict, Fingerprint]:
+        here = fingerprint.of(run, root=self.root, machine=self.machine, contents=contents, known=image)
+        if before is None:
+            return differences.Verdict(("never run, as far as evidence and state tell",), (), here), here
+        return differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n)), here
+
+    def _cell_name(self, run: Run, number: int) -> str:
+        if not run.notebook:
+            return f"#{number}"
+        cell = source_cells(self.root / run.notebook)[number - 1]
+        name = cell.tags[0] if cell.tags else cell.label
+        return f"#{number} ({name})" if name else f"#{number}"
+
+    def _text_reasons(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:
+        """Why the text would be rendered again: it, its sources or its pictures are not what evidence says."""
+        if known is None:
+            unfetched = lfs.is_pointer(evidence.path_of(report, self.root))
+            return ["its evidence was not fetched from Git LFS" if unfetched else "has no evidence yet"], []
+        reasons = [f"{path} changed" for path, digest in known.sources.items() if not self._is(path, digest)]
+        if report.template and report.template not in known.sources:
+            reasons.append(f"its template is now {report.template}")
+        reasons += self._settings_reasons(report, known)
+        wrong = evidence.missing_files(known, report, self.root, self.machine.line_ends)
+        reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
+        more, edits = self._generated_text(report, known)
+        return reasons + more, edits
+
+    def _settings_reasons(self, report: Report, known: Evidence) -> list[str]:
+        settings = evidence.settings_of(report, self.capture, known.answers)
+        reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
+        known_runs = [run.address for run in report.runs if run.address in known.runs]
+        for part, function in (("runs", "environment"), ("launches", "launch_command")):
+            changed = [address for address in known_runs if not same_settings(known.settings, settings, part, address)]
+            reasons += [f"what {function}() says of run {address} changed" for address in changed]
+        return reasons
+
+    def _generated_text(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
+        if report.template:
+            if not (self.root / report.path).is_file():
+                return [f"{report.path} is missing"], []
+            if not isinstance(known.text, str):
+                return ["it was refreshed in place, and has a template now"], []
+            return [], [] if self._is(report.path, known.text) else [HandEdit(path=report.path)]
+        try:
+            content = (self.root / report.path).read_bytes()
+            blocks = in_place.fingerprints(content.decode("utf-8-sig", "replace"))
+        except (ReportError, OSError) as error:
+            return [str(error)], []
+        before = known.text if isinstance(known.text, tuple) else ()
+        if [expression for _, expression, _ in blocks] != [_one_newline(expression) for expression, _ in before]:
+            unfetched = lfs.oid(content) is not None
+            return [f"{report.path} was not fetched from Git LFS" if unfetched else "its blocks changed"], []
+        changed = [line for (line, _, digest), (_, earlier) in zip(blocks, before, strict=True) if digest != earlier]
+        return [], [HandEdit(path=report.path, line=line) for line in changed]
+
+    def _result_reasons(self, report: Report, known: Evidence | None, runs: Iterable[RunPlan]) -> list[str]:
+        """Results that state has but the report does not show yet, and runs that the report no longer has."""
+        if known is None:
+            return []
+        news = [
+            f"the result of run {plan.run.address} is in state, not yet in the report"
+            for plan in runs
+            if plan.fresh and plan.fingerprint and not _same(known, plan)
+        ]
+        gone = set(known.runs) - {run.address for run in report.runs}
+        return news + [f"run {address} is no longer configured" for address in sorted(gone)]
+
+    def _with_needed(self, report: Report, known: Evidence | None, runs: list[RunPlan]) -> list[RunPlan]:
+        """Add the runs whose results neither state nor evidence holds, though they are needed to render."""
+        lacking = {
+            plan.run.address
+            for plan in runs
+            if plan.fresh and plan.fingerprint and not self.state.find(plan.run, plan.fingerprint.text)
+        }
+        if not lacking:
+            return runs
+        unchanged = {plan.run.address for plan in runs if plan.fresh and known and _same(known, plan)}
+        needed = self._unanswered(report, known, lacking, unchanged)
+        return [plan.needed() if plan.run.address in needed else plan for plan in runs]
+
+    def _unanswered(
+        self, report: Report, known: Evidence | None, lacking: Set[str], unchanged: Set[str]
+    ) -> frozenset[str]:
+        """Those of `lacking` that a call needs for which evidence has no usable answer.
+
+        An answer is made from all of its runs: where one of them is new, the others are needed too.
+        """
+        if known is None:
+            return frozenset(lacking)
+        usable = Usable(report, known, self.capture, self.root, self.machine.line_ends)
+        calls = [(usable.answer(call), runs) for call, runs in self._calls(report, known)]
+        needed: frozenset[str] = frozenset()
+        while True:
+            asked = {run for kept, runs in calls if not _holds(kept, unchanged - needed) for run in runs}
+            if needed == (more := frozenset(asked & lacking)):
+                return needed
+            needed = more
+
+    def _calls(self, report: Report, known: Evidence) -> list[tuple[Call, Sequence[str]]]:
+        """The calls that the report will make, each with the runs it needs; none if it cannot be rendered."""
+        calls = evidence.calls_of(known)
+        try:
+            if not self._asks_the_same(report, known):
+                calls = list(self.rehearse(report))
+            return [(call, self.needed_runs(call, report)) for call in calls]
+        except GpuDocError:
+            return []  # `run` will say why
+
+    def _asks_the_same(self, report: Report, known: Evidence) -> bool:
+        if report.template:
+            return all(self._is(path, digest) for path, digest in known.sources.items())
+        reasons, _ = self._generated_text(report, known)
+        return not reasons
+
+    def _is(self, path: str, digest: str) -> bool:
+        """Whether a file is what evidence says."""
+        return evidence.is_file_as(self.root / path, digest, self.machine.line_ends)
+
+
+def _one_newline(expression: str) -> str:
+    """An expression of several lines as evidence of earlier versions may have it, from a file with CRLF."""
+    return expression.replace("\r\n", "\n")
+
+
+def _same(known: Evidence, plan: RunPlan) -> bool:
+    before = known.runs.get(plan.run.address)
+    return before is not None and plan.fingerprint is not None and before.fingerprint.text == plan.fingerprint.text
+
+
+def _holds(kept: KeptAnswer | None, unchanged: Set[str]) -> bool:
+    return kept is not None and unchanged >= set(kept.runs)

@@ -1,0 +1,42 @@
+"""The answers of evidence that still hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gpu_doc.git.line_ends import LineEnds
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Capture, Report
+from gpu_doc.model.values import Json
+from gpu_doc.record import evidence
+from gpu_doc.record.evidence import Evidence, KeptAnswer
+
+_PICTURES = frozenset({"resources", "shot", "terminal"})
+
+
+class Usable:
+    """The answers of evidence that still hold: their files are intact, the settings that they show are the same."""
+
+    def __init__(self, report: Report, known: Evidence, capture: Capture, root: Path, line_ends: LineEnds) -> None:
+        self._known = known
+        self._settings = evidence.settings_of(report, capture, known.answers)
+        self._same_capture = known.settings.get("capture") == self._settings["capture"]
+        self._broken = set(evidence.missing_files(known, report, root, line_ends))
+
+    def answer(self, call: Call) -> KeptAnswer | None:
+        """The kept answer to a call; None where there is none that can be used."""
+        kept = self._known.answers.get(call.key)
+        if kept is None or not all(name in self._known.files and name not in self._broken for name in kept.assets):
+            return None
+        if call.function in _PICTURES and not self._same_capture:
+            return None
+        part = {"environment": "runs", "launch_command": "launches"}.get(call.function)
+        if part and not all(same_settings(self._known.settings, self._settings, part, run) for run in kept.runs):
+            return None
+        return kept
+
+
+def same_settings(before: Mapping[str, Json], now: Mapping[str, Json], part: str, address: str) -> bool:
+    """Whether two results of `evidence.settings_of` say the same of a run."""
+    return bool((before.get(part) or {}).get(address) == (now.get(part) or {}).get(address))

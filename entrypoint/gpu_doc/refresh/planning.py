@@ -1,0 +1,64 @@
+"""The plan of all reports, with what it asks a template for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gpu_doc.errors import GpuDocError
+from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Config, Report
+from gpu_doc.plan.plan import Plan, ReportPlan
+from gpu_doc.plan.planner import Planner
+from gpu_doc.refresh.doors import Doors
+
+
+def plan(config: Config, doors: Doors, *, force: bool = False) -> Plan:
+    """What would run and why."""
+    return _planner(config, doors).plan(config, force=force)
+
+
+def checked(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]]:
+    """Why a refresh of the stale reports would fail, as far as that can be known without running: by report's path."""
+    stale = [report for report in planned.reports if not report.fresh]
+    if not stale:
+        return {}
+    from gpu_doc.report.rehearsal import check_report
+    from gpu_doc.report.template import TemplateWorker
+
+    with TemplateWorker() as templates:
+        return {report.report.path: check_report(report, config.root, templates).problems for report in stale}
+
+
+def edited_lines(config: Config, doors: Doors, plans: Iterable[ReportPlan]) -> dict[str, int]:
+    """Where a generated report was edited by hand: path to the first line that differs from what evidence renders."""
+    from gpu_doc.refresh.hand_edits import first_edited_line
+
+    planner = _planner(config, doors)
+    found = {plan.report.path: first_edited_line(plan, planner) for plan in plans}
+    return {path: line for path, line in found.items() if line}
+
+
+def _planner(config: Config, doors: Doors) -> Planner:
+    return Planner(
+        root=config.root,
+        capture=config.capture,
+        state=doors.state,
+        machine=doors.machine,
+        rehearse=lambda report: _rehearsed(report, config.root),
+        needed_runs=_needed_runs,
+    )
+
+
+def _rehearsed(report: Report, root: Path) -> Sequence[Call]:
+    from gpu_doc.report.report import rehearse
+    from gpu_doc.report.template import TemplateWorker
+
+    with TemplateWorker() as templates:
+        return [call for call, _ in rehearse(report, root, templates).calls]
+
+
+def _needed_runs(call: Call, report: Report) -> Sequence[str]:
+    from gpu_doc.functions.precheck import needed_runs
+
+    return needed_runs(call, report)

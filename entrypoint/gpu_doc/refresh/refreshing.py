@@ -1,0 +1,87 @@
+"""A refresh: what is stale is executed, and its reports are written."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from gpu_doc.console.console import Console
+from gpu_doc.model.configuration import Config, ImageIdentity
+from gpu_doc.plan.plan import Plan, ReportPlan
+from gpu_doc.refresh.containers import containers, with_images
+from gpu_doc.refresh.doors import Doors, Outcome
+from gpu_doc.refresh.planning import plan
+
+if TYPE_CHECKING:
+    from gpu_doc.execution.runs.docker import Docker
+
+
+def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, planned: Plan | None = None) -> Outcome:
+    """Bring the reports of a configuration up to date; what fails leaves its own reports as they were."""
+    # A tag that moved is only seen by pulling it.
+    pulls = any(run.image and run.pull == "always" for report in config.reports for run in report.runs)
+    planned = planned or plan(config, doors, force=force)
+    tell_moved_images(planned, doors)
+    if not pulls and planned.fresh:
+        return Outcome()
+    gc.enable()  # see cli/main.py; from here on it takes a while
+    from gpu_doc.refresh.scheduler import Scheduler
+
+    with (
+        doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")),
+        ExitStack() as stack,
+    ):
+        if not doors.state.lasts:
+            doors.console.note(
+                "there is no folder to keep the key of state in (HOME): no later run can use these results"
+            )
+        docker = containers(config, doors, stack)
+        if docker:
+            with doors.console.group("Images"):
+                doors = with_images(config, doors, docker, force=force)
+        reports = plan(config, doors, force=force).reports
+        # Of those that are fresh, a pull that was asked for and failed is a failure, too.
+        todo = [report for report in reports if not report.fresh or _not_pulled(report, docker)]
+        if not todo:
+            return Outcome()
+        _tell_plan([report for report in todo if not report.fresh], doors.console)
+        work = stack.enter_context(Scheduler(config, doors.state, doors.machine, doors.console, doors.commit(), docker))
+        work.open_doors(doors.environ, doors.chromium)
+        work.run(todo, jobs=jobs)
+        doors.state.prune()
+    return Outcome(
+        written=work.written, executed=work.executed, results=work.results, errors=work.errors, failed=work.failed
+    )
+
+
+def _not_pulled(report: ReportPlan, docker: Docker | None) -> bool:
+    """Whether a run of the report pulls its image always, and could not."""
+    pulled = [each.run for each in report.runs if each.run.image and each.run.pull == "always"]
+    return docker is not None and any(docker.problem(run, report.known_image(run)) for run in pulled)
+
+
+def _tell_plan(todo: Sequence[ReportPlan], console: Console) -> None:
+    """In a runner's log, why something is done; elsewhere `gpu-doc plan` says it, but for what nobody expects."""
+    for report in todo:
+        if lost := [run.run.address for run in report.runs if run.is_lost]:
+            console.note(report.needs(lost))
+    lines: list[str] = []
+    for report in todo:
+        lines += [report.report.path, *(f"  {reason}" for reason in report.reasons)]
+        lines += [f"  {run.run.address}: {'; '.join(run.reasons) or 'fresh'}" for run in report.runs]
+    runs = sum(not run.fresh for report in todo for run in report.runs)
+    console.fold(f"Plan: reports to refresh: {len(todo)}, runs to execute for them: {runs}", lines)
+
+
+def tell_moved_images(planned: Plan, doors: Doors) -> None:
+    """Say where a run stays on its digest though the name means a newer image here: who built it may wonder."""
+    told: set[str] = set()
+    runs = [run for report in planned.reports for run in report.runs]
+    for each in (run for run in runs if run.run.image and run.run.pull != "always"):
+        known = ImageIdentity.of_machine(each.fingerprint.machine) if each.fingerprint else None
+        image = str(each.run.image)
+        if known and image not in told and doors.image_moved(each.run, known):
+            told.add(image)
+            doors.console.note(f"{image} is another image here by now; runs stay on theirs until `--pull always`")

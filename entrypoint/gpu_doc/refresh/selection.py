@@ -1,0 +1,73 @@
+"""Which reports and runs are meant, and what the command line says of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from gpu_doc.errors import UsageError
+from gpu_doc.model.configuration import Config, Report, Run
+from gpu_doc.text.nearest import did_you_mean
+
+
+def with_executor(
+    config: Config,
+    executor: Literal["auto", "local", "docker"],
+    *,
+    image: str | None = None,
+    gpus: str | int | tuple[int | str, ...] | None = None,
+    pull: str | None = None,
+) -> Config:
+    """The configuration with what the command line says about where runs happen; None leaves it as it is.
+
+    Raises UsageError: a run has no image and shall be in a container.
+    """
+    said: dict[str, Any] = {"image": image, "gpus": gpus, "pull": pull}
+    said = {name: value for name, value in said.items() if value is not None}
+
+    def changed(run: Run) -> Run:
+        run = replace(run, **said)
+        if executor == "docker" and not run.image:
+            remedy = f"Give it an `image`, or leave it to `--executor auto`: line {run.line} of {config.path.name}."
+            raise UsageError(f"the run {run.address} has no image to run in", where=run.report, remedy=remedy)
+        return replace(run, image=None, configured_image=run.image) if executor == "local" else run
+
+    reports = (replace(report, runs=tuple(map(changed, report.runs))) for report in config.reports)
+    return replace(config, reports=tuple(reports))
+
+
+def with_publishing(config: Config, *, branch: str, labels: Sequence[str] | None = None) -> Config:
+    """The configuration with what the command line says about publishing; empty and None leave it as it is."""
+    publish = replace(config.publish, branch=branch) if branch else config.publish
+    publish = publish if labels is None else replace(publish, labels=tuple(labels))
+    return replace(config, publish=publish)
+
+
+def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
+    """The configuration with the named reports only; names are paths from root or from the working folder."""
+    if not wanted:
+        return config
+    by_path = {report.path: report for report in config.reports}
+    chosen: dict[str, Report] = {}
+    for name in wanted:
+        # Not resolve(): a report may be a link, and root lie below one.
+        spellings = (
+            os.path.relpath(here / name, config.root),
+            os.path.relpath((here / name).resolve(), config.root.resolve()),
+        )
+        report = next((by_path[path] for path in (name, *spellings) if path in by_path), None)
+        if report is None:
+            known = ", ".join(by_path) or "none"
+            remedy = did_you_mean(name, by_path) or f"Name one of these: {known}."
+            raise UsageError(f"no report `{name}` is configured", remedy=remedy)
+        chosen[report.path] = report
+    return replace(config, reports=tuple(chosen.values()))
+
+
+def own_files(config: Config) -> list[str]:
+    """What we write into the checkout, relative to root; folders with a trailing slash."""
+    own = [name for report in config.reports for name in (report.path, f"{report.assets}/")]
+    return [*own, ".gpu-doc/"]

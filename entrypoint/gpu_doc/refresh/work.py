@@ -1,0 +1,29 @@
+"""One report on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gpu_doc.model.answers import Call
+from gpu_doc.model.results import Result
+from gpu_doc.plan.plan import ReportPlan
+from gpu_doc.report.compose import Composer
+
+
+class Work:
+    """One report on its way: what it waits for, and what its template will ask."""
+
+    def __init__(self, plan: ReportPlan) -> None:
+        self.plan = plan
+        self.executed: dict[str, Result] = {}
+        self.waiting = {run.run.address for run in plan.runs if not run.fresh}
+        self.calls: tuple[Call, ...] = ()
+        self.failed = False
+        self.composer: Composer | None = None
+
+    def wait_for(self, addresses: Sequence[str]) -> None:
+        """Let runs be executed that were thought to be fresh."""
+        runs = tuple(run.needed() if run.run.address in addresses else run for run in self.plan.runs)
+        self.plan = replace(self.plan, runs=runs)
+        self.waiting.update(addresses)
