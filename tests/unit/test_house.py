@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from tests.house import MODULES, TOP, arrows, drawn, imported, needs, reached, tree
+from tests.house import MODULES, PACKAGE, TOP, arrows, drawn, imported, needs, reached, tree
 
 DOORS = {
     "docker": {"execution/containers/engine.py"},
@@ -57,6 +57,20 @@ def test_the_house_is_printed() -> None:
     lines = done.stdout.splitlines()
     assert {line.partition(" ")[0] for line in lines} == set(needs())
     assert lines[-1].startswith("__main__ --> cli")
+
+
+NAMED = re.compile(r"`(?P<module>[\w/]+\.py)(?:: (?P<name>\w+))?`")
+
+
+@pytest.mark.parametrize("page", ["design.md", "decisions.md"])
+def test_what_the_design_names_is_there(page: str) -> None:
+    for named in NAMED.finditer((TOP / "docs" / page).read_text("utf-8")):
+        module = next(
+            (place / named["module"] for place in (PACKAGE, TOP) if (place / named["module"]).is_file()), None
+        )
+        assert module, f"{page}: {named[0]}"
+        has = {getattr(node, "name", "") for node in ast.parse(module.read_text("utf-8")).body}
+        assert not named["name"] or named["name"] in has, f"{page}: {named[0]}"
 
 
 @pytest.mark.parametrize("tool", sorted(DOORS))
