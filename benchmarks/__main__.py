@@ -49,17 +49,29 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             rounds=1 if options.quick else options.rounds,
             quick=options.quick,
         )
-        try:
-            rows = [row for name in options.benchmarks or BENCHMARKS for row in BENCHMARKS[name](bench)]
-        except BrokenComparisonError as error:
-            say(f"The comparison is broken, no table is made: {error}")
-            return 3
+        rows, broken = _measured(bench, options.benchmarks or list(BENCHMARKS))
         text = _page(bench, rows)
     print(text)
+    if broken:
+        say(f"Not measured, since the comparison broke: {', '.join(broken)}")
+        return 3
     if options.write:
         RESULTS.write_text(text + "\n", encoding="utf-8")
         say(f"Written to {RESULTS.relative_to(ROOT)}")
     return 0 if all(row.met for row in rows) else 1
+
+
+def _measured(bench: Bench, names: Sequence[str]) -> tuple[list[Row], list[str]]:
+    """Return the rows of all benchmarks that could be measured, and the names of the others, which are told."""
+    rows: list[Row] = []
+    broken: list[str] = []
+    for name in names:
+        try:
+            rows += BENCHMARKS[name](bench)
+        except BrokenComparisonError as error:
+            say(f"{name}: the comparison broke: {error}")
+            broken.append(name)
+    return rows, broken
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

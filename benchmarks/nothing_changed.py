@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from benchmarks import corpus
 from benchmarks.measure import Bench, BrokenComparisonError, Contender, Row, interleave, say
 
 NOTEBOOKS = 50
-AT_MOST = 0.20
+AT_MOST = 0.18
+_TRIES = 5
+_DONE = "Executing 0 notebook(s)"
 
 
 def rows(bench: Bench) -> list[Row]:
@@ -56,10 +59,14 @@ def _jcache(bench: Bench, count: int) -> Contender:
     # It asks whether to make the cache: the yes is for that.
     subprocess.run(add, cwd=folder, env=environment, input="y\n", text=True, capture_output=True, check=True)
     execute = [jcache, "project", *cache, "execute", "--timeout", "300"]
-    _call([*execute, "--executor", "local-parallel"], folder, bench, environment)
+    call = partial(_call, folder=folder, bench=bench, environment=environment)
+    call([*execute, "--executor", "local-parallel"])
+    # Kernels that start at once may choose the same port, and then jcache loses a notebook; alone it can't.
+    if not any(_DONE in call(execute) for _ in range(_TRIES)):
+        raise BrokenComparisonError(f"jcache has not executed all its notebooks after {_TRIES} more tries")
 
     def check(printed: str) -> None:
-        if "Executing 0 notebook(s)" not in printed:
+        if _DONE not in printed:
             raise BrokenComparisonError(f"jcache had something to execute:\n{printed}")
 
     return Contender(name="jcache", commands=[execute], folder=folder, environment=environment, check=check)
@@ -76,8 +83,15 @@ def _kernel_spec(bench: Bench) -> Path:
     return share
 
 
-def _call(command: list[str], folder: Path, bench: Bench, environment: dict[str, str] | None = None) -> None:
+def _call(command: list[str], folder: Path, bench: Bench, environment: dict[str, str] | None = None) -> str:
+    """Run a command once, outside of any time; give what it printed."""
+    printed: list[str] = []
     once = Contender(
-        name=Path(command[0]).name, commands=[command], folder=folder, environment=environment or bench.environment
+        name=Path(command[0]).name,
+        commands=[command],
+        folder=folder,
+        environment=environment or bench.environment,
+        check=printed.append,
     )
     once.round()
+    return printed[0]
