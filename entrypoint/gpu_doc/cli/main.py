@@ -431,7 +431,6 @@ def _doors(
         environment=active_environment(os.environ),
         gpu=has_gpu(),
         tracked=lambda path: git.tracked_files(whole.root, path),
-        image=_image,
         redactor=console.redactor,
     )
     return Doors(
@@ -444,6 +443,7 @@ def _doors(
         chromium=lambda: _chromium(console),
         # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
         commit=lambda: git.clean_commit(whole.root, own_files=selection.own_files(whole)),
+        images=_image,
         image_moved=_image_moved,
         work_tree=lambda: git.work_tree(whole.root),
     )

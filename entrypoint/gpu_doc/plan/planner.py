@@ -20,6 +20,9 @@ from gpu_doc.record.fingerprint import Fingerprint, Machine
 from gpu_doc.record.state import State
 from gpu_doc.text import in_place
 
+Images = Callable[[Run, ImageIdentity | None], ImageIdentity | None]
+"""Gives the image that a run would take, given the one in evidence; None where it can't be seen."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Planner:
@@ -32,6 +35,7 @@ class Planner:
     capture: Capture
     state: State
     machine: Machine
+    images: Images
     rehearse: Callable[[Report], Sequence[Call]]
     needed_runs: Callable[[Call, Report], Sequence[str]]
 
@@ -76,7 +80,8 @@ class Planner:
     def _compared(
         self, run: Run, before: RunEvidence | None, image: ImageIdentity | None, contents: Contents
     ) -> tuple[differences.Verdict, Fingerprint]:
-        here = fingerprint.of(run, root=self.root, machine=self.machine, contents=contents, known=image)
+        found = self.images(run, image) if run.image else None
+        here = fingerprint.of(run, root=self.root, machine=self.machine, contents=contents, image=found)
         if before is None:
             return differences.Verdict(("never run, as far as evidence and state tell",), (), here), here
         return differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n)), here

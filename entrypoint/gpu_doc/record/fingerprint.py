@@ -39,8 +39,6 @@ class Machine:
     gpu: bool
     tracked: Callable[[str], frozenset[str] | None]
     """The files at or below a path that git carries to other checkouts, relative to root; None where git is silent."""
-    image: Callable[[Run, ImageIdentity | None], ImageIdentity | None]
-    """The image that a run would take, given the one in evidence; None where it can't be seen."""
     line_ends: LineEnds = field(default_factory=LineEnds)
     redactor: Redactor = field(default_factory=Redactor)
     """Of the secrets that are known here: nothing that is kept may hold one, were it written in the configuration."""
@@ -74,9 +72,9 @@ def short_hash(value: Json) -> str:
 
 
 def of(
-    run: Run, *, root: Path, machine: Machine, contents: Contents, known: ImageIdentity | None = None
+    run: Run, *, root: Path, machine: Machine, contents: Contents, image: ImageIdentity | None = None
 ) -> Fingerprint:
-    """The fingerprint of a run on this machine. `known` is the image in evidence, which the run stays on."""
+    """The fingerprint of a run on this machine, in this image; None where it has none, or it can't be seen."""
     redact = machine.redactor.json
     made_code = _notebook_code if run.notebook else _command_code
     code, found = made_code(run, root, redact, contents)
@@ -92,7 +90,6 @@ def of(
         "produces": sorted(run.produces),
     }
     device = "gpu" if machine.gpu and run.gpus != "none" else "cpu"
-    image = machine.image(run, known) if run.image else None
     packages = {} if run.image else _packages(source.get("kernel", "python3"), machine.environment, found)
     digest = image.to_machine() if image else {"image-digest": None}
     made_on = {"device": device, **digest, "packages": packages, "data": outside}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gpu_doc.model.configuration import Config
+from gpu_doc.model.configuration import Config, ImageIdentity, Run
+from gpu_doc.plan.plan import Plan
 
 if TYPE_CHECKING:
     from gpu_doc.execution.runs.docker import Docker
@@ -36,15 +36,27 @@ def containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None:
     )
 
 
-def with_images(config: Config, doors: Doors, docker: Docker, *, force: bool) -> Doors:
-    """Have the images of all that may be executed, and take these for what is planned from here on."""
-    wanted = [
+def plan_with_images(config: Config, doors: Doors, docker: Docker, planned: Plan, *, force: bool) -> Plan:
+    """Have the images of all that may be executed, and plan with these. `planned`: with those that a look found."""
+
+    def images(run: Run, known: ImageIdentity | None) -> ImageIdentity | None:
+        return docker.identity(run, known) or doors.images(run, known)
+
+    wanted = _without_image(planned, docker)
+    while True:
+        docker.prepare(wanted, doors.console.note)
+        planned = plan(config, doors, force=force, images=images)
+        wanted = _without_image(planned, docker)
+        if not wanted:  # else another run has become stale meanwhile
+            return planned
+
+
+def _without_image(planned: Plan, docker: Docker) -> list[tuple[Run, ImageIdentity | None]]:
+    """The runs that may be executed whose image nobody has asked for yet, each with the one in evidence."""
+    found = [
         (each.run, report.known_image(each.run))
-        for report in plan(config, doors, force=force).reports
+        for report in planned.reports
         for each in report.runs
         if each.run.image and (not each.fresh or each.run.pull == "always")
     ]
-    docker.prepare(wanted, doors.console.note)
-    before = doors.machine.image
-    machine = replace(doors.machine, image=lambda run, known: docker.identity(run, known) or before(run, known))
-    return replace(doors, machine=machine)
+    return [each for each in found if not docker.identity(*each) and not docker.problem(*each)]

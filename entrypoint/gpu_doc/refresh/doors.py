@@ -10,6 +10,7 @@ from gpu_doc.console.console import Console
 from gpu_doc.errors import Exit, GpuDocError, worst
 from gpu_doc.model.configuration import ImageIdentity, Run
 from gpu_doc.model.results import Result
+from gpu_doc.plan.planner import Images
 from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.state import State
 
@@ -25,6 +26,8 @@ class Doors:
     chromium: Callable[[], Path]
     commit: Callable[[], str | None]
     """The commit that the checkout is, but for what we write there ourselves; None where there is no such."""
+    images: Images
+    """Which image a run would take, asked in milliseconds."""
     image_moved: Callable[[Run, ImageIdentity], bool]
     """Whether a run's image, by its name, is another one here by now than this one."""
     work_tree: Callable[[], Path | None]

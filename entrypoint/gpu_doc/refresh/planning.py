@@ -9,13 +9,13 @@ from gpu_doc.errors import GpuDocError
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Config, Report
 from gpu_doc.plan.plan import Plan, ReportPlan
-from gpu_doc.plan.planner import Planner
+from gpu_doc.plan.planner import Images, Planner
 from gpu_doc.refresh.doors import Doors
 
 
-def plan(config: Config, doors: Doors, *, force: bool = False) -> Plan:
-    """What would run and why."""
-    return _planner(config, doors).plan(config, force=force)
+def plan(config: Config, doors: Doors, *, force: bool = False, images: Images | None = None) -> Plan:
+    """What would run and why. `images`: those that were made ready, instead of those that a look finds."""
+    return _planner(config, doors, images).plan(config, force=force)
 
 
 def checked(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]]:
@@ -39,12 +39,13 @@ def edited_lines(config: Config, doors: Doors, plans: Iterable[ReportPlan]) -> d
     return {path: line for path, line in found.items() if line}
 
 
-def _planner(config: Config, doors: Doors) -> Planner:
+def _planner(config: Config, doors: Doors, images: Images | None = None) -> Planner:
     return Planner(
         root=config.root,
         capture=config.capture,
         state=doors.state,
         machine=doors.machine,
+        images=images or doors.images,
         rehearse=lambda report: _rehearsed(report, config.root),
         needed_runs=_needed_runs,
     )

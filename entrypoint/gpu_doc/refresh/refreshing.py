@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gpu_doc.console.console import Console
 from gpu_doc.model.configuration import Config, ImageIdentity
 from gpu_doc.plan.plan import Plan, ReportPlan
-from gpu_doc.refresh.containers import containers, with_images
+from gpu_doc.refresh.containers import containers, plan_with_images
 from gpu_doc.refresh.doors import Doors, Outcome
 from gpu_doc.refresh.planning import plan
 
@@ -40,15 +40,15 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
         docker = containers(config, doors, stack)
         if docker:
             with doors.console.group("Images"):
-                doors = with_images(config, doors, docker, force=force)
-        reports = plan(config, doors, force=force).reports
+                planned = plan_with_images(config, doors, docker, planned, force=force)
+        else:
+            planned = plan(config, doors, force=force)  # another refresh may have ended just before this one
         # Of those that are fresh, a pull that was asked for and failed is a failure, too.
-        todo = [report for report in reports if not report.fresh or _not_pulled(report, docker)]
+        todo = [report for report in planned.reports if not report.fresh or _not_pulled(report, docker)]
         if not todo:
             return Outcome()
         _tell_plan([report for report in todo if not report.fresh], doors.console)
-        work = stack.enter_context(Scheduler(config, doors.state, doors.machine, doors.console, doors.commit(), docker))
-        work.open_doors(doors.environ, doors.chromium)
+        work = stack.enter_context(Scheduler(config, doors, docker))
         work.run(todo, jobs=jobs)
         doors.state.prune()
     return Outcome(

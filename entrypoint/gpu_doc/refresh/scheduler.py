@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gpu_doc import redaction
-from gpu_doc.console.console import Console
 from gpu_doc.errors import ConfigError, GpuDocError, PublishError, RunError
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.hosts import Hosts
@@ -24,8 +23,7 @@ from gpu_doc.pictures.capture import Camera
 from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import checkout
-from gpu_doc.record.fingerprint import Machine
-from gpu_doc.record.state import State
+from gpu_doc.refresh.doors import Doors
 from gpu_doc.refresh.hand_edits import HandEdits
 from gpu_doc.refresh.results import changed_meanwhile, record_of
 from gpu_doc.refresh.work import Work
@@ -44,24 +42,21 @@ _TRIES = 3
 class Scheduler:
     """Executes the stale runs of reports, and composes and writes each report when its last run has ended."""
 
-    def __init__(
-        self,
-        config: Config,
-        state: State,
-        machine: Machine,
-        console: Console,
-        commit: str | None,
-        docker: Docker | None,
-    ) -> None:
+    def __init__(self, config: Config, doors: Doors, docker: Docker | None) -> None:
         self._config = config
-        self._state = state
-        self._machine = machine
-        self._redactor = machine.redactor
-        self._console = console
-        self._commit = commit
+        self._state = doors.state
+        self._machine = doors.machine
+        self._redactor = doors.machine.redactor
+        self._console = doors.console
+        self._commit = doors.commit()
         self._docker = docker
-        self._hand_edits = HandEdits(config.root, state, console, machine.line_ends)
+        self._hand_edits = HandEdits(config.root, doors.state, doors.console, doors.machine.line_ends)
+        self._environ = with_programs_of(doors.machine.environment, doors.environ)
+        self._hosts = Hosts(doors.environ, docker)
         self._stack = ExitStack()
+        # Neither of them starts before it is needed.
+        self._camera = self._stack.enter_context(Camera(doors.chromium, environ=doors.environ, redactor=self._redactor))
+        self._templates = self._stack.enter_context(TemplateWorker())
         self.written: dict[str, tuple[str, ...]] = {}
         self.executed = 0
         self.results: list[Result] = []
@@ -70,13 +65,6 @@ class Scheduler:
 
     def __enter__(self) -> Scheduler:
         return self
-
-    def open_doors(self, environ: Mapping[str, str], chromium: Callable[[], Path]) -> None:
-        """Make browser and template worker ready; neither starts before it is needed."""
-        self._environ = with_programs_of(self._machine.environment, environ)
-        self._hosts = Hosts(environ, self._docker)
-        self._camera = self._stack.enter_context(Camera(chromium, environ=environ, redactor=self._redactor))
-        self._templates = self._stack.enter_context(TemplateWorker())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
