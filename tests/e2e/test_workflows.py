@@ -135,7 +135,7 @@ def test_a_push_leads_to_one_pull_request_that_is_left_alone_updated_and_closed(
 
     before = (len(fresh.server.pushes()), len(fresh.api.writes()))
     done = fresh.run("push.yml", "push")
-    assert (done.code, done.jobs) == (0, {"plan": "success", "settle": "success"}), done.log
+    assert (done.code, done.jobs) == (0, {"plan": "success", "update-pull-request": "success"}), done.log
     assert (len(fresh.server.pushes()), len(fresh.api.writes())) == before
 
     fresh.push({"rate.txt": "0.3\n"})
@@ -145,8 +145,8 @@ def test_a_push_leads_to_one_pull_request_that_is_left_alone_updated_and_closed(
 
     fresh.push({"rate.txt": "0.1\n"})
     done = fresh.run("push.yml", "push")
-    assert (done.code, done.jobs) == (0, {"plan": "success", "settle": "success"}), done.log
-    assert done.outputs("settle")["pull-request-operation"] == "closed"
+    assert (done.code, done.jobs) == (0, {"plan": "success", "update-pull-request": "success"}), done.log
+    assert done.outputs("update")["pull-request-operation"] == "closed"
     assert [pull.state for pull in fresh.pulls()] == ["closed"]
 
 

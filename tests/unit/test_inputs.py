@@ -17,11 +17,10 @@ from gpu_doc.plan.plan import Plan
 from gpu_doc.refresh.doors import Outcome
 
 TOP = Path(__file__).parents[2]
-ACTIONS = {"run": TOP / "action.yml", "plan": TOP / "plan/action.yml", "settle": TOP / "settle/action.yml"}
+ACTIONS = {"run": TOP / "action.yml", "plan": TOP / "plan/action.yml"}
 READ = {
     "run": {*inputs.RUN, "token", "working-directory"},
     "plan": {*inputs.PLAN, "token", "working-directory"},
-    "settle": {*inputs.SETTLE, "token", "working-directory"},
 }
 
 
@@ -34,7 +33,6 @@ def test_nothing_given_leaves_what_the_configuration_says() -> None:
     empty = {f"INPUT_{name.upper().replace('-', '_')}": "" for name in inputs.RUN}
     assert inputs.run(empty) == inputs.run({}) == ["run", "--publish=config"]
     assert inputs.plan(empty) == ["plan", "--publish=config"]
-    assert inputs.settle(empty) == ["run", "--only-fresh", "--publish=config"]
 
 
 def test_every_input_becomes_its_option() -> None:
@@ -74,14 +72,20 @@ def test_every_input_becomes_its_option() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["true", "True", "TRUE", "yes", "on", "1", " true\n"])
-def test_what_people_write_for_true(text: str) -> None:
-    assert run(force=text).force is True
+TRUE = ("true", "True", "TRUE", "yes", "on", "1", " true\n")
+FALSE = ("false", "False", "no", "off", "0", "", "  \n")
 
 
-@pytest.mark.parametrize("text", ["false", "False", "no", "off", "0", "", "  \n"])
-def test_what_people_write_for_false(text: str) -> None:
-    assert run(force=text).force is False
+@pytest.mark.parametrize("name", ["force", "only_fresh", "allow_forks"])
+def test_what_people_write_for_true_and_false(name: str) -> None:
+    assert [getattr(run(**{name: text}), name) for text in TRUE] == [True] * len(TRUE)
+    assert [getattr(run(**{name: text}), name) for text in FALSE] == [False] * len(FALSE)
+
+
+def test_what_is_forced_is_executed_so_it_goes_without_only_fresh() -> None:
+    with pytest.raises(UsageError, match="force and only-fresh"):
+        run(force="true", only_fresh="true")
+    assert run(force="false", only_fresh="true", reports="--force\na.md").only_fresh is True
 
 
 @pytest.mark.parametrize(

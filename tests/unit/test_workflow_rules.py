@@ -79,7 +79,7 @@ def test_where_a_pull_requests_code_runs_nothing_may_be_written_and_the_other_wa
 
 
 @pytest.mark.parametrize(
-    ("name", "job"), [("refresh.yml", "refresh"), ("refresh.yml", "settle"), ("nightly.yml", "refresh")]
+    ("name", "job"), [("refresh.yml", "refresh"), ("refresh.yml", "update-pull-request"), ("nightly.yml", "refresh")]
 )
 def test_nothing_is_cancelled_while_it_publishes(name: str, job: str) -> None:
     concurrency = job_of(name, job)["concurrency"]

@@ -8,15 +8,18 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 
 from gpu_doc.config import options
 from gpu_doc.config.kinds import either
 from gpu_doc.errors import UsageError
 
 _PLACE = ("config", "state-dir", "executor", "image")
-RUN = ("publish", *_PLACE, "gpus", "pull", "jobs", "force", "branch", "base", "labels", "allow-forks", "reports")
+RUN = (
+    *("publish", *_PLACE, "gpus", "pull", "jobs", "force", "only-fresh"),
+    *("branch", "base", "labels", "allow-forks", "reports"),
+)
 PLAN = ("publish", *_PLACE, "branch", "base", "reports")
-SETTLE = PLAN
 
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
@@ -27,17 +30,15 @@ _REPORT = re.compile(r"[^\s,][^\n]*?\.(?:md|markdown)(?=[\s,]|$)|[^\s,]+", re.IG
 
 def run(environ: Mapping[str, str]) -> list[str]:
     """The command line for the inputs of action.yml. Raises UsageError, which names all that can't be understood."""
-    return _argv(["run"], RUN, {"INPUT_PUBLISH": "config", **_filled(environ)})
+    words = _argv(["run"], RUN, {"INPUT_PUBLISH": "config", **_filled(environ)})
+    if {"--force", "--only-fresh"} <= {*takewhile(lambda word: word != "--", words)}:
+        raise UsageError("the inputs force and only-fresh exclude each other", remedy="Leave one of them out.")
+    return words
 
 
 def plan(environ: Mapping[str, str]) -> list[str]:
     """The command line for the inputs of plan/action.yml; raises UsageError as `run` does."""
     return _argv(["plan"], PLAN, {"INPUT_PUBLISH": "config", **_filled(environ)})
-
-
-def settle(environ: Mapping[str, str]) -> list[str]:
-    """The command line for the inputs of settle/action.yml; raises UsageError as `run` does."""
-    return _argv(["run", "--only-fresh"], SETTLE, {"INPUT_PUBLISH": "config", **_filled(environ)})
 
 
 def given(environ: Mapping[str, str], name: str) -> str:
@@ -113,10 +114,11 @@ _READERS: Mapping[str, Callable[[str, str], list[str]]] = {
     "pull": _one_of(*options.PULLS),
     "jobs": _checked(options.positive),
     "force": _flag,
+    "only-fresh": _flag,
     "allow-forks": _flag,
     "labels": _labels,
     "reports": _reports,
 }
 
-COMMANDS: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = {"run": run, "plan": plan, "settle": settle}
+COMMANDS: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = {"run": run, "plan": plan}
 """What the actions call, by the word that they give to scripts/action."""

@@ -148,7 +148,8 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
 
     run = add("run", "the main job: refresh reports", RUN_EPILOG)
     _reports(run)
-    run.add_argument("--force", action="store_true", help="execute runs again though they are fresh")
+    executed = run.add_mutually_exclusive_group()
+    executed.add_argument("--force", action="store_true", help="execute runs again though they are fresh")
     run.add_argument("--jobs", type=positive, metavar="N", help="runs at a time (default: number of cores or GPUs)")
     _place(run)
     run.add_argument("--gpus", type=gpus, help="GPUs of all runs: auto, none, all, a count, or ids as in [0, 1]")
@@ -159,7 +160,7 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     _branches(run)
     run.add_argument("--labels", type=_names, metavar="A,B", help="labels of the pull request")
     said = "execute nothing: bring the pull request up to date if all is fresh, else leave it"
-    run.add_argument("--only-fresh", action="store_true", help=said)
+    executed.add_argument("--only-fresh", action="store_true", help=said)
     run.add_argument("--allow-forks", action="store_true", help="run a fork's code on a self-hosted runner too")
     _common(run)
 
