@@ -13,7 +13,7 @@ pytestmark = pytest.mark.needs("node")
 WRONG = {
     "permissions: {}\nsteps:\n  - uses: org/gpu-doc-action@v1\n    with: {jops: 2}\n": "Invalid action input 'jops'",
     "- uses: org/gpu-doc-action@v1\n  with:\n    fore: true\n": "Invalid action input 'fore'",
-    "uses: org/gpu-doc-action/alarm@v1\n": "Missing required input `result`",
+    "uses: org/gpu-doc-action/issue@v1\n": "Missing required input `result`",
     "- uses: org/gpu-doc-action/plam@v1\n": "Unable to resolve action",
     "jobs:\n  a:\n    uses: org/gpu-doc-action/.github/workflows/refesh.yml@v1\n": "Unable to find reusable workflow",
 }
@@ -21,7 +21,7 @@ WRONG = {
 
 def test_every_workflow_action_and_example_is_sound() -> None:
     checked = documents()
-    assert {"workflows/push.yml", "templates/init/.github/workflows/gpu-doc.yml", "alarm/action.yml"} <= set(checked)
+    assert {"workflows/push.yml", "templates/init/.github/workflows/gpu-doc.yml", "issue/action.yml"} <= set(checked)
     assert problems(checked) == []
 
 

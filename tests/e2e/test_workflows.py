@@ -223,17 +223,17 @@ def test_a_nightly_notices_a_rebuilt_image_and_has_one_issue_while_it_fails(
     )
     for operation in ("opened", "commented"):
         done = repository.run("nightly.yml", "schedule")
-        assert done.jobs == {"refresh": "failure", "alarm": "success"}, done.log
+        assert done.jobs == {"refresh": "failure", "issue": "success"}, done.log
         assert done.outputs("refresh")["failed"] == "true"
-        assert done.outputs("alarm")["operation"] == operation
+        assert done.outputs("issue")["operation"] == operation
     assert any("ipykernel" in each.message for each in done.annotations if each.level == "error")
     [issue] = repository.issues()
     assert issue.title.startswith("Refresh reports at night fails")
 
     rebuilt = registry.push("ipykernel", "team/image")
     done = repository.run("nightly.yml", "schedule")
-    assert (done.code, done.jobs) == (0, {"refresh": "success", "alarm": "success"}), done.log
-    assert done.outputs("alarm")["operation"] == "closed"
+    assert (done.code, done.jobs) == (0, {"refresh": "success", "issue": "success"}), done.log
+    assert done.outputs("issue")["operation"] == "closed"
     assert (issue.state, len(issue.comments)) == ("closed", 2)
     [opened] = repository.pulls()
     assert b"\n42\n" in repository.server.show(REPOSITORY, "docs/kernel.md", opened.head)
@@ -311,7 +311,7 @@ def test_a_fork_is_kept_away_from_the_runner_and_told_so(repository: Repository,
 
 
 @pytest.mark.parametrize(
-    ("workflow", "job"), [("preview.yml", "plan"), ("refresh.yml", "plan"), ("nightly.yml", "alarm")]
+    ("workflow", "job"), [("preview.yml", "plan"), ("refresh.yml", "plan"), ("nightly.yml", "issue")]
 )
 def test_pull_request_target_is_refused_before_a_runner_with_a_gpu_is_taken(
     repository: Repository, workflow: str, job: str

@@ -36,7 +36,7 @@ class Steps:
     variables: dict[str, str] = field(default_factory=dict)
 
     def call(self, action: str, **inputs: str) -> dict[str, str]:
-        """Call `comment` or `alarm`; gives its outputs."""
+        """Call `comment` or `issue`; gives its outputs."""
         payload: dict[str, Any] = {"repository": {"default_branch": "main"}}
         if action == "comment":
             sides = {side: {"ref": side, "sha": "a" * 40, "repo": {"full_name": NAME}} for side in ("head", "base")}
@@ -67,9 +67,9 @@ class Steps:
     def comment(self, result: str = "success", changes: str = "", preview_url: str = "", **more: str) -> str:
         return self.call("comment", result=result, changes=changes, preview_url=preview_url, **more)["operation"]
 
-    def alarm(self, result: str, *, run: int = 7, attempt: int = 1, **more: str) -> str:
+    def issue(self, result: str, *, run: int = 7, attempt: int = 1, **more: str) -> str:
         self.variables |= {"GITHUB_RUN_ID": str(run), "GITHUB_RUN_ATTEMPT": str(attempt)}
-        return self.call("alarm", result=result, **more)["operation"]
+        return self.call("issue", result=result, **more)["operation"]
 
     def comments(self, number: int = 1) -> list[str]:
         return [comment.body for comment in self.api.repository(NAME).items[number - 1].comments]
@@ -186,12 +186,12 @@ def test_a_token_that_may_not_comment_is_named(pull_request: Steps) -> None:
 
 
 def test_an_issue_is_opened_commented_on_and_closed(steps: Steps) -> None:
-    assert steps.alarm("failure", run=1) == "opened"
+    assert steps.issue("failure", run=1) == "opened"
     [issue] = steps.open_issues()
     assert issue.title.startswith("Nightly fails")
     assert "actions/runs/1/attempts/1" in (issue.body or "")
-    assert steps.alarm("cancelled skipped", run=2) == "commented"
-    assert steps.alarm("success", run=3) == "closed"
+    assert steps.issue("cancelled skipped", run=2) == "commented"
+    assert steps.issue("success", run=3) == "closed"
     assert steps.open_issues() == []
     again, recovered = steps.comments(issue.number)
     assert "failed again" in again
@@ -201,37 +201,37 @@ def test_an_issue_is_opened_commented_on_and_closed(steps: Steps) -> None:
 
 
 def test_each_attempt_of_a_run_comments_once(steps: Steps) -> None:
-    steps.alarm("failure", run=1)
-    done = [steps.alarm("failure", run=2, attempt=attempt) for attempt in (1, 1, 2)]
+    steps.issue("failure", run=1)
+    done = [steps.issue("failure", run=2, attempt=attempt) for attempt in (1, 1, 2)]
     assert done == ["commented", "none", "commented"]
     assert len(steps.comments(steps.open_issues()[0].number)) == 2
 
 
 def test_what_does_not_fail_opens_nothing_and_the_next_failure_opens_another(steps: Steps) -> None:
-    assert steps.alarm("success", run=1) == "none"
-    assert steps.alarm("failure", run=2) == "opened"
-    assert steps.alarm("skipped", run=3) == "none"
-    assert steps.alarm("success", run=4) == "closed"
-    assert steps.alarm("failure", run=5) == "opened"
+    assert steps.issue("success", run=1) == "none"
+    assert steps.issue("failure", run=2) == "opened"
+    assert steps.issue("skipped", run=3) == "none"
+    assert steps.issue("success", run=4) == "closed"
+    assert steps.issue("failure", run=5) == "opened"
     assert len(steps.api.repository(NAME).items) == 2
 
 
-def test_another_branch_or_name_neither_raises_nor_ends_an_alarm(steps: Steps) -> None:
-    steps.alarm("failure")
-    assert steps.alarm("success", name="other") == "none"
+def test_another_branch_or_name_neither_opens_nor_closes_an_issue(steps: Steps) -> None:
+    steps.issue("failure")
+    assert steps.issue("success", name="other") == "none"
     steps.variables["GITHUB_REF"] = "refs/heads/tried-out"
-    assert steps.alarm("success") == "none"
+    assert steps.issue("success") == "none"
     assert len(steps.open_issues()) == 1
 
 
 @pytest.mark.parametrize("result", ["", "failed", "success,ok"])
 def test_a_result_that_github_does_not_know_is_refused(steps: Steps, result: str) -> None:
     with pytest.raises(UsageError, match="`result`"):
-        steps.alarm(result)
+        steps.issue(result)
 
 
 def test_the_outputs_name_the_issue(steps: Steps) -> None:
-    outputs = steps.call("alarm", result="failure")
+    outputs = steps.call("issue", result="failure")
     [issue] = steps.open_issues()
     assert outputs["issue-number"] == str(issue.number)
     assert outputs["issue-url"].endswith(f"/issues/{issue.number}")

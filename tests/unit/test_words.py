@@ -213,11 +213,11 @@ def test_a_link_that_is_none_of_the_web_is_left_out() -> None:
 
 
 def test_the_issue_says_what_happened_and_when_it_is_over() -> None:
-    assert words.alarm_marker("Nightly -- x -->") == "<!-- gpu-doc-action alarm: Nightly%20%2D%2D%20x%20%2D%2D%3E -->"
+    assert words.issue_marker("Nightly -- x -->") == "<!-- gpu-doc-action issue: Nightly%20%2D%2D%20x%20%2D%2D%3E -->"
     assert "- a run failed" in words.failing(workflow="Nightly", run_url=RUN_URL, failures=["a run failed"])
     assert "failed again" in words.still_failing(workflow="Nightly", run_url=RUN_URL)
     assert "succeeds again" in words.recovered(workflow="Nightly", run_url=RUN_URL)
-    assert len(words.alarm_title("N" * 1000)) <= 256
+    assert len(words.issue_title("N" * 1000)) <= 256
 
 
 def test_a_closed_pull_request_says_why() -> None:

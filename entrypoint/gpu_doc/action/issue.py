@@ -38,7 +38,7 @@ class Watched:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alarm:
+class KeptIssue:
     """What became of the issue."""
 
     operation: Literal["opened", "commented", "closed", "none"]
@@ -54,23 +54,23 @@ def results(text: str) -> frozenset[str]:
     return found
 
 
-def look_after(github: GitHub, event: Event, watched: Watched) -> Alarm:
+def look_after(github: GitHub, event: Event, watched: Watched) -> KeptIssue:
     """Open the issue, comment on it once for each attempt of a run, or close it. Raises PublishError."""
-    # A branch that is tried out by hand neither raises nor ends the alarm of another.
-    marker = words.alarm_marker(f"{watched.file} {event.ref} {watched.name}".strip())
+    # A branch that is tried out by hand neither opens nor closes the issue of another.
+    marker = words.issue_marker(f"{watched.file} {event.ref} {watched.name}".strip())
     workflow = f"{watched.workflow} ({watched.name})" if watched.name else watched.workflow
     run_url = f"{event.run_url}/attempts/{event.attempt}"
     if watched.fails:
         failures = [_CANCELLED] if "cancelled" in watched.results else []
         body = words.failing(workflow=workflow, run_url=run_url, failures=failures)
-        issue = github.keep_issue(marker, words.alarm_title(workflow), body, ())
+        issue = github.keep_issue(marker, words.issue_title(workflow), body, ())
         if issue.created:
-            return Alarm(operation="opened", issue=issue)
-        attempt = words.marker("alarm-attempt", event.run_id, str(event.attempt))
+            return KeptIssue(operation="opened", issue=issue)
+        attempt = words.marker("issue-attempt", event.run_id, str(event.attempt))
         comment = words.still_failing(workflow=workflow, run_url=run_url, failures=failures)
         done = github.keep_comment(issue.number, attempt, comment)
-        return Alarm(operation="none" if done == "unchanged" else "commented", issue=issue)
+        return KeptIssue(operation="none" if done == "unchanged" else "commented", issue=issue)
     issue_from_before = github.find_issue(marker) if "success" in watched.results else None
     if issue_from_before:
         github.close_issue(issue_from_before.number, words.recovered(workflow=workflow, run_url=run_url))
-    return Alarm(operation="closed" if issue_from_before else "none", issue=issue_from_before)
+    return KeptIssue(operation="closed" if issue_from_before else "none", issue=issue_from_before)

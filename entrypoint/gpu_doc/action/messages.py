@@ -1,4 +1,4 @@
-"""The actions that write to people and run nothing: `comment/` and `alarm/`."""
+"""The actions that write to people and run nothing: `comment/` and `issue/`."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def comment(environ: Mapping[str, str], console: Console) -> None:
     set_outputs({"operation": done}, environ)
 
 
-def alarm(environ: Mapping[str, str], console: Console) -> None:
-    """Look after the issue of a workflow that may fail, for the inputs of alarm/action.yml."""
+def issue(environ: Mapping[str, str], console: Console) -> None:
+    """Look after the issue of a workflow that may fail, for the inputs of issue/action.yml."""
     from gpu_doc.action.issue import Watched, look_after, results
 
     watched = Watched(
@@ -66,7 +66,7 @@ def alarm(environ: Mapping[str, str], console: Console) -> None:
     set_outputs({"operation": done.operation, "issue-number": number, "issue-url": url}, environ)
 
 
-COMMANDS: Mapping[str, Callable[[Mapping[str, str], Console], None]] = {"comment": comment, "alarm": alarm}
+COMMANDS: Mapping[str, Callable[[Mapping[str, str], Console], None]] = {"comment": comment, "issue": issue}
 """By the word that the actions give to scripts/action."""
 
 

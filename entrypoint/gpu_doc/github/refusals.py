@@ -97,11 +97,11 @@ class _Known:
 
 
 _PERMISSIONS = (
-    "Give the job `permissions: {{contents: write, pull-requests: write}}`, for an alarm `issues: write`. In runs for "
+    "Give the job `permissions: {{contents: write, pull-requests: write}}`, for issues `issues: write`. In runs for "
     "pull requests from forks and from Dependabot GitHub makes the token read-only, whatever the workflow says."
 )
 _SCOPES = (
-    "A fine-grained token needs `Contents` and `Pull requests` (for alarms `Issues`) read and write for {repository}, "
+    "A fine-grained token needs `Contents` and `Pull requests` (for issues `Issues`) read and write for {repository}, "
     "a classic one the scope `repo`; and its owner needs write access."
 )
 

@@ -19,12 +19,12 @@ from gpu_doc.text.github_markdown import Markdown, in_a_comment, in_a_message, o
 
 __all__ = [
     "PictureLinks",
-    "alarm_marker",
-    "alarm_title",
     "closing_comment",
     "comment",
     "comment_marker",
     "commit_message",
+    "issue_marker",
+    "issue_title",
 ]
 __all__ += ["failing", "pull_request_body", "recovered", "still_failing", "summary"]
 
@@ -235,33 +235,33 @@ def _error(error: GpuDocError, room: Room) -> dict[str, Any]:
 # --- the issue of a nightly run --------------------------------------------------------------------------------------
 
 
-def alarm_marker(workflow: str) -> str:
+def issue_marker(workflow: str) -> str:
     """The first line of the issue that stands for a workflow's failure."""
-    return marker("alarm", workflow)
+    return marker("issue", workflow)
 
 
-def alarm_title(workflow: str) -> str:
+def issue_title(workflow: str) -> str:
     """The title of that issue; GitHub shows titles as plain text, and takes 256 characters."""
     return f"{in_a_message(workflow)[:200]} fails: reports are not refreshed"
 
 
 def failing(*, workflow: str, run_url: str, failures: Sequence[str] = ()) -> str:
     """What the issue says, without its marker."""
-    return _alarm("failing", workflow, run_url, failures)
+    return _issue("failing", workflow, run_url, failures)
 
 
 def still_failing(*, workflow: str, run_url: str, failures: Sequence[str] = ()) -> str:
     """A comment on that issue: it failed again."""
-    return _alarm("still-failing", workflow, run_url, failures)
+    return _issue("still-failing", workflow, run_url, failures)
 
 
 def recovered(*, workflow: str, run_url: str) -> str:
     """The comment with which that issue is closed."""
-    return _alarm("recovered", workflow, run_url, ())
+    return _issue("recovered", workflow, run_url, ())
 
 
-def _alarm(state: str, workflow: str, run_url: str, failures: Sequence[str]) -> str:
+def _issue(state: str, workflow: str, run_url: str, failures: Sequence[str]) -> str:
     def values(room: Room) -> dict[str, Any]:
         return {"state": state, "workflow": workflow, "run_url": run_url, **failed(failures, room)}
 
-    return fitting("alarm.md.j2", values)
+    return fitting("issue.md.j2", values)
