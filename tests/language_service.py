@@ -35,7 +35,7 @@ def problems(documents: Mapping[str, str]) -> list[str]:
 
 def documents() -> dict[str, str]:
     """Workflows, actions, and the examples in Markdown, by file and line."""
-    found = _read(".github/workflows/*.yml", "workflows/*.yml", "templates/init/.github/workflows/*.yml")
+    found = _read(".github/workflows/*.yml", "workflows/*.yml")
     found |= _read("action.yml", "*/action.yml")
     for path, text in _read("*.md", "docs/*.md").items():
         found |= examples(path, text)

@@ -12,12 +12,13 @@ from pathlib import Path
 from gpu_doc.config.load import PLACES, at
 from gpu_doc.config.schema import schema_text
 from gpu_doc.errors import UsageError
-from gpu_doc.resources import template_path
+from gpu_doc.resources import template_path, workflow_path
 
 SCHEMA = ".gpu-doc.schema.json"
 """A file beside the configuration, to be committed: editors need no network, and it fits the version that wrote it."""
 _CONFIGURATION = PLACES[0]
-_WORKFLOW = ".github/workflows/gpu-doc.yml"
+_WORKFLOWS = ".github/workflows"
+_WORKFLOW = "push.yml"
 
 
 @dataclass(frozen=True)
@@ -32,25 +33,24 @@ def init(folder: Path, *, work_tree: Path | None = None) -> Initialised:
     """Write what is not there yet, each file whole or not at all; no file is ever overwritten.
 
     The configuration comes last, so that one that is there has all its files. Where a configuration is there from the
-    start, only those files are written that it names, since others would lie about unused; and the workflow, where none
-    calls us yet. `work_tree` is the top of the repository, in which GitHub looks for workflows.
+    start, only those files are written that it names, since others would lie about unused; and the workflow. That is
+    workflows/push.yml, and only written where no workflow calls us yet. `work_tree` is the top of the repository, in
+    which GitHub looks for workflows.
     Raises UsageError where something cannot be written.
     """
     found = at(folder)
     own = found.relative_to(folder).as_posix() if found else None
     named = _text(folder / own) if own else None
-    top = work_tree or folder
     written: list[str] = []
     kept = [own] if own else []
-    for name, content in _files(_within(folder, top)):
-        place = (top if name == _WORKFLOW else folder) / name
-        shown = Path(os.path.relpath(place, folder)).as_posix()
+    for place, content in _files(folder, work_tree or folder):
+        name = Path(os.path.relpath(place, folder)).as_posix()
         if name == _CONFIGURATION and own:
             continue
         if os.path.lexists(place):
-            kept.append(shown)
-        elif named is None or name in named or (name == _WORKFLOW and not _has_workflow(top)):
-            (written if _create(place, shown, content) else kept).append(shown)
+            kept.append(name)
+        elif named is None or name in named or _WORKFLOWS in name:
+            (written if _create(place, name, content) else kept).append(name)
     return Initialised(written=tuple(sorted(written)), kept=tuple(sorted(kept)))
 
 
@@ -60,16 +60,16 @@ def _within(folder: Path, top: Path) -> str:
     return "" if path == "." else path
 
 
-def _files(working_directory: str) -> Iterator[tuple[str, bytes]]:
+def _files(folder: Path, top: Path) -> Iterator[tuple[Path, bytes]]:
     """Give each file's path and content, what uses the others last."""
     source = template_path("init")
     files = sorted(path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
     for name in files:
-        if name not in (_WORKFLOW, _CONFIGURATION):
-            yield name, (source / name).read_bytes()
-    yield SCHEMA, schema_text().encode()
-    yield _WORKFLOW, _working_in(working_directory, (source / _WORKFLOW).read_bytes())
-    yield _CONFIGURATION, (source / _CONFIGURATION).read_bytes()
+        if name != _CONFIGURATION:
+            yield folder / name, (source / name).read_bytes()
+    yield folder / SCHEMA, schema_text().encode()
+    yield _workflow(top), _working_in(_within(folder, top), workflow_path(_WORKFLOW).read_bytes())
+    yield folder / _CONFIGURATION, (source / _CONFIGURATION).read_bytes()
 
 
 def _working_in(folder: str, workflow: bytes) -> bytes:
@@ -77,9 +77,12 @@ def _working_in(folder: str, workflow: bytes) -> bytes:
     return workflow + f"      working-directory: {json.dumps(folder)}\n".encode() if folder else workflow
 
 
-def _has_workflow(top: Path) -> bool:
-    """Whether a workflow calls gpu-doc already, under whichever name."""
-    return any("gpu-doc" in _text(path) for path in (top / _WORKFLOW).parent.glob("*.y*ml"))
+def _workflow(top: Path) -> Path:
+    """The workflow that calls gpu-doc already, under whichever name; else where one goes that replaces no other."""
+    folder = top / _WORKFLOWS
+    ours = [path for path in sorted(folder.glob("*.y*ml")) if "gpu-doc" in _text(path)]
+    free = [folder / name for name in (_WORKFLOW, "gpu-doc.yml") if not os.path.lexists(folder / name)]
+    return [*ours, *free, folder / _WORKFLOW][0]
 
 
 def _text(path: Path) -> str:

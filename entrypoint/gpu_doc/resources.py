@@ -1,4 +1,4 @@
-"""Where the texts that people read are found: `templates/` and `docs/`, in a checkout or in the installed package."""
+"""Where `templates/`, `docs/` and `workflows/` are found, in a checkout or in the installed package."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def template_path(name: str) -> Path:
 def document_path(name: str) -> Path:
     """Give the path of a page of `docs/` that messages lead to."""
     return _place("docs") / name
+
+
+def workflow_path(name: str) -> Path:
+    """Give the path of a file of `workflows/`, which users copy."""
+    return _place("workflows") / name
 
 
 def _place(folder: str) -> Path:

@@ -98,14 +98,18 @@ def example(event: str, **values: Any) -> dict[str, Any]:
     return payload
 
 
+RUNS_ON = ("runs-on: ubuntu-latest # or the labels of your runner with a GPU: ", "runs-on: ")
+"""What a user changes."""
+
+
 @pytest.fixture
 def repository(
     git_server: GitServer, github_api: StandIn, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ) -> Repository:
-    """With a copy of each workflow; its reports were never refreshed."""
+    """With a copy of each workflow, for a runner with a GPU; its reports were never refreshed."""
     make(git_server, tmp_path)
-    workflows = {f".github/workflows/{path.name}": path.read_bytes() for path in (TOP / "workflows").glob("*.yml")}
-    git_server.seed(REPOSITORY, {**workflows})
+    copied = {f".github/workflows/{path.name}": path.read_text("utf-8") for path in (TOP / "workflows").glob("*.yml")}
+    git_server.seed(REPOSITORY, {name: text.replace(*RUNS_ON) for name, text in copied.items()})
     return Repository(git_server, github_api, Runner(tmp_path_factory.mktemp("runner")), tmp_path / "clones")
 
 

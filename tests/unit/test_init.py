@@ -17,7 +17,8 @@ from gpu_doc.config.yaml12 import parse, plain
 from gpu_doc.errors import UsageError
 from gpu_doc.init import Initialised, init
 
-WORKFLOW = ".github/workflows/gpu-doc.yml"
+WORKFLOW = ".github/workflows/push.yml"
+TO_COPY = Path(__file__).parents[2] / "workflows/push.yml"
 FILES = (WORKFLOW, ".gpu-doc.schema.json", "gpu-doc.yml", "notebooks/example.ipynb", "templates/example.md.j2")
 
 
@@ -105,7 +106,28 @@ def test_where_a_workflow_of_another_name_serves_a_configuration_no_second_one_i
     (tmp_path / "gpu-doc.yml").write_text("reports: []\n")
     (tmp_path / ".github/workflows").mkdir(parents=True)
     (tmp_path / ".github/workflows/docs.yaml").write_text("steps: [{uses: org/gpu-doc-action@v1}]\n")
-    assert init(tmp_path) == Initialised(written=(), kept=("gpu-doc.yml",))
+    assert init(tmp_path) == Initialised(written=(), kept=(".github/workflows/docs.yaml", "gpu-doc.yml"))
+
+
+def test_the_workflow_is_the_one_to_copy_so_that_copying_it_makes_no_second_one(tmp_path: Path) -> None:
+    init(tmp_path)
+    assert (tmp_path / WORKFLOW).read_bytes() == TO_COPY.read_bytes()
+    assert [path.name for path in (tmp_path / WORKFLOW).parent.iterdir()] == [TO_COPY.name]
+
+
+def test_where_it_was_copied_before_no_second_one_is_written(tmp_path: Path) -> None:
+    (tmp_path / WORKFLOW).parent.mkdir(parents=True)
+    (tmp_path / WORKFLOW).with_name("reports.yml").write_bytes(TO_COPY.read_bytes())
+    assert ".github/workflows/reports.yml" in init(tmp_path).kept
+    assert not (tmp_path / WORKFLOW).exists()
+
+
+def test_a_workflow_of_that_name_for_something_else_stays_and_ours_has_another(tmp_path: Path) -> None:
+    (tmp_path / WORKFLOW).parent.mkdir(parents=True)
+    (tmp_path / WORKFLOW).write_text("on: push\n")
+    assert ".github/workflows/gpu-doc.yml" in init(tmp_path).written
+    assert (tmp_path / WORKFLOW).read_text() == "on: push\n"
+    assert init(tmp_path).written == ()
 
 
 def test_in_a_folder_of_a_repository_the_workflow_lies_at_its_top_and_works_in_that_folder(tmp_path: Path) -> None:

@@ -13,11 +13,7 @@ from gpu_doc.config.yaml12 import parse, plain
 
 TOP = Path(__file__).parents[2]
 TO_COPY = sorted((TOP / "workflows").glob("*.yml"))
-WORKFLOWS = [
-    *sorted((TOP / ".github/workflows").glob("*.yml")),
-    *TO_COPY,
-    TOP / "templates/init/.github/workflows/gpu-doc.yml",
-]
+WORKFLOWS = [*sorted((TOP / ".github/workflows").glob("*.yml")), *TO_COPY]
 OURS = re.compile(r"org/gpu-doc-action(?:/[\w./-]+)?@v1")
 PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
@@ -49,6 +45,12 @@ def test_a_workflow_asks_for_little_ends_in_time_and_runs_what_it_names(path: Pa
 @pytest.mark.parametrize("path", TO_COPY, ids=lambda path: path.name)
 def test_a_workflow_to_copy_says_so_in_its_first_line(path: Path) -> None:
     assert ".github/workflows/" in path.read_text("utf-8").splitlines()[0]
+
+
+def test_the_workflows_to_copy_start_with_one_runner_that_everybody_has() -> None:
+    lines = [re.findall(r"^ +runs-on: .*$", path.read_text("utf-8"), re.MULTILINE) for path in TO_COPY]
+    assert {len(each) for each in lines} == {1}
+    assert all(each[0].lstrip().startswith("runs-on: ubuntu-latest") for each in lines)
 
 
 def job_of(name: str, job: str) -> dict[str, Any]:
