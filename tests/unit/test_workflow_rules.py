@@ -80,6 +80,11 @@ def test_where_a_pull_requests_code_runs_nothing_may_be_written_and_the_other_wa
     assert [step["uses"] for step in comment["steps"]] == ["org/gpu-doc-action/comment@v1"]
 
 
+def test_where_nothing_is_stale_nothing_is_executed() -> None:
+    [step] = steps(job_of("refresh.yml", "update-pull-request"), "org/gpu-doc-action@")
+    assert step["with"]["only-fresh"] is True
+
+
 @pytest.mark.parametrize(
     ("name", "job"), [("refresh.yml", "refresh"), ("refresh.yml", "update-pull-request"), ("nightly.yml", "refresh")]
 )
