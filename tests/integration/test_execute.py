@@ -16,6 +16,7 @@ from tests.integration.running import NOTEBOOKS, Runner, executed, outputs, text
 
 from gpu_doc.errors import NotebookFileError, RunError
 from gpu_doc.model.configuration import Limits, Retries
+from gpu_doc.notebooks.cells import source_cells
 
 
 def without_times(notebook: Any) -> list[Any]:
@@ -121,6 +122,31 @@ def test_an_error_is_told_with_its_cell_and_the_lines_around(runner: Runner) -> 
     assert "\x1b" not in error.details
     assert error.kept == str(finished.job.folder / "executed.ipynb")
     assert "papermill-error-cell-tag" in json.dumps(executed(finished))
+
+
+def test_a_run_calls_a_cell_what_its_plan_calls_it(local: Runner) -> None:
+    cells = [
+        code("rate = 1", "parameters"),
+        code("1", "hide-input", "loss-curve"),
+        code("#| label: 'my fig'\n2", "remove-cell"),
+        code("3", "full-width"),
+        code("#| echo: false\n1 / 0", "hide-input", "last"),
+    ]
+    path = local.root / "notebooks" / "named.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    error = local.one("named", notebook="notebooks/named.ipynb", parameters={"rate": 2}).error
+    told = [name for kind, *_, name in local.heard.events if kind == "cell"]
+    named = [cell.name for cell in source_cells(path)]
+    assert named == ["parameters", "loss-curve", "my fig", "", "last"]
+    assert told == [named[0], "injected parameters", *named[1:]]
+    assert error
+    assert error.where == "notebooks/named.ipynb, cell 5 (last)"
+
+
+def code(source: str, *tags: str) -> dict[str, Any]:
+    metadata = {"tags": list(tags)}
+    return {"cell_type": "code", "id": tags[-1], "metadata": metadata, "source": source, "outputs": []}
 
 
 def test_a_missing_module_is_told_with_the_interpreter(runner: Runner) -> None:

@@ -40,7 +40,7 @@ def test_code_cells_are_counted_and_named(tmp_path: Path) -> None:
     assert (first.number, injected.number, plot.number) == (1, 0, 2)
     assert plot.names == ("#2", "loss-curve", "other", "fig-loss", "c3")
     assert plot.source == "#| label: 'fig-loss'\nplot()"
-    assert (plot.name, first.name, plot.language) == ("loss-curve", "#1", "r")
+    assert (plot.name, first.name, plot.language) == ("loss-curve", "parameters", "r")
     assert kernel_name(path) == "ir"
 
 

@@ -12,10 +12,10 @@ from gpu_doc.console.workflow_commands import Location
 from gpu_doc.errors import GpuDocError
 from gpu_doc.notebooks import json_places
 from gpu_doc.notebooks.cells import joined, source_cells
+from gpu_doc.notebooks.names import counts
 
 _CELL = re.compile(r"(?P<file>.+), cell (?P<number>\d+)(?: \(.*\))?", re.DOTALL)
 _LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?(?::\s.*)?", re.DOTALL)
-_INJECTED = "injected-parameters"
 
 
 def place(where: str, line: int, *, bases: Sequence[Path], top: Path) -> Location | None:
@@ -68,7 +68,7 @@ def _lines_in_json(text: str, number: int) -> list[int]:
     count = 0
     for at in json_places.cells(text):
         cell = dict(json_places.members(text, at))
-        if json_places.value(text, cell["cell_type"]) != "code" or _INJECTED in _tags(text, cell):
+        if json_places.value(text, cell["cell_type"]) != "code" or not counts(_tags(text, cell)):
             continue
         count += 1
         if count == number:

@@ -323,7 +323,8 @@ def _pictured(picture: exhibits.Picture, result: Result) -> Answer:
 
 def _place(cell: ExecutedCell, result: Result) -> str:
     """Notebook and cell, as messages and annotations name them; a glued value has no cell of its own here."""
-    return f"{result.run.notebook}, cell {cell.number} ({cell.name})" if cell.number else str(result.run.notebook)
+    name = f" ({cell.name})" if cell.name else ""
+    return f"{result.run.notebook}, cell {cell.number}{name}" if cell.number else str(result.run.notebook)
 
 
 def _the_cell(address: Address) -> str:

@@ -15,12 +15,9 @@ from typing import TypeVar
 from gpu_doc.errors import NotebookFileError, ReportError
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks import file as notebook_file
+from gpu_doc.notebooks.names import counts, is_name, label, own_name
 from gpu_doc.text.nearest import did_you_mean, listed
 
-_OPTION = re.compile(r"(?:#|//|--|%)\|\s*(?P<key>[\w-]+)\s*:\s*(?P<value>.*?)\s*")
-_INJECTED = "injected-parameters"
-_UNNAMING = frozenset({"parameters", _INJECTED})
-"""Tags that papermill gives a meaning: they are names too, but not worth proposing."""
 _MAGIC_LANGUAGES = {
     "bash": "bash",
     "sh": "bash",
@@ -63,9 +60,8 @@ class SourceCell:
 
     @property
     def name(self) -> str:
-        """What messages call it: its first tag of its own, its label, or its number."""
-        own = [tag for tag in self.tags if tag not in _UNNAMING]
-        return next(iter([*own, *filter(None, [self.label])]), f"#{self.number}")
+        """What messages call it beside its number; may be empty."""
+        return own_name(self.tags, self.label)
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,7 @@ def missing_cell(cells: Sequence[SourceCell], name: str, notebook: str, *, value
     count = sum(1 for cell in cells if cell.number)
     if re.fullmatch(r"#\d+", name):
         return ReportError(f"no cell {name} in {notebook}; it has {count} code cell{'s' if count != 1 else ''}")
-    tags = [tag for cell in cells for tag in cell.tags if tag not in _UNNAMING]
+    tags = [tag for cell in cells for tag in cell.tags if is_name(tag)]
     known = list(dict.fromkeys([*tags, *(cell.label for cell in cells if cell.label), *values]))
     has = f"it has: {listed(known)}" if known else "none of its cells has a tag"
     remedy = did_you_mean(name, [*known, *(cell.id for cell in cells if cell.id)])
@@ -165,26 +161,15 @@ def _code_cells(notebook: Mapping[str, Json]) -> Iterator[tuple[_Fields, Mapping
         if cell["cell_type"] != "code":
             continue
         tags, source = tuple(cell["metadata"]["tags"]), cell["source"]
-        counts = _INJECTED not in tags
-        number += counts
+        counted = counts(tags)
+        number += counted
         own = _cell_language(source, language)
-        yield (number if counts else 0, cell["id"], tags, _label(source), source, own), cell
+        yield (number if counted else 0, cell["id"], tags, label(source), source, own), cell
 
 
 def joined(text: Json) -> str:
     """A text that nbformat may have split into lines."""
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
-
-
-def _label(source: str) -> str:
-    """The value of the `#| label:` line among the option lines at a cell's head."""
-    for line in source.splitlines():
-        option = _OPTION.fullmatch(line.strip())
-        if option and option["key"] == "label":
-            return option["value"].strip("\"'")
-        if line.strip() and not option and not line.startswith("%%"):
-            return ""
-    return ""
 
 
 def _language(notebook: Mapping[str, Json]) -> str:

@@ -1,4 +1,4 @@
-"""The one reader of notebook files: whatever a plan, a run or a report sees of a notebook comes through here.
+"""The one door to notebook files: whatever a plan, a run or a report sees of a notebook comes through here.
 
 Notebooks are written by many programs, and not all of them hold to the format. What Jupyter opens too and can only be
 meant in one way is taken so; all else is refused before anything runs, with the line. What comes out is always of one
@@ -9,6 +9,7 @@ fresh 0.15 s.
 from __future__ import annotations
 
 import json
+import os
 import re
 from itertools import pairwise
 from math import inf
@@ -40,6 +41,22 @@ def read(path: Path, name: str, *, outputs: bool = False) -> Notebook:
         return _from_text(content, path.suffix, name)
     text = _decoded(content, name)
     return normal(_parsed(text, content, name), name, text, outputs=outputs)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file of JSON so that whoever reads it, even after a crash, finds the old text or the new one.
+
+    Half a character, as a cell may print it, is escaped as JSON does it: UTF-8 can't hold it.
+
+    Raises OSError: with the file's name, among others where the disk is full.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -89,8 +89,7 @@ class Planner:
     def _cell_name(self, run: Run, number: int) -> str:
         if not run.notebook:
             return f"#{number}"
-        cell = source_cells(self.root / run.notebook)[number - 1]
-        name = cell.tags[0] if cell.tags else cell.label
+        name = source_cells(self.root / run.notebook)[number - 1].name
         return f"#{number} ({name})" if name else f"#{number}"
 
     def _text_reasons(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:

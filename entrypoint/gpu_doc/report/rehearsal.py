@@ -13,6 +13,7 @@ from gpu_doc.git import checkout, lfs
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Run
 from gpu_doc.notebooks.cells import SourceCell, kernel_name, source_cells
+from gpu_doc.notebooks.names import PARAMETERS
 from gpu_doc.plan.plan import ReportPlan
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import evidence
@@ -74,7 +75,7 @@ def check_parameters(run: Run, root: Path) -> None:
     ):
         return
     cells = source_cells(root / run.notebook)
-    if any("parameters" in cell.tags for cell in cells):
+    if any(PARAMETERS in cell.tags for cell in cells):
         return
     for cell in cells:
         taken = sorted(set(_assigned(cell)) & set(run.parameters))
@@ -97,5 +98,5 @@ def _assigned(cell: SourceCell) -> Iterator[str]:
 
 
 def _misspelt(cells: list[SourceCell]) -> str:
-    close = nearest("parameters", {tag for cell in cells for tag in cell.tags})
+    close = nearest(PARAMETERS, {tag for cell in cells for tag in cell.tags})
     return "".join(f"One is tagged `{tag}`: is it that one?" for tag in close)

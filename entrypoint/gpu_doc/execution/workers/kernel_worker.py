@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.execution.workers.kernel_messages import not_understood, understood
 from gpu_doc.execution.workers.kernel_process import FailureError, Kernel, LocalKernel, choose_kernel, kernel_name
-from gpu_doc.notebooks.file import read
+from gpu_doc.notebooks.file import read, write_atomically
+from gpu_doc.notebooks.names import PARAMETERS, cell_name, cell_numbers
 from gpu_doc.notebooks.outputs import Outputs, size_of
 from gpu_doc.notebooks.shape import with_valid_ids
-from gpu_doc.notebooks.source import INJECTED, cell_name, cell_numbers, write_atomically
 from gpu_doc.redaction import Redactor
 from gpu_doc.system.link import Link, adopt_orphans
 from gpu_doc.system.process import children, end_children, remove_folder, sweep
@@ -258,7 +258,7 @@ class Execution:
 
         parameters = self._job["parameters"]
         names = {"kernel_name": self._spec.name, "language": self._spec.language}
-        if find_first_tagged_cell_index(notebook, "parameters") < 0:
+        if find_first_tagged_cell_index(notebook, PARAMETERS) < 0:
             self._say("no cell is tagged `parameters`: they were put at the top")
         else:
             known = {p.name for p in _infer_parameters(notebook, self._spec.name, self._spec.language)}
@@ -290,8 +290,7 @@ class Execution:
         if self._current is None:
             return {"number": None, "cell": ""}
         cell = cell or self._notebook.cells[self._current]
-        name = "injected parameters" if INJECTED in cell.metadata.tags else cell_name(cell)
-        return {"number": self._numbers[self._current], "cell": name}
+        return {"number": self._numbers[self._current], "cell": cell_name(cell)}
 
     def _tell_cuts(self, outputs: Outputs) -> None:
         for index, cell in enumerate(self._notebook.cells):

@@ -1,0 +1,117 @@
+"""What a code cell is called and how it is counted: one rule for plans, runs, reports and messages.
+
+Any tag, label or id of a cell may stand in an address. What messages call it is its first tag that is a name, else its
+label. Workers import this too, so it needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+PARAMETERS = "parameters"
+"""papermill's tag for the cell that holds the default parameters."""
+
+INJECTED = "injected-parameters"
+"""papermill's tag for the cell that it adds. It has no number: addresses count the source notebook's cells."""
+
+_DIRECTIVE = re.compile(
+    r"""(?:hide|remove)[-_](?:(?:all|single)[-_])?(?:input|output|cell|code|stdout|stderr)s?  # Jupyter Book, nbconvert
+    | (?:scroll|keep)[-_]output | output[-_]scroll | full[-_]width | margin | popout  # Jupyter Book, nbstripout
+    | raises-exception | skip-execution | no-execute | injected-parameters | papermill[-_].*
+    | (?:thebe|nbval|nbsphinx)[-_].*""",
+    re.VERBOSE,
+)
+"""Tags that tell a tool what to do, and name nothing."""
+
+_OPTION = re.compile(r"\s*(?:#|//|--|%)\|(?P<indent>\s*)(?P<text>.*?)\s*")
+_ENTRY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w-]+)(?P=quote)\s*:(?:\s+(?P<value>.*))?""")
+_SINGLE = re.compile(r"'(?P<text>(?:[^']|'')*)'\s*(?:#.*)?")
+_DOUBLE = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")\s*(?:#.*)?')
+_BLOCK = re.compile(r"[|>][-+\d]*\s*(?:#.*)?")
+
+
+def is_name(tag: str) -> bool:
+    """Whether a tag names a cell, so that it is worth proposing."""
+    return tag != PARAMETERS and not _DIRECTIVE.fullmatch(tag)
+
+
+def own_name(tags: Sequence[str], label: str) -> str:
+    """What messages call a cell beside its number; empty where nobody named it."""
+    if INJECTED in tags:
+        return "injected parameters"
+    return next(filter(is_name, tags), "") or label or (PARAMETERS if PARAMETERS in tags else "")
+
+
+def cell_name(cell: Mapping[str, Any]) -> str:
+    """The same of a code cell as notebooks hold it."""
+    return own_name(cell["metadata"].get("tags", ()), label(cell["source"]))
+
+
+def counts(tags: Collection[object]) -> bool:
+    """Whether a code cell has a number, by its tags."""
+    return INJECTED not in tags
+
+
+def cell_numbers(cells: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    """Return for each cell its number among the source notebook's code cells, from 1; None for all others."""
+    numbers: list[int | None] = []
+    count = 0
+    for cell in cells:
+        counted = cell["cell_type"] == "code" and counts(cell["metadata"].get("tags", ()))
+        count += counted
+        numbers.append(count if counted else None)
+    return numbers
+
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+
+def label(source: str) -> str:
+    """The `label` among the option lines at a cell's head, which are YAML: `#| label: fig-loss`. Empty: none.
+
+    https://quarto.org/docs/reference/cells/cells-jupyter.html. Read by hand, entry by entry: others of the cell may be
+    no YAML, such as a caption with a colon.
+    """
+    for key, value, below in _options(source):
+        if key == "label":
+            return " ".join(below) if not value or _BLOCK.fullmatch(value) else _scalar(value)
+    return ""
+
+
+def _options(source: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Key and value of each entry on the first level, and the lines nested below it."""
+    lines = list(_option_lines(source))
+    while lines:
+        indent, text = lines.pop(0)
+        entry = _ENTRY.fullmatch(text)
+        if not entry:
+            continue
+        value, below = entry["value"] or "", []
+        if not value or value.startswith("#") or _BLOCK.fullmatch(value):
+            while lines and (lines[0][0] > indent or not lines[0][1]):
+                below.append(lines.pop(0)[1])
+        yield entry["key"], "" if value.startswith("#") else value, list(filter(None, below))
+
+
+def _option_lines(source: str) -> Iterator[tuple[int, str]]:
+    """Indentation and text of the option lines at the head, among which magics and empty lines may stand."""
+    for line in source.splitlines():
+        if option := _OPTION.fullmatch(line):
+            yield len(option["indent"]), option["text"]
+        elif line.strip() and not line.startswith("%%"):
+            return
+
+
+def _scalar(text: str) -> str:
+    if single := _SINGLE.fullmatch(text):
+        return single["text"].replace("''", "'")
+    if double := _DOUBLE.fullmatch(text):
+        try:
+            return str(json.loads(double["text"]))
+        except ValueError:  # an escape that JSON does not have
+            return double["text"][1:-1]
+    plain = re.split(r"\s#", text, maxsplit=1)[0].strip()
+    return "" if plain in ("~", "null") else plain.strip("\"'")
