@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from gpu_doc.errors import ReportError
+from gpu_doc.execution.agent.patterns import names
 from gpu_doc.model.configuration import Report, Run
 from gpu_doc.text.nearest import did_you_mean, listed
 
@@ -99,12 +99,8 @@ def _point(run: str) -> tuple[str, dict[str, str]] | None:
 
 
 def covered(file: str, produces: Iterable[str]) -> bool:
-    """Whether a file is among those that a run declares: by its path, in a declared folder, or by a pattern."""
-    patterns = [pattern.removeprefix("./") for pattern in produces]
-    return any(
-        file == pattern or file.startswith(f"{pattern.rstrip('/')}/") or fnmatchcase(file, pattern.replace("**/", "*"))
-        for pattern in patterns
-    )
+    """Whether a file is among those that a run declares: what a run's search would find under that name."""
+    return any(names(pattern, file) for pattern in produces)
 
 
 def _short(text: str) -> str:

@@ -118,8 +118,7 @@ def _variables(run: Run) -> Iterator[str]:
 
 def _folder(run: Run, place: str) -> str:
     """Where the run starts, in the container."""
-    notebook = str(PurePosixPath(run.notebook).parent) if run.notebook and run.cwd == "notebook" else "."
-    return os.path.normpath(f"{WORKSPACE}/{place}/{notebook}")
+    return os.path.normpath(f"{WORKSPACE}/{place}/{run.folder}")
 
 
 def _data(path: str, place: str) -> str:

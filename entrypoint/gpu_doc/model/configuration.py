@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,6 +122,11 @@ class Run:
     detach: bool = False
     setup: str | None = None
 
+    @property
+    def folder(self) -> str:
+        """Where it happens, relative to root: a notebook beside itself, unless `cwd` is root; `.` is root."""
+        return posixpath.dirname(self.notebook or "") or "." if self.cwd == "notebook" else "."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -137,6 +143,11 @@ class Report:
         """The folder of its pictures and evidence, relative to root: `docs/a.md` has `docs/a.assets`."""
         stem, dot, suffix = self.path.rpartition(".")
         return f"{stem if dot and '/' not in suffix else self.path}.assets"
+
+    @property
+    def written(self) -> tuple[str, str]:
+        """All that we write for it into the checkout, relative to root: the report, and the folder of its assets."""
+        return self.path, self.assets
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import PublishError, UnpublishableError
+from gpu_doc.execution.agent.patterns import BESIDE, names
 from gpu_doc.git import status
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from gpu_doc.publish.commit import PublishTools
     from gpu_doc.publish.offer import Layout
 
-_BESIDE = re.compile(r"(?:^|/)(?:__pycache__|\.ipynb_checkpoints|\.gpu-doc)/")
-"""Folders beside sources, which nobody commits, and which not everybody lists in .gitignore."""
 _NAMED = 10
 """Files that a message names."""
 
@@ -109,15 +106,19 @@ def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
 
 def _is_written(layout: Layout, config: Config, path: str) -> bool:
     """Whether a file is one that we, a run or an interpreter write: reports, what runs produce, compiled modules."""
-    if _BESIDE.search(path):
+    # Not everybody lists in .gitignore what nobody commits.
+    if not BESIDE.isdisjoint(path.split("/")[:-1]):
         return True
-    own = [layout.path(place) for report in config.reports for place in (report.path, report.assets)]
+    own = [layout.path(place) for report in config.reports for place in report.written]
     if any(path == place or path.startswith(f"{place}/") for place in own):
         return True
     from_root = os.path.relpath(layout.tree / path, layout.root)
-    patterns = [pattern for report in config.reports for run in report.runs for pattern in run.produces]
+    runs = [run for report in config.reports for run in report.runs if run.produces]
     return any(
-        fnmatchcase(from_root, pattern) or from_root.startswith(f"{pattern.rstrip('/')}/") for pattern in patterns
+        names(pattern, os.path.relpath(from_root, folder))
+        for run in runs
+        for folder in {run.folder, "."}
+        for pattern in run.produces
     )
 
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from gpu_doc.errors import ConfigError
+from gpu_doc.execution.agent.patterns import GIT_AND_STATE
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import DataSource, ImageIdentity, Run
 from gpu_doc.model.values import Json
@@ -111,7 +112,7 @@ def _notebook_code(
     path = root / str(run.notebook)
     cells = source_cells(path)
     kernel = run.kernel or kernel_name(path)
-    folder = root if run.cwd == "root" else path.parent
+    folder = root / run.folder
     python = kernel in _PYTHON_KERNELS
     sources = [cell.source for cell in cells] if python else []
     found = imports.follow(sources, folder=folder, root=root, contents=contents)
@@ -152,8 +153,7 @@ def pattern_files(root: Path, pattern: str) -> list[Path]:
     except (ValueError, NotImplementedError) as error:
         remedy = "`**` stands alone between slashes, as in `src/**/*.py`."
         raise ConfigError(f"`depends-on: {pattern}` is no pattern: {error}", remedy=remedy) from error
-    own = {".git", ".gpu-doc"}
-    return [path for path in found if own.isdisjoint(path.relative_to(root).parts)]
+    return [path for path in found if GIT_AND_STATE.isdisjoint(path.relative_to(root).parts)]
 
 
 def _data(

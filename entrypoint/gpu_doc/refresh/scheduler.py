@@ -198,7 +198,7 @@ class Scheduler:
     def _ours(self) -> frozenset[Path]:
         """What we write into the checkout."""
         root = self._config.root
-        written = (root / path for report in self._config.reports for path in (report.path, report.assets))
+        written = (root / path for report in self._config.reports for path in report.written)
         # Not `resolve()`, which before Python 3.13 raises RuntimeError where links lead to themselves.
         return frozenset(Path(os.path.realpath(path.parent), path.name) for path in (self._state.folder, *written))
 

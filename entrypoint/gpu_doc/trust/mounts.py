@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from gpu_doc.errors import ConfigError
+from gpu_doc.execution.agent.patterns import GIT_AND_STATE
 from gpu_doc.model.configuration import Config, Run
 
 _CLOSED = (
@@ -91,7 +92,7 @@ class _Closed:
         homes = {environ.get("HOME") or "/", pwd.getpwuid(0).pw_dir}
         home = [Path(folder, name) for folder in sorted(homes) for name in _KEYS]
         self._tree = tree
-        self._inside = _with_targets([*map(Path, _CLOSED), *home, *ours, tree / ".git", tree / ".gpu-doc"])
+        self._inside = _with_targets([*map(Path, _CLOSED), *home, *ours, *(tree / name for name in GIT_AND_STATE)])
         temporary = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108 - to be refused
         self._whole = _with_targets([*_sockets(run, environ), *temporary])
 

@@ -9,17 +9,12 @@ import errno
 import os
 import stat
 from contextlib import contextmanager, suppress
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
+
+from gpu_doc.execution.agent.patterns import BELOW, DEEPEST, GIT_AND_STATE, finds, is_wild, parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
-
-DEEPEST = 64
-"""Folders one below the other that are looked into."""
-
-_OURS = frozenset({".git", ".gpu-doc"})
-"""Found by no wildcard: git's own files, and our state."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -60,12 +55,8 @@ class Search:
 
         Raises OSError: something can't be read; ValueError: what it names are folders that are nested too deep.
         """
-        parts: list[str] = []
-        for part in pattern.strip("/").split("/"):
-            if (part, *parts[-1:]) != ("**", "**"):
-                parts.append(part)
         with self._reached([]) as top:
-            found = {entry.path: entry for entry in self._walk(top, "", parts, 0)}
+            found = {entry.path: entry for entry in self._walk(top, "", parts(pattern), 0)}
         return [found[path] for path in sorted(found)]
 
     def open(self, entry: Entry) -> int:
@@ -90,24 +81,24 @@ class Search:
         finally:
             os.close(here)
 
-    def _walk(self, folder: int, path: str, parts: Sequence[str], depth: int) -> Iterator[Entry]:
-        """Yield what `parts` name in a folder that stands at `path`; all that is below it where nothing is left."""
+    def _walk(self, folder: int, path: str, wanted: Sequence[str], depth: int) -> Iterator[Entry]:
+        """Yield what `wanted` names in a folder that stands at `path`; all that is below it where nothing is left."""
         if depth > DEEPEST:
-            if parts:
+            if wanted:
                 return
             raise ValueError(f"its folders are more than {DEEPEST} deep")
-        if not parts or parts[0] == "**":
-            yield from self._all(folder, path, parts, depth)
-        elif any(sign in parts[0] for sign in "*?["):
+        if not wanted or wanted[0] == BELOW:
+            yield from self._all(folder, path, wanted, depth)
+        elif is_wild(wanted[0]):
             for name, _ in self._names(folder, path):
-                if fnmatchcase(name, parts[0]):
-                    yield from self._named(folder, f"{path}{name}", parts[1:], depth)
-        elif f"{self.place}/{path}{parts[0]}" not in self._hidden:
-            yield from self._named(folder, f"{path}{parts[0]}", parts[1:], depth)
+                if finds(wanted[0], name):
+                    yield from self._named(folder, f"{path}{name}", wanted[1:], depth)
+        elif f"{self.place}/{path}{wanted[0]}" not in self._hidden:
+            yield from self._named(folder, f"{path}{wanted[0]}", wanted[1:], depth)
 
-    def _all(self, folder: int, path: str, parts: Sequence[str], depth: int) -> Iterator[Entry]:
-        """What `parts` name in a folder and all below it, where no link is gone along; without parts, all files."""
-        rest = parts[1:]
+    def _all(self, folder: int, path: str, wanted: Sequence[str], depth: int) -> Iterator[Entry]:
+        """What `wanted` names in a folder and all below it, where no link is gone along; all files if it is empty."""
+        rest = wanted[1:]
         if rest:
             yield from self._walk(folder, path, rest, depth)
         for name, is_folder in self._names(folder, path):
@@ -116,7 +107,7 @@ class Search:
                 with suppress(*[PermissionError] * bool(rest), FileNotFoundError):
                     below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
                     with _closing(below):
-                        yield from self._walk(below, f"{path}{name}/", parts, depth + 1)
+                        yield from self._walk(below, f"{path}{name}/", wanted, depth + 1)
             elif not rest and (entry := _entry(folder, f"{path}{name}")):
                 yield entry
 
@@ -177,7 +168,7 @@ class Search:
         with os.scandir(folder) as found:
             names = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
         beside = f"{self.place}/{path}"
-        return [each for each in names if each[0] not in _OURS and beside + each[0] not in self._hidden]
+        return [each for each in names if each[0] not in GIT_AND_STATE and beside + each[0] not in self._hidden]
 
 
 @contextmanager

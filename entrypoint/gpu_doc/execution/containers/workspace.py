@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from gpu_doc.errors import MachineError, RunError
+from gpu_doc.execution.agent.patterns import BESIDE
 from gpu_doc.execution.agent.produced import MOST_FILES
 from gpu_doc.execution.containers.recipe import HOME, WORKSPACE
 
 _AGENT = Path(__file__).resolve().parents[1] / "agent"
-_OURS = frozenset({".git", ".gpu-doc", "__pycache__", "node_modules"})
-"""Never copied: git's own files, where a token may lie; our state; what is of no use in another environment."""
-
 
 _BLOCK = 1 << 20
 """Bytes."""
@@ -152,7 +150,8 @@ class _Packer:
             left_out = self._parcel.left_out
             folders[:] = [name for name in folders if not own or _wanted(Path(folder, name), place / name, left_out)]
             for name in (*folders, *names):
-                if name not in _OURS or not own:
+                # git's own files may hold a token; the rest is of no use in another environment.
+                if name not in BESIDE or not own:
                     self._entry(Path(folder, name), f"{target}/{place / name}", own=own)
 
     def _entry(self, path: Path, target: str, *, own: bool) -> None:
@@ -174,7 +173,7 @@ class _Packer:
 def _wanted(folder: Path, place: Path, left_out: frozenset[str]) -> bool:
     """Say whether a folder of the checkout is copied; `place` is its path in there."""
     # A virtual environment names its interpreter by the path on this machine.
-    return not (folder.name in _OURS or str(place) in left_out or (folder / "pyvenv.cfg").exists())
+    return not (folder.name in BESIDE or str(place) in left_out or (folder / "pyvenv.cfg").exists())
 
 
 def size(parcel: Parcel, patience: float) -> tuple[int, bool]:

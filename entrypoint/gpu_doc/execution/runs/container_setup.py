@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import MachineError
 from gpu_doc.execution.agent import unattended
+from gpu_doc.execution.agent.patterns import GIT_AND_STATE
 from gpu_doc.execution.containers import recipe
 from gpu_doc.execution.containers.recipe import WORKSPACE, Mount
 from gpu_doc.execution.gpus.requests import device_requests
@@ -110,8 +111,7 @@ class ContainerSetup:
     @property
     def folder(self) -> Path:
         """Where the run happens, on our side."""
-        run = self.run
-        return (self.root / run.notebook).parent if run.notebook and run.cwd == "notebook" else self.root
+        return self.root / self.run.folder
 
     def _own_folder(self) -> Path:
         """The folder without links: those with a path of this machine lead nowhere in a container."""
@@ -144,7 +144,7 @@ class ContainerSetup:
             for name in _hidden(folders, names):
                 yield _in_words(self.inside(Path(folder, name))), name in folders
             deep = len(place.parts) >= _DEEPEST_REPOSITORY
-            folders[:] = [] if deep else [name for name in folders if name not in (".git", ".gpu-doc", "node_modules")]
+            folders[:] = [] if deep else [name for name in folders if name not in {*GIT_AND_STATE, "node_modules"}]
 
     def _labels(self, devices: Sequence[str], kind: Kind) -> dict[str, str]:
         from gpu_doc.execution.containers import sweep
@@ -169,7 +169,7 @@ def _in_words(path: str) -> str:
 
 
 def _hidden(folders: Iterable[str], names: Iterable[str]) -> list[str]:
-    return [name for name in (*folders, *names) if name in (".git", ".gpu-doc")]
+    return [name for name in (*folders, *names) if name in GIT_AND_STATE]
 
 
 def _iso(moment: datetime) -> str:

@@ -44,8 +44,7 @@ class Job:
     @property
     def cwd(self) -> Path:
         """Where the run happens."""
-        run = self.run
-        return (self.root / run.notebook).parent if run.notebook and run.cwd == "notebook" else self.root
+        return self.root / self.run.folder
 
 
 @dataclass(frozen=True, kw_only=True)

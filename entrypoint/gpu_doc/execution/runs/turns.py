@@ -13,11 +13,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from gpu_doc.execution.agent.patterns import BESIDE, is_wild
 from gpu_doc.execution.runs.job import Job
 from gpu_doc.git.checkout import work_tree
-
-_BESIDE = frozenset({".git", ".gpu-doc", ".ipynb_checkpoints", "__pycache__", "node_modules"})
-"""Names below which changes say nothing of a run."""
 
 Wanted = tuple[tuple[Path, ...], tuple[Path, ...]]
 
@@ -100,7 +98,7 @@ def _real(path: Path) -> Path:
 def _base(pattern: str) -> str:
     """The folder of a pattern before its first wildcard; the pattern itself, should that be a folder."""
     words = pattern.split("/")
-    wild = next((number for number, word in enumerate(words) if any(sign in word for sign in "*?[")), len(words))
+    wild = next((number for number, word in enumerate(words) if is_wild(word)), len(words))
     return "/".join(words[:wild])
 
 
@@ -137,7 +135,7 @@ def _look(folder: str, since: float, ours: frozenset[str]) -> tuple[list[str], s
             if entry.name == "pyvenv.cfg":
                 return [], ""
             changed = entry.stat(follow_symlinks=False).st_ctime
-            if entry.name in _BESIDE or entry.path in ours:
+            if entry.name in BESIDE or entry.path in ours:
                 explained = max(explained, changed)
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
