@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+from gpu_doc.record.state import SIZE_LIMIT
 
 from .conftest import Project, code, notebook
 
@@ -276,3 +279,18 @@ def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x80
     path.write_bytes(content)
+
+
+def test_state_is_pruned_after_a_refresh(refreshed: Project) -> None:
+    """By its size: a file that holds no blocks counts with what it says to have."""
+    left = refreshed.root / ".gpu-doc/failed/train-20260101-000000-abcdef"
+    left.mkdir(parents=True)
+    with (left / "executed.ipynb").open("wb") as file:
+        file.truncate(SIZE_LIMIT + 1)
+    os.utime(left, (1000, 1000))
+    assert "All fresh" in refreshed.gpu_doc("run").stdout
+    assert left.exists(), "a refresh with nothing to do touches nothing"
+    refreshed.edit("notebooks/other.ipynb", "6 * 7", "6 * 8")
+    assert "1 run executed" in refreshed.gpu_doc("run").stdout
+    assert not left.exists()
+    assert list((refreshed.root / ".gpu-doc/runs").iterdir()), "what was used last stays"

@@ -212,6 +212,30 @@ def test_want_of_network_is_tried_again_and_other_errors_are_not(runner: Runner)
     assert sorted(starts) == ["error-in-third-cell", "no-network", "no-network"]
 
 
+@pytest.mark.parametrize("tries", [2, 3])
+def test_what_is_kept_is_of_the_last_try_alone(local: Runner, tries: int) -> None:
+    """Its kernel.log is added to while it goes on, so the first try's would stand in it."""
+    source = f"""import os, pathlib, sys
+tried = pathlib.Path('tried')
+tried.write_text(tried.read_text() + '.' if tried.exists() else '.')
+number = len(tried.read_text())
+os.write(sys.__stderr__.fileno(), b'try %d\\n' % number)
+print('try', number)
+if number < {tries}: raise ConnectionRefusedError(f'no route, try {{number}}')"""
+    path = local.root / "notebooks/tries.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"cells": [code(source, "x")], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    finished = local.one("tries", notebook="notebooks/tries.ipynb", network="bridge", retries=Retries(times=1))
+    assert (path.parent / "tried").read_text() == ".."
+    assert text(finished).startswith("try 2\n")
+    assert (finished.job.folder / "kernel.log").read_text() == "try 2\n"
+    assert (finished.error is None) == (tries == 2)
+    if finished.error:
+        assert isinstance(finished.error, RunError)
+        assert finished.error.kept == str(finished.job.folder / "executed.ipynb")
+        assert "no route, try 2" in (finished.job.folder / "executed.ipynb").read_text()
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 

@@ -79,7 +79,7 @@ def test_what_it_does_not_speak_of_is_the_servers_to_say(tree: Path) -> None:
 
 def test_each_has_a_layer_that_no_other_can_have() -> None:
     names = ["a", "a/b", "a-b", "a%2Fb", "A", "x" * 200, "x" * 201, "a+changes", "ä"]
-    kinds = ("branch", "tag", "merge-queue")
+    kinds = ("branch", "tag", "commit", "pull-request", "merge-queue", "fork", "unknown", "no-commit")
     found = {Origin(kind=kind, name=name).layer for kind in kinds for name in names}  # type: ignore[arg-type]  # of Kind
     assert len(found) == len(names) * len(kinds)
     assert all("/" not in layer and len(layer.encode()) < 255 for layer in found)
@@ -95,6 +95,9 @@ def test_who_reads_what() -> None:
     pull = replace(PUSH, name="pull_request", pull_request=7, base_branch="release/1")
     assert layers(pull, Origin(kind="pull-request", name="7"), changed=False) == Layers(
         own="pull-request-7", others=("branch-release%2F1", "branch-main"), shared="branch-main"
+    )
+    assert layers(replace(pull, from_fork=True), Origin(kind="fork", name="7"), changed=False) == Layers(
+        own="fork-7", others=("branch-release%2F1", "branch-main"), shared="branch-main"
     )
     nightly = replace(PUSH, name="schedule", default_branch=None)
     assert layers(nightly, main, changed=False).shared == "branch-main"

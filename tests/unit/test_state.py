@@ -110,6 +110,14 @@ def test_state_lies_outside_the_checkout_on_a_runner(tmp_path: Path) -> None:
     assert other != default_folder(tmp_path, runner), "two configurations of one repository have their own state"
 
 
+def test_a_fork_has_a_state_of_its_own_in_the_same_place(tmp_path: Path) -> None:
+    """Also where the readable part of the folder's name is the same."""
+    names = ["org/some-docs", "org-some/docs", "org/some.docs", "fork/some-docs"]
+    runner = {"GITHUB_ACTIONS": "true", "XDG_CACHE_HOME": "/cache"}
+    folders = [default_folder(tmp_path, runner | {"GITHUB_REPOSITORY": name}) for name in names]
+    assert len(set(folders)) == len(names)
+
+
 # --- what is read is held against its seal ---------------------------------------------------------------------------
 
 
