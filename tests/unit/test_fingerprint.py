@@ -76,3 +76,23 @@ def test_the_order_of_what_a_run_leaves_is_nothing(root: Path) -> None:
 )
 def test_what_makes_no_other_result_makes_no_other_fingerprint(root: Path, keys: dict[str, Any]) -> None:
     assert source(RUN, root) == source(replace(RUN, **keys), root)
+
+
+@pytest.mark.parametrize(
+    ("kernelspec", "is_followed"),
+    [
+        ({}, True),
+        ({"name": "python3"}, True),
+        ({"name": "our-env", "language": "python"}, True),  # Jupyter names a kernel after its environment
+        ({"name": "our-env"}, False),
+        ({"name": "ir", "language": "R"}, False),
+    ],
+)
+def test_local_modules_count_where_the_notebook_is_in_python(
+    root: Path, kernelspec: dict[str, str], *, is_followed: bool
+) -> None:
+    cell = {"cell_type": "code", "metadata": {}, "source": "import helper", "outputs": []}
+    notebook = {"cells": [cell], "metadata": {"kernelspec": kernelspec}, "nbformat": 4, "nbformat_minor": 5}
+    (root / "notebooks/n.ipynb").write_text(json.dumps(notebook))
+    (root / "notebooks/helper.py").write_text("x = 1\n")
+    assert list(source(RUN, root).get("modules", {})) == ["notebooks/helper.py"] * is_followed

@@ -13,6 +13,7 @@ from typing import Literal
 from gpu_doc.doctor import engines
 from gpu_doc.doctor.finding import Finding, failure, free_space, missing, ok, warning
 from gpu_doc.errors import MachineError
+from gpu_doc.execution.agent.kernel_names import is_any_python
 from gpu_doc.execution.gpus.inventory import inventory
 from gpu_doc.execution.runs import devices
 from gpu_doc.git.checkout import work_tree
@@ -73,7 +74,7 @@ def text(findings: list[Finding]) -> str:
 
 
 def _kernels(runs: list[Run], environ: Mapping[str, str]) -> list[Finding]:
-    named = sorted({run.kernel for run in runs if run.kernel} - {"python", "python3"})
+    named = sorted({run.kernel for run in runs if run.kernel and not is_any_python(run.kernel)})
     installed = _installed_kernels() if named else {}
     return [_default_kernel(environ), *(_named_kernel(name, installed) for name in named)]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from gpu_doc.doctor.finding import Finding, failure, missing, ok, warning
 from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.execution.agent.frames import EVENT
+from gpu_doc.execution.agent.kernel_names import is_any_python
 from gpu_doc.execution.containers import answers, recipe
 from gpu_doc.execution.containers.container import Container, NoPythonError
 from gpu_doc.execution.containers.engine import Engine, sentences
@@ -65,7 +66,7 @@ class Images:
         name = run.kernel or ""
         with suppress(GpuDocError):  # a notebook that can't be read is told by `plan` and `run`
             name = name or kernel_name(self.root / str(run.notebook))
-        return "" if name in ("python", "python3") else name
+        return "" if is_any_python(name) else name
 
     def _absent(self, reference: str, users: Sequence[Run]) -> Finding:
         pull = (

@@ -15,7 +15,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from gpu_doc.execution.containers.recipe import NAME, PYTHONS, WORKSPACE
+from gpu_doc.execution.agent.kernel_names import PYTHON, is_any_python
+from gpu_doc.execution.containers.recipe import NAME, WORKSPACE
 from gpu_doc.git.checkout import work_tree
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.results import Result
@@ -23,7 +24,6 @@ from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import ExecutedCell, executed_cells, kernel_name, source_cells
 
 _HOME = "/tmp"  # noqa: S108 - in the container, where everyone may write
-_PYTHON_KERNELS = frozenset({"", "python", "python3"})
 
 
 def command(result: Result, root: Path) -> str:
@@ -38,7 +38,7 @@ def command(result: Result, root: Path) -> str:
     lines = [*_options(run, machine, place), f"--entrypoint '' {shlex.quote(derived)}"]
     if run.command:
         return start + _continued(["docker run --rm --init", *lines, shlex.join(run.command)])
-    program = f"{PYTHONS[0]} - {_here_document(_program(result, root))}"
+    program = f"{PYTHON} - {_here_document(_program(result, root))}"
     return start + _continued(["docker run --rm -i --init", *lines, program])
 
 
@@ -54,7 +54,7 @@ def _image(run: Run, machine: Mapping[str, Json]) -> str:
 
 def _build(run: Run, image: str, derived: str) -> str:
     """A copy of the image that has ipykernel."""
-    steps = [f"FROM {image}", f"RUN PIP_BREAK_SYSTEM_PACKAGES=1 {PYTHONS[0]} -m pip install ipykernel"]
+    steps = [f"FROM {image}", f"RUN PIP_BREAK_SYSTEM_PACKAGES=1 {PYTHON} -m pip install ipykernel"]
     if run.user == "runner":  # whoever may write there; the run itself names its user
         steps.insert(1, "USER root")
     return f"docker build --tag {shlex.quote(derived)} - {_here_document(chr(10).join(steps))}"
@@ -153,7 +153,7 @@ def _program(result: Result, root: Path) -> str:
             "",
             *(_read_cells(run, path, cells) if _is_plain(path) else _written_cells(cells)),
             *(f'cells[{number}] = ""' for number, cell in enumerate(cells) if "skip-execution" in cell.tags),
-            f"manager = KernelManager({_settings('python3' if kernel in _PYTHON_KERNELS else kernel)})",
+            f"manager = KernelManager({_settings(PYTHON if is_any_python(kernel) else kernel)})",
             "manager.start_kernel()",
             "kernel = manager.blocking_client()",
             "kernel.start_channels()",

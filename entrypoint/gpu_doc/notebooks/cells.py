@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gpu_doc.errors import NotebookFileError, ReportError
+from gpu_doc.execution.agent.kernel_names import is_any_python
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks import file as notebook_file
 from gpu_doc.notebooks.names import counts, is_name, label, own_name
@@ -99,6 +100,14 @@ def kernel_name(path: Path) -> str:
     return name
 
 
+def is_python(path: Path, kernel: str) -> bool:
+    """Whether a notebook's code is Python: with any Python for its kernel, or because it says so.
+
+    A kernel of an environment may have any name. Raises NotebookFileError.
+    """
+    return is_any_python(kernel) or _said_language(read(path)) in _PYTHON
+
+
 Cell = TypeVar("Cell", bound=SourceCell)
 
 
@@ -173,11 +182,15 @@ def joined(text: Json) -> str:
 
 
 def _language(notebook: Mapping[str, Json]) -> str:
+    return _said_language(notebook) or "python"
+
+
+def _said_language(notebook: Mapping[str, Json]) -> str:
     metadata = notebook["metadata"]
     info, spec, script = (metadata.get(key) for key in ("language_info", "kernelspec", "jupytext"))
     said = [(info or {}).get("name"), (spec or {}).get("language")]
     said += [script.get("main_language")] if isinstance(script, dict) else []
-    return next((str(name) for name in said if name), "python").lower()
+    return next((str(name) for name in said if name), "").lower()
 
 
 def _cell_language(source: str, language: str) -> str:

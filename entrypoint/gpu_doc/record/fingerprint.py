@@ -16,11 +16,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from gpu_doc.errors import ConfigError
+from gpu_doc.execution.agent.kernel_names import PYTHON, is_any_python
 from gpu_doc.execution.agent.patterns import GIT_AND_STATE
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import DataSource, ImageIdentity, Run
 from gpu_doc.model.values import Json
-from gpu_doc.notebooks.cells import SourceCell, kernel_name, source_cells
+from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
 from gpu_doc.notebooks.names import INJECTED, PARAMETERS
 from gpu_doc.record import imports
 from gpu_doc.record.contents import Contents, unreadable
@@ -30,7 +31,6 @@ from gpu_doc.system.python_environment import PythonEnvironment
 
 # Tags that change what papermill and nbclient do with a cell; any other tag only names it.
 _TAGS_THAT_MATTER = frozenset({PARAMETERS, INJECTED, "raises-exception", "skip-execution"})
-_PYTHON_KERNELS = frozenset({"", "python", "python3"})
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def of(
         "produces": sorted(run.produces),
     }
     device = "gpu" if machine.gpu and run.gpus != "none" else "cpu"
-    packages = {} if run.image else _packages(source.get("kernel", "python3"), machine.environment, found)
+    packages = {} if run.image else _packages(source.get("kernel", PYTHON), machine.environment, found)
     digest = image.to_machine() if image else {"image-digest": None}
     made_on = {"device": device, **digest, "packages": packages, "data": outside}
     return Fingerprint({k: v for k, v in source.items() if v not in ({}, [])}, made_on)
@@ -100,8 +100,8 @@ def of(
 
 def _packages(kernel: str, environment: PythonEnvironment, found: imports.Found) -> dict[str, str | None]:
     """Versions of what is imported; an image's digest stands for all that is in it."""
-    if kernel != "python3":
-        return {}  # another language's packages are not looked into
+    if kernel != PYTHON:
+        return {}  # packages of another language, or of an environment that is not looked into
     python = ".".join(environment.version.split(".")[:2])  # a bug-fix release of Python makes no GPU hour worth it
     return {"python": python, **environment.versions(found.packages)}
 
@@ -113,10 +113,9 @@ def _notebook_code(
     cells = source_cells(path)
     kernel = run.kernel or kernel_name(path)
     folder = root / run.folder
-    python = kernel in _PYTHON_KERNELS
-    sources = [cell.source for cell in cells] if python else []
+    sources = [cell.source for cell in cells] if is_python(path, kernel) else []
     found = imports.follow(sources, folder=folder, root=root, contents=contents)
-    kernel = "python3" if python else kernel
+    kernel = PYTHON if is_any_python(kernel) else kernel
     # Equal notebooks in different folders may read different files beside them: they share no result.
     place = folder.relative_to(root).as_posix()
     # As an executed notebook shows them, with which they are compared.

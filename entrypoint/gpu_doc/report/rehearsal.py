@@ -12,7 +12,7 @@ from gpu_doc.functions.precheck import check
 from gpu_doc.git import checkout, lfs
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Run
-from gpu_doc.notebooks.cells import SourceCell, kernel_name, source_cells
+from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
 from gpu_doc.notebooks.names import PARAMETERS
 from gpu_doc.plan.plan import ReportPlan
 from gpu_doc.plan.unfetched import demand_fetched
@@ -68,13 +68,12 @@ def check_parameters(run: Run, root: Path) -> None:
     Without a cell tagged `parameters`, papermill puts what is given at the top, and whatever assigns the name later
     wins. A notebook with such a cell knows what it does.
     """
-    if (
-        not run.notebook
-        or not run.parameters
-        or (run.kernel or kernel_name(root / run.notebook)) not in ("", "python", "python3")
-    ):
+    if not run.notebook or not run.parameters:
         return
-    cells = source_cells(root / run.notebook)
+    path = root / run.notebook
+    if not is_python(path, run.kernel or kernel_name(path)):
+        return
+    cells = source_cells(path)
     if any(PARAMETERS in cell.tags for cell in cells):
         return
     for cell in cells:

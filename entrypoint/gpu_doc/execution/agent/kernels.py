@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gpu_doc.execution.agent import frames
 from gpu_doc.execution.agent.agent import RUNTIME, Agent, Json
+from gpu_doc.execution.agent.kernel_names import INTERPRETERS, PYTHON, is_any_python
 from gpu_doc.execution.agent.shortages import shortages
 
 SOCKET = str(RUNTIME / "k")
@@ -155,7 +156,7 @@ class Kernel(Agent):
 
 def find_kernel(name: str) -> Json:
     """Return a kernel's specification, or an `outcome` that says why there is none."""
-    if name in ("", "python", "python3"):
+    if is_any_python(name):
         return _own_python()
     installed: dict[str, Path] = {}
     for folder in _kernel_folders():
@@ -163,9 +164,9 @@ def find_kernel(name: str) -> Json:
             installed.setdefault(path.parent.name.lower(), path)
     path_of_it = installed.get(name.lower())
     if path_of_it is None:
-        return {"outcome": "no kernel", "name": name, "installed": sorted({"python3", *installed})}
+        return {"outcome": "no kernel", "name": name, "installed": sorted({PYTHON, *installed})}
     spec = json.loads(path_of_it.read_text("utf-8"))
-    argv = [sys.executable, *spec["argv"][1:]] if spec["argv"][0] in ("python", "python3") else spec["argv"]
+    argv = [sys.executable, *spec["argv"][1:]] if spec["argv"][0] in INTERPRETERS else spec["argv"]
     return {
         "name": name,
         "language": spec["language"],
@@ -181,7 +182,7 @@ def _own_python() -> Json:
         return {"outcome": "no ipykernel", "python": sys.executable, "version": version, "closed": closed_folders()}
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     argv += ["--HistoryManager.hist_file=:memory:", f"--config={SHELL}"]
-    return {"name": "python3", "language": "python", "argv": argv, "env": {}, "interrupt_mode": "signal"}
+    return {"name": PYTHON, "language": "python", "argv": argv, "env": {}, "interrupt_mode": "signal"}
 
 
 def closed_folders() -> list[str]:

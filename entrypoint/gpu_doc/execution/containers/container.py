@@ -17,6 +17,7 @@ from typing import Any
 
 from gpu_doc.errors import GpuDocError, RunError
 from gpu_doc.execution.agent.frames import EVENT
+from gpu_doc.execution.agent.kernel_names import INTERPRETERS
 from gpu_doc.execution.containers import answers, recipe, workspace
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
@@ -84,7 +85,7 @@ class Container:
         Raises EngineError, or NoPythonError.
         """
         said: list[bytes] = []
-        for python in recipe.PYTHONS:
+        for python in INTERPRETERS:
             attached = self._started(python, job, said)
             if attached and (attached.speaks() or self.ended().status not in _NOT_STARTED):
                 for text in said:

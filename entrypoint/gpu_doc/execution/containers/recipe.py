@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from gpu_doc.execution.agent.kernel_names import PYTHON
 from gpu_doc.execution.agent.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.execution.gpus.requests import NO_GPUS
 from gpu_doc.model.configuration import Limits, Run
@@ -21,7 +22,6 @@ WORKSPACE = "/workspace"
 HOME = "/gpu-doc"
 """Where our agent lies, and what a run needs besides the checkout; a volume that goes with the container."""
 
-PYTHONS = ("python3", "python")
 """What an image's Python may be called; the first that can be started is used."""
 
 NAME = "runner"
@@ -67,7 +67,7 @@ def payload(run: Run, setting: Setting, place: str) -> dict[str, Json]:
     """Return what creates the container of a run that starts in the folder `place`."""
     config: dict[str, Json] = {
         "Image": setting.image,
-        "Entrypoint": [PYTHONS[0], "-u", "-c", _START],
+        "Entrypoint": [PYTHON, "-u", "-c", _START],
         "Cmd": [],
         "WorkingDir": place,
         "Env": [f"{name}={value}" for name, value in environment(run, setting).items()],

@@ -12,6 +12,7 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+from gpu_doc.execution.agent.kernel_names import INTERPRETERS, PYTHON, is_any_python
 from gpu_doc.execution.agent.kernels import SHELL
 from gpu_doc.redaction import Redactor
 from gpu_doc.system.link import die_with_parent
@@ -30,8 +31,6 @@ SHUTDOWN_LIMIT = 5
 
 LOG_LIMIT = 1 << 20
 """Bytes kept of what a kernel process writes to its own standard output and error."""
-
-PYTHON_KERNELS = ("python3", "python", "")
 
 
 class FailureError(Exception):
@@ -56,18 +55,16 @@ def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 
     name = kernel_name(job, source)
-    if name in PYTHON_KERNELS:
+    if is_any_python(name):
         argv = [job["python"], "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, name="python3", display_name="Python 3", language="python")
+        return KernelSpec(argv=argv, name=PYTHON, display_name="Python 3", language="python")
     manager = KernelSpecManager()
     manager.kernel_dirs.append(str(Path(job["python"]).parent.parent / "share" / "jupyter" / "kernels"))
     try:
         spec = manager.get_kernel_spec(name)
     except NoSuchKernel:
-        raise FailureError(
-            "no kernel", name=name, installed=sorted({"python3", *manager.find_kernel_specs()})
-        ) from None
-    if spec.argv and spec.argv[0] in ("python", "python3"):
+        raise FailureError("no kernel", name=name, installed=sorted({PYTHON, *manager.find_kernel_specs()})) from None
+    if spec.argv and spec.argv[0] in INTERPRETERS:
         # jupyter_client would take the Python that we run on.
         spec.argv[0] = job["python"]
     spec.name = name
