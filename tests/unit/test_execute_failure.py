@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.execution.runs import failure, remedies, retries
 from gpu_doc.execution.workers.guard import Facts
-from gpu_doc.model.configuration import Limits, Run
+from gpu_doc.model.configuration import Limits, Retries, Run
 
 NOTEBOOK = Run(report="r.md", name="a", address="a", line=1, notebook="n.ipynb", limits=Limits(time=7200))
 COMMAND = Run(report="r.md", name="a", address="a", line=1, command=("train", "--fast"))
@@ -145,6 +146,29 @@ def test_where_runs_have_no_network_another_try_does_not_mend_it() -> None:
     pull = MachineError("the engine can't reach the registry")
     pull.cause = "network"
     assert retries.may_pass(offline, pull)
+
+
+@pytest.mark.parametrize(
+    ("times", "what", "tries"), [(2, "ConnectionError: no route", 3), (2, "KeyError", 1), (0, "ConnectionError", 1)]
+)
+def test_an_engine_is_asked_as_often_as_a_run_says(
+    monkeypatch: pytest.MonkeyPatch, times: int, what: str, tries: int
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    run, said, asked = (
+        replace(NOTEBOOK, image="pytorch", network="bridge", retries=Retries(times=times)),
+        list[str](),
+        list[str](),
+    )
+
+    def ask() -> None:
+        asked.append(what)
+        raise RunError(what)
+
+    with pytest.raises(RunError):
+        retries.patiently(run, ask, said.append)
+    assert (len(asked), len(said), slept) == (tries, tries - 1, [1.0, 2.0][: tries - 1])
 
 
 CONTAINER = replace(NOTEBOOK, image="pytorch", limits=Limits(memory=150_000_000, shm=64_000_000, processes=60))

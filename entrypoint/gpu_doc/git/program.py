@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from gpu_doc.git import refusals, settings
 from gpu_doc.git.asking import TRUSTING
 from gpu_doc.git.commits import Remote
 from gpu_doc.resources import template_path
+from gpu_doc.system.retrying import patiently
 
 PAUSES = (1.0, 4.0, 15.0)
 """Seconds before a server that can't be reached is asked again."""
@@ -94,11 +93,7 @@ class Program:
 
     def ask_server(self, *words: str, variables: Mapping[str, str] | None = None) -> Done:
         """Run it, and again after a while where a server can't be reached. Raises as `ask` does."""
-        for pause in self.pauses:
-            with suppress(refusals.UnreachableError):
-                return self.ask(*words, variables=variables)
-            time.sleep(pause)
-        return self.ask(*words, variables=variables)
+        return patiently(lambda: self.ask(*words, variables=variables), refusals.UnreachableError, pauses=self.pauses)
 
     def meaning(self, words: str) -> PublishError:
         """What git's words mean."""

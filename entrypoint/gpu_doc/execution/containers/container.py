@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +25,7 @@ from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.relay import Attached
 from gpu_doc.execution.containers.removal import remove_container
 from gpu_doc.execution.containers.sweep import LAYER, PREFIX, detached, owner
+from gpu_doc.system.retrying import patiently
 
 _NOT_STARTED = (126, 127)
 """What an init process ends with that can't start its program, as shells do: it may not, or there is none."""
@@ -242,16 +244,9 @@ class Container:
 
         Raises EngineError, OSError; RunError: it is more.
         """
-        for pause in _PAUSES:
-            try:
-                self._take_out(path, into, most)
-            except EngineError as error:
-                if error.cause != "settings":
-                    raise
-                time.sleep(pause)  # Podman refuses, or gives nothing, while a container is ending
-            else:
-                return
-        self._take_out(path, into, most)
+        # Podman refuses, or gives nothing, while a container is ending.
+        take = partial(self._take_out, path, into, most)
+        patiently(take, EngineError, pauses=_PAUSES, when=lambda error: error.cause == "settings")
 
     def _take_out(self, path: str, into: Path, most: int) -> None:
         with sentences():

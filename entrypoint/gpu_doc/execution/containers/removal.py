@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from contextlib import suppress
 
 from gpu_doc.execution.containers import answers
 from gpu_doc.execution.containers.engine import Engine
 from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.system.retrying import patiently
 
 _PAUSES = (0.1, 0.3, 1.0, 2.0)
 """Seconds between tries: Podman refuses to remove what is just ending ("container state improper: stopped")."""
@@ -34,15 +34,8 @@ def remove_container(
 
 
 def _removed(engine: Engine, container: str, where: str, *, with_volumes: bool) -> None:
-    for pause in _PAUSES:
-        try:
-            with engine.tidying(where) as api:
-                api.remove_container(container, v=with_volumes, force=True)
-        except EngineError as error:
-            if error.cause != "settings" or error.late:
-                raise
-            time.sleep(pause)
-        else:
-            return
-    with engine.tidying(where) as api:
-        api.remove_container(container, v=with_volumes, force=True)
+    def remove() -> None:
+        with engine.tidying(where) as api:
+            api.remove_container(container, v=with_volumes, force=True)
+
+    patiently(remove, EngineError, pauses=_PAUSES, when=lambda error: error.cause == "settings" and not error.late)

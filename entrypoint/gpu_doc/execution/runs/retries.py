@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.runs.remedies import is_isolated, is_network
 from gpu_doc.model.configuration import Run
+from gpu_doc.system import retrying
 
 T = TypeVar("T")
 
@@ -32,13 +32,10 @@ def pause(attempt: int) -> float:
 
 def patiently(run: Run, act: Callable[[], T], say: Callable[[str], None]) -> T:
     """Do what a run needs of its engine, again where that is worth it. Raises GpuDocError."""
-    attempt = 0
-    while True:
-        try:
-            return act()
-        except GpuDocError as error:
-            if not worth_another_try(run, error, attempt):
-                raise
+
+    def again(error: GpuDocError) -> bool:
+        if worth := worth_another_try(run, error, 0):
             say(f"{run.image}: trying again, for want of network ({error})")
-        time.sleep(pause(attempt))
-        attempt += 1
+        return worth
+
+    return retrying.patiently(act, GpuDocError, pauses=map(pause, range(run.retries.times)), when=again)
