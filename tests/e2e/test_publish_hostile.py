@@ -92,17 +92,13 @@ BROKEN_OFF = """
 import sys
 from pathlib import Path
 from gpu_doc.cli import main as cli
-from gpu_doc.refresh import planning
+from gpu_doc.refresh import publishing
 
 def second(*words):
     assert "0.1" in Path("docs/report.md").read_text()
     raise KeyboardInterrupt
 
-def first(*words, plan=planning.plan):
-    planning.plan = second
-    return plan(*words)
-
-planning.plan = first
+publishing.plan = second  # the second plan: the first one is the command's
 cli.main(sys.argv[1:])
 """
 

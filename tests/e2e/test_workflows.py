@@ -323,9 +323,8 @@ def test_pull_request_target_is_refused_before_a_runner_with_a_gpu_is_taken(
     text = CALLER.format(event="pull_request_target", workflow=workflow)
     done = repository.run(text, "pull_request_target", pull_request(repository, "main"))
     assert (done.code, done.jobs) == (1, {job: "failure"}), done.log
-    # Under act nightly.yml's annotation is missing now and then; why is not known. That the job fails is what counts.
+    # act loses what a step printed that ends at once, now and then: tests/unit/test_workflow_rules.py looks at it.
     assert {each.title for each in done.annotations} <= {"Refused"}
-    assert workflow == "nightly.yml" or done.annotations
 
 
 # --- with steps of one's own -----------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,18 @@ def test_where_a_pull_requests_code_runs_nothing_may_be_written_and_the_other_wa
 def test_where_nothing_is_stale_nothing_is_executed() -> None:
     [step] = steps(job_of("refresh.yml", "update-pull-request"), "org/gpu-doc-action@")
     assert step["with"]["only-fresh"] is True
+
+
+@pytest.mark.parametrize(("name", "job"), [("preview.yml", "plan"), ("refresh.yml", "plan"), ("nightly.yml", "issue")])
+def test_a_refusal_says_why_and_fails_the_job(name: str, job: str) -> None:
+    first = job_of(name, job)["steps"][0]
+    assert first["name"].startswith("Refuse")
+    environ = {**os.environ, "EVENT": "pull_request_target"}
+    # As a runner starts it: https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax, `shell`.
+    argv = ["bash", "-e", "-c", first["run"]]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"::error title=Refused::[^\n]*pull.requests?[^\n]*\n", done.stdout)
 
 
 @pytest.mark.parametrize(
