@@ -48,6 +48,7 @@ def imported(module: Path) -> Iterator[tuple[str, int]]:
             yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
+@cache
 def arrows() -> dict[tuple[str, str], list[str]]:
     """Return each pair of rooms of which the first needs the second, with the imports that say so."""
     found: dict[tuple[str, str], list[str]] = {}

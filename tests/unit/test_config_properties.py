@@ -114,7 +114,6 @@ def read(root: Path, content: str) -> Config | ConfigError:
 
 
 @given(CONFIGURATION)
-@settings(max_examples=200)
 def test_anything_is_read_or_refused_with_lines(root: Path, configuration: object) -> None:
     result = read(root, json.dumps(configuration, indent=1))
     if isinstance(result, ConfigError):

@@ -10,6 +10,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import eventually
 from tests.workflow_commands import found
 
 from gpu_doc.console import progress as module
@@ -106,12 +107,12 @@ def unasked() -> list[str]:
 
 
 def test_a_log_has_plain_lines_and_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT", 0.5)
+    monkeypatch.setattr(module, "HEARTBEAT", 0.01)
     console, _, err = make()
     with console.progress() as progress:
         progress.started("baseline", 0)
         progress.cell("baseline", 3, 7, "loss-curve")
-        time.sleep(2.2)
+        eventually(lambda: "cell 3/7" in err.getvalue())
         progress.message("baseline: a word")
         progress.finished("baseline", 75.0, ok=False, more=unasked)
     lines = err.getvalue().splitlines()
@@ -131,7 +132,7 @@ def test_a_terminal_has_a_line_for_each_run_that_ends_as_one(monkeypatch: pytest
         progress.started("b", 0)
         progress.cell("a", 1, 2, "x" * 100 + "\x1b[2J\n")
         console.warn("in between")
-        time.sleep(0.5)
+        eventually(lambda: "in between" in err.getvalue().rpartition("\x1b[")[0])
         during = plain_text(read_screen(err.getvalue().encode(), columns=40))
         progress.finished("a", 1.0, ok=True, more=unasked)
         progress.finished("b", 2.0, ok=False, more=unasked)

@@ -291,8 +291,8 @@ def test_where_all_failed_the_summary_begins_with_that() -> None:
 
 def test_texts_keep_within_githubs_limits() -> None:
     wide = "#" * 3000
-    values = tuple(ValueChange(name=f"{number}{wide}", before=wide, after=wide + "x") for number in range(3000))
-    pictures = tuple(PictureChange(before=wide, after=wide, name=f"{number}{wide}") for number in range(1000))
+    values = tuple(ValueChange(name=f"{number}{wide}", before=wide, after=wide + "x") for number in range(300))
+    pictures = tuple(PictureChange(before=wide, after=wide, name=f"{number}{wide}") for number in range(60))
     place = words.PictureLinks(
         server_url="https://x.example",
         repository="owner/name",
@@ -301,16 +301,16 @@ def test_texts_keep_within_githubs_limits() -> None:
         root_prefix="r" * 2000,
     )
     change = ReportChange(
-        path=wide, kind="changed", values=values, pictures=pictures, environment=(("Image", wide),) * 500
+        path=wide, kind="changed", values=values, pictures=pictures, environment=(("Image", wide),) * 30
     )
-    made = body([change] * 500, [wide] * 500, place)
+    made = body([change] * 40, [wide] * 40, place)
     assert 5_000 < len(made) < 65_536
     assert "further report" in made
     assert "updates stop until it is gone" in made  # cut by rows, not through the text
-    errors = [RunError(wide, where=wide, details="界" * 500_000)] * 300
-    long = words.summary(plan=None, errors=errors, changes=[change] * 500)
+    errors = [RunError(wide, where=wide, details="界" * 500_000)] * 10
+    long = words.summary(plan=None, errors=errors, changes=[change] * 40)
     assert 50_000 < len(long.encode()) < 1 << 20
-    assert len(words.comment([change] * 500, preview_url="", run_url="")) < 65_536
+    assert len(words.comment([change] * 40, preview_url="", run_url="")) < 65_536
 
 
 # --- what is put in stays text ---------------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def plan_of(value: str) -> Plan:
 _PLAIN = [structure(text) for text in every_text("plain")]
 
 
-@settings(deadline=None)  # seven texts for each: a busy machine takes its time
+@settings(max_examples=50)  # eleven texts of each
 @given(TEXTS)
 @example("a" * 600)
 def test_whatever_is_put_in_nothing_but_text_changes(value: str) -> None:
