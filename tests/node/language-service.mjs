@@ -20,7 +20,8 @@ const config = {
   },
   fileProvider: {
     getFileContent: async ({ owner, repository: name, path }) => {
-      const content = `${owner}/${name}` === repository ? files[path] : undefined;
+      // One of the same repository, as `./` and `$/` name it, has no owner.
+      const content = owner === undefined || `${owner}/${name}` === repository ? files[path] : undefined;
       if (content === undefined) throw new Error(`there is no ${path}`);
       return { name: path, content };
     },
