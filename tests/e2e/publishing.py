@@ -50,6 +50,7 @@ class Runner:
     folder: Path
     api_url: str = "http://127.0.0.1:9"
     name: str = REPOSITORY
+    python: str = sys.executable
     jobs: int = 0
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -70,7 +71,7 @@ class Runner:
         **variables: str,
     ) -> subprocess.CompletedProcess[str]:
         """`gpu-doc run` as a step of a job on a push to the branch that is checked out; `event` may say otherwise."""
-        argv = [sys.executable, "-m", "gpu_doc", "run", "--state-dir", str(self.folder / "state"), *words]
+        argv = [self.python, "-m", "gpu_doc", "run", "--state-dir", str(self.folder / "state"), *words]
         environ = environment(
             **(self.push_event(checkout, **payload or {}) | self.variables | dict(event or {}) | variables)
         )
