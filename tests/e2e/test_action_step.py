@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.act import KEPT, commit, our_action
-from tests.e2e.conftest import Project, code, notebook
+from tests.e2e.conftest import Project, code, notebook, time_of_children
 
 pytestmark = [pytest.mark.xdist_group("act"), pytest.mark.needs("git", "packages")]
 
@@ -233,13 +233,10 @@ def test_half_a_program_does_not_count_and_an_old_one_goes(cold: Job, tmp_path: 
 
 
 def test_warm_it_costs_little(warm: Job, tmp_path: Path) -> None:
-    times = []
+    before = time_of_children()
     for _ in range(5):
-        start = time.perf_counter()
-        done = warm.step(tmp_path, "plan")
-        times.append(time.perf_counter() - start)
-        assert done.returncode == 2
-    assert min(times) < 1
+        assert warm.step(tmp_path, "plan").returncode == 2
+    assert time_of_children() - before < 5
 
 
 # --- Chromium --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from tests.integration.engines import image
+from tests.waiting import PATIENCE, eventually
 
 from .conftest import Project, code, environment, notebook
 
@@ -77,14 +78,6 @@ class Training:
         container.exec_run(["touch", "/tmp/end"])
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert found
-    return found
-
-
 @pytest.fixture
 def training(tmp_path: Path) -> Iterator[Training]:
     made = Training(tmp_path / "project", detach=True)
@@ -96,7 +89,7 @@ def training(tmp_path: Path) -> Iterator[Training]:
 def killed_in_the_middle(training: Training) -> str:
     """Start, and kill gpu-doc once the command has said that it began; what it said."""
     process = training.start()
-    eventually(lambda: len(training.containers()) == 1 and training.containers()[0].status == "running")
+    assert eventually(lambda: len(training.containers()) == 1 and training.containers()[0].status == "running")
     said = eventually(lambda: "began" in training.terminal() and training.terminal())
     process.kill()
     process.communicate()
@@ -108,9 +101,9 @@ def killed_in_the_middle(training: Training) -> str:
 def test_a_detached_command_goes_on_and_is_picked_up_again(training: Training) -> None:
     said = killed_in_the_middle(training)
     process = training.start()
-    eventually(lambda: said in training.log(process))
+    assert eventually(lambda: said in training.log(process))
     training.end_it()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
     text = training.project.read("docs/report.md")
     assert f"{said}\nended" in text
@@ -121,11 +114,11 @@ def test_a_detached_command_goes_on_and_is_picked_up_again(training: Training) -
 
 def test_a_command_that_somebody_follows_is_left_to_them(training: Training, tmp_path: Path) -> None:
     first = training.start()
-    eventually(lambda: training.containers() and training.containers()[0].status == "running")
+    assert eventually(lambda: training.containers() and training.containers()[0].status == "running")
     # The same checkout once more, with a state of its own: as two runners of one machine have it.
     argv = [sys.executable, "-m", "gpu_doc", "run", "--state-dir", str(tmp_path / "state")]
     second = subprocess.Popen(argv, cwd=training.project.root, env=environment(), stderr=subprocess.DEVNULL)
-    eventually(lambda: len([each for each in training.containers() if each.status == "running"]) == 2)
+    assert eventually(lambda: len([each for each in training.containers() if each.status == "running"]) == 2)
     for process in (first, second):
         process.terminate()
     first.communicate()
@@ -139,10 +132,10 @@ def test_a_detached_command_makes_the_result_of_nobody_else(training: Training) 
     # On the same state, but as somebody whose results are kept apart from a person's.
     argv = [sys.executable, "-m", "gpu_doc", "run", "--state-dir", str(training.project.root / ".gpu-doc")]
     process = subprocess.Popen(argv, cwd=training.project.root, env=environment(GITHUB_ACTIONS="true"))
-    eventually(lambda: len([each for each in training.containers() if each.status == "running"]) == 2)
+    assert eventually(lambda: len([each for each in training.containers() if each.status == "running"]) == 2)
     (second,) = (each for each in training.containers() if each.id != first.id)
     second.exec_run(["touch", "/tmp/end"])
-    assert process.wait(timeout=60) == 0
+    assert process.wait(PATIENCE) == 0
     assert said not in training.project.read("docs/report.md")
     assert [each.id for each in training.containers()] == [first.id], "it is still there for whoever began it"
 
@@ -150,7 +143,7 @@ def test_a_detached_command_makes_the_result_of_nobody_else(training: Training) 
 def test_a_detached_command_that_has_ended_meanwhile_is_found(training: Training) -> None:
     said = killed_in_the_middle(training)
     training.end_it()
-    eventually(lambda: training.containers()[0].status == "exited")
+    assert eventually(lambda: training.containers()[0].status == "exited")
     training.project.gpu_doc("run")
     assert f"{said}\nended" in training.project.read("docs/report.md")
     assert training.containers() == []
@@ -159,9 +152,9 @@ def test_a_detached_command_that_has_ended_meanwhile_is_found(training: Training
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_cancelled_job_stops_a_detached_command(training: Training, number: signal.Signals) -> None:
     process = training.start()
-    eventually(lambda: training.containers() and training.containers()[0].status == "running")
+    assert eventually(lambda: training.containers() and training.containers()[0].status == "running")
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert training.containers() == []
 
@@ -169,9 +162,9 @@ def test_a_cancelled_job_stops_a_detached_command(training: Training, number: si
 def test_a_cancelled_job_stops_a_command_that_it_picked_up(training: Training) -> None:
     said = killed_in_the_middle(training)
     process = training.start()
-    eventually(lambda: said in training.log(process))
+    assert eventually(lambda: said in training.log(process))
     process.terminate()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, out + err
     assert training.containers() == []
 
@@ -179,11 +172,11 @@ def test_a_cancelled_job_stops_a_command_that_it_picked_up(training: Training) -
 def test_a_command_that_is_not_detached_ends_with_us(tmp_path: Path) -> None:
     training = Training(tmp_path / "project", detach=False)
     process = training.start()
-    eventually(lambda: training.containers() and training.containers()[0].status == "running")
+    assert eventually(lambda: training.containers() and training.containers()[0].status == "running")
     process.kill()
     process.communicate()
     # It may be gone already: another gpu-doc that starts meanwhile sweeps what the killed one left.
-    eventually(lambda: all(each.status == "exited" for each in training.containers()), 10)
+    assert eventually(lambda: all(each.status == "exited" for each in training.containers()))
     training.project.gpu_doc("clean")
     assert training.containers() == []
 

@@ -8,9 +8,8 @@ import re
 import secrets
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -21,9 +20,10 @@ import pytest
 
 from tests.components import leave_out
 from tests.integration.each_engine import engine_of, load, reached, save
-from tests.integration.engines import PATIENCE, Engine, image
+from tests.integration.engines import Engine, image
 from tests.integration.registries import Registry
 from tests.integration.unpacked import PYTHONS, CannotFetchError, archived
+from tests.waiting import eventually
 
 from .conftest import Project, code, environment, notebook
 
@@ -332,7 +332,7 @@ def test_a_detached_command_goes_on_when_gpu_doc_is_killed(
     with closing(engine.client()) as client:
         with subprocess.Popen(argv, cwd=project.root, env=environment(DOCKER_HOST=engine.host)) as process:
             running = eventually(lambda: client.containers.list(filters={"label": "io.gpu-doc.run=log"}))
-            eventually(lambda: b"began" in said(running[0]))
+            assert eventually(lambda: b"began" in said(running[0]))
             process.kill()
         assert [each.id for each in client.containers.list()] == [running[0].id]
         running[0].exec_run(["touch", "/tmp/end"])
@@ -344,14 +344,6 @@ def test_a_detached_command_goes_on_when_gpu_doc_is_killed(
 def said(container: Any) -> bytes:
     """What a command has written so far."""
     found: bytes = container.exec_run(["cat", "/gpu-doc/outcome/terminal.log"]).output
-    return found
-
-
-def eventually(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE
-    while not (found := condition()) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert found
     return found
 
 

@@ -13,9 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.integration.engines import PATIENCE, Engine, _answers, engine, image, running, wait_until
+from tests.integration.engines import Engine, _answers, engine, image, running, wait_until
 from tests.integration.registries import Registry
 from tests.troubleshooting import listed
+from tests.waiting import PATIENCE
 
 from .conftest import Project, code, environment, notebook
 

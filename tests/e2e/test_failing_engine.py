@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from tests.integration.engines import image
 from tests.integration.proxies import Proxy, proxy
+from tests.waiting import PATIENCE, eventually
 
 from .conftest import Project, code, environment, notebook
 
@@ -36,8 +36,6 @@ REPORT = """\
 <!-- gpu-doc: text("kernel/a") -->
 <!-- gpu-doc: end -->
 """
-PATIENCE = 60
-"""Seconds, of which a busy machine may need many; ten minutes for each call were seen."""
 
 
 @pytest.fixture
@@ -47,12 +45,10 @@ def between() -> Iterator[Proxy]:
         yield found
 
 
-def eventually(process: subprocess.Popen[str], holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
+def meanwhile(process: subprocess.Popen[str], holds: Callable[[], bool]) -> None:
+    """Wait until something holds, while a process goes on."""
+    assert eventually(lambda: holds() or process.poll() is not None)
+    assert process.poll() is None
 
 
 @contextmanager
@@ -73,7 +69,7 @@ def test_after_the_time_limit_all_is_over_though_the_engine_says_nothing(tmp_pat
     config = CONFIG.format(image=image("ipykernel"))
     project.write({"wait.ipynb": cell, "gpu-doc.yml": config, "docs/report.md": REPORT})
     with started(project, between) as process:
-        eventually(process, lambda: sum("/start" in line for line in between.asked) == 2)
+        meanwhile(process, lambda: sum("/start" in line for line in between.asked) == 2)
         between.silent.set()
         _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3, said
@@ -133,10 +129,10 @@ def test_a_command_that_cannot_be_followed_is_told_after_three_tries(training: P
 def test_a_command_that_goes_on_unseen_is_waited_for(training: Project, between: Proxy) -> None:
     with started(training, between) as process, closing(docker.from_env()) as client:
         scratch = training.root / ".gpu-doc/scratch"
-        eventually(process, lambda: any("began" in log.read_text() for log in scratch.glob("*/terminal.log")))
+        meanwhile(process, lambda: any("began" in log.read_text() for log in scratch.glob("*/terminal.log")))
         between.refused["/exec/.*/start"] = NO_EXEC
         between.cut()
-        eventually(process, lambda: starts(between) >= 4)
+        meanwhile(process, lambda: starts(between) >= 4)
         created = next(line for line in between.asked if "/exec " in line)
         container = client.containers.get(created.split("/containers/")[1].split("/")[0])
         assert container.exec_run(["touch", "/tmp/end"]).exit_code == 0

@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.waiting import PATIENCE, eventually
+
 from .conftest import Project, code, environment, markdown, notebook
 
 MARK = "GPU_DOC_TEST_MARK"
@@ -192,11 +194,9 @@ def sleeping(refreshed: Project) -> Iterator[tuple[Project, subprocess.Popen[str
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while not (refreshed.root / "started").exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    started = refreshed.root / "started"
+    assert eventually(lambda: started.exists() or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     yield refreshed, process, mark
     for left in marked_processes(mark):
         left.kill()
@@ -207,7 +207,7 @@ def test_an_interrupt_ends_everything(sleeping: tuple[Project, subprocess.Popen[
     project, process, mark = sleeping
     before = project.files()
     os.kill(process.pid, number)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert project.files() == before
@@ -222,10 +222,7 @@ def test_a_killed_refresh_leaves_no_kernel_and_the_next_one_sweeps(
     before = project.files()
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 15
-    while marked_processes(mark) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert marked_processes(mark) == []
+    assert eventually(lambda: not marked_processes(mark))
     assert project.files() == before
     project.write({"notebooks/train.ipynb": notebook(code("print(1)", "curve"))})
     project.gpu_doc("run")

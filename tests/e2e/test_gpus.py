@@ -15,6 +15,7 @@ import pytest
 from tests.components import leave_out
 from tests.integration.engines import Engine, engine
 from tests.integration.unpacked import CannotFetchError, unpacked
+from tests.waiting import PATIENCE
 
 from .conftest import Project, environment
 
@@ -63,7 +64,7 @@ def test_two_processes_never_give_one_device_to_two_runs(tmp_path: Path, gpu_eng
     argv = [sys.executable, "-m", "gpu_doc", "run", "--jobs", "3"]
     running = [subprocess.Popen(argv, cwd=project.root, env=environ, stderr=subprocess.PIPE) for project in projects]
     for process in running:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err.decode()
     found = [span for project in projects for span in spans(project)]
     assert {device for device, _, _ in found} == {"0", "1"}

@@ -7,7 +7,6 @@ import os
 import secrets
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from gpu_doc.model.configuration import Limits
 from tests.integration.engines import image
 from tests.integration.running import Heard, Runner, in_containers
 from tests.troubleshooting import listed
+from tests.waiting import PATIENCE, eventually
 
 from .conftest import Project, code, environment, notebook
 from .test_containers import Containers, copied, overlaid
@@ -329,12 +329,9 @@ def test_refreshes_at_the_same_time_spare_each_other_and_clean_spares_both(tmp_p
     for each in both:
         odd(each, "notes").write({"notes/n.ipynb": WAITING})
     started = [begin(each, "run") for each in (both[0], both[0], both[1])]
-    end = time.monotonic() + 60
-    while not all(each.left() for each in both):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    assert eventually(lambda: all(each.left() for each in both))
     cleaned = [begin(each, "clean") for each in both]
-    said = [each.communicate(timeout=90)[0] for each in cleaned + started]
+    said = [each.communicate(timeout=PATIENCE)[0] for each in cleaned + started]
     assert [each.returncode for each in cleaned + started] == [0] * 5, said
     assert sum("1 run executed" in each for each in said) == 2
     assert [each.left() for each in both] == [[], []]

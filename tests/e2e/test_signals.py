@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import PATIENCE, eventually
 
 from .conftest import Project, code, environment, notebook
 from .test_failure import MARK, marked_processes
@@ -38,12 +39,12 @@ class Started:
             text=True,
             preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in self.ignoring],  # noqa: PLW1509 - no threads here
         )
-        wait_until(lambda: caught(process.pid) & _CATCHES_SIGTERM)
+        assert eventually(lambda: caught(process.pid) & _CATCHES_SIGTERM)
         time.sleep(after)
         for number in numbers:
             process.send_signal(number)
-        _, err = process.communicate(timeout=60)
-        wait_until(lambda: not marked_processes(mark))
+        _, err = process.communicate(timeout=PATIENCE)
+        assert eventually(lambda: not marked_processes(mark))
         return process.returncode, err
 
 
@@ -51,11 +52,6 @@ def caught(pid: int) -> int:
     """The signals for which a process has handlers, as bits."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("SigCgt:")[1].split()[0], 16)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    while not condition():
-        time.sleep(0.002)
 
 
 @pytest.fixture

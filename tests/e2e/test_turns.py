@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.waiting import PATIENCE
+
 from .conftest import Project, code, environment, notebook
 
 RUN = (
@@ -36,7 +38,7 @@ def test_two_refreshes_of_one_checkout_at_once(refreshed: Project) -> None:
         argv = [sys.executable, "-m", "gpu_doc", *words]
         going.append(subprocess.Popen(argv, cwd=root, env=environment(), stderr=subprocess.PIPE, text=True))
     for each in going:
-        _, said = each.communicate(timeout=120)
+        _, said = each.communicate(timeout=PATIENCE)
         assert each.returncode == 0, said
     for who in "xy":
         for report in "ab":

@@ -23,11 +23,10 @@ import psutil
 import pytest
 from tests.components import leave_out, require
 from tests.images import build
+from tests.waiting import PATIENCE
 
 START = Path(__file__).with_name("second_engine.sh")
 START_PODMAN = Path(__file__).with_name("second_podman.sh")
-PATIENCE = 60
-"""Seconds until an engine or a server answers on a busy machine."""
 SHARED_BY = {
     "far_engine": "far",
     "gpu_engine": "gpu",

@@ -18,6 +18,7 @@ import pytest
 from tests.components import require
 from tests.integration.engines import Engine, image
 from tests.integration.users import PlainUser, alone
+from tests.waiting import PATIENCE
 
 from gpu_doc.execution.containers.sweep import PREFIX
 
@@ -67,7 +68,7 @@ class Machine:
 
     def clean(self, *words: str) -> list[str]:
         with self.start("clean", *words) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, err) == (0, "")
         return [str(line) for line in out.splitlines()]
 
@@ -184,7 +185,7 @@ def test_a_configuration_that_cannot_be_read(machine: Machine) -> None:
     machine.leave()
     (machine.root / "gpu-doc.yml").write_text("reprots: []\n")
     with machine.start("clean") as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert "did you mean `reports`?" in err
     assert out == f"removed 1 container ({HERE})\n"

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import psutil
 import pytest
 from tests.integration.engines import image
 from tests.integration.proxies import Proxy, proxy
+from tests.waiting import eventually
 
 from gpu_doc.execution.containers import container, sweep
 from gpu_doc.execution.containers import engine as engines
@@ -232,18 +232,11 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     with (tmp_path / "sshd.log").open("w") as log:
         server = subprocess.Popen([str(shutil.which("sshd")), "-D", "-e", "-f", tmp_path / "sshd"], stderr=log)
     try:
-        _wait(lambda: "listening" in (tmp_path / "sshd.log").read_text())
+        assert eventually(lambda: "listening" in (tmp_path / "sshd.log").read_text())
         yield Remote(port, tmp_path / "client")
     finally:
         server.terminate()
         server.wait()
-
-
-def _wait(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def _tunnels(runtime: Path) -> list[int]:
@@ -275,7 +268,7 @@ def test_the_connection_ends_when_we_are_killed(remote: Remote, runtime: Path) -
         assert driver.stdout
         assert driver.stdout.readline() == b"up\n"
         driver.send_signal(signal.SIGKILL)
-    _wait(lambda: not _tunnels(runtime))
+    assert eventually(lambda: not _tunnels(runtime))
 
 
 @pytest.mark.needs("docker", "root", "ssh")
@@ -304,7 +297,7 @@ def test_each_refusal_of_ssh_has_its_sentence(remote: Remote, runtime: Path, set
     error = refuse("ssh://gpu-box" if setting.startswith("Port") else remote.host, runtime)
     assert words in error.what
     assert error.details
-    _wait(lambda: not _tunnels(runtime))
+    assert eventually(lambda: not _tunnels(runtime))
 
 
 def test_a_machine_without_ssh(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:

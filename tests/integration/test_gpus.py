@@ -22,6 +22,7 @@ from typing import Any
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
 from tests.integration.engines import Engine
+from tests.waiting import PATIENCE
 
 from gpu_doc.errors import MachineError
 from gpu_doc.execution.agent import probe
@@ -93,7 +94,7 @@ def start(script: str, folder: Path, user: int = os.getuid()) -> subprocess.Pope
 
 def test_four_runs_of_two_processes_never_share_a_gpu(folder: Path) -> None:
     children = [start(TWO_RUNS, folder) for _ in range(2)]
-    said = [child.communicate(timeout=60) for child in children]
+    said = [child.communicate(timeout=PATIENCE) for child in children]
     assert said == [("40 GPU-0 GPU-1\n", "")] * 2
 
 

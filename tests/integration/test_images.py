@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.waiting import eventually
 
 from gpu_doc.execution.containers import answers, images
 from gpu_doc.execution.containers.engine import Engine, connect
@@ -93,7 +94,7 @@ def opened(engine: Engine, folder: Path, access: str = "") -> Iterator[Shop]:
         server = subprocess.Popen([program, "serve", folder / "registry.yml"], stdout=log, stderr=log)
     here = Shop(engine, f"127.0.0.1:{port}")
     try:
-        _wait_for(port)
+        assert eventually(lambda: _answers(port))
         yield here
     finally:
         server.terminate()
@@ -116,16 +117,12 @@ def private_shop(engine: Engine, tmp_path: Path) -> Iterator[Shop]:
         yield here
 
 
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        else:
-            return
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def test_a_missing_image_is_pulled_and_one_that_is_here_is_not(shop: Shop) -> None:

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.integration.running import Runner, executed, text
+from tests.waiting import PATIENCE, eventually
 
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.workers import guard as kernel
@@ -35,13 +35,6 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="gd-") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         yield Path(folder)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
 
 
 def saved_as_running(path: Path) -> bool:
@@ -145,10 +138,10 @@ def test_nothing_outlives_us_however_we_end(runner: Runner, temporary: Path, num
         cells = [runner.folder / "jobs" / name / "executed.ipynb" for name in "ab"]
         return len(sleeping) > 0 and all(cell.exists() for cell in cells)
 
-    assert eventually(working, 60)
+    assert eventually(working)
     processes = psutil.Process(parent.pid).children(recursive=True)
     parent.send_signal(number)
-    said, _ = parent.communicate(timeout=20)
+    said, _ = parent.communicate(timeout=PATIENCE)
     assert said == ("interrupted\n" if number == signal.SIGINT else "")
     assert eventually(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes))
     assert eventually(lambda: not list(temporary.iterdir()))

@@ -26,6 +26,7 @@ import pytest
 from tests.components import require
 from tests.integration.engines import Engine, image
 from tests.integration.users import PlainUser, alone
+from tests.waiting import PATIENCE
 from websockets.client import connect
 
 from gpu_doc.execution.gpus.inventory import Gpu
@@ -104,7 +105,7 @@ class PublishTools:
                 yield Lab(process, int(found[1]), found[2], found[3])
             finally:
                 process.terminate()
-                process.wait(30)
+                process.wait(PATIENCE)
 
     def left(self) -> list[Any]:
         """Containers of this project, and volumes."""
@@ -125,7 +126,7 @@ class Lab:
     token: str
 
     def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Answer:
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
             given = self.token if token is None else token
             headers = {"Authorization": f"token {given}"} if given else {}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
@@ -212,7 +213,7 @@ def test_it_ends_with_gpu_doc(tools: PublishTools, how: signal.Signals) -> None:
         assert lab.path == "lab"
         assert tools.left()
         lab.process.send_signal(how)
-        assert lab.process.wait(30) == 0
+        assert lab.process.wait(PATIENCE) == 0
         assert lab.process.stderr
         assert "ending JupyterLab" in lab.process.stderr.read()
     assert tools.left() == []
@@ -222,7 +223,7 @@ def test_it_ends_with_gpu_doc(tools: PublishTools, how: signal.Signals) -> None:
 def test_it_ends_from_within(tools: PublishTools) -> None:
     with tools.lab() as lab:
         assert lab.ask("POST", "/api/shutdown").status == 200
-        assert lab.process.wait(30) == 0
+        assert lab.process.wait(PATIENCE) == 0
     assert tools.left() == []
 
 
@@ -230,7 +231,7 @@ def test_what_a_killed_one_left_is_cleaned_up(tools: PublishTools) -> None:
     with tools.lab() as lab:
         container = tools.container()
         lab.process.kill()
-        assert container.wait(timeout=30)["StatusCode"] != 0
+        assert container.wait(timeout=PATIENCE)["StatusCode"] != 0
     assert_nobody_listens(lab.port)
     done = tools.call("clean")
     assert (done.returncode, done.stderr) == (0, "")
@@ -254,7 +255,7 @@ def test_it_asks_for_the_gpus_of_the_run_and_waits_for_them(plain_user: PlainUse
         assert process.stderr
         assert process.stderr.readline() == "JupyterLab waits for 1 GPU: other runs hold GPU 0\n"
         held.close()
-        assert process.wait(60) == 5
+        assert process.wait(PATIENCE) == 5
         assert "the engine can't give GPUs to containers" in process.stderr.read()
 
 

@@ -18,6 +18,7 @@ from tests.integration.git_server import WRITER, GitServer, git
 from tests.standin.description import description
 from tests.standin.server import StandIn, serving
 from tests.standin.state import Account, Comment, Issue, Tips
+from tests.waiting import PATIENCE
 
 TOP = Path(__file__).parents[2]
 NAME = "octo/reports"
@@ -210,7 +211,7 @@ def test_it_runs_as_a_process_and_keeps_its_record(git_server: GitServer, tmp_pa
         assert ask(address, f"/repos/{NAME}")[1]["full_name"] == NAME
         assert ask(address, "/repos/octo/none")[0] == 404
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     lines = [json.loads(line) for line in record.read_text("utf-8").splitlines()]
     assert [(line["path"], line["status"], line["login"]) for line in lines] == [
         (f"/repos/{NAME}", 200, "github-actions[bot]"),

@@ -22,7 +22,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[TemplateWorker]:
-    with TemplateWorker(seconds=1.0, memory=256 << 20, output=1_000_000) as worker:
+    with TemplateWorker(seconds=3.0, memory=256 << 20, output=1_000_000) as worker:
         yield worker
 
 
@@ -118,7 +118,7 @@ MISTAKES = [
     ("\n{{ 'a' * 10**9 }}", 2, "more than 256 MiB of memory", "multiplied"),
     ("\n{{ ('%1000000000d')|format(1) }}", 2, "more than 256 MiB of memory", "multiplied"),
     ("{% macro f() %}\n{{ f() }}{% endmacro %}{{ f() }}", 2, "calls itself without end", "end on a condition"),
-    ("\n{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", 2, "more than 1 s", "loop"),
+    ("\n{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", 2, "more than 3 s", "loop"),
     ("{% for a in range(99999) %}{{ 'a' * 1000 }}{% endfor %}", 0, "beyond 1 MB", "Show less"),
 ]
 
@@ -151,8 +151,8 @@ def test_a_mistake_in_an_included_file_is_told_there(worker: TemplateWorker) -> 
 
 
 def test_what_ignores_its_own_clock_is_killed_and_the_next_template_is_rendered() -> None:
-    with TemplateWorker(seconds=0.3) as worker:
-        with pytest.raises(ReportError, match=r"more than 0\.3 s") as caught:
+    with TemplateWorker(seconds=2) as worker:
+        with pytest.raises(ReportError, match="more than 2 s") as caught:
             render(worker, "{{ 9**(9**9) }}")
         assert caught.value.where == "templates/x.md.j2"
         assert render(worker, "well") == "well"
@@ -160,10 +160,10 @@ def test_what_ignores_its_own_clock_is_killed_and_the_next_template_is_rendered(
 
 def test_waiting_for_an_answer_does_not_count() -> None:
     def slow(_call: Call, _place: CallLocation) -> Json:
-        time.sleep(0.5)
+        time.sleep(2.5)
         return 1
 
-    with TemplateWorker(seconds=0.3) as worker:
+    with TemplateWorker(seconds=2) as worker:
         assert worker.render(Source("x", "{{ value('a/b') }}"), report="r", load=load, answer=slow) == "1"
 
 
