@@ -233,10 +233,12 @@ def test_half_a_program_does_not_count_and_an_old_one_goes(cold: Job, tmp_path: 
 
 
 def test_warm_it_costs_little(warm: Job, tmp_path: Path) -> None:
-    before = time_of_children()
+    times = []
     for _ in range(5):
+        before = time_of_children()
         assert warm.step(tmp_path, "plan").returncode == 2
-    assert time_of_children() - before < 5
+        times.append(time_of_children() - before)
+    assert min(times) < 1
 
 
 # --- Chromium --------------------------------------------------------------------------------------------------------

