@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from gpu_doc.execution.runs.job import Finished, Job
-from gpu_doc.execution.workers.kernel_process import LOG_LIMIT
+from gpu_doc.execution.workers.own_log import LOG_LIMIT
 from gpu_doc.model.configuration import Limits
 from tests.integration.engines import image
 from tests.integration.running import Heard, Runner, in_containers

@@ -20,7 +20,7 @@ from gpu_doc import redaction
 from gpu_doc.config import load
 from gpu_doc.console.console import Console
 from gpu_doc.errors import CaptureError, ConfigError, RunError
-from gpu_doc.execution.workers.kernel_process import Log
+from gpu_doc.execution.workers.own_log import Log
 from gpu_doc.model.configuration import Config
 from gpu_doc.model.pictures import Exhibit
 from gpu_doc.pictures.secrets import check_secrets

@@ -27,7 +27,7 @@ from gpu_doc.execution.containers.container import Container, NoPythonError
 from gpu_doc.execution.containers.events import is_event
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.relay import Attached
-from gpu_doc.execution.workers.kernel_process import Log
+from gpu_doc.execution.workers.own_log import Log
 from gpu_doc.redaction import Redactor
 from gpu_doc.system.link import Link
 

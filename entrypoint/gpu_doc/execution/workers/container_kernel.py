@@ -22,7 +22,8 @@ from gpu_doc.execution.agent.produced import MOST
 from gpu_doc.execution.containers import engine
 from gpu_doc.execution.containers.container import Container, NoPythonError
 from gpu_doc.execution.containers.relay import Attached, Relay, write_connection
-from gpu_doc.execution.workers.kernel_process import START_LIMIT, FailureError, Kernel, sockets
+from gpu_doc.execution.workers.failure import FailureError
+from gpu_doc.execution.workers.kernel import START_LIMIT, Kernel, sockets
 
 if TYPE_CHECKING:
     from gpu_doc.system.link import Link

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from queue import Empty
 from typing import Any
 
-from gpu_doc.execution.workers.kernel_process import FailureError
+from gpu_doc.execution.workers.failure import FailureError
 
 _IS_JSON = re.compile(r"application/json|[a-zA-Z0-9]+/[a-zA-Z0-9\-+.]+\+json")
 """Kinds of data that may be anything; all others are text (nbformat's schema, `mimebundle`)."""
@@ -24,11 +26,43 @@ _DEEPEST = 100
 Message = dict[str, Any]
 
 
-def understood(message: Message) -> Message:
+def understand(channel: Any) -> None:
+    """Have a channel give messages in shape, and end the run where one is broken."""
+    get_msg = channel.get_msg
+
+    async def get_understood(timeout: float | None = None) -> Any:
+        try:
+            return _understood(await get_msg(timeout=timeout))
+        except (Empty, FailureError):
+            raise
+        except Exception as error:
+            raise _not_understood("broken") from error
+
+    channel.get_msg = get_understood
+
+
+def look_again(channel: Any) -> None:
+    """Have whoever waits for a message of a channel look for it twice a second.
+
+    nbclient answers output widgets on the channel by which the cell's reply comes. ZeroMQ signals a message once, and
+    sending takes the signal away: the reply is there then, and is never seen.
+    """
+    get_msg = channel.get_msg
+
+    async def patiently(timeout: float | None = None) -> Any:
+        while timeout is None:
+            with suppress(Empty):
+                return await get_msg(timeout=0.5)
+        return await get_msg(timeout=timeout)
+
+    channel.get_msg = patiently
+
+
+def _understood(message: Message) -> Message:
     """Return a message in shape. Raises FailureError: it is none that a kernel sends."""
     kind, content = message.get("msg_type"), message.get("content")
     if not isinstance(kind, str) or not isinstance(content, dict) or not isinstance(message.get("parent_header"), dict):
-        raise not_understood(str(kind))
+        raise _not_understood(str(kind))
     if _is_deeper(content, _DEEPEST):
         raise FailureError("refused", what=f"an output is nested deeper than {_DEEPEST} levels")
     if kind == "stream":
@@ -44,13 +78,13 @@ def understood(message: Message) -> Message:
         _check_reply(content)
     elif kind.startswith("comm_"):
         if not isinstance(content.get("data"), dict) or not isinstance(content.get("comm_id"), str):
-            raise not_understood(kind)
+            raise _not_understood(kind)
     elif kind == "status" and not isinstance(content.get("execution_state"), str):
-        raise not_understood(kind)
+        raise _not_understood(kind)
     return message
 
 
-def not_understood(kind: str) -> FailureError:
+def _not_understood(kind: str) -> FailureError:
     """Return the failure of a run whose kernel sent something else."""
     what = f"the kernel sent a message that is none of Jupyter's ({kind[:40]}): something in the notebook disturbed it"
     return FailureError("refused", what=what)
@@ -59,7 +93,7 @@ def not_understood(kind: str) -> FailureError:
 def _shape_data(kind: str, content: Message) -> None:
     data = content.get("data")
     if not isinstance(data, dict):
-        raise not_understood(kind)
+        raise _not_understood(kind)
     content["data"] = {name: _datum(name, value) for name, value in data.items() if 0 < len(name) <= _LONGEST_KIND}
     for part in ("metadata", "transient"):
         content[part] = content[part] if isinstance(content.get(part), dict) else {}
@@ -84,7 +118,7 @@ def _text(value: Any) -> str:
 
 def _check_reply(content: Message) -> None:
     if content.get("status") not in ("ok", "error", "aborted", "abort"):
-        raise not_understood("execute_reply")
+        raise _not_understood("execute_reply")
     if content["status"] == "error":
         content.update({"ename": _text(content.get("ename", "Error")), "evalue": _text(content.get("evalue", ""))})
         lines = content.get("traceback", [])

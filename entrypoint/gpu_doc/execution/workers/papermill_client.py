@@ -1,0 +1,137 @@
+"""papermill's client and its execution manager, with what runs here need of them. Importing papermill takes 0.4 s."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NotebookExecutionManager
+
+from gpu_doc.execution.workers.kernel import Kernel
+from gpu_doc.execution.workers.kernel_messages import look_again, understand
+from gpu_doc.notebooks.outputs import Outputs, size_of
+
+
+class Progress(NotebookExecutionManager):  # type: ignore[misc]  # papermill has no types
+    """papermill's execution manager, which keeps the metadata of cells, with fewer and safer saves."""
+
+    def __init__(self, notebook: Any, save: Callable[[], None]) -> None:
+        self._save = save
+        self._quiet = False
+        super().__init__(notebook, progress_bar=False)
+
+    def save(self, **_: Any) -> None:
+        """Save, unless it is not worth it now."""
+        if not self._quiet:
+            self._save()
+            self.last_save_time = self.now()
+
+    def cell_start(self, cell: Any, cell_index: int | None = None, **more: Any) -> None:
+        """Note that a cell begins; its end is soon enough for saving."""
+        self._quiet = True
+        super().cell_start(cell, cell_index, **more)
+        self._quiet = False
+
+    def cell_complete(self, cell: Any, cell_index: int | None = None, **more: Any) -> None:
+        """Note that a cell has ended, and save if it could change anything."""
+        self._quiet = cell.cell_type != "code"
+        super().cell_complete(cell, cell_index, **more)
+        self._quiet = False
+
+    def notebook_complete(self, **more: Any) -> None:
+        """Note that all has ended. Whoever executes saves the end once, when papermill's error markers are in."""
+        self._quiet = True
+        super().notebook_complete(**more)
+
+
+class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
+    """papermill's client: it keeps outputs joined and bounded, and notices a dead kernel at once."""
+
+    clear_before_next_output: bool
+
+    def __init__(self, progress: Progress, kernel: Kernel, outputs: Outputs, entered: Callable[[int], None]) -> None:
+        """`kernel` is ready; `entered` hears the index of each code cell that begins."""
+        super().__init__(
+            progress,
+            km=kernel.manager,
+            kernel_name=kernel.manager.kernel_name,
+            # Messages may still come in for a while after a cell that printed a lot. nbclient's 4 s are not enough.
+            iopub_timeout=60,
+            # nbclient puts the streams of a failed cell into its message, and wants text for that.
+            on_cell_executed=lambda **_: outputs.close(),
+        )
+        self._outputs = outputs
+        self._entered = entered
+        self.kc = kernel.client
+        for channel in (kernel.client.shell_channel, kernel.client.iopub_channel):
+            understand(channel)
+        look_again(kernel.client.shell_channel)
+        self.reset_execution_trackers()
+
+    async def run_cells(self) -> None:
+        """Do what papermill_execute_cells does, in the event loop that is there."""
+        for index, cell in enumerate(self.nb.cells):
+            try:
+                self.nb_man.cell_start(cell, index)
+                if cell.cell_type == "code":
+                    self._entered(index)
+                await self.async_execute_cell(cell, index)
+            except CellExecutionError as error:
+                self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
+                break
+            finally:
+                self._outputs.close()
+                self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+        self.set_widgets_metadata()
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """Notice a dead kernel within 0.1 s instead of a second."""
+        while True:
+            await asyncio.sleep(0.1)
+            try:
+                await self._async_check_alive()
+            except DeadKernelError:
+                self.task_poll_for_reply.cancel()
+                return
+
+    def output(self, outs: list[Any], msg: Any, display_id: str | None, cell_index: int) -> Any:
+        """Take an output, redacted, as far as the limit has room for it."""
+        kind, hooked = msg["msg_type"], self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if kind != "stream" or hooked:  # the text of streams is redacted when all of it is there
+            msg["content"] = self._outputs.redactor.output(msg["content"])
+        content = msg["content"]
+        if hooked:
+            budget = self._outputs.printed if kind == "stream" else self._outputs.displayed
+            if budget.take(size_of(content)):
+                return super().output(outs, msg, display_id, cell_index)
+            self._outputs.mark(outs, budget)
+            return None
+        if self.clear_before_next_output:
+            self._outputs.release(outs)
+            outs[:] = []
+            self.clear_display_id_mapping(cell_index)
+            self.clear_before_next_output = False
+        if kind == "stream":
+            self._outputs.write(outs, content["name"], content["text"])
+        elif self._outputs.accepts(kind, content, outs):
+            return super().output(outs, msg, display_id, cell_index)
+        return None
+
+    def clear_output(self, outs: list[Any], msg: Any, cell_index: int) -> None:
+        """Clear the outputs of a cell, and give back the room that they took."""
+        hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if not (hooked or msg["content"].get("wait")):
+            self._outputs.release(outs)
+        super().clear_output(outs, msg, cell_index)
+
+    def _update_display_id(self, display_id: str, msg: Any) -> None:
+        msg["content"] = self._outputs.redactor.output(msg["content"])
+        places = self._display_id_map.get(display_id, {})
+        shown = [self.nb.cells[c].outputs[i].data for c, indices in places.items() for i in indices]
+        new = [msg["content"]["data"]] * len(shown)
+        cells = [self.nb.cells[c].outputs for c in places]
+        if shown and self._outputs.accepts_update(shown, new, cells):
+            super()._update_display_id(display_id, msg)

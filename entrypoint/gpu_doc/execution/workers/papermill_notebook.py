@@ -1,0 +1,66 @@
+"""A notebook before its run and after it, as papermill has it: with parameters, and with what failed in it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from papermill.exceptions import PapermillException, PapermillExecutionError
+from papermill.execute import prepare_notebook_metadata, raise_for_execution_errors, remove_error_markers
+from papermill.inspection import _infer_parameters
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from papermill.utils import find_first_tagged_cell_index
+
+from gpu_doc.errors import NotebookFileError
+from gpu_doc.execution.workers.failure import FailureError
+from gpu_doc.notebooks.names import PARAMETERS
+from gpu_doc.text.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpec
+
+
+def prepared(
+    source: Any, spec: KernelSpec, parameters: Mapping[str, Any], names: tuple[str, str], say: Callable[[str], None]
+) -> Any:
+    """Return a notebook as it is to be executed. `names` are its own and that of the executed one, for its metadata.
+
+    Raises NotebookFileError: it is none; FailureError: papermill refuses it.
+    """
+    try:
+        notebook = load_notebook_node(nbformat.from_dict(source))
+        if parameters:
+            notebook = _parameterised(notebook, spec, parameters, say)
+        # Paths of this machine have no place in a result.
+        return remove_error_markers(prepare_notebook_metadata(notebook, *names))
+    except PapermillException as error:
+        raise FailureError("refused", what=str(error)) from error
+    except (nbformat.ValidationError, nbformat.reader.NotJSONError, AttributeError, KeyError) as error:
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise NotebookFileError(f"this is no valid notebook: {problem}", where=names[0]) from error
+
+
+def _parameterised(notebook: Any, spec: KernelSpec, parameters: Mapping[str, Any], say: Callable[[str], None]) -> Any:
+    if find_first_tagged_cell_index(notebook, PARAMETERS) < 0:
+        say("no cell is tagged `parameters`: they were put at the top")
+    else:
+        known = {p.name for p in _infer_parameters(notebook, spec.name, spec.language)}
+        for name in [p for p in parameters if known and p not in known]:
+            meant = did_you_mean(name, known)
+            what = f"warning: the cell tagged `parameters` knows no `{name}`; it was set all the same"
+            say(f"{what}. {meant}" if meant else what)
+    return parameterize_notebook(notebook, parameters, kernel_name=spec.name, language=spec.language)
+
+
+def raised_in(notebook: Any) -> PapermillExecutionError | None:
+    """Return the error that papermill finds in an executed notebook.
+
+    The notebook then has its markers: a cell on top, and one before the cell that failed.
+    """
+    try:
+        raise_for_execution_errors(notebook, None)
+    except PapermillExecutionError as error:
+        return error
+    return None
