@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from tests.waiting import eventually
 
-from gpu_doc.execution.containers import answers, images
+from gpu_doc.execution.containers import image_answers, images
 from gpu_doc.execution.containers.engine import Engine, connect
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.image_lookup import ImageLookup
@@ -261,7 +261,7 @@ def hear() -> Callable[..., str]:
 
     def take(layer: str, status: str, current: int = 0, total: int = 0) -> str:
         size = {"current": current, "total": total} if total else {}
-        meter.take(answers.pulled({"id": layer, "status": status, "progressDetail": size}))
+        meter.take(image_answers.pulled({"id": layer, "status": status, "progressDetail": size}))
         return str(meter)
 
     return take

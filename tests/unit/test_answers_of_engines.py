@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_doc.errors import GpuDocError, MachineError
-from gpu_doc.execution.containers import answers, reference
+from gpu_doc.execution.containers import container_answers, engine_facts, image_answers, reference
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.gpus import offer as offers
 from gpu_doc.execution.gpus.inventory import Gpu
@@ -32,9 +32,9 @@ def listed(*names: str) -> dict[str, Any]:
     return {"DiscoveredDevices": [{"Source": "cdi", "ID": name} for name in names]}
 
 
-def facts(engine: str, **info: Any) -> answers.EngineFacts:
+def facts(engine: str, **info: Any) -> engine_facts.EngineFacts:
     said = json.loads((RECORDED / f"{engine}.json").read_text("utf-8"))
-    return answers.facts({**said["info"], **info}, said["version"])
+    return engine_facts.facts({**said["info"], **info}, said["version"])
 
 
 # --- what is understood ----------------------------------------------------------------------------------------------
@@ -57,7 +57,10 @@ def test_what_an_engine_says_of_itself_is_understood(engine: str) -> None:
     assert found.limits == {"memory", "cpus", "processes"}
     assert (found.cpus, found.memory, found.rootless, found.remapped) == (8, 33554432000, False, False)
     assert found.folder.startswith("/var/lib/")
-    assert answers.spoken(json.loads((RECORDED / f"{engine}.json").read_text("utf-8"))["version"]) == found.api_version
+    assert (
+        engine_facts.spoken(json.loads((RECORDED / f"{engine}.json").read_text("utf-8"))["version"])
+        == found.api_version
+    )
 
 
 # What it gives without a GPU: CDI, and the names that it lists (None: it doesn't say).
@@ -96,7 +99,7 @@ def test_what_an_engine_lists_counts() -> None:
 
 def test_an_engine_holds_a_limit_unless_it_says_no() -> None:
     assert facts("docker-29.7", MemoryLimit=False, CpuCfsQuota=None).limits == {"cpus", "processes"}
-    assert answers.facts({}, {}).limits == {"memory", "cpus", "processes"}
+    assert engine_facts.facts({}, {}).limits == {"memory", "cpus", "processes"}
 
 
 # --- what is asked of it ---------------------------------------------------------------------------------------------
@@ -248,10 +251,10 @@ def mutilated(draw: st.DrawFn) -> tuple[Any, Any]:
 
 @given(mutilated(), st.sampled_from(["auto", "nvidia", "cdi"]), st.sampled_from([GPU, UNSEEN, ALL]))
 def test_whatever_an_engine_says_of_itself_is_a_value_or_a_sentence(said: Any, driver: Any, gpu: Gpu) -> None:
-    found = answers.facts(*said)
+    found = engine_facts.facts(*said)
     assert isinstance(found.name, str)
     assert isinstance(found.offer.any, bool)
-    for act in (lambda: device_requests([gpu], driver, found.offer), lambda: answers.spoken(said[1])):
+    for act in (lambda: device_requests([gpu], driver, found.offer), lambda: engine_facts.spoken(said[1])):
         with suppress(GpuDocError):
             act()
 
@@ -269,28 +272,33 @@ KNOWN = ImageIdentity(f"team/x@sha256:{'1' * 64}", "sha256:3")
 
 def identified(answer: Any) -> Any:
     """Which image it is, as a run and the path without the SDK find it out."""
-    return [reference.identify(answers.described(answer), "team/x", known) for known in (None, KNOWN)]
+    return [reference.identify(image_answers.described(answer), "team/x", known) for known in (None, KNOWN)]
 
 
 READERS: dict[str, tuple[Callable[[Any], Any], Any]] = {
-    "state": (answers.state, STATE),
-    "entrypoint": (answers.entrypoint, {"Config": {"Entrypoint": ["python3"]}}),
-    "identity": (lambda answer: answers.identity(answer, "a container"), {"Id": "0123"}),
-    "exec": (answers.exec_status, {"ExitCode": 126, "Running": False}),
-    "link": (answers.link_target, {"linkTarget": "/etc/other"}),
+    "state": (container_answers.state, STATE),
+    "entrypoint": (container_answers.entrypoint, {"Config": {"Entrypoint": ["python3"]}}),
+    "identity": (lambda answer: container_answers.identity(answer, "a container"), {"Id": "0123"}),
+    "link": (container_answers.link_target, {"linkTarget": "/etc/other"}),
     "containers": (
-        answers.containers,
+        container_answers.containers,
         [{"Id": "0", "State": "running", "Labels": {"a": "b"}, "Mounts": [{"Name": "v"}]}],
     ),
-    "volume": (answers.volume, {"Name": "v", "Mountpoint": "/v", "Labels": None}),
-    "volumes": (answers.volumes, {"Volumes": [{"Name": "v", "Mountpoint": "/v", "Labels": {"a": "b"}}]}),
-    "image": (answers.configured, {"Config": {"Entrypoint": None, "Cmd": ["sh"], "User": "1", "WorkingDir": "/"}}),
-    "size": (answers.size, {"Size": 12}),
+    "volume": (container_answers.volume, {"Name": "v", "Mountpoint": "/v", "Labels": None}),
+    "volumes": (container_answers.volumes, {"Volumes": [{"Name": "v", "Mountpoint": "/v", "Labels": {"a": "b"}}]}),
+    "image": (
+        image_answers.configured,
+        {"Config": {"Entrypoint": None, "Cmd": ["sh"], "User": "1", "WorkingDir": "/"}},
+    ),
+    "size": (image_answers.size, {"Size": 12}),
     "identity of an image": (identified, IMAGE),
-    "distribution": (answers.distribution, {"Descriptor": {"digest": "sha256:0", "mediaType": "application/json"}}),
-    "pull": (answers.pulled, {"id": "0", "status": "Downloading", "progressDetail": {"current": 1, "total": 2}}),
-    "failed pull": (answers.pulled, {"errorDetail": {"message": "no such image"}}),
-    "manifest": (answers.manifest, {"mediaType": "application/json", "manifests": [{}], "message": ""}),
+    "distribution": (
+        image_answers.distribution,
+        {"Descriptor": {"digest": "sha256:0", "mediaType": "application/json"}},
+    ),
+    "pull": (image_answers.pulled, {"id": "0", "status": "Downloading", "progressDetail": {"current": 1, "total": 2}}),
+    "failed pull": (image_answers.pulled, {"errorDetail": {"message": "no such image"}}),
+    "manifest": (image_answers.manifest, {"mediaType": "application/json", "manifests": [{}], "message": ""}),
 }
 
 
@@ -321,29 +329,29 @@ def test_what_nothing_can_be_done_without_is_named(name: str) -> None:
 
 
 def test_answers_are_read_as_they_are_meant() -> None:
-    found = answers.state(STATE)
+    found = container_answers.state(STATE)
     assert (found.running, found.over, found.status, found.out_of_memory) == (False, True, 137, True)
-    assert answers.state({"State": {"Running": True}}).phase == "running"
-    assert answers.state({"State": {"Status": "Running"}}).running
-    (container,) = answers.containers([*READERS["containers"][1], {"State": "running"}, None])
+    assert container_answers.state({"State": {"Running": True}}).phase == "running"
+    assert container_answers.state({"State": {"Status": "Running"}}).running
+    (container,) = container_answers.containers([*READERS["containers"][1], {"State": "running"}, None])
     assert (container.id, container.labels, container.volumes, container.over) == (
         "0",
         {"a": "b"},
         frozenset({"v"}),
         False,
     )
-    assert answers.volumes({"Volumes": None}) == []
-    assert answers.pulled({"error": "none"}).problem == "none"
-    assert answers.described(IMAGE)["Config"] == {**IMAGE["Config"], "Cmd": []}  # type: ignore[dict-item]  # a mapping
-    assert answers.configured({}) == answers.Configured(entrypoint=(), command=(), user="", folder="")
+    assert container_answers.volumes({"Volumes": None}) == []
+    assert image_answers.pulled({"error": "none"}).problem == "none"
+    assert image_answers.described(IMAGE)["Config"] == {**IMAGE["Config"], "Cmd": []}  # type: ignore[dict-item]  # a mapping
+    assert image_answers.configured({}) == image_answers.Configured(entrypoint=(), command=(), user="", folder="")
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"ApiVersion": None}, {"ApiVersion": "new"}, [1], "no engine"])
 def test_what_is_no_engine_is_told(answer: Any) -> None:
     with pytest.raises(EngineError, match="does not say which version of Docker's API"):
-        answers.spoken(answer)
+        engine_facts.spoken(answer)
 
 
 @pytest.mark.parametrize(("version", "pair"), [("1.41", (1, 41)), ("5.4.2-dev", (5, 4)), ("5", (5, 0)), ("", (0, 0))])
 def test_versions_have_two_numbers(version: str, pair: tuple[int, int]) -> None:
-    assert answers.numbers(version) == pair
+    assert engine_facts.numbers(version) == pair

@@ -13,7 +13,7 @@ from gpu_doc.doctor.finding import Finding, failure, missing, ok, warning
 from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.execution.agent.frames import EVENT
 from gpu_doc.execution.agent.kernel_names import is_any_python
-from gpu_doc.execution.containers import answers, recipe
+from gpu_doc.execution.containers import image_answers, recipe
 from gpu_doc.execution.containers.container import Container, NoPythonError
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.events import is_event
@@ -114,7 +114,7 @@ class Images:
 
     def _described(self, image: Image) -> str:
         with sentences():
-            size = answers.size(self.engine.client.api.inspect_image(image.id))
+            size = image_answers.size(self.engine.client.api.inspect_image(image.id))
         return f"{image.reference}, {readable_size(size)}, {_short(image.identity.digest)}"
 
     def greeting(self, run: Run, image: Image, gpus: Sequence[Gpu] = ()) -> Mapping[str, Json]:

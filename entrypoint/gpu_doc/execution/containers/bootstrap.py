@@ -21,10 +21,10 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from gpu_doc.execution.containers import answers, images
-from gpu_doc.execution.containers.answers import Configured
+from gpu_doc.execution.containers import container_answers, image_answers, images
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.containers.image_answers import Configured
 from gpu_doc.execution.containers.images import Image
 from gpu_doc.execution.containers.removal import remove_container
 from gpu_doc.execution.containers.workspace import Archive
@@ -119,7 +119,7 @@ def _built(
 
 def _build(engine: Engine, image: Image, tag: str, environ: Mapping[str, str], labels: Mapping[str, str]) -> None:
     with sentences(image.reference):
-        base = answers.configured(engine.client.api.inspect_image(image.id))
+        base = image_answers.configured(engine.client.api.inspect_image(image.id))
     with _container(engine, image, base, labels) as container:
         with sentences(image.reference):
             engine.client.api.put_archive(container, _FOLDER, _archive(_files(environ)))
@@ -147,7 +147,9 @@ def _container(engine: Engine, image: Image, base: Configured, labels: Mapping[s
         },
     }
     with sentences(image.reference):
-        container = answers.identity(engine.client.api.create_container_from_config(configuration), "a container")
+        container = container_answers.identity(
+            engine.client.api.create_container_from_config(configuration), "a container"
+        )
     try:
         yield container
     finally:
@@ -160,7 +162,7 @@ def _ended(engine: Engine, container: str, image: Image) -> tuple[int, str]:
     end = time.monotonic() + _LONGEST
     while True:
         with sentences(image.reference):
-            state = answers.state(engine.client.api.inspect_container(container))
+            state = container_answers.state(engine.client.api.inspect_container(container))
             if state.over:
                 words: bytes = engine.client.api.logs(container)
                 return (1 if state.status is None else state.status), words.decode("utf-8", "replace").strip()

@@ -19,7 +19,7 @@ from typing import Any
 from gpu_doc.errors import GpuDocError, RunError
 from gpu_doc.execution.agent.frames import EVENT
 from gpu_doc.execution.agent.kernel_names import INTERPRETERS
-from gpu_doc.execution.containers import answers, recipe, workspace
+from gpu_doc.execution.containers import container_answers, recipe, workspace
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.relay import Attached
@@ -161,9 +161,12 @@ class Container:
         Raises EngineError: the engine says why that can't be.
         """
         with sentences():
-            python = answers.entrypoint(self._api.inspect_container(self.id)) or self._order["create"]["Entrypoint"]
+            python = (
+                container_answers.entrypoint(self._api.inspect_container(self.id))
+                or self._order["create"]["Entrypoint"]
+            )
             made = self._api.exec_create(self.id, [*python, "follow"], stdin=False)
-            stream = self._api.exec_start(answers.identity(made, "a program in a container"), socket=True)
+            stream = self._api.exec_start(container_answers.identity(made, "a program in a container"), socket=True)
         heard = False
         with closing(Attached(stream, lambda _: None)) as attached:
             self._stream = attached
@@ -196,7 +199,7 @@ class Container:
             self.kill()
         try:
             self._asked(lambda: self._api.wait(self.id, timeout=60))
-            state = answers.state(self._asked(lambda: self._api.inspect_container(self.id)))
+            state = container_answers.state(self._asked(lambda: self._api.inspect_container(self.id)))
         except EngineError as error:
             if error.cause != "vanished":
                 raise
@@ -214,7 +217,7 @@ class Container:
 
     def _lives(self) -> bool:
         try:
-            return answers.state(self._asked(lambda: self._api.inspect_container(self.id))).running
+            return container_answers.state(self._asked(lambda: self._api.inspect_container(self.id))).running
         except EngineError as error:
             if error.cause != "vanished":
                 raise
@@ -287,7 +290,7 @@ class Container:
             )
         elif checkout:
             config = recipe.with_mount(config, recipe.anonymous(recipe.WORKSPACE, labels))
-        self.id = answers.identity(self._api.create_container_from_config(config), "a container")
+        self.id = container_answers.identity(self._api.create_container_from_config(config), "a container")
         known = self._text("/etc/passwd")
         user = self._order["user"] or recipe.ids(known, self._order["image-user"])
         texts = {f"{recipe.HOME}/job.json": job}
@@ -306,7 +309,7 @@ class Container:
 
     def _volume(self, labels: Mapping[str, str]) -> str:
         """Make a volume, whose folder on the engine's machine an overlay may write to; gives that folder."""
-        volume = answers.volume(self._api.create_volume(labels=dict(labels)))
+        volume = container_answers.volume(self._api.create_volume(labels=dict(labels)))
         self._volumes.append(volume.name)
         return volume.folder
 
@@ -315,7 +318,7 @@ class Container:
         try:
             with sentences():
                 chunks, known = self._api.get_archive(self.id, path)
-                if target := answers.link_target(known):
+                if target := container_answers.link_target(known):
                     chunks.close()
                     chunks, _ = self._api.get_archive(self.id, target)
                 packed = b"".join(chunks)

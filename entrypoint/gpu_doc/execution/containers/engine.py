@@ -20,8 +20,8 @@ import requests
 import urllib3  # type: ignore[import-untyped]
 from docker.errors import APIError, DockerException  # type: ignore[import-untyped]
 
-from gpu_doc.execution.containers import address, answers, failures
-from gpu_doc.execution.containers.answers import EngineFacts
+from gpu_doc.execution.containers import address, engine_facts, failures
+from gpu_doc.execution.containers.engine_facts import EngineFacts
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.gpus.offer import seen_here
 
@@ -64,7 +64,7 @@ class Engine:
         """What it says of itself. Raises EngineError."""
         with sentences():
             info, version = self.client.info(), self.client.version(api_version=False)
-        found = answers.facts(info, version)
+        found = engine_facts.facts(info, version)
         return found if self.remote else replace(found, offer=seen_here(found.offer))
 
     @contextmanager
@@ -179,7 +179,7 @@ _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionEr
 
 def _client(variables: Mapping[str, str]) -> Any:
     spoken = _spoken_version(variables)
-    if answers.numbers(spoken) < LEAST_API:
+    if engine_facts.numbers(spoken) < LEAST_API:
         raise EngineError(
             f"the container engine is too old: it speaks version {spoken} of the API, we need {_LEAST}",
             cause="engine",
@@ -201,6 +201,6 @@ def _spoken_version(variables: Mapping[str, str]) -> str:
             knock.connect(socket_path)
     client = _made(variables, _LEAST, _TO_CONNECT)
     try:
-        return answers.spoken(client.version(api_version=False))
+        return engine_facts.spoken(client.version(api_version=False))
     finally:
         client.close()

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gpu_doc.errors import MachineError
-from gpu_doc.execution.containers import address, answers
+from gpu_doc.execution.containers import address, image_answers
 from gpu_doc.execution.containers import reference as references
 from gpu_doc.model.configuration import ImageIdentity
 
@@ -83,4 +83,4 @@ def _inspect(engine: Path, name: str) -> dict[str, Any] | None:
         return None
     if status != [b"200"]:
         raise OSError(f"the engine answered {head[:100]!r}")
-    return answers.described(json.loads(body))
+    return image_answers.described(json.loads(body))

@@ -8,11 +8,11 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from gpu_doc.execution.containers import answers, origin
+from gpu_doc.execution.containers import engine_facts, image_answers, origin
 from gpu_doc.execution.containers import reference as references
-from gpu_doc.execution.containers.answers import Pulled
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError, refusal
+from gpu_doc.execution.containers.image_answers import Pulled
 from gpu_doc.model.configuration import ImageIdentity
 
 
@@ -115,7 +115,7 @@ def _identified(engine: Engine, image: Image, *, pulled: str | None = None) -> I
 def _described(engine: Engine, name: str, reference: str, known: ImageIdentity | None) -> Image | None:
     try:
         with sentences(reference):
-            description = answers.described(engine.client.api.inspect_image(name))
+            description = image_answers.described(engine.client.api.inspect_image(name))
     except EngineError as error:
         if error.cause == "image":
             return None
@@ -136,7 +136,7 @@ def _described(engine: Engine, name: str, reference: str, known: ImageIdentity |
 
 def _tells_origin(engine: Engine) -> bool:
     """Say whether the engine tells where images were pulled from (`Identity`)."""
-    return not engine.facts.podman and answers.numbers(str(engine.client.api.api_version)) >= _TELLS_ORIGIN
+    return not engine.facts.podman and engine_facts.numbers(str(engine.client.api.api_version)) >= _TELLS_ORIGIN
 
 
 _TELLS_ORIGIN = (1, 53)
@@ -161,7 +161,7 @@ def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> st
                 "ignore", UserWarning
             )  # of a credential helper that is not there; it is an error next
             events = engine.client.api.pull(reference, stream=True, decode=True)
-        for event in map(answers.pulled, events):
+        for event in map(image_answers.pulled, events):
             if event.problem:
                 raise refusal(event.problem, where=reference)
             digest = _DIGEST.fullmatch(event.status) or digest

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from gpu_doc.execution.containers import answers
+from gpu_doc.execution.containers import image_answers
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError, refusal
 from gpu_doc.execution.containers.reference import repository
@@ -37,7 +37,7 @@ def _offer(engine: Engine, reference: str) -> tuple[str, str]:
     if engine.facts.podman:
         return _offer_of_podman(engine, reference)
     with sentences(reference):
-        return answers.distribution(engine.client.api.inspect_distribution(reference))
+        return image_answers.distribution(engine.client.api.inspect_distribution(reference))
 
 
 def _offer_of_podman(engine: Engine, reference: str) -> tuple[str, str]:
@@ -46,7 +46,7 @@ def _offer_of_podman(engine: Engine, reference: str) -> tuple[str, str]:
     url = f"{api.base_url}/v4.0.0/libpod/manifests/{reference}/json"
     with sentences(reference):
         answer = api.get(url, headers=engine.login(reference), timeout=api.timeout)
-        said = answers.manifest(answer.json())
+        said = image_answers.manifest(answer.json())
     if not answer.ok:
         raise refusal(said.problem or f"status {answer.status_code}", where=reference)
     return reference.partition("@")[2], said.kind or (_INDEX[0] if said.lists else "")

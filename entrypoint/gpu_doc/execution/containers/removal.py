@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 
-from gpu_doc.execution.containers import answers
+from gpu_doc.execution.containers import container_answers
 from gpu_doc.execution.containers.engine import Engine
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.system.retrying import patiently
@@ -25,7 +25,7 @@ def remove_container(
     Raises EngineError: there is none (`vanished`), the engine refuses, or it is not done in time (`late`).
     """
     with engine.tidying(where) as api:
-        came_with_it = answers.unnamed_volumes(api.inspect_container(container)) - set(kept)
+        came_with_it = container_answers.unnamed_volumes(api.inspect_container(container)) - set(kept)
     _removed(engine, container, where, with_volumes=with_volumes)
     # Podman 4.3 removes the container and leaves volumes now and then, of which it says so in its own log only.
     for name in came_with_it:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from gpu_doc.execution.containers import answers, recipe
+from gpu_doc.execution.containers import container_answers, recipe
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.removal import remove_container
@@ -67,12 +67,12 @@ class SharedCopies:
     def _fill(self, target: str, parcel: Parcel) -> str:
         api = self._engine.client.api
         with sentences():
-            volume = answers.volume(api.create_volume(labels=self._labels))
+            volume = container_answers.volume(api.create_volume(labels=self._labels))
         self._volumes[target] = volume.name
         mount = {"Type": "volume", "Source": volume.name, "Target": target, "VolumeOptions": {"NoCopy": True}}
         config = {"Image": self._image, "Entrypoint": ["-"], "Labels": self._labels, "HostConfig": {"Mounts": [mount]}}
         with sentences():
-            container = answers.identity(api.create_container_from_config(config), "a container")
+            container = container_answers.identity(api.create_container_from_config(config), "a container")
         try:
             with sentences(), packed(parcel) as stream:
                 api.put_archive(container, "/", stream)

@@ -17,8 +17,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from gpu_doc.execution.containers import answers
-from gpu_doc.execution.containers.answers import Listed, Volume
+from gpu_doc.execution.containers import container_answers
+from gpu_doc.execution.containers.container_answers import Listed, Volume
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.removal import remove_container
@@ -231,13 +231,13 @@ def leased(engine: Engine) -> frozenset[str]:
 def _containers(engine: Engine, labels: Sequence[str]) -> list[Listed]:
     """All that have these labels. Raises EngineError."""
     filters = {"label": list(labels)}
-    return answers.containers(_asked(engine, lambda api: api.containers(all=True, filters=filters)))
+    return container_answers.containers(_asked(engine, lambda api: api.containers(all=True, filters=filters)))
 
 
 def _volumes(engine: Engine, labels: Sequence[str]) -> list[Volume]:
     """All that have these labels. Raises EngineError."""
     filters = {"label": list(labels)}
-    return answers.volumes(_asked(engine, lambda api: api.volumes(filters=filters)))
+    return container_answers.volumes(_asked(engine, lambda api: api.volumes(filters=filters)))
 
 
 def _asked(engine: Engine, question: Callable[[Any], Any]) -> Any:

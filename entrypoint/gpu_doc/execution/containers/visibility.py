@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpu_doc.execution.containers import answers, recipe
+from gpu_doc.execution.containers import container_answers, recipe
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.removal import remove_container
@@ -67,7 +67,7 @@ def overlay_shows(engine: Engine, image: str, lower: str, path: str, labels: Map
         folders = []
         for _ in range(2):
             with sentences():
-                volume = answers.volume(engine.client.api.create_volume(labels=dict(labels)))
+                volume = container_answers.volume(engine.client.api.create_volume(labels=dict(labels)))
             names.append(volume.name)
             folders.append(volume.folder)
         if not all(folders):
@@ -88,7 +88,7 @@ def _shown(
     config = {"Image": image, "Entrypoint": ["-"], "Labels": dict(labels), "HostConfig": {"Mounts": mounts}}
     try:
         with sentences():
-            container = answers.identity(api.create_container_from_config(config), "a container")
+            container = container_answers.identity(api.create_container_from_config(config), "a container")
     except EngineError as error:
         if error.cause == "engine":
             raise
