@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import json
-import shutil
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from gpu_doc.errors import GpuDocError, RunError
+from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.agent.frames import EVENT
 from gpu_doc.execution.agent.kernel_names import INTERPRETERS
-from gpu_doc.execution.containers import container_answers, recipe, workspace
+from gpu_doc.execution.containers import container_answers, recipe, taking_out, workspace
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.relay import Attached
 from gpu_doc.execution.containers.removal import remove_container
 from gpu_doc.execution.containers.sweep import LAYER, PREFIX, detached, owner
-from gpu_doc.system.retrying import patiently
 
 _NOT_STARTED = (126, 127)
 """What an init process ends with that can't start its program, as shells do: it may not, or there is none."""
-
-_PAUSES = (0.1, 0.3, 1.0)
-"""Seconds between tries to take something out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +55,7 @@ class NoPythonError(GpuDocError):
 
 
 class Container:
-    """A run's container. `order` holds what makes it (see `execution/runs/docker.py`), as JSON carries it."""
+    """A run's container. `order` holds what makes it (see `execution/runs/container_setup.py`), as JSON carries it."""
 
     def __init__(self, engine: Engine, order: Mapping[str, Any]) -> None:
         self._engine = engine
@@ -247,23 +239,7 @@ class Container:
 
         Raises EngineError, OSError; RunError: it is more.
         """
-        # Podman refuses, or gives nothing, while a container is ending.
-        take = partial(self._take_out, path, into, most)
-        patiently(take, EngineError, pauses=_PAUSES, when=lambda error: error.cause == "settings")
-
-    def _take_out(self, path: str, into: Path, most: int) -> None:
-        with sentences():
-            chunks, _ = self._api.get_archive(self.id, path)
-            try:
-                # Closed at once if we take no more: the engine removes no container that it still hands out of.
-                with closing(chunks), io.BufferedReader(_Chunks(chunks)) as stream:
-                    workspace.unpack(stream, into, most)
-            except RunError:
-                shutil.rmtree(into, ignore_errors=True)
-                raise
-            except tarfile.TarError as error:
-                what = f"the engine handed out no whole copy of {path}: {error}"
-                raise EngineError(what, cause="settings", where=self._order["reference"]) from error
+        taking_out.take_out(self._api, self.id, path, into, most=most, where=self._order["reference"])
 
     def kill(self) -> None:
         """Kill it; one that has ended stays as it is."""
@@ -291,11 +267,11 @@ class Container:
         elif checkout:
             config = recipe.with_mount(config, recipe.anonymous(recipe.WORKSPACE, labels))
         self.id = container_answers.identity(self._api.create_container_from_config(config), "a container")
-        known = self._text("/etc/passwd")
+        known = taking_out.small_file(self._api, self.id, "/etc/passwd")
         user = self._order["user"] or recipe.ids(known, self._order["image-user"])
         texts = {f"{recipe.HOME}/job.json": job}
         if self._order["user"]:
-            entries = recipe.passwd(known, self._text("/etc/group"), tuple(user))
+            entries = recipe.passwd(known, taking_out.small_file(self._api, self.id, "/etc/group"), tuple(user))
             texts |= dict(zip(("/etc/passwd", "/etc/group"), entries, strict=True))
         parcel = workspace.Parcel(
             user=tuple(user),
@@ -313,44 +289,5 @@ class Container:
         self._volumes.append(volume.name)
         return volume.folder
 
-    def _text(self, path: str) -> str:
-        """Give a small text file of the container, empty where it has none."""
-        try:
-            with sentences():
-                chunks, known = self._api.get_archive(self.id, path)
-                if target := container_answers.link_target(known):
-                    chunks.close()
-                    chunks, _ = self._api.get_archive(self.id, target)
-                packed = b"".join(chunks)
-        except EngineError as error:
-            if error.cause == "engine":
-                raise
-            return ""
-        with suppress(tarfile.TarError, StopIteration), tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            file = archive.extractfile(next(iter(archive)))
-            return file.read().decode("utf-8", "replace") if file else ""
-        return ""
-
     def _attach(self, *, stdin: bool) -> Any:
         return self._api.attach_socket(self.id, params={"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1})
-
-
-class _Chunks(io.RawIOBase):
-    """An iterator of bytes as a file."""
-
-    def __init__(self, chunks: Any) -> None:
-        self._chunks = iter(chunks)
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._left:
-            try:
-                self._left = next(self._chunks)
-            except StopIteration:
-                return 0
-        size = min(len(buffer), len(self._left))
-        buffer[:size], self._left = self._left[:size], self._left[size:]
-        return size

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from gpu_doc.errors import MachineError, RunError
+from gpu_doc.errors import MachineError
 from gpu_doc.execution.agent.patterns import BESIDE
-from gpu_doc.execution.agent.produced import MOST_FILES
 from gpu_doc.execution.containers.recipe import HOME, WORKSPACE
 
 _AGENT = Path(__file__).resolve().parents[1] / "agent"
@@ -197,36 +196,3 @@ def _files(parcel: Parcel) -> Iterator[Path]:
             if source == parcel.checkout:
                 folders[:] = [name for name in folders if _wanted(Path(folder, name), place / name, parcel.left_out)]
             yield from (Path(folder, name) for name in names)
-
-
-def unpack(stream: IO[bytes], into: Path, most: int) -> None:
-    """Write what a container hands out below a folder: files and folders only, and none outside of it.
-
-    Raises OSError: it can't be written; RunError: its files have more than `most` bytes, or they are too many.
-    """
-    total = files = 0
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for entry in archive:
-            inner = Path(*Path(entry.name).parts[1:])  # the first part is the folder that was asked for
-            target = into / inner
-            if not (entry.isdir() or entry.isreg()) or not _inside(target, into):
-                continue
-            if entry.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            total += entry.size
-            files += 1
-            if files > MOST_FILES:
-                raise RunError(f"the run left more than {MOST_FILES} files to take out of its container")
-            if total > most:
-                raise RunError(f"the run left files of more than {most / 1e9:.0f} GB to take out of its container")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            content = archive.extractfile(entry)
-            assert content
-            with content, target.open("wb") as file:
-                while chunk := content.read(1 << 20):
-                    file.write(chunk)
-
-
-def _inside(target: Path, folder: Path) -> bool:
-    return ".." not in target.relative_to(folder).parts if target.is_relative_to(folder) else False
