@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,7 @@ from gpu_doc.execution.containers.reference import repository
 from gpu_doc.execution.gpus.inventory import Gpu
 from gpu_doc.execution.gpus.requests import device_requests
 from gpu_doc.execution.runs import failure as failures
-from gpu_doc.execution.runs.docker import UNPRIVILEGED
+from gpu_doc.execution.runs.container_setup import user_of
 from gpu_doc.execution.workers.guard import Facts
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.values import Json
@@ -124,7 +123,7 @@ class Images:
         """
         facts = self.engine.facts
         requests = device_requests(gpus, run.gpu_driver, facts.offer)
-        user = None if run.user == "image" else (os.getuid(), os.getgid()) if os.getuid() else (UNPRIVILEGED,) * 2
+        user = user_of(run)
         # As it will be, but for what is the run's own: its files, its command.
         limits, _ = recipe.capped(run.limits, cpus=facts.cpus, memory=facts.memory)
         run = replace(run, command=("true",) if run.command else None, limits=limits, detach=False, caches={})

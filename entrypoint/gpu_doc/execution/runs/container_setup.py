@@ -30,6 +30,17 @@ _DEEPEST_REPOSITORY = 3
 """How many folders deep repositories within the checkout are looked for, to mask what git keeps there."""
 
 
+UNPRIVILEGED = 1000
+"""User and group of runs where the runner is root. Nothing of theirs lands on this machine but through us."""
+
+
+def user_of(run: Run) -> tuple[int, int] | None:
+    """Return user and group of a run: ours, unprivileged ones where we are root; None for the image's."""
+    if run.user == "image":
+        return None
+    return (os.getuid(), os.getgid()) if os.getuid() else (UNPRIVILEGED, UNPRIVILEGED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContainerSetup:
     """Where a run of an image finds itself; `order` gives the words for the engine."""

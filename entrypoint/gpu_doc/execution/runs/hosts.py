@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.gpus.inventory import inventory
 from gpu_doc.execution.gpus.leases import Leases, shared_folder
 from gpu_doc.execution.runs.devices import Devices, asks, default_jobs, search
-from gpu_doc.execution.runs.docker import Docker
 from gpu_doc.model.configuration import Run
 from gpu_doc.system.python_environment import has_gpu
+
+if TYPE_CHECKING:
+    from gpu_doc.execution.runs.docker import Docker
 
 
 class Hosts:
