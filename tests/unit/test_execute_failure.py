@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gpu_doc.errors import GpuDocError, MachineError, RunError
-from gpu_doc.execution.runs import failure, remedies, retries
+from gpu_doc.execution.runs import command_failure, failure, notebook_failure, remedies, retries
 from gpu_doc.execution.workers.guard import Facts
 from gpu_doc.model.configuration import Limits, Retries, Run
 
@@ -23,9 +23,9 @@ COMMAND = Run(report="r.md", name="a", address="a", line=1, command=("train", "-
 
 def told(run: Run = NOTEBOOK, **facts: Any) -> GpuDocError:
     if run is COMMAND:
-        error = failure.of_command(run, Facts(facts), [])
+        error = command_failure.of_command(run, Facts(facts), [])
     else:
-        error = failure.of_notebook(run, Facts(facts), "/usr/bin/python3")
+        error = notebook_failure.of_notebook(run, Facts(facts), "/usr/bin/python3")
     assert error
     return error
 
@@ -39,7 +39,7 @@ def test_a_full_disk_is_the_machines_lack() -> None:
 
 def test_want_of_memory_is_said_outright_where_the_system_counted_a_kill() -> None:
     done = {"outcome": "died", "status": -9, "log": "", "number": 2, "cell": ""}
-    error = failure.of_notebook(NOTEBOOK, Facts(done, memory=12 * 10**9, memory_ran_out=True), "")
+    error = notebook_failure.of_notebook(NOTEBOOK, Facts(done, memory=12 * 10**9, memory_ran_out=True), "")
     assert error
     assert error.what == "the kernel died: the system killed it for want of memory"
     assert "12.0 GB" in error.remedy
@@ -48,7 +48,7 @@ def test_want_of_memory_is_said_outright_where_the_system_counted_a_kill() -> No
 
 def test_a_limit_is_told_with_how_long_the_cell_ran() -> None:
     cell = {"number": 3, "cell": "loss", "seconds": 130.0}
-    error = failure.of_notebook(NOTEBOOK, Facts({"outcome": "died"}, overrun="time", cell=cell), "")
+    error = notebook_failure.of_notebook(NOTEBOOK, Facts({"outcome": "died"}, overrun="time", cell=cell), "")
     assert isinstance(error, RunError)
     assert error.what == "stopped after 2 h (limits.time); the cell had run for 2 min 10 s"
     assert error.where == "n.ipynb, cell 3 (loss)"
@@ -74,7 +74,7 @@ def test_what_a_notebook_lacks_is_never_to_be_installed_into_an_actions_own_pyth
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
 
     def remedy(python: str, run: Run = NOTEBOOK) -> str:
-        error = failure.of_notebook(run, Facts({"outcome": "error", "number": 1, **done}), python)
+        error = notebook_failure.of_notebook(run, Facts({"outcome": "error", "number": 1, **done}), python)
         assert error
         return error.remedy
 
@@ -117,7 +117,7 @@ def test_the_line_that_failed_is_one_of_the_failing_cell(traceback: str, line: i
 
 
 def test_long_tracebacks_keep_their_ends() -> None:
-    lines = failure.shortened([str(i) for i in range(1000)])
+    lines = notebook_failure.shortened([str(i) for i in range(1000)])
     assert lines[0] == "0"
     assert lines[-1] == "999"
     assert len(lines) == failure.LONGEST + 1

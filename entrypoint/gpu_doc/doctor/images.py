@@ -22,7 +22,7 @@ from gpu_doc.execution.containers.origin import may_be_a_registrys, offered
 from gpu_doc.execution.containers.reference import repository
 from gpu_doc.execution.gpus.inventory import Gpu
 from gpu_doc.execution.gpus.requests import device_requests
-from gpu_doc.execution.runs import failure as failures
+from gpu_doc.execution.runs import notebook_failure
 from gpu_doc.execution.runs.container_setup import user_of
 from gpu_doc.execution.workers.guard import Facts
 from gpu_doc.model.configuration import Run
@@ -107,7 +107,7 @@ class Images:
         if said["outcome"] == "no ipykernel" and run.bootstrap:
             says = f"Python {said['version']}, ipykernel is put into a copy of it once (bootstrap)"
             return ok("image", f"{self._described(image)}; {says}")
-        why = failures.of_notebook(run, Facts(done={**said, "image": image.reference}), "")
+        why = notebook_failure.of_notebook(run, Facts(done={**said, "image": image.reference}), "")
         assert why
         return failure("image", why, subject=image.reference)
 

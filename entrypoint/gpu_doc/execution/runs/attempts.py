@@ -16,7 +16,7 @@ from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.execution.agent import probe, unattended
 from gpu_doc.execution.agent.produced import Produced
 from gpu_doc.execution.agent.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
-from gpu_doc.execution.runs import aftermath, failure
+from gpu_doc.execution.runs import aftermath, command_failure, failure, notebook_failure
 from gpu_doc.execution.runs.devices import busy, check, local_environment
 from gpu_doc.execution.runs.files import redact_files
 from gpu_doc.execution.runs.retries import pause, worth_another_try
@@ -120,7 +120,7 @@ class Attempts:
             "redact": list(job.redactor.values),
         }
         facts = self._slot.run_notebook(message, run.limits, self._hear)
-        return failure.of_notebook(run, facts, str(job.python))
+        return notebook_failure.of_notebook(run, facts, str(job.python))
 
     def _environment(self) -> dict[str, str]:
         """What a local run gets, with its GPUs and no others, and nobody to ask."""
@@ -184,7 +184,7 @@ class Attempts:
         if left_out := facts.done.get("left_out"):
             what = f"{left_out / 1e6:.3g} MB of what it printed are left out of its log (limits.output)"
             self._progress.message(f"{self._name}: {what}")
-        return failure.of_command(run, facts, aftermath.screen(log))
+        return command_failure.of_command(run, facts, aftermath.screen(log))
 
     @contextmanager
     def _watched(self) -> Iterator[Produced]:

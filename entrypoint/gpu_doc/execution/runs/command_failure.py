@@ -1,0 +1,78 @@
+"""What is said of a command that failed: with which status, what its terminal showed last, and what to do."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gpu_doc.errors import GpuDocError, MachineError, RunError
+from gpu_doc.execution.runs import container_failure, failure, remedies
+from gpu_doc.execution.runs.failure import LONGEST, program
+from gpu_doc.model.configuration import Run
+from gpu_doc.text.units import readable_time
+
+if TYPE_CHECKING:
+    from gpu_doc.execution.workers.guard import Facts
+
+
+def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | None:  # noqa: PLR0911 - one for each outcome
+    """Return why a command failed, None if it did not. `screen` is what its terminal showed at the end."""
+    done = facts.done
+    if facts.overrun:
+        return failure.overrun(run, facts)
+    if done["event"] == "done":
+        return _status(run, done, screen) or failure.of_files(run, done)
+    if done.get("outcome") == "driver killed":
+        return failure.driver_killed(run, facts)
+    if error := container_failure.at_start(program(run), done):
+        return error
+    if done["event"] == "failed":
+        full = done["errno"] in (errno.ENOSPC, errno.EDQUOT)
+        return failure.disk_full("terminal.log") if full else MachineError(done["message"], where=program(run))
+    if done["event"] == "refused":
+        return _refused(run, done)
+    return GpuDocError(f"the process that ran {program(run)} failed", details=done.get("traceback", ""))
+
+
+def _status(run: Run, done: dict[str, Any], screen: Sequence[str]) -> RunError | None:
+    status = done["status"]
+    if status == 0 and not done.get("container"):
+        return None
+    details = "\n".join([line.rstrip() for line in screen][-LONGEST // 2 :])
+    whole = done.get("container")
+    what, remedy = container_failure.in_the_middle(run, done) if whole else _command_end(run, done, details)
+    return RunError(what, where=program(run), details=details, remedy=remedy)
+
+
+def _command_end(run: Run, done: dict[str, Any], said: str) -> tuple[str, str]:
+    """What happened to a command that did not end well, and what to do."""
+    status = done["status"]
+    if status is None:
+        return f"stopped after {readable_time(run.limits.time or 0)} (limits.time)", "Raise limits.time if it needs it."
+    # A shell tells of a program that a signal ended by a status above 128.
+    number = -status if status < 0 else status - 128
+    if number == signal.SIGKILL and done.get("out_of_memory"):
+        return "the command died: it needed more memory than it may use", remedies.of_memory(run)
+    remedy = remedies.of_text(run, said, done)
+    if status < 0:
+        return f"the command was ended by {remedies.describe(number)}", remedy or remedies.of_signal(run, number)
+    if number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGTERM):
+        what = f"the command ended with status {status}: a program that it started was ended by"
+        return f"{what} {remedies.describe(number)}", remedy or remedies.of_signal(run, number)
+    return f"the command ended with status {status}", remedy
+
+
+def _refused(run: Run, done: dict[str, Any]) -> RunError:
+    name = (run.command or ("",))[0]
+    reasons = {
+        errno.ENOENT: (
+            f"`{name}` was not found",
+            "Install it, or give its path from the root; a script's first line must name a program that is there.",
+        ),
+        errno.EACCES: (f"`{name}` is not executable", f"chmod +x {name}, or name what runs it: [bash, {name}]"),
+        errno.ENOEXEC: (f"`{name}` is no program", f"Begin it with `#!`, or name what runs it: [bash, {name}]"),
+    }
+    what, remedy = reasons.get(done["errno"], (f"`{name}` can't be started: {done['message']}", ""))
+    return RunError(what, where=program(run), remedy=remedy)

@@ -1,0 +1,173 @@
+"""What is said of a notebook that failed: what happened, in which cell, the lines around, and what to do."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gpu_doc.errors import GpuDocError, NotebookFileError, RunError
+from gpu_doc.execution.runs import container_failure, failure, remedies
+from gpu_doc.execution.runs.failure import LONGEST, place
+from gpu_doc.model.configuration import Run
+from gpu_doc.text.plain import plain
+
+if TYPE_CHECKING:
+    from gpu_doc.execution.workers.guard import Facts
+
+_FRAME = re.compile(r"(?:Cell|Input) In ?\[(\d+)\],? (?:line |in <cell line: )(\d+)")
+"""A frame of IPython's tracebacks, of 8.0 and later: the cell by its execution count, and the line."""
+
+
+def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # noqa: PLR0911 - one for each outcome
+    """Return why a notebook failed, None if it did not. `python` is the interpreter of Python kernels."""
+    done = facts.done
+    if facts.overrun:
+        return failure.overrun(run, facts)
+    match done["outcome"]:
+        case "ok":
+            return None
+        case "error":
+            return _exception(run, done, python)
+        case "died":
+            return _died(run, facts)
+        case "no start":
+            return _no_start(run, done)
+        case "no kernel":
+            return _no_kernel(run, done)
+        case "refused":
+            return RunError(plain(done["what"]).strip(), where=place(run, done))
+        case "file":
+            return NotebookFileError(done["what"], where=done["where"], remedy=done["remedy"])
+        case "disk":
+            return failure.disk_full(done["path"])
+        case "not left":
+            return failure.of_files(run, done)
+        case "driver killed":
+            return failure.driver_killed(run, facts)
+    return container_failure.at_start(str(run.notebook), done) or _defect(run, done)
+
+
+def _defect(run: Run, done: dict[str, Any]) -> GpuDocError:
+    return GpuDocError(f"the process that runs notebooks failed on {run.notebook}", details=done.get("traceback", ""))
+
+
+def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:
+    first = plain(str(done["evalue"])).strip().partition("\n")[0]
+    what = f"{done['ename']}: {first}" if first else str(done["ename"])
+    details = _around(done)
+    remedy = remedies.of_text(run, f"{what}\n{details}\n{done.get('printed', '')}", done)
+    if done["ename"] == "ModuleNotFoundError":
+        remedy = _not_installed(run, python)
+    error = RunError(what, where=place(run, done), details=details, remedy=remedy)
+    error.line = _line(done)
+    return error
+
+
+def _not_installed(run: Run, python: str) -> str:
+    if run.image:
+        return f"Install it in the image {run.image}, or name another kernel."
+    # What scripts/action leaves in the runner's tool cache: our own environment, which is no place for a project's.
+    if Path(python).is_relative_to(sys.prefix) and (Path(sys.prefix) / "ready").exists():
+        return (
+            "The notebook ran in gpu-doc's own Python, for the job has set up no other. Name what notebooks import: "
+            "`requirements: requirements.txt` under `with:` of the reusable workflow; in a job of your own, "
+            "actions/setup-python and `pip install -r requirements.txt ipykernel` before gpu-doc. Or give the run an "
+            "`image`."
+        )
+    return f"Install it where the kernel runs ({python}), or name another kernel."
+
+
+def _line(done: dict[str, Any]) -> int:
+    """Return the line in the failing cell that failed, or called what did; 0 where the traceback doesn't say."""
+    frames = _FRAME.findall(plain("\n".join(done["traceback"])))
+    lines = [int(line) for count, line in frames if done.get("number") and done["numbers"].get(count) == done["number"]]
+    return lines[-1] if lines else 0
+
+
+def _around(done: dict[str, Any]) -> str:
+    """Return the traceback, whose frames show the lines around, with cells numbered as our addresses count them."""
+    numbers: dict[str, int] = done["numbers"]
+    text = plain("\n".join(done["traceback"]))
+    text = re.sub(r"Cell In\[(\d+)\]", lambda m: f"Cell {numbers.get(m[1]) or m[0][5:]}", text)
+    lines = [line for line in text.splitlines() if not re.fullmatch(r"-{20,}", line)]
+    if not any(line.startswith(("-->", "---", "  File", "Cell")) for line in lines):
+        # Kernels of other languages name no lines: then the cell itself.
+        lines = [*(f"    {line}" for line in done["source"].splitlines()[:10]), "", *lines]
+    return "\n".join(shortened(lines))
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """Return the lines, without the middle where they are many: a traceback's ends tell most."""
+    if len(lines) <= LONGEST:
+        return list(lines)
+    half = LONGEST // 2
+    return [*lines[:half], f"… {len(lines) - LONGEST} lines …", *lines[-half:]]
+
+
+def _died(run: Run, facts: Facts) -> RunError:
+    done = facts.done
+    if done.get("container"):
+        what, remedy = container_failure.in_the_middle(run, done)
+        # What its agent says when it can't go on is a traceback of ours.
+        return RunError(what, where=place(run, done), details=_tail(done["log"]).rpartition("\n")[2], remedy=remedy)
+    what, remedy = _kernel_end(run, facts)
+    return RunError(what, where=place(run, done), details=_tail(done["log"]), remedy=remedy)
+
+
+def _kernel_end(run: Run, facts: Facts) -> tuple[str, str]:
+    """What happened to a kernel, and what to do."""
+    done, status = facts.done, facts.done["status"]
+    if status is None or status >= 0:
+        what = f"the kernel ended itself with status {status}"
+        return what, "Something in this cell called exit() or os._exit(); raise an exception instead."
+    if status != -signal.SIGKILL:
+        remedy = f"{remedies.of_signal(run, -status)} {_held(facts)}".strip()
+        return f"the kernel died: {remedies.describe(-status)}", remedy
+    if done.get("out_of_memory"):
+        return "the kernel died: it needed more memory than it may use", remedies.of_memory(run)
+    if "out_of_memory" in done:
+        what = "the kernel died: something in its container killed it (SIGKILL), and not for want of memory"
+        return what, remedies.of_signal(run, signal.SIGKILL)
+    if facts.memory_ran_out:
+        what = "the kernel died: the system killed it for want of memory"
+    else:
+        what = "the kernel died: something killed it (SIGKILL), most often the system for want of memory"
+    return what, f"{_held(facts)} {remedies.of_memory(run)}".strip()
+
+
+def _held(facts: Facts) -> str:
+    return f"The kernel held {facts.memory / 1e9:.1f} GB when last looked at." if facts.memory else ""
+
+
+def _no_start(run: Run, done: dict[str, Any]) -> RunError:
+    python, log = done["argv"][0], done["log"]
+    if "No module named ipykernel" in log:
+        return RunError(
+            "the kernel can't start: its Python has no ipykernel",
+            where=str(run.notebook),
+            remedy=f"Install it there: {python} -m pip install ipykernel",
+        )
+    status = "" if done["status"] is None else f" (status {done['status']})"
+    return RunError(
+        f"the kernel did not start{status}: {shlex.join(done['argv'])}",
+        where=str(run.notebook),
+        details=_tail(log),
+        remedy=remedies.of_text(run, log, done) or "Start it by hand with the command above to see what it says.",
+    )
+
+
+def _no_kernel(run: Run, done: dict[str, Any]) -> RunError:
+    return RunError(
+        f"no kernel named `{done['name']}` is installed; installed are: {', '.join(done['installed'])}",
+        where=str(run.notebook),
+        remedy=f"Install it{f' in the image {run.image}' if run.image else ''}, or name one of those with `kernel:`.",
+    )
+
+
+def _tail(text: str) -> str:
+    return "\n".join(plain(text).strip().splitlines()[-LONGEST // 2 :])
