@@ -17,7 +17,12 @@ DOORS = {
     "docker": {"execution/containers/engine.py"},
     "git": {"git/asking.py", "git/program.py"},
     "github": {"github/connection.py", "github/client.py"},
-    "jinja2": {"report/template_worker.py", "report/template_values.py", "text/from_templates.py"},
+    "jinja2": {
+        "report/template_errors.py",
+        "report/template_session.py",
+        "report/template_values.py",
+        "text/from_templates.py",
+    },
     "papermill": {"execution/workers/papermill_client.py", "execution/workers/papermill_notebook.py"},
     "pyppeteer": {"pictures/browser.py"},
     # Chromium is started with what only its own door knows; a regular expression that never ends can only be killed.

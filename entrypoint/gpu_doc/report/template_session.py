@@ -1,0 +1,174 @@
+"""One template, rendered or rehearsed: its functions ask the parent, or are recorded and give placeholders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import BaseLoader, StrictUndefined, Template, nodes
+from jinja2.exceptions import (
+    SecurityError,
+    TemplateNotFound,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+    UndefinedError,
+)
+
+from gpu_doc.report.template_errors import TooMuchError, caller_place
+from gpu_doc.report.template_values import (
+    Environment,
+    Function,
+    LaterVersionError,
+    Placeholder,
+    delta,
+    demand,
+    percent,
+    printable,
+)
+
+Message = dict[str, Any]
+
+Ask = Callable[[Message], Any]
+"""Asks the parent, and gives its answer."""
+
+LONGEST_CALL = 100_000
+"""Characters of a call's arguments as JSON."""
+
+
+class ParentLoader(BaseLoader):
+    """Templates come from the parent, with the path that errors shall name."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:  # noqa: ARG002 - Jinja2's
+        """Text and file name; TemplateNotFound if the parent has none."""
+        file, line = caller_place()
+        found = self._ask({"load": template, "line": line, "in": file})
+        if found is None:
+            raise TemplateNotFound(template)
+        return found["text"], found["name"], lambda: True
+
+
+class Session:
+    """One request: an environment whose functions ask the parent, or in a rehearsal give placeholders."""
+
+    def __init__(self, request: Message, ask: Ask, truth: bool | None = None) -> None:  # noqa: FBT001 - three-valued
+        """`truth` is given in a rehearsal: what conditions on an answer come to."""
+        self._ask = ask
+        self.request = request
+        self.name = request["name"]
+        self.truth = truth
+        self.calls: list[list[Any]] = []
+        self.environment = Environment(loader=ParentLoader(ask), undefined=StrictUndefined, keep_trailing_newline=True)
+        self.environment.filters.update(percent=percent, delta=delta)
+        del (
+            self.environment.filters["random"],
+            self.environment.globals["lipsum"],
+        )  # the same input gives the same bytes
+        self.environment.globals["delta"] = delta
+        self.environment.globals["report"] = request["report"]
+        self.environment.globals.update({name: self._function(name) for name in request["functions"]})
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            file, line = (self.name, self.request["line"]) if "items" in self.request else caller_place()
+            text = json.dumps([name, list(args), kwargs], default=_not_json)
+            if len(text) > LONGEST_CALL:
+                raise TemplateRuntimeError(f"what {name}() is given is longer than {LONGEST_CALL} characters")
+            call = json.loads(text)
+            if self.truth is None:
+                return self._ask({"call": call, "line": line, "in": file})
+            self.calls.append([call, line, file])
+            return Placeholder(truth=self.truth)
+
+        return Function(name, call)
+
+    def work(self) -> Any:
+        """Do what was requested: the text of a template, or the texts of expressions."""
+        request = self.request
+        return self._expressions(request["items"]) if "items" in request else self._render(request["source"])
+
+    def _render(self, source: str) -> str:
+        code = self.environment.compile(source, self.name, self.name)
+        template = Template.from_code(self.environment, code, self.environment.make_globals(None))
+        parts, size = [], 0
+        for part in template.generate():
+            size += len(part.encode("utf-8", "surrogatepass"))
+            if size > self.request["output"]:
+                raise TooMuchError
+            parts.append(part)
+        return "".join(parts)
+
+    def _expressions(self, items: list[tuple[int, str]]) -> list[str]:
+        """Each expression's text. `line` of the request says which one is at hand."""
+        texts, size = [], 0
+        for self.request["line"], expression in items:
+            value = self.environment.compile_expression(expression, undefined_to_none=False)()
+            texts.append(str(printable(value)))
+            size += len(texts[-1])
+            if size > self.request["output"]:
+                raise TooMuchError
+        return texts
+
+
+def _not_json(value: Any) -> Any:
+    if isinstance(value, Placeholder):
+        return str(value)
+    demand(value)
+    raise TemplateRuntimeError(f"functions take text, numbers and lists of them, not {type(value).__name__}")
+
+
+def _undefined_name(tree: nodes.Template, known: set[str]) -> nodes.Name | None:
+    """Find a name that nothing defines, in whatever branch; one that is asked for with `is defined` may be missing."""
+    names = list(tree.find_all(nodes.Name))
+    known |= {n.name for n in names if n.ctx != "load"} | {m.name for m in tree.find_all(nodes.Macro)}
+    known |= {i.target for i in tree.find_all(nodes.Import)}
+    for imported in tree.find_all(nodes.FromImport):
+        known |= {n if isinstance(n, str) else n[1] for n in imported.names}
+    for asking in tree.find_all((nodes.Test, nodes.Filter)):
+        if asking.name in ("defined", "undefined", "default", "d"):
+            known |= {n.name for n in asking.find_all(nodes.Name)}
+    known |= {"loop", "self", "super", "caller", "varargs", "kwargs", "namespace"}
+    return next((n for n in names if n.name not in known), None)
+
+
+def rehearse(request: Message, ask: Ask) -> list[list[Any]]:
+    """Record the calls of a text, once with every condition on an answer true and once with all of them false."""
+    calls: list[list[Any]] = []
+    for item in request.get("items", [None]):
+        if item is not None:
+            request["line"] = item[0]
+        calls += _rehearse_one(request if item is None else {**request, "items": [item]}, ask)
+    return calls
+
+
+def _rehearse_one(request: Message, ask: Ask) -> list[list[Any]]:
+    calls, errors = [], []
+    for truth in (True, False):
+        session = Session(request, ask, truth)
+        try:
+            _check_names(session)
+            session.work()
+        except (TemplateSyntaxError, SecurityError, TemplateNotFound, LaterVersionError, TooMuchError, MemoryError):
+            raise
+        except Exception as error:
+            if not session.calls:
+                raise
+            errors.append(error)  # a placeholder may have caused it
+        calls += session.calls
+    if len(errors) == 2 and all(isinstance(e, UndefinedError) for e in errors):
+        raise errors[0]
+    return calls
+
+
+def _check_names(session: Session) -> None:
+    """Undefined names are found before anything is evaluated, in branches too that a rehearsal won't take."""
+    request = session.request
+    source = "{{" + request["items"][0][1] + "}}" if "items" in request else request["source"]
+    tree = session.environment.parse(source, session.name, session.name)
+    if tree.find(nodes.Extends) or tree.find(nodes.Include):
+        return  # the other file may define or use names of this one
+    if missing := _undefined_name(tree, set(session.environment.globals)):
+        raise TemplateSyntaxError(f"'{missing.name}' is undefined", missing.lineno, session.name, session.name)
