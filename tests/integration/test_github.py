@@ -14,7 +14,8 @@ from tests.standin.server import StandIn, serving
 from tests.standin.state import Account, Comment, Issue, Tips
 
 from gpu_doc.errors import Exit, PublishError
-from gpu_doc.github.client import LONGEST_BODY, GitHub
+from gpu_doc.github.bodies import LONGEST_BODY
+from gpu_doc.github.client import GitHub
 from gpu_doc.github.connection import LONGEST_WAIT
 
 NAME = "octo/reports"
@@ -34,7 +35,7 @@ class Client:
     pauses: list[float] = field(default_factory=list)
 
     def make(self, title: str = "docs: refresh results", body: str = "The text.", *, draft: bool = False) -> int:
-        return self.github.create_pull_request(BRANCH, "main", title, body, draft=draft).number
+        return self.github.pull_requests.create(BRANCH, "main", title, body, draft=draft).number
 
 
 def client(address: str, token: str = BOT, name: str = NAME) -> Client:
@@ -72,20 +73,6 @@ def person(api: StandIn) -> Iterator[Client]:
 # --- the repository --------------------------------------------------------------------------------------------------
 
 
-def test_facts_take_one_request(api: StandIn, bot: Client) -> None:
-    facts = bot.github.facts()
-    assert (facts.full_name, facts.archived, facts.default_branch, facts.can_push) == (NAME, False, "main", None)
-    assert bot.github.facts() == facts
-    assert len(api.records) == 1
-
-
-def test_of_a_persons_token_it_is_known_whether_it_may_push(api: StandIn, person: Client) -> None:
-    assert person.github.facts().can_push is True
-    api.world.tokens[PERSON] = Account("octocat", "User", {"contents": "read"})
-    with client(api.address, PERSON).github as another:
-        assert another.facts().can_push is False
-
-
 def test_a_renamed_repository_is_followed_and_named(api: StandIn) -> None:
     assert isinstance(api.world.branches, Tips)
     api.repository(NAME)
@@ -93,9 +80,8 @@ def test_a_renamed_repository_is_followed_and_named(api: StandIn) -> None:
     api.world.rename(NAME, "octo/reports-2")
     renamed = client(api.address)
     with renamed.github as github:
-        assert github.open_pull_request(BRANCH, "main") is None
+        assert github.pull_requests.find_open(BRANCH, "main") is None
         assert renamed.make() == 1
-        assert github.facts().full_name == "octo/reports-2"
     assert renamed.notes == ["octo/reports is called octo/reports-2 by now"]
     assert {record.path for record in api.writes()} == {"/repos/octo/reports-2/pulls"}
 
@@ -104,19 +90,19 @@ def test_a_renamed_repository_is_followed_and_named(api: StandIn) -> None:
 
 
 def test_a_pull_request_is_opened_and_found(api: StandIn, bot: Client) -> None:
-    assert bot.github.open_pull_request(BRANCH, "main") is None
-    made = bot.github.create_pull_request(BRANCH, "main", "docs: $(id) `x`", "A & B\n<b>::error::</b>", draft=True)
+    assert bot.github.pull_requests.find_open(BRANCH, "main") is None
+    made = bot.github.pull_requests.create(BRANCH, "main", "docs: $(id) `x`", "A & B\n<b>::error::</b>", draft=True)
     assert made.url == f"{api.address}/octo/reports/pull/1"
     assert (made.number, made.state, made.merged, made.head_sha, made.draft) == (1, "open", False, HEAD_SHA, True)
     assert (made.title, made.body) == ("docs: $(id) `x`", "A & B\n<b>::error::</b>")
-    assert bot.github.open_pull_request(BRANCH, "main") == made
+    assert bot.github.pull_requests.find_open(BRANCH, "main") == made
 
 
 def test_what_is_unchanged_takes_two_reads(api: StandIn, bot: Client) -> None:
     bot.make()
     api.records.clear()
     with client(api.address).github as another:
-        assert another.open_pull_request(BRANCH, "main")
+        assert another.pull_requests.find_open(BRANCH, "main")
     assert [(record.method, record.path) for record in api.records] == [
         ("GET", f"/repos/{NAME}"),
         ("GET", f"/repos/{NAME}/pulls"),
@@ -125,22 +111,22 @@ def test_what_is_unchanged_takes_two_reads(api: StandIn, bot: Client) -> None:
 
 def test_pull_requests_of_other_branches_are_not_taken(bot: Client) -> None:
     bot.make()
-    assert bot.github.open_pull_request("other", "main") is None
-    assert bot.github.open_pull_request(BRANCH, "other") is None
-    assert bot.github.open_pull_request("refresh-main", "main") is None
+    assert bot.github.pull_requests.find_open("other", "main") is None
+    assert bot.github.pull_requests.find_open(BRANCH, "other") is None
+    assert bot.github.pull_requests.find_open("refresh-main", "main") is None
 
 
 def test_the_newest_is_found_whatever_its_state(api: StandIn, bot: Client) -> None:
     assert isinstance(api.world.branches, Tips)
-    assert bot.github.newest_pull_request(BRANCH, "main") is None
+    assert bot.github.pull_requests.find_newest(BRANCH, "main") is None
     bot.make()
-    bot.github.close_pull_request(1, None)
+    bot.github.pull_requests.close(1, None)
     bot.make()
     api.world.branches[NAME]["main"] = HEAD_SHA
-    newest = bot.github.newest_pull_request(BRANCH, "main")
+    newest = bot.github.pull_requests.find_newest(BRANCH, "main")
     assert newest
     assert (newest.number, newest.state, newest.merged, newest.head_sha) == (2, "closed", True, HEAD_SHA)
-    assert bot.github.open_pull_request(BRANCH, "main") is None
+    assert bot.github.pull_requests.find_open(BRANCH, "main") is None
 
 
 def test_one_that_somebody_opened_meanwhile_is_given(api: StandIn, bot: Client, person: Client) -> None:
@@ -156,7 +142,7 @@ def test_a_branch_that_was_just_pushed_is_waited_for(api: StandIn, bot: Client) 
 
 def test_a_branch_that_never_shows_up_is_told_in_githubs_words(bot: Client) -> None:
     with pytest.raises(PublishError, match="Validation Failed; PullRequest head invalid") as caught:
-        bot.github.create_pull_request("nowhere", "main", "A title", "", draft=False)
+        bot.github.pull_requests.create("nowhere", "main", "A title", "", draft=False)
     assert bot.pauses == [1.0, 2.0, 4.0, 8.0]
     assert caught.value.exit_code == Exit.PUBLISH_FAILED
 
@@ -182,14 +168,14 @@ def test_nothing_is_opened_twice_where_the_answer_is_lost(
 
 def test_text_is_replaced(api: StandIn, bot: Client) -> None:
     bot.make()
-    bot.github.update_pull_request(1, body="Another text.")
+    bot.github.pull_requests.update(1, body="Another text.")
     item = api.repository(NAME).pull_requests[0]
     before = item.title
     assert item.body == "Another text."
-    bot.github.update_pull_request(1, body="More.", title="Another title")
+    bot.github.pull_requests.update(1, body="More.", title="Another title")
     assert (item.body, item.title) == ("More.", "Another title") != ("More.", before)
-    bot.github.add_labels(1, ["a", "b"])
-    there = bot.github.open_pull_request(BRANCH, "main")
+    bot.github.pull_requests.add_labels(1, ["a", "b"])
+    there = bot.github.pull_requests.find_open(BRANCH, "main")
     assert there
     assert (there.title, there.labels) == ("Another title", ("a", "b"))
 
@@ -200,13 +186,13 @@ def test_text_that_is_too_long_is_cut_with_a_sentence(api: StandIn, bot: Client)
     assert LONGEST_BODY - 100 < len(body) <= LONGEST_BODY
     assert body.splitlines()[-3:-1] == ["line of ten", ""]
     assert "The rest is left out" in body.splitlines()[-1]
-    bot.github.update_pull_request(1, body="x" * 70_000)
+    bot.github.pull_requests.update(1, body="x" * 70_000)
     assert len(api.repository(NAME).items[0].body or "") == LONGEST_BODY
 
 
 def test_one_is_closed_with_a_comment(api: StandIn, bot: Client) -> None:
     bot.make()
-    bot.github.close_pull_request(1, "Nothing differs any more.")
+    bot.github.pull_requests.close(1, "Nothing differs any more.")
     pull = api.repository(NAME).pull_requests[0]
     assert (pull.state, [comment.body for comment in pull.comments]) == ("closed", ["Nothing differs any more."])
 
@@ -214,8 +200,8 @@ def test_one_is_closed_with_a_comment(api: StandIn, bot: Client) -> None:
 def test_labels_and_reviewers(api: StandIn, bot: Client) -> None:
     api.repository(NAME).teams.add("docs")
     bot.make()
-    bot.github.add_labels(1, ["documentation", "$(id)"])
-    bot.github.request_reviewers(1, ["octocat", "octo/docs"])
+    bot.github.pull_requests.add_labels(1, ["documentation", "$(id)"])
+    bot.github.pull_requests.request_reviewers(1, ["octocat", "octo/docs"])
     pull = api.repository(NAME).pull_requests[0]
     assert (pull.labels, pull.reviewers, pull.teams) == (["documentation", "$(id)"], ["octocat"], ["docs"])
     assert len(api.asked("POST", ".*/requested_reviewers")) == 1
@@ -223,7 +209,7 @@ def test_labels_and_reviewers(api: StandIn, bot: Client) -> None:
 
 def test_who_cant_be_asked_for_a_review_is_noted(api: StandIn, bot: Client) -> None:
     bot.make()
-    bot.github.request_reviewers(1, ["nobody", "octocat", "octo/none", "github-actions[bot]"])
+    bot.github.pull_requests.request_reviewers(1, ["nobody", "octocat", "octo/none", "github-actions[bot]"])
     assert api.repository(NAME).pull_requests[0].reviewers == ["octocat"]
     assert [note.partition(":")[0] for note in bot.notes] == [
         "nobody can't be asked for a review",
@@ -237,7 +223,7 @@ def test_who_cant_be_asked_for_a_review_is_noted(api: StandIn, bot: Client) -> N
 
 def test_one_comment_is_kept(api: StandIn, bot: Client) -> None:
     bot.make()
-    kept = [bot.github.keep_comment(1, MARKER, text) for text in ("first", "first", "second", "second")]
+    kept = [bot.github.issues.keep_comment(1, MARKER, text) for text in ("first", "first", "second", "second")]
     assert kept == ["created", "unchanged", "updated", "unchanged"]
     assert [comment.body for comment in api.repository(NAME).items[0].comments] == [f"{MARKER}\nsecond"]
     assert len(api.writes()) == 3
@@ -245,9 +231,9 @@ def test_one_comment_is_kept(api: StandIn, bot: Client) -> None:
 
 def test_a_comment_that_is_not_there_is_not_made_unless_wanted(api: StandIn, bot: Client) -> None:
     bot.make()
-    assert bot.github.keep_comment(1, MARKER, "text", create=False) == "unchanged"
-    assert bot.github.keep_comment(1, MARKER, "text") == "created"
-    assert bot.github.keep_comment(1, MARKER, "more", create=False) == "updated"
+    assert bot.github.issues.keep_comment(1, MARKER, "text", create=False) == "unchanged"
+    assert bot.github.issues.keep_comment(1, MARKER, "text") == "created"
+    assert bot.github.issues.keep_comment(1, MARKER, "more", create=False) == "updated"
     assert [comment.body for comment in api.repository(NAME).items[0].comments] == [f"{MARKER}\nmore"]
 
 
@@ -256,7 +242,7 @@ def test_a_comment_is_found_among_many_and_with_other_line_ends(api: StandIn, bo
     comments = api.repository(NAME).items[0].comments
     comments += [Comment(Account(f"user-{number}", "User"), "Me too") for number in range(230)]
     comments.append(Comment(Account(), f"{MARKER}\r\nthe text\r\n"))
-    assert bot.github.keep_comment(1, MARKER, "the text") == "unchanged"
+    assert bot.github.issues.keep_comment(1, MARKER, "the text") == "unchanged"
     assert len(api.asked("GET", ".*/comments")) == 3
 
 
@@ -265,15 +251,15 @@ def test_comments_of_others_are_never_touched(api: StandIn, bot: Client, person:
     comments = api.repository(NAME).items[0].comments
     comments.append(Comment(Account("mallory", "User"), f"{MARKER}\nmine"))
     comments.append(Comment(Account("helper[bot]"), f"I quote:\n{MARKER}"))
-    assert bot.github.keep_comment(1, MARKER, "ours") == "created"
-    assert person.github.keep_comment(1, MARKER, "ours") == "unchanged"
+    assert bot.github.issues.keep_comment(1, MARKER, "ours") == "created"
+    assert person.github.issues.keep_comment(1, MARKER, "ours") == "unchanged"
     assert [comment.body for comment in comments[:2]] == [f"{MARKER}\nmine", f"I quote:\n{MARKER}"]
 
 
 def test_a_comment_by_the_tokens_owner_is_ours(api: StandIn, bot: Client, person: Client) -> None:
     bot.make()
-    assert person.github.keep_comment(1, MARKER, "first") == "created"
-    assert person.github.keep_comment(1, MARKER, "second") == "updated"
+    assert person.github.issues.keep_comment(1, MARKER, "first") == "created"
+    assert person.github.issues.keep_comment(1, MARKER, "second") == "updated"
     assert len(api.repository(NAME).items[0].comments) == 1
 
 
@@ -281,28 +267,28 @@ def test_a_comment_by_the_tokens_owner_is_ours(api: StandIn, bot: Client, person
 def test_no_comment_is_written_twice(api: StandIn, bot: Client, *, done: bool) -> None:
     bot.make()
     api.fail(502, method="POST", path=".*/comments", done=done)
-    assert bot.github.keep_comment(1, MARKER, "text") == "created"
+    assert bot.github.issues.keep_comment(1, MARKER, "text") == "created"
     assert len(api.repository(NAME).items[0].comments) == 1
 
 
 def test_one_issue_is_kept_while_it_lasts(api: StandIn, bot: Client) -> None:
     bot.make()  # issues and pull requests share their numbers
-    made = bot.github.keep_issue(MARKER, "Nightly fails", "It failed.", ["ci"])
-    again = bot.github.keep_issue(MARKER, "Nightly fails", "It failed again.", ["ci"])
+    made = bot.github.issues.keep(MARKER, "Nightly fails", "It failed.", ["ci"])
+    again = bot.github.issues.keep(MARKER, "Nightly fails", "It failed again.", ["ci"])
     assert (made.number, made.created, again.number, again.created) == (2, True, 2, False)
-    bot.github.comment_issue(2, "Still failing.")
-    bot.github.close_issue(2, "It works again.")
+    bot.github.issues.comment(2, "Still failing.")
+    bot.github.issues.close(2, "It works again.")
     issue = api.repository(NAME).items[1]
     assert (issue.body, issue.labels) == (f"{MARKER}\nIt failed.", ["ci"])
     assert (issue.state, issue.state_reason) == ("closed", "completed")
     assert [comment.body for comment in issue.comments] == ["Still failing.", "It works again."]
-    assert bot.github.find_issue(MARKER) is None
-    assert bot.github.keep_issue(MARKER, "Nightly fails", "It failed.", []).number == 3
+    assert bot.github.issues.find(MARKER) is None
+    assert bot.github.issues.keep(MARKER, "Nightly fails", "It failed.", []).number == 3
 
 
 def test_an_issue_that_a_person_marked_is_not_ours(api: StandIn, bot: Client) -> None:
     api.repository(NAME).items.append(Issue(1, "Mine", f"{MARKER}\n", Account("mallory", "User")))
-    assert bot.github.find_issue(MARKER) is None
+    assert bot.github.issues.find(MARKER) is None
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -347,7 +333,7 @@ def test_each_refusal_is_named_with_its_remedy(
 ) -> None:
     api.fail(status, message, headers=headers, path=".*/pulls")
     with pytest.raises(PublishError) as caught:
-        bot.github.open_pull_request(BRANCH, "main")
+        bot.github.pull_requests.find_open(BRANCH, "main")
     assert what in caught.value.what
     assert remedy in caught.value.remedy
     assert caught.value.where == NAME
@@ -365,7 +351,7 @@ def test_what_the_stand_in_refuses_by_itself(api: StandIn, bot: Client) -> None:
         bot.make()
     repository.archived = repository.has_issues = False
     with pytest.raises(PublishError, match="issues are switched off"):
-        bot.github.find_issue(MARKER)
+        bot.github.issues.find(MARKER)
     api.world.tokens[BOT] = Account(permissions={"pull_requests": "read", "issues": "read"})
     with pytest.raises(PublishError, match="the token may not do this"):
         bot.make()
@@ -374,12 +360,12 @@ def test_what_the_stand_in_refuses_by_itself(api: StandIn, bot: Client) -> None:
 @pytest.mark.parametrize("token", ["", "ghs_expired"])
 def test_a_token_that_is_not_known(api: StandIn, token: str) -> None:
     with client(api.address, token).github as github, pytest.raises(PublishError, match="does not take the token"):
-        github.facts()
+        github.pull_requests.find_open(BRANCH, "main")
 
 
 def test_a_repository_that_cant_be_seen(api: StandIn) -> None:
     with client(api.address, name="octo/none").github as github, pytest.raises(PublishError, match="octo/none"):
-        github.facts()
+        github.pull_requests.find_open(BRANCH, "main")
 
 
 # --- waiting ---------------------------------------------------------------------------------------------------------
@@ -418,7 +404,7 @@ def test_a_secondary_limit_without_a_time_is_waited_for_ever_longer(api: StandIn
 def test_waiting_has_an_end(api: StandIn, bot: Client, headers: dict[str, str]) -> None:
     limited(api, "You have exceeded a secondary rate limit.", headers, times=99)
     with pytest.raises(PublishError, match="it lasts another") as caught:
-        bot.github.open_pull_request(BRANCH, "main")
+        bot.github.pull_requests.find_open(BRANCH, "main")
     assert sum(bot.pauses) <= LONGEST_WAIT
     assert "kept" in caught.value.remedy
 
@@ -427,27 +413,27 @@ def test_a_rate_limit_is_never_taken_for_a_missing_right(api: StandIn, bot: Clie
     bot.make()
     api.fail(403, "API rate limit exceeded", headers={"retry-after": "400"}, times=9, path=".*/requested.*")
     with pytest.raises(PublishError, match="rate limit"):
-        bot.github.request_reviewers(1, ["octocat"])
+        bot.github.pull_requests.request_reviewers(1, ["octocat"])
 
 
 def test_failures_are_tried_again(api: StandIn, bot: Client) -> None:
     api.fail(502, times=2)
     api.fail(0)
-    assert bot.github.open_pull_request(BRANCH, "main") is None
+    assert bot.github.pull_requests.find_open(BRANCH, "main") is None
     assert bot.pauses == [1.0, 3.0, 9.0]
 
 
 def test_a_server_that_goes_on_failing(api: StandIn, bot: Client) -> None:
     api.fail(503, "Service unavailable", times=99)
     with pytest.raises(PublishError, match="GitHub fails to look at the repository: status 503"):
-        bot.github.open_pull_request(BRANCH, "main")
+        bot.github.pull_requests.find_open(BRANCH, "main")
     assert len(api.records) == 4
 
 
 def test_a_server_that_is_not_there_is_named_without_the_token() -> None:
     nobody = client("http://127.0.0.1:9")
     with nobody.github as github, pytest.raises(PublishError, match="can't be reached") as caught:
-        github.facts()
+        github.pull_requests.find_open(BRANCH, "main")
     assert caught.value.where == "http://127.0.0.1:9"
     assert BOT not in f"{caught.value.what}{caught.value.details}{caught.value.remedy}"
 
@@ -460,9 +446,9 @@ def test_enterprise_server_has_its_api_below_a_path(api: StandIn) -> None:
     enterprise = client(f"{api.address}/")
     with enterprise.github as github:
         assert enterprise.make() == 1
-        github.update_pull_request(1, body="text")
-        assert github.keep_comment(1, MARKER, "text") == "created"
-        assert github.keep_comment(1, MARKER, "more") == "updated"
+        github.pull_requests.update(1, body="text")
+        assert github.issues.keep_comment(1, MARKER, "text") == "created"
+        assert github.issues.keep_comment(1, MARKER, "more") == "updated"
 
 
 def test_answers_that_name_another_server_are_not_followed(api: StandIn, bot: Client) -> None:

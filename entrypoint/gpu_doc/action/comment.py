@@ -43,7 +43,7 @@ def keep(github: GitHub, event: Event, preview: Preview) -> Literal["created", "
         remedy = "Call it on the event pull_request; workflows/pull-request.yml is ready to copy."
         raise UsageError(f"there is no pull request to comment on: the event is {event.name}", remedy=remedy)
     body, has_news = text(event, preview)
-    done = github.keep_comment(event.pull_request, words.comment_marker(preview.name), body, create=has_news)
+    done = github.issues.keep_comment(event.pull_request, words.comment_marker(preview.name), body, create=has_news)
     return "none" if done == "unchanged" else done
 
 

@@ -10,8 +10,9 @@ from gpu_doc.errors import UsageError
 from gpu_doc.publish import words
 
 if TYPE_CHECKING:
-    from gpu_doc.github.client import GitHub, Issue
+    from gpu_doc.github.client import GitHub
     from gpu_doc.github.event import Event
+    from gpu_doc.github.issues import Issue
 
 _RESULTS = frozenset({"success", "failure", "cancelled", "skipped"})
 """How a job may end. https://docs.github.com/actions/reference/workflows-and-actions/contexts#needs-context"""
@@ -63,14 +64,14 @@ def look_after(github: GitHub, event: Event, watched: Watched) -> KeptIssue:
     if watched.fails:
         failures = [_CANCELLED] if "cancelled" in watched.results else []
         body = words.failing(workflow=workflow, run_url=run_url, failures=failures)
-        issue = github.keep_issue(marker, words.issue_title(workflow), body, ())
+        issue = github.issues.keep(marker, words.issue_title(workflow), body, ())
         if issue.created:
             return KeptIssue(operation="opened", issue=issue)
         attempt = words.marker("issue-attempt", event.run_id, str(event.attempt))
         comment = words.still_failing(workflow=workflow, run_url=run_url, failures=failures)
-        done = github.keep_comment(issue.number, attempt, comment)
+        done = github.issues.keep_comment(issue.number, attempt, comment)
         return KeptIssue(operation="none" if done == "unchanged" else "commented", issue=issue)
-    issue_from_before = github.find_issue(marker) if "success" in watched.results else None
+    issue_from_before = github.issues.find(marker) if "success" in watched.results else None
     if issue_from_before:
-        github.close_issue(issue_from_before.number, words.recovered(workflow=workflow, run_url=run_url))
+        github.issues.close(issue_from_before.number, words.recovered(workflow=workflow, run_url=run_url))
     return KeptIssue(operation="closed" if issue_from_before else "none", issue=issue_from_before)

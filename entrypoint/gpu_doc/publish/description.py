@@ -24,7 +24,8 @@ from gpu_doc.record import evidence
 
 if TYPE_CHECKING:
     from gpu_doc.git.commits import Entry
-    from gpu_doc.github.client import GitHub, PullRequest
+    from gpu_doc.github.client import GitHub
+    from gpu_doc.github.pull_requests import PullRequest
 
 _TOLD = re.compile(r"^<!-- gpu-doc-action told: content=(\w+) title=(\w+) reviewers=([\w,]*) -->$", re.MULTILINE)
 
@@ -83,7 +84,7 @@ def create(tools: PublishTools, github: GitHub, results: Results, sides: Sides, 
     told = _Told(
         content=_content(results, sides), title=_hash(publish.title), reviewers=frozenset(map(_hash, publish.reviewers))
     )
-    made = github.create_pull_request(
+    made = github.pull_requests.create(
         head=target.branch,
         base=target.base,
         title=publish.title,
@@ -92,7 +93,7 @@ def create(tools: PublishTools, github: GitHub, results: Results, sides: Sides, 
     )
     _label(tools, github, made)
     if publish.reviewers:
-        github.request_reviewers(made.number, publish.reviewers)
+        github.pull_requests.request_reviewers(made.number, publish.reviewers)
     return published(made, "created", sides.after if fresh else "")
 
 
@@ -117,10 +118,10 @@ def keep(
     is_ours = there.body.startswith("<!-- gpu-doc-action pull-request:")
     changed = _label(tools, github, there)
     if fresh or (is_ours and now != told):
-        github.update_pull_request(there.number, body=_body(tools, results, sides, now), title=title)
+        github.pull_requests.update(there.number, body=_body(tools, results, sides, now), title=title)
         changed = True
     if reviewers and (fresh or is_ours):
-        github.request_reviewers(there.number, reviewers)
+        github.pull_requests.request_reviewers(there.number, reviewers)
     return published(there, "updated" if changed else "none", sides.after if fresh else "")
 
 
@@ -129,7 +130,7 @@ def _label(tools: PublishTools, github: GitHub, there: PullRequest) -> bool:
     known = {label.casefold() for label in there.labels}
     missing = [label for label in tools.target.publish.labels if label.casefold() not in known]
     if missing:
-        github.add_labels(there.number, missing)
+        github.pull_requests.add_labels(there.number, missing)
     return bool(missing)
 
 

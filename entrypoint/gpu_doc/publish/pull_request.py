@@ -172,7 +172,7 @@ def _close(tools: PublishTools, github: GitHub, on_branch: BranchState | None) -
     target = tools.target
     if on_branch is None:
         return Published(mode="pull-request")
-    pull_request = github.open_pull_request(target.branch, target.base)
+    pull_request = github.pull_requests.find_open(target.branch, target.base)
     if pull_request is None:
         return Published(mode="pull-request")
     if on_branch.foreign:
@@ -182,7 +182,7 @@ def _close(tools: PublishTools, github: GitHub, on_branch: BranchState | None) -
         )
         return description.published(pull_request, "none")
     comment = words.closing_comment(base=target.base, source=target.source, run_url=target.run_url)
-    github.close_pull_request(pull_request.number, comment)
+    github.pull_requests.close(pull_request.number, comment)
     tools.scratch.push(target.branch, None, expected=on_branch.tip.sha)
     return Published(mode="pull-request", number=pull_request.number, url=pull_request.url, operation="closed")
 
@@ -192,7 +192,7 @@ def _opened(
 ) -> Published:
     """The pull request for what is on the branch; `fresh`: it has just been pushed."""
     target = tools.target
-    pull_request = github.open_pull_request(target.branch, target.base)
+    pull_request = github.pull_requests.find_open(target.branch, target.base)
     if pull_request:
         return description.keep(tools, github, pull_request, results, sides, fresh=fresh)
     if not fresh and _was_closed(tools, github, sides.after):
@@ -202,7 +202,7 @@ def _opened(
 
 def _was_closed(tools: PublishTools, github: GitHub, commit: str) -> bool:
     """Whether a person closed a pull request with just this content: it is not opened once more."""
-    last = github.newest_pull_request(tools.target.branch, tools.target.base)
+    last = github.pull_requests.find_newest(tools.target.branch, tools.target.base)
     if last is None or last.head_sha != commit or last.merged:
         return False
     tools.note(
