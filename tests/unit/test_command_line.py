@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
-from gpu_doc.cli import arguments
-from gpu_doc.cli import main as cli
+from gpu_doc.cli import arguments, commands
 from gpu_doc.cli.arguments import parse
+from gpu_doc.cli.call import Call
 from gpu_doc.console.console import Console
 from gpu_doc.errors import ConfigError, UsageError
 from gpu_doc.functions import calls
@@ -68,6 +67,10 @@ def test_a_mistyped_report(tmp_path: Path) -> None:
     assert caught.value.remedy == "Did you mean `docs/finetune.md`?"
 
 
+def test_every_command_is_one() -> None:
+    assert tuple(commands.ALL) == COMMANDS
+
+
 def test_what_comes_later_is_offered_nowhere() -> None:
     assert calls._LATER.isdisjoint(template.FUNCTIONS)
     assert "delta" not in template.FILTERS
@@ -85,16 +88,23 @@ def inner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def call(*words: str) -> tuple[Call, io.StringIO]:
+    """A call of the command line here; and what it says on standard error."""
+    err = io.StringIO()
+    console = Console(io.StringIO(), err, interactive=False, colour=False, ci=False)
+    return Call(parse(words), console, {}, Path.cwd()), err
+
+
 def init() -> str:
     """Call `gpu-doc init`; give what it notes."""
-    err = io.StringIO()
-    cli._init(Namespace(), Console(io.StringIO(), err, interactive=False, colour=False, ci=False))
+    called, err = call("init")
+    commands.ALL["init"](called)
     return err.getvalue()
 
 
 def missing() -> ConfigError:
     with pytest.raises(ConfigError) as caught:
-        cli._config(Namespace(config=None))
+        call("plan")[0].config()
     return caught.value
 
 

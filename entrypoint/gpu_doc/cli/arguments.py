@@ -136,8 +136,21 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
         return commands.add_parser(name, help=text, description=sentence, epilog=epilog, formatter_class=_RAW)
 
     add("init", "write a working gpu-doc.yml with an example; never overwrites", INIT_EPILOG)
+    _plan(add("plan", "what would run, and why", PLAN_EPILOG))
+    _run(add("run", "the main job: refresh reports", RUN_EPILOG))
+    check = add("check", "exit 1 if a report is stale or was edited by hand; runs nothing", CHECK_EPILOG)
+    _reports(check)
+    _common(check)
+    _preview(add("preview", "the changed reports as a self-contained web page", PREVIEW_EPILOG))
+    _lab(add("lab", "JupyterLab in the same image, mounts and limits as a run, for authoring", LAB_EPILOG))
+    add("doctor", "what this machine has and lacks, each finding with its remedy", DOCTOR_EPILOG)
+    clean = add("clean", "remove containers, volumes and scratch that a killed gpu-doc left", CLEAN_EPILOG)
+    clean.add_argument("--all", action="store_true", help="take detached commands too")
+    _common(clean)
+    return whole, commands.choices
 
-    plan = add("plan", "what would run, and why", PLAN_EPILOG)
+
+def _plan(plan: argparse.ArgumentParser) -> None:
     _reports(plan)
     plan.add_argument("--json", action="store_true", help="print JSON on standard output")
     said = "for a run that publishes so: what its open pull request holds is done (default: none)"
@@ -146,7 +159,8 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     _place(plan)
     _common(plan)
 
-    run = add("run", "the main job: refresh reports", RUN_EPILOG)
+
+def _run(run: argparse.ArgumentParser) -> None:
     _reports(run)
     executed = run.add_mutually_exclusive_group()
     executed.add_argument("--force", action="store_true", help="execute runs again though they are fresh")
@@ -164,26 +178,17 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     run.add_argument("--allow-forks", action="store_true", help="run a fork's code on a self-hosted runner too")
     _common(run)
 
-    check = add("check", "exit 1 if a report is stale or was edited by hand; runs nothing", CHECK_EPILOG)
-    _reports(check)
-    _common(check)
 
-    preview = add("preview", "the changed reports as a self-contained web page", PREVIEW_EPILOG)
+def _preview(preview: argparse.ArgumentParser) -> None:
     preview.add_argument("--base", metavar="REF", default="", help="what to compare with (default: the commit here)")
     preview.add_argument("--out", type=Path, metavar="DIR", required=True, help="where the page is written")
     _common(preview)
 
-    lab = add("lab", "JupyterLab in the same image, mounts and limits as a run, for authoring", LAB_EPILOG)
+
+def _lab(lab: argparse.ArgumentParser) -> None:
     lab.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="the notebook whose run is meant, by its path")
     lab.add_argument("--port", type=positive, metavar="N", default=0, help="on 127.0.0.1 (default: any that is free)")
     _common(lab)
-
-    add("doctor", "what this machine has and lacks, each finding with its remedy", DOCTOR_EPILOG)
-
-    clean = add("clean", "remove containers, volumes and scratch that a killed gpu-doc left", CLEAN_EPILOG)
-    clean.add_argument("--all", action="store_true", help="take detached commands too")
-    _common(clean)
-    return whole, commands.choices
 
 
 class _Parser(argparse.ArgumentParser):

@@ -17,7 +17,7 @@ from gpu_doc.record.state import State
 
 @dataclass(frozen=True, kw_only=True)
 class Doors:
-    """What a refresh talks to, made by `cli/main.py`."""
+    """What a refresh talks to, made by `cli/doors.py`."""
 
     console: Console
     state: State

@@ -1,0 +1,83 @@
+"""The call of a command: its words, what it finds around it, and the configuration that it works on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_doc import config
+from gpu_doc.console.console import Console
+from gpu_doc.errors import ConfigError
+from gpu_doc.git import checkout as git
+from gpu_doc.model.configuration import Config
+from gpu_doc.record.state import default_folder
+
+if TYPE_CHECKING:
+    from gpu_doc.github.event import Event
+
+
+@dataclass(frozen=True)
+class Call:
+    """Made by main.py, which alone reads the environment."""
+
+    args: argparse.Namespace
+    console: Console
+    environ: Mapping[str, str]
+    here: Path
+    """The working folder."""
+
+    @property
+    def on_runner(self) -> bool:
+        """Whether this is a job of GitHub's."""
+        return self.environ.get("GITHUB_ACTIONS") == "true"
+
+    @property
+    def token(self) -> str:
+        """The token to publish with: the action's input, else what GitHub's own command line takes."""
+        return next(filter(None, map(self.environ.get, ("INPUT_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"))), "")
+
+    def event(self) -> Event | None:
+        """What started us, on a runner."""
+        if not self.on_runner or not self.environ.get("GITHUB_EVENT_NAME"):
+            return None
+        from gpu_doc.github import event
+
+        return event.read(self.environ)
+
+    def config(self) -> Config:
+        """The configuration that is named, or found from here. Raises ConfigError."""
+        path = self.args.config or config.find(self.here)
+        if path is None:
+            raise _no_config(self.here)
+        return config.load(path.absolute(), git.left_out)
+
+    def config_if_any(self, path: Path | None) -> Config | None:
+        """The configuration, for commands that are of use without one too."""
+        try:
+            return config.load(path.absolute(), git.left_out) if path else None
+        except ConfigError as error:
+            self.console.error(error)
+            return None
+
+    def state_folder(self, whole: Config) -> Path:
+        """Where state lies."""
+        given: Path | None = self.args.state_dir
+        return given.absolute() if given else default_folder(whole.root, self.environ)
+
+
+def _no_config(here: Path) -> ConfigError:
+    """Say where was looked, and what may have been meant."""
+    remedy = "`gpu-doc init` writes one that works, with an example notebook and template."
+    tree, outer = git.work_tree(here), config.above(here)
+    if tree is None and outer:
+        path = os.path.relpath(outer, here)
+        what = f"no gpu-doc.yml here; without a git repository only this folder is looked in; {path} exists"
+        remedy = f"Add `--config {shlex.quote(path)}`."
+    else:
+        what = "no gpu-doc.yml here" if tree in (None, here) else "no gpu-doc.yml here or above"
+    return ConfigError(what, where=str(here), remedy=remedy)

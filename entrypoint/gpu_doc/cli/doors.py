@@ -1,0 +1,114 @@
+"""Builds what a refresh talks to: state, this machine, Chromium, engines, git."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_doc import redaction
+from gpu_doc.cli.job import Job, layers
+from gpu_doc.errors import MachineError
+from gpu_doc.git import checkout as git
+from gpu_doc.model.configuration import Config, ImageIdentity, Run
+from gpu_doc.record.fingerprint import Machine
+from gpu_doc.record.seal import key_path
+from gpu_doc.record.state import State
+from gpu_doc.refresh import selection
+from gpu_doc.refresh.doors import Doors
+from gpu_doc.system import process
+from gpu_doc.system.python_environment import active_environment, has_gpu
+
+if TYPE_CHECKING:
+    from gpu_doc.cli.call import Call
+    from gpu_doc.console.console import Console
+    from gpu_doc.execution.containers.image_lookup import ImageLookup
+
+
+def build_doors(call: Call, whole: Config, job: Job | None = None) -> Doors:
+    """Build the doors for a project; from here on what is printed is redacted with its secrets."""
+    console, environ = call.console, call.environ
+    # What a pull request calls a secret is none of its runs', but it is one.
+    console.redactor = redaction.known(whole, environ, *([job.own] if job else []))
+    machine = Machine(
+        environment=active_environment(environ),
+        gpu=has_gpu(),
+        tracked=lambda path: git.tracked_files(whole.root, path),
+        redactor=console.redactor,
+    )
+    images = _Images(environ)
+    return Doors(
+        console=console,
+        state=State(
+            call.state_folder(whole),
+            key_path(environ),
+            lambda: layers(job, whole, on_runner=call.on_runner),
+            project=_project(call, whole),
+        ),
+        environ=environ,
+        machine=machine,
+        chromium=lambda: _chromium(console, environ),
+        # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
+        commit=lambda: git.clean_commit(whole.root, own_files=selection.own_files(whole)),
+        images=images.identity,
+        image_moved=images.moved,
+        work_tree=lambda: git.work_tree(whole.root),
+    )
+
+
+def refuse_mounts(call: Call, chosen: Config) -> None:
+    """Refuse folders that no container may be given, before one is started. Raises ConfigError."""
+    if any(run.image for report in chosen.reports for run in report.runs):
+        from gpu_doc.trust import mounts
+
+        ours = [call.state_folder(chosen), key_path(call.environ)]
+        mounts.refuse(chosen, git.work_tree(chosen.root) or chosen.root, [path for path in ours if path], call.environ)
+
+
+def _project(call: Call, whole: Config) -> str:
+    """What tells this project's results apart from those of others, where a job names a folder that may serve several.
+
+    The default folder is one project's alone.
+    """
+    if not call.args.state_dir or not call.on_runner:
+        return ""
+    place = os.path.relpath(whole.root, git.work_tree(whole.root) or whole.root)
+    return f"{call.environ.get('GITHUB_REPOSITORY', '').lower()}:{place}:"
+
+
+def _chromium(console: Console, environ: Mapping[str, str]) -> Path:
+    from gpu_doc.pictures.browser import find_chromium
+
+    try:
+        return find_chromium(environ.get("GPU_DOC_CHROMIUM"), environ)
+    except MachineError as missing:
+        installer = environ.get("GPU_DOC_CHROMIUM_INSTALLER")  # which scripts/action names
+        if not installer or environ.get("GPU_DOC_CHROMIUM"):
+            raise
+        console.note("There is no Chromium on this runner: installing one.")
+        try:
+            process.output([installer], limit=900)
+        except OSError as error:
+            raise MachineError(missing.what, remedy=missing.remedy, details=str(error)) from error
+    return find_chromium(None, environ)
+
+
+class _Images:
+    """One look at engines for all runs: many share an image."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    @cached_property
+    def _engines(self) -> ImageLookup:
+        from gpu_doc.execution.containers.image_lookup import ImageLookup  # only runs in containers need it
+
+        return ImageLookup(self._environ)
+
+    def identity(self, run: Run, known: ImageIdentity | None) -> ImageIdentity | None:
+        return self._engines.identity(str(run.image), docker_host=run.docker_host, pull=run.pull, known=known)
+
+    def moved(self, run: Run, known: ImageIdentity) -> bool:
+        return self._engines.moved(str(run.image), docker_host=run.docker_host, known=known)
