@@ -12,6 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from gpu_doc.action.job_summary import job_summary
 from gpu_doc.errors import GpuDocError, RunError
 from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
 from gpu_doc.model.configuration import Report, Run
@@ -237,7 +238,7 @@ def summary(errors: Sequence[GpuDocError] = ()) -> str:
     ran, failed, fresh = run_plan("ran", "lr 0.1 → 0.2"), run_plan("failed", "new"), run_plan("fresh")
     report = Report(path="docs/a.md", line=1, runs=(ran.run, failed.run, fresh.run))
     result = Result(run=ran.run, fingerprint="x", folder=Path(), record={"seconds": 75.2})
-    return words.summary(
+    return job_summary(
         plan=Plan(reports=(ReportPlan(report=report, runs=(ran, failed, fresh), reasons=("template changed",)),)),
         results=[result],
         errors=errors,
@@ -263,10 +264,10 @@ def test_the_summary_tells_each_run_with_its_time_and_reason() -> None:
 def test_the_summary_tells_what_is_stale_from_what_the_pull_request_has() -> None:
     report = Report(path="docs/a.md", line=1, runs=())
     plan = Plan(reports=(ReportPlan(report=report, runs=(run_plan("train", "new"),), reasons=("new",)),))
-    made = words.summary(plan=plan, published=Published(mode="pull-request", number=7, url="https://x.example/7"))
+    made = job_summary(plan=plan, published=Published(mode="pull-request", number=7, url="https://x.example/7"))
     assert "| `docs/a.md` | in its pull request already |" in made
     assert "| `train` | `docs/a.md` | in its pull request already |" in made
-    made = words.summary(plan=plan, published=Published(mode="none"))
+    made = job_summary(plan=plan, published=Published(mode="none"))
     assert "| `docs/a.md` | stale |" in made
     assert "left to the next refresh" in made
     assert "Nothing changed" not in made
@@ -275,9 +276,9 @@ def test_the_summary_tells_what_is_stale_from_what_the_pull_request_has() -> Non
 def test_where_all_failed_the_summary_begins_with_that() -> None:
     def opening(published: Published, *left: str) -> str:
         error = RunError("cell 3 failed", where="n.ipynb")
-        return words.summary(plan=None, errors=[error] if left else [], published=published, left=left).split(
-            "## What"
-        )[0]
+        return job_summary(plan=None, errors=[error] if left else [], published=published, left=left).split("## What")[
+            0
+        ]
 
     nothing = Published(mode="commit")
     assert "Nothing changed, nothing to publish." in opening(nothing)
@@ -308,7 +309,7 @@ def test_texts_keep_within_githubs_limits() -> None:
     assert "further report" in made
     assert "updates stop until it is gone" in made  # cut by rows, not through the text
     errors = [RunError(wide, where=wide, details="界" * 500_000)] * 10
-    long = words.summary(plan=None, errors=errors, changes=[change] * 40)
+    long = job_summary(plan=None, errors=errors, changes=[change] * 40)
     assert 50_000 < len(long.encode()) < 1 << 20
     assert len(words.comment([change] * 40, preview_url="", run_url="")) < 65_536
 
@@ -390,7 +391,7 @@ def every_text(value: str) -> list[str]:
     return [
         body([change(value)], [value, "b"]),
         words.comment([change(value)], preview_url="https://x.example", run_url=RUN_URL, failures=[value]),
-        summary(errors) + words.summary(plan=plan_of(value), errors=errors, changes=[change(value)]),
+        summary(errors) + job_summary(plan=plan_of(value), errors=errors, changes=[change(value)]),
         words.failing(workflow=value, run_url=RUN_URL, failures=[value]),
         words.closing_comment(base=value, source="a" * 40, run_url=RUN_URL),
     ]

@@ -47,9 +47,9 @@ def leave(
     if published.changed and work_tree(config.root):  # without git there is nothing to compare with
         changes, more = _shown(config, event, environ, partial=partial)
         actions.set_outputs(more, environ)
-    from gpu_doc.publish import words
+    from gpu_doc.action.job_summary import job_summary
 
-    text = words.summary(
+    text = job_summary(
         plan=planned,
         results=outcome.results,
         errors=outcome.errors,
@@ -64,9 +64,9 @@ def leave(
 def leave_failure(error: GpuDocError, environ: Mapping[str, str]) -> None:
     """Leave a summary of a run that ended before it began."""
     if listens(environ):
-        from gpu_doc.publish import words
+        from gpu_doc.action.job_summary import job_summary
 
-        actions.add_summary(words.summary(plan=None, errors=[error]), environ)
+        actions.add_summary(job_summary(plan=None, errors=[error]), environ)
 
 
 def preview_name(config: Config, tree: Path, *, partial: bool) -> str:

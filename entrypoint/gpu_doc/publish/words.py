@@ -1,21 +1,17 @@
-"""The texts that GitHub shows: pull request, comments, job summary, issue. Their wording is in `templates/`.
+"""The texts that GitHub shows: pull request, comments, issue. Their wording is in `templates/`.
 
 Each is filled in with fewer rows and pictures until it is short enough; what was left out is said where it would stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gpu_doc.errors import GpuDocError
 from gpu_doc.model.changes import ReportChange
-from gpu_doc.model.publishing import Published
-from gpu_doc.model.results import Result
-from gpu_doc.plan.plan import Plan
 from gpu_doc.publish.wording import PictureLinks, Room, changed, failed, fitting
-from gpu_doc.text.github_markdown import Markdown, in_a_comment, in_a_message, one_line, readable
+from gpu_doc.text.github_markdown import Markdown, in_a_comment, in_a_message, one_line
 
 __all__ = [
     "PictureLinks",
@@ -26,10 +22,8 @@ __all__ = [
     "issue_marker",
     "issue_title",
 ]
-__all__ += ["failing", "pull_request_body", "recovered", "still_failing", "summary"]
+__all__ += ["failing", "pull_request_body", "recovered", "still_failing"]
 
-LONGEST_SUMMARY = 1_000_000
-"""Bytes; GitHub takes 1 MiB for the summary of a step."""
 _NAMED = 50
 """Reports that a commit's message names."""
 
@@ -143,93 +137,6 @@ def comment(
         }
 
     return fitting("comment.md.j2", values)
-
-
-# --- job summary -----------------------------------------------------------------------------------------------------
-
-
-def summary(
-    *,
-    plan: Plan | None,
-    results: Sequence[Result] = (),
-    errors: Sequence[GpuDocError] = (),
-    changes: Sequence[ReportChange] = (),
-    published: Published | None = None,
-    written: Collection[str] = (),
-    left: Collection[str] = (),
-) -> str:
-    """The job summary: each report and run with the reason that it ran or did not; what changed; what failed.
-
-    `written` and `left` are the paths of reports that were refreshed, and that stayed as they were for a failure.
-    """
-    from gpu_doc.text.units import readable_time
-
-    took = {(each.run.report, each.run.address): float(each.record["seconds"]) for each in results}
-
-    def verdict(report: str, *, fresh: bool, done: str) -> str:
-        if fresh:
-            return "fresh"
-        if report in written:
-            return done
-        if report in left:
-            return "failed, or stopped by a failure"
-        # What nothing was done for was found on the pull request's branch.
-        untouched = all(each.run.report != report for each in results)
-        return "in its pull request already" if published and published.number and untouched else "stale"
-
-    runs = [
-        {
-            "report": report.report.path,
-            "run": each.run.address,
-            "verdict": "ran"
-            if (each.run.report, each.run.address) in took
-            else verdict(report.report.path, fresh=each.fresh, done="result kept from before"),
-            "took": readable_time(took[key]) if (key := (each.run.report, each.run.address)) in took else "",
-            "why": "; ".join([*each.reasons, *(f"not checked here: {item}" for item in each.unchecked)]),
-        }
-        for report in (plan.reports if plan else ())
-        for each in report.runs
-    ]
-    reports = [
-        {
-            "path": report.report.path,
-            "verdict": verdict(report.report.path, fresh=report.fresh, done="refreshed"),
-            "why": "; ".join(report.reasons),
-        }
-        for report in (plan.reports if plan else ())
-    ]
-
-    def values(room: Room) -> dict[str, Any]:
-        return {
-            "report_plans": reports[: room.reports],
-            "more_report_plans": max(0, len(reports) - room.reports),
-            "runs": runs[: room.runs],
-            "more_runs": max(0, len(runs) - room.runs),
-            "errors": [_error(error, room) for error in errors[: room.failures]],
-            "more_errors": max(0, len(errors) - room.failures),
-            "published": published,
-            "waits": any(report["verdict"] == "stale" for report in reports),
-            "left": list(left)[: room.failures],
-            "count_left": len(left),
-            **changed(changes, room, place=None),
-        }
-
-    return fitting("summary.md.j2", values, size=lambda made: len(made.encode()), limit=LONGEST_SUMMARY)
-
-
-def _error(error: GpuDocError, room: Room) -> dict[str, Any]:
-    from gpu_doc.text.markdown import fenced
-
-    details = readable(error.details)
-    if len(details) > room.details:
-        details = f"…{details[len(details) - room.details :]}" if room.details else ""
-    return {
-        "what": error.what,
-        "where": error.where,
-        "remedy": error.remedy,
-        "kept": getattr(error, "kept", ""),
-        "details": Markdown(fenced(details, "text")) if details.strip() else "",
-    }
 
 
 # --- the issue of a nightly run --------------------------------------------------------------------------------------
