@@ -100,6 +100,28 @@ def test_only_the_command_line_reads_the_environment_and_exits(what: str) -> Non
     assert places == []
 
 
+LONGEST_FILE, LONGEST_FUNCTION = 300, 45
+"""Lines, comments and docstrings included."""
+
+STILL_LONG = {"functions/answers.py", "report/compose.py"}
+"""Files that are to be rebuilt. No others may come in here."""
+
+
+def long_parts(module: Path) -> list[str]:
+    """Return what is too long in a file: itself, and its functions."""
+    functions = (node for node in ast.walk(tree(module)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    lengths = [(node.name, (node.end_lineno or node.lineno) - node.lineno + 1) for node in functions]
+    found = [f"{name}: {length} lines" for name, length in lengths if length > LONGEST_FUNCTION]
+    lines = len((PACKAGE / module).read_text("utf-8").splitlines())
+    return [f"{lines} lines", *found] if lines > LONGEST_FILE else found
+
+
+def test_files_and_functions_are_short() -> None:
+    found = {str(module): parts for module in MODULES if (parts := long_parts(module))}
+    assert {module: parts for module, parts in found.items() if module not in STILL_LONG} == {}, "split it by subject"
+    assert STILL_LONG - set(found) == set(), "take it out of the list"
+
+
 def test_nothing_prints_but_the_console_and_workers() -> None:
     places = [
         f"{module}:{node.lineno}"
