@@ -20,7 +20,7 @@ from gpu_doc.model.configuration import Config
 from gpu_doc.publish import target
 from gpu_doc.record.seal import key_path
 from gpu_doc.record.state import State, default_folder
-from gpu_doc.refresh import jupyterlab, planning, publishing, refreshing, selection
+from gpu_doc.refresh import planning, publishing, refreshing, selection
 from gpu_doc.refresh.publishing import Publishing
 from gpu_doc.trust import admission
 from gpu_doc.trust.admission import AnyMode
@@ -153,6 +153,8 @@ def _preview(call: Call) -> Exit:
 
 
 def _lab(call: Call) -> Exit:
+    from gpu_doc.refresh import jupyterlab
+
     whole = call.config()
     refuse_mounts(call, whole)
     jupyterlab.lab(whole, build_doors(call, whole), call.args.notebook, here=call.here, port=call.args.port)

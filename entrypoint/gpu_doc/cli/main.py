@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from gpu_doc import config, interrupts, redaction
-from gpu_doc.action import inputs, messages, runner
+from gpu_doc.action import runner
 from gpu_doc.cli import commands
 from gpu_doc.cli.arguments import parse
 from gpu_doc.cli.call import Call
@@ -108,25 +108,7 @@ def _locator(given: Path | None, here: Path) -> Callable[[str, int], Location | 
 
 
 def _action(names: Sequence[str], console: Console) -> Exit:
-    """What a step of an action does, for scripts/action: its inputs are in the environment."""
-    if len(names) != 1 or names[0] not in (*inputs.COMMANDS, *messages.COMMANDS):
-        known = ", ".join([*inputs.COMMANDS, *messages.COMMANDS])
-        raise UsageError(f"`action` is what the actions call, with one of {known}")
-    if token := inputs.given(os.environ, "token"):
-        console.mask(token)
-    if names[0] in messages.COMMANDS:
-        messages.COMMANDS[names[0]](os.environ, console)
-        return Exit.DONE
-    return _dispatch(parse(_words_of_action(names[0])), console)
+    from gpu_doc.cli.steps import take  # only actions call it
 
-
-def _words_of_action(name: str) -> list[str]:
-    """The command line that an action's inputs stand for; from here on in its working directory."""
-    words = inputs.COMMANDS[name](os.environ)
-    folder = inputs.given(os.environ, "working-directory")
-    try:
-        os.chdir(folder or ".")
-    except OSError as error:
-        remedy = "The input is a folder of the checkout, from its top: is there a step with actions/checkout before?"
-        raise UsageError(f"working-directory `{folder}`: {error.strerror}", remedy=remedy) from error
-    return words
+    words = take(names, os.environ, console)
+    return _dispatch(parse(words), console) if words else Exit.DONE
