@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from gpu_doc import functions
 from gpu_doc.errors import ReportError
-from gpu_doc.functions.answers import Answers, check
+from gpu_doc.functions.__main__ import table
+from gpu_doc.functions.shared.calls import bind, check
+from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.configuration import Capture, Report, Run
 from gpu_doc.model.results import Result
@@ -31,6 +35,38 @@ START, END = "<!-- gpu-doc: ", "<!-- gpu-doc: end -->"
 def worker() -> Iterator[TemplateWorker]:
     with TemplateWorker() as worker:
         yield worker
+
+
+NEW_FUNCTION = """
+from gpu_doc.functions.shared import checks, options
+from gpu_doc.functions.shared.function import RUN, Function
+
+FUNCTION = Function(
+    name="greeting",
+    text="a greeting",
+    first=RUN,
+    options=options.CAPTION,
+    gives=("text",),
+    check=checks.whole_run,
+    answer=lambda call, results: call.answered(f"Hello from {call.run.address}:\\n{call.get('caption')}"),
+)
+"""
+
+
+@pytest.fixture
+def new_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A function that is nothing but a file more."""
+    folder = tmp_path / "functions"
+    folder.mkdir()
+    (folder / "greeting.py").write_text(NEW_FUNCTION)
+    monkeypatch.setattr(functions, "__path__", [*functions.__path__, str(folder)])
+    functions.names.cache_clear()
+    functions.named.cache_clear()
+    yield
+    monkeypatch.undo()
+    sys.modules.pop("gpu_doc.functions.greeting", None)
+    functions.names.cache_clear()
+    functions.named.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +93,13 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def answer(root: Path, executed: Path) -> Callable[[Call], Answer]:
     result = Result(run=RUN, fingerprint="f", folder=executed, record={"machine": {}})
-    return Answers(FROM_TEMPLATE, Capture(), {"baseline": result}, root=root).answer
+    reader = ResultReader(FROM_TEMPLATE, Capture(), {"baseline": result}, root=root)
+
+    def answered(call: Call) -> Answer:
+        bound = bind(call, FROM_TEMPLATE)
+        return bound.function.answer(bound, reader)
+
+    return answered
 
 
 def template(root: Path, text: str | bytes) -> None:
@@ -302,3 +344,26 @@ def test_markdown_without_blocks_has_nothing_to_refresh(root: Path, worker: Temp
     in_place(root, f"```\n{START}x -->\n```\n")
     with pytest.raises(ReportError, match="neither a template nor a block"):
         rehearse(IN_PLACE, root, worker)
+
+
+# --- a further function ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("new_function")
+def test_a_function_is_one_file(root: Path, worker: TemplateWorker, answer: Callable[[Call], Answer]) -> None:
+    assert "| `greeting(run, caption, alt)` | a greeting |" in table()
+    template(root, '{{ greeting("baseline", caption="hi") }}')
+    ((call, place),) = rehearse(FROM_TEMPLATE, root, worker).calls
+    check(call, FROM_TEMPLATE, root, line=place)
+    assert render(FROM_TEMPLATE, root, worker, answer).text == f"{NOTICE}\nHello from baseline:\nhi"
+    template(root, '{{ greeting("baseline/x") }}')
+    ((call, place),) = rehearse(FROM_TEMPLATE, root, worker).calls
+    with pytest.raises(ReportError, match="takes a run"):
+        check(call, FROM_TEMPLATE, root, line=place)
+    template(root, 'In a line: {{ greeting("baseline", caption="hi") }}')
+    with pytest.raises(ReportError, match="inside a line"):
+        render(FROM_TEMPLATE, root, worker, answer)
+    template(root, '{{ greting("baseline") }}')
+    with pytest.raises(ReportError) as caught:
+        rehearse(FROM_TEMPLATE, root, worker)
+    assert caught.value.remedy == "Did you mean `greeting`?"

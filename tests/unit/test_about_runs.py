@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.functions import launch
+from gpu_doc.functions import launch_command
 from gpu_doc.functions.environment import environment
 from gpu_doc.model.configuration import DataSource, GpuRequirement, Limits, Run
 from gpu_doc.model.results import Result
@@ -96,7 +96,7 @@ def test_a_record_of_before_tells_what_it_knows() -> None:
 
 def command(*words: str, device: str = "cpu", digest: str = DIGEST, root: Path = Path("/nowhere"), **keys: Any) -> str:
     made = result(machine={"device": device, "image-digest": digest}, command=words or ("true",), **keys)
-    return launch.command(made, root)
+    return launch_command.command(made, root)
 
 
 def test_a_command_with_all_that_binds_it() -> None:
@@ -170,7 +170,7 @@ def test_a_notebooks_image_gets_ipykernel_where_the_runs_did(tmp_path: Path) -> 
     (tmp_path / "notebooks/train.ipynb").write_text(text)
     (tmp_path / "executed.ipynb").write_text(text)
     made = result(tmp_path, machine={"device": "cpu", "image-digest": DIGEST}, bootstrap=True)
-    told = launch.command(made, tmp_path)
+    told = launch_command.command(made, tmp_path)
     assert told.startswith(
         f"docker build --tag torch-with-ipykernel - <<'END'\nFROM {DIGEST}\nUSER root\n"
         "RUN PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install ipykernel\nEND\ndocker run --rm -i --init \\\n"
@@ -183,8 +183,8 @@ def test_a_notebooks_image_gets_ipykernel_where_the_runs_did(tmp_path: Path) -> 
     "text", ["x", 'a = "b"', 'ends with "', '"""', "\\", "a\\n'''\"\"\"", "%%bash\necho $HOME\nEND", "é\r\n"]
 )
 def test_any_cell_can_be_written_down(text: str) -> None:
-    literal = launch._literal(text)
+    literal = launch_command._literal(text)
     assert eval(literal) == text
-    whole = launch._here_document(f"import sys; sys.stdout.buffer.write({literal}.encode())")
+    whole = launch_command._here_document(f"import sys; sys.stdout.buffer.write({literal}.encode())")
     done = subprocess.run(["sh"], input=f"python3 - {whole}\n".encode(), capture_output=True, check=True)
     assert done.stdout.decode() == text

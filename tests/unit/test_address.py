@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
-from gpu_doc.functions.address import Address, covered, find_run, find_runs, parse
+from gpu_doc.functions.shared.address import Address, covered, find_run, find_runs, parse
 from gpu_doc.model.configuration import Report, Run
 
 
@@ -101,11 +101,11 @@ def test_a_run_that_is_not_there() -> None:
 
 
 def test_all_runs_of_a_matrix() -> None:
-    assert [r.point["lr"] for r in find_runs("sweep[*]", REPORT)] == ["0.1", "0.01"]
+    assert [r.point["lr"] for r in find_runs(parse("sweep[*]"), REPORT)] == ["0.1", "0.01"]
     with pytest.raises(ReportError, match="not a whole matrix"):
-        find_runs("sweep[*]/accuracy", REPORT)
+        find_runs(parse("sweep[*]/accuracy"), REPORT)
     with pytest.raises(ReportError, match=r"no matrix `sweeep`.*it has: sweep\[\*\]") as caught:
-        find_runs("sweeep[*]", REPORT)
+        find_runs(parse("sweeep[*]"), REPORT)
     assert "sweep[*]" in caught.value.remedy
 
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
 from gpu_doc.execution.agent.pseudo_terminal import Bounded
-from gpu_doc.functions.answers import Answers, check, needed_runs
-from gpu_doc.functions.exhibits import slug
-from gpu_doc.functions.plaintext import as_seen, line_slice
-from gpu_doc.functions.values import NoValue, parse_value
+from gpu_doc.functions.shared.calls import bind, check
+from gpu_doc.functions.shared.exhibits import slug
+from gpu_doc.functions.shared.plaintext import as_seen, line_slice
+from gpu_doc.functions.shared.results import ResultReader
+from gpu_doc.functions.shared.values import NoValue, parse_value
 from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.configuration import Capture, Report, Run
 from gpu_doc.model.results import Result
@@ -152,18 +153,19 @@ def results(root: Path) -> Mapping[str, Result]:
 
 
 @pytest.fixture(scope="module")
-def answers(root: Path) -> Answers:
-    return Answers(REPORT, Capture(), results(root), root=root)
+def answers(root: Path) -> ResultReader:
+    return ResultReader(REPORT, Capture(), results(root), root=root)
 
 
-def ask(answers: Answers, function: str, *args: object, **kwargs: object) -> Answer:
-    return answers.answer(Call(function=function, args=args, kwargs=kwargs))
+def ask(answers: ResultReader, function: str, *args: object, **kwargs: object) -> Answer:
+    bound = bind(Call(function=function, args=args, kwargs=kwargs), REPORT)
+    return bound.function.answer(bound, answers)
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_of_a_cells_output(answers: Answers) -> None:
+def test_a_picture_of_a_cells_output(answers: ResultReader) -> None:
     answer = ask(answers, "shot", "baseline/loss-curve", caption="Loss | [x] *y*")
     (asset,) = answer.assets
     assert answer.value == (f"![Loss &#124; \\[x\\] \\*y\\*](a.assets/{asset.name})\n\n*Loss &#124; \\[x\\] \\*y\\**")
@@ -183,13 +185,13 @@ def test_a_picture_of_a_cells_output(answers: Answers) -> None:
 
 
 @pytest.mark.parametrize("name", ["#2", "loss-curve", "fig-loss"])
-def test_numbers_leave_injected_parameters_out(answers: Answers, name: str) -> None:
+def test_numbers_leave_injected_parameters_out(answers: ResultReader, name: str) -> None:
     (asset,) = ask(answers, "shot", f"baseline/{name}").assets
     assert asset.exhibit
     assert asset.exhibit.outputs == (PNG_OUTPUT,)
 
 
-def test_alternative_texts_are_always_there(answers: Answers) -> None:
+def test_alternative_texts_are_always_there(answers: ResultReader) -> None:
     assert "![Output of cell loss-curve in run baseline](" in ask(answers, "shot", "baseline/loss-curve").value
     assert "![Output 2 of cell both in run baseline](" in ask(answers, "shot", "baseline/both", output=2).value
     assert "![A \\[b\\]](" in ask(answers, "shot", "baseline/loss-curve", alt="A\n[b]", caption="c").value
@@ -197,7 +199,7 @@ def test_alternative_texts_are_always_there(answers: Answers) -> None:
     assert "![loss.png of run log](" in ask(answers, "image", "log/file:loss.png").value
 
 
-def test_a_picture_keeps_its_name_while_it_shows_the_same(answers: Answers) -> None:
+def test_a_picture_keeps_its_name_while_it_shows_the_same(answers: ResultReader) -> None:
     def name(**options: object) -> str:
         return ask(answers, "shot", "baseline/both", **options).assets[0].name
 
@@ -205,7 +207,7 @@ def test_a_picture_keeps_its_name_while_it_shows_the_same(answers: Answers) -> N
     assert len({name(), name(output=1), name(width=400), name(show="cell"), name(theme="dark")}) == 5
 
 
-def test_the_cell_with_its_source(answers: Answers) -> None:
+def test_the_cell_with_its_source(answers: ResultReader) -> None:
     (asset,) = ask(answers, "shot", "baseline/loss-curve", show="cell", width=500).assets
     assert asset.exhibit
     assert (asset.exhibit.kind, asset.exhibit.source, asset.exhibit.width) == (
@@ -215,7 +217,7 @@ def test_the_cell_with_its_source(answers: Answers) -> None:
     )
 
 
-def test_both_themes_are_two_pictures(answers: Answers) -> None:
+def test_both_themes_are_two_pictures(answers: ResultReader) -> None:
     answer = ask(answers, "shot", "baseline/loss-curve", theme="both", alt='"`|<x>')
     light, dark = answer.assets
     assert answer.value == (
@@ -226,20 +228,20 @@ def test_both_themes_are_two_pictures(answers: Answers) -> None:
     assert light.name != dark.name
 
 
-def test_an_image_is_copied_untouched(answers: Answers, root: Path) -> None:
+def test_an_image_is_copied_untouched(answers: ResultReader, root: Path) -> None:
     (asset,) = ask(answers, "image", "baseline/loss-curve").assets
     assert (asset.content, asset.name.rpartition(".")[2]) == (PNG, "png")
     (asset,) = ask(answers, "image", "log/file:loss.png").assets
     assert asset.source == root / "state/log/produced/loss.png"
 
 
-def test_a_terminal_is_a_picture_of_its_lines(answers: Answers) -> None:
+def test_a_terminal_is_a_picture_of_its_lines(answers: ResultReader) -> None:
     (asset,) = ask(answers, "terminal", "log", lines="-2:").assets
     assert asset.exhibit
     assert [span.text for line in asset.exhibit.lines for span in line] == [" 99%", "last"]
 
 
-def test_nothing_is_missing_from_a_terminal_without_a_word(root: Path, answers: Answers) -> None:
+def test_nothing_is_missing_from_a_terminal_without_a_word(root: Path, answers: ResultReader) -> None:
     log = root / "state/log/terminal.log"
     whole = log.read_bytes()
     found: list[bytes] = []
@@ -264,28 +266,28 @@ def test_nothing_is_missing_from_a_terminal_without_a_word(root: Path, answers: 
 # --- text ------------------------------------------------------------------------------------------------------------
 
 
-def test_text_is_what_a_person_saw(answers: Answers) -> None:
+def test_text_is_what_a_person_saw(answers: ResultReader) -> None:
     assert ask(answers, "text", "baseline/log").value == "```text\nepoch 1\n100%\n'done'\n```"
     assert ask(answers, "text", "log").value == "```text\nred\n 99%\nlast\n```"
     assert ask(answers, "text", "log/file:t.csv").value == "```text\na,b\n1,x\n```"
 
 
-def test_parts_of_a_text(answers: Answers) -> None:
+def test_parts_of_a_text(answers: ResultReader) -> None:
     assert ask(answers, "text", "log", lines="-2:").value == "```text\n 99%\nlast\n```"
     assert ask(answers, "text", "log", match=r"^\s*\d+%|las+t").value == "```text\n 99%\nlast\n```"
     assert ask(answers, "text", "log", match="[a-z]", lines="0").value == "```text\nred\n```"
 
 
-def test_a_fence_is_longer_than_what_it_holds(answers: Answers) -> None:
+def test_a_fence_is_longer_than_what_it_holds(answers: ResultReader) -> None:
     assert ask(answers, "text", "baseline/ticks").value == "`````text\n```` x\n`````"
 
 
-def test_code_is_fenced_in_its_language(answers: Answers) -> None:
+def test_code_is_fenced_in_its_language(answers: ResultReader) -> None:
     assert ask(answers, "code", "baseline/accuracy").value == "```python\naccuracy\n```"
     assert ask(answers, "code", "baseline/bash").value == "```bash\n%%bash\nls\n```"
 
 
-def test_tables(answers: Answers) -> None:
+def test_tables(answers: ResultReader) -> None:
     assert ask(answers, "table", "baseline/frame").value == "| a |\n| ---: |\n| 1 |"
     assert ask(answers, "table", "log/file:t.csv").value == "| a | b |\n| ---: | --- |\n| 1 | x |"
 
@@ -306,29 +308,29 @@ def test_tables(answers: Answers) -> None:
         ("log/file:acc.json", 0.5),
     ],
 )
-def test_values(answers: Answers, address: str, value: object) -> None:
+def test_values(answers: ResultReader, address: str, value: object) -> None:
     assert ask(answers, "value", address).value == value
 
 
-def test_a_glued_picture_can_be_shown(answers: Answers) -> None:
+def test_a_glued_picture_can_be_shown(answers: ResultReader) -> None:
     assert ask(answers, "image", "baseline/figure").assets[0].content == PNG
     (asset,) = ask(answers, "shot", "baseline/figure").assets
     assert asset.exhibit
     assert "image/png" in asset.exhibit.outputs[0]["data"]
 
 
-def test_of_what_scrapbook_keeps_and_shows_the_second_is_shown(answers: Answers) -> None:
+def test_of_what_scrapbook_keeps_and_shows_the_second_is_shown(answers: ResultReader) -> None:
     assert ask(answers, "text", "baseline/kept").value == "```text\n'shown'\n```"
 
 
-def test_a_matrix_is_compared(answers: Answers) -> None:
+def test_a_matrix_is_compared(answers: ResultReader) -> None:
     answer = ask(answers, "compare", "sweep[*]", values=["accuracy", "glued"])
     assert answer.value.splitlines()[0] == "| lr | accuracy | glued |"
     assert answer.value.splitlines()[2] == "| 0.1 | 0.9234 | 0.5 |"
     assert answer.runs == ("sweep[lr=0.1]", "sweep[lr=0.01]")
 
 
-def test_the_environment_says_what_matters_and_nothing_that_changes(answers: Answers) -> None:
+def test_the_environment_says_what_matters_and_nothing_that_changes(answers: ResultReader) -> None:
     table = ask(answers, "environment", "baseline").value
     assert "| Packages | Python 3.11.7, torch 2.7.0 |" in table
     assert "| Device | CPU (there was no GPU) |" in table
@@ -406,7 +408,7 @@ def test_whatever_python_prints_is_read_back(value: object) -> None:
     ],
 )
 def test_what_cannot_be_shown(
-    answers: Answers, function: str, address: str, options: dict[str, Any], what: str
+    answers: ResultReader, function: str, address: str, options: dict[str, Any], what: str
 ) -> None:
     with pytest.raises(ReportError) as caught:
         ask(answers, function, address, **options)
@@ -479,8 +481,8 @@ def test_calls_that_may_be_answered(root: Path, call: Call) -> None:
 
 
 def test_the_runs_that_a_call_needs() -> None:
-    assert needed_runs(Call(function="shot", args=("baseline/x",)), REPORT) == ("baseline",)
-    assert needed_runs(Call(function="compare", args=("sweep[*]",)), REPORT) == ("sweep[lr=0.1]", "sweep[lr=0.01]")
+    assert bind(Call(function="shot", args=("baseline/x",)), REPORT).runs == REPORT.runs[:1]
+    assert bind(Call(function="compare", args=("sweep[*]",)), REPORT).runs == tuple(SWEEP)
 
 
 # --- plain text and Markdown -----------------------------------------------------------------------------------------

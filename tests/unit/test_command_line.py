@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from gpu_doc import functions
 from gpu_doc.cli import arguments, commands
 from gpu_doc.cli.arguments import parse
 from gpu_doc.cli.call import Call
 from gpu_doc.console.console import Console
 from gpu_doc.errors import ConfigError, UsageError
-from gpu_doc.functions import calls
+from gpu_doc.functions.shared.options import LATER
 from gpu_doc.model.configuration import Config, Report
 from gpu_doc.refresh import selection
 from gpu_doc.report import template
@@ -72,7 +73,7 @@ def test_every_command_is_one() -> None:
 
 
 def test_what_comes_later_is_offered_nowhere() -> None:
-    assert calls._LATER.isdisjoint(template.FUNCTIONS)
+    assert all(LATER.isdisjoint({function.name, *function.options}) for function in functions.in_order())
     assert "delta" not in template.FILTERS
 
 

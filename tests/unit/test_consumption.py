@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gpu_doc.functions.consumption_chart import chart
+from gpu_doc.functions.resources import chart
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.results import Result
 from gpu_doc.record import consumption

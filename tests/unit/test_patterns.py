@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gpu_doc.execution.agent.patterns import DEEPEST, names
 from gpu_doc.execution.agent.produced import Produced
 from gpu_doc.execution.agent.searching import Search
-from gpu_doc.functions.address import covered
+from gpu_doc.functions.shared.address import covered
 
 NAMES = ["a", "ab", "b", ".d", "a\nb", "[a]", "*", "a b", "é", ".git", ".gpu-doc"]
 PARTS = [*NAMES, "**", "?", "??", "a*", "*b", ".*", "[ab]", "[!a]", "[", "[a", "[[]a]", "a**", "***", ".", ""]

@@ -10,21 +10,17 @@ import pytest
 from gpu_doc import config
 from gpu_doc.cli import arguments
 from gpu_doc.errors import GpuDocError
-from gpu_doc.functions import calls
+from gpu_doc.functions.__main__ import readme
+from gpu_doc.functions.shared.options import LATER
 from gpu_doc.text import in_place
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text("utf-8")
-LATER = {"focus", "annotate"}
 
 
 def test_the_table_of_functions_is_that_of_the_code() -> None:
-    code = {
-        f"{name}({', '.join([first, *(option for option in options if option not in LATER)])})"
-        for name, (first, options) in calls._SIGNATURES.items()
-        if name not in LATER
-    }
-    assert set(re.findall(r"^\| `(\w+\([^`]*\))` \|", README, re.MULTILINE)) == code
+    assert readme(README) == README, "write it anew: python -m gpu_doc.functions"
+    assert "| `shot(address, caption, alt, theme, width, show, output)` | a screenshot" in README
 
 
 def test_what_comes_later_is_named_and_refused() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
-from gpu_doc.functions.comparison import best_of, comparison, short_number, short_numbers
-from gpu_doc.functions.tables import Rows, from_csv, from_html, to_markdown
+from gpu_doc.functions.compare import best_of, comparison, short_number, short_numbers
+from gpu_doc.functions.table import Rows, from_csv, from_html, to_markdown
 from gpu_doc.model.configuration import Run
 
 

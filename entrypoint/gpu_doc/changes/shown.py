@@ -8,18 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gpu_doc import functions
 from gpu_doc.changes.cells import Table, number
+from gpu_doc.functions.shared.function import Function, Gives
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Report
 from gpu_doc.model.values import Json
 from gpu_doc.record import evidence
 from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
 
-_PICTURES = frozenset({"shot", "image", "terminal", "resources"})
-_TABLES = {"table": "", "compare": "", "environment": " (environment)"}
-"""The functions whose answers are tables, to what is said behind their address."""
-_KINDS = {"text": "", "code": " (source)", "launch_command": " (launch command)"}
-"""The same of those that give text; others are told by their name."""
 _PLACES = ("Image", "Packages, without an image", "Device", "Driver", "CUDA")
 """The rows of environment() that say where a run happened."""
 _MARKUP = re.compile(r"(?P<ticks>`+) ?(?P<code>.+?) ?(?P=ticks)|\\(?P<escaped>[\\`*\[\]~_|])|\*\*|(?P<entity>&#?\w+;)")
@@ -80,33 +77,57 @@ def _with_line_feeds(content: bytes | None) -> bytes | None:
     return None if content is None else content.replace(b"\r\n", b"\n")
 
 
-def _answers(known: Evidence) -> Iterator[tuple[Call, str, KeptAnswer]]:
-    """Each call whose first argument is an address, that address, and what it gave."""
+@dataclass(frozen=True)
+class _Answered:
+    """A call whose first argument is an address, and what it gave."""
+
+    call: Call
+    address: str
+    kept: KeptAnswer
+    function: Function | None
+    """None: another version's, or one that a pull request made up."""
+
+    @property
+    def label(self) -> str:
+        """What is said besides the address."""
+        return self.function.label if self.function else self.call.function
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The lines of the table that it gave."""
+        return _rows(self.kept.value) if self.gives("table") and isinstance(self.kept.value, str) else []
+
+    def gives(self, *kinds: Gives) -> bool:
+        """Whether there is something of these kinds in the answer."""
+        return self.function is not None and not set(kinds).isdisjoint(self.function.gives)
+
+
+def _answers(known: Evidence) -> Iterator[_Answered]:
     for call, kept in zip(evidence.calls_of(known), known.answers.values(), strict=True):
         address = call.args[0] if call.args else call.kwargs.get("address", call.kwargs.get("run"))
         if isinstance(address, str):
-            yield call, address, kept
+            yield _Answered(call, address, kept, functions.named(call.function))
 
 
 # --- values ----------------------------------------------------------------------------------------------------------
 
 
 def _values(known: Evidence) -> dict[str, Json]:
-    """What value() gives, and then what only tables of compare() show."""
-    found = {address: kept.value for call, address, kept in _answers(known) if call.function == "value"}
-    for call, _, kept in _answers(known):
-        if call.function == "compare":
-            found |= {name: value for name, value in _compared(call, kept) if name not in found}
+    """What value() gives, and then what only tables of several runs show."""
+    answers = list(_answers(known))
+    found = {each.address: each.kept.value for each in answers if each.gives("value")}
+    for each in answers:
+        found |= {name: value for name, value in _compared(each) if name not in found}
     return found
 
 
-def _compared(call: Call, kept: KeptAnswer) -> Iterator[tuple[str, Json]]:
-    """The values in a table of compare(), whose rows are the runs, and whose last columns are the values."""
-    names = call.kwargs.get("values")
-    rows = _rows(kept.value)[2:] if isinstance(kept.value, str) else []
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(rows) != len(kept.runs):
+def _compared(each: _Answered) -> Iterator[tuple[str, Json]]:
+    """The values in a table whose rows are runs, and whose last columns are values."""
+    names, runs = each.call.kwargs.get("values"), each.kept.runs
+    rows = each.rows[2:]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(rows) != len(runs):
         return
-    for run, row in zip(kept.runs, rows, strict=True):
+    for run, row in zip(runs, rows, strict=True):
         if len(row) >= len(names):
             cells = row[len(row) - len(names) :]
             yield from ((f"{run}/{name}", number(text)) for name, text in zip(names, cells, strict=True))
@@ -132,25 +153,29 @@ def _unmarked(found: re.Match[str]) -> str:
 
 
 def _tables(known: Evidence) -> Iterator[tuple[str, Table]]:
-    """What table() gives, and environment(); of compare() what is not told as values."""
+    """What functions give as tables, less what is told as values."""
     taken: dict[str, Table] = {}
-    for call, address, kept in _answers(known):
-        if call.function in _TABLES and isinstance(kept.value, str):
-            if call.function == "compare" and any(_compared(call, kept)):
-                continue
-            head, *rows = _rows(kept.value) or [[]]
-            taken[_distinct(f"{address}{_TABLES[call.function]}", taken)] = [head, *rows[1:]]  # less the line of dashes
+    for each in _answers(known):
+        if isinstance(each.kept.value, str) and each.gives("table") and not any(_compared(each)):
+            head, *rows = each.rows or [[]]
+            taken[_distinct(each.address + _behind(each.label), taken)] = [head, *rows[1:]]  # less the line of dashes
     yield from taken.items()
 
 
 def _texts(known: Evidence) -> Iterator[tuple[str, str]]:
     taken: dict[str, str] = {}
-    for call, address, kept in _answers(known):
-        if call.function not in (*_PICTURES, *_TABLES, "value"):
-            options = [f"{name}={value}" for name, value in sorted(call.kwargs.items()) if value != address]
-            kind = _KINDS.get(call.function, f" ({call.function})")
-            taken[_distinct(", ".join([f"{address}{kind}", *options]), taken)] = str(kept.value)
+    for each in _answers(known):
+        if not each.gives("picture", "image", "table", "value"):
+            given = sorted(each.call.kwargs.items())
+            options = [f"{name}={value}" for name, value in given if value != each.address]
+            name = ", ".join([each.address + _behind(each.label), *options])
+            taken[_distinct(name, taken)] = str(each.kept.value)
     yield from taken.items()
+
+
+def _behind(*notes: str) -> str:
+    told = ", ".join(filter(None, notes))
+    return f" ({told})" if told else ""
 
 
 def _distinct(name: str, taken: Mapping[str, object]) -> str:
@@ -164,21 +189,12 @@ def _distinct(name: str, taken: Mapping[str, object]) -> str:
 def _pictures(known: Evidence) -> dict[str, str]:
     """Names for people, to files in the report's folder; only those that evidence lists are sure to lie in it."""
     found: dict[str, str] = {}
-    for call, address, kept in _answers(known):
-        if call.function in _PICTURES:
-            for number, file in enumerate(kept.assets):
-                if file in known.files:
-                    found[_name(call, address, ("light", "dark")[number] if len(kept.assets) == 2 else "", found)] = (
-                        file
-                    )
+    for each in (each for each in _answers(known) if each.gives("picture", "image")):
+        themes = ("light", "dark") if len(each.kept.assets) == 2 else ("",) * len(each.kept.assets)
+        for file, theme in zip(each.kept.assets, themes, strict=True):
+            if file in known.files:
+                found[_distinct(each.address + _behind(each.label, theme), found)] = file
     return found
-
-
-def _name(call: Call, address: str, theme: str, taken: Mapping[str, str]) -> str:
-    """The address, and what tells it from other pictures of the same."""
-    kind = call.function if call.function in ("terminal", "resources") else ""
-    notes = ", ".join(filter(None, [kind, theme]))
-    return _distinct(f"{address} ({notes})" if notes else address, taken)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -197,10 +213,10 @@ def _in_order(pictures: Mapping[str, str], text: bytes) -> dict[str, str]:
 def _environment(known: Evidence) -> Iterator[tuple[str, str]]:
     """Label and text; where runs differ, which of them is meant."""
     told = {address: _place(run) for address, run in known.runs.items()}
-    for call, address, kept in _answers(known):
-        if call.function == "environment" and address in told:
-            rows = [(row[0], row[1]) for row in _rows(kept.value) if len(row) == 2]
-            told[address] |= {label: text for label, text in rows if label in _PLACES and text}
+    for each in _answers(known):
+        if each.function and not each.function.tells_results and each.address in told:
+            rows = [(row[0], row[1]) for row in each.rows if len(row) == 2]
+            told[each.address] |= {label: text for label, text in rows if label in _PLACES and text}
     for label in _PLACES:
         runs: dict[str, list[str]] = {}
         for address, place in told.items():

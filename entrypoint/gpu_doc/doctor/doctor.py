@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
+from gpu_doc import functions
 from gpu_doc.doctor import engines
 from gpu_doc.doctor.finding import Finding, failure, free_space, missing, ok, warning
 from gpu_doc.errors import MachineError
@@ -28,7 +29,6 @@ ROOMY = 2 << 30
 WIDTH = 100
 """Columns of the table, where a finding is longer than a line."""
 
-_PICTURES = re.compile(r"\b(shot|terminal|resources)\s*\(")
 _ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")  # the last is actions/setup-python's
 _FONTS = {"zh-cn": "Chinese", "ja": "Japanese", "ko": "Korean", "und-zsye": "emoji"}
 
@@ -126,9 +126,11 @@ def _installed_kernels() -> dict[str, str]:
 
 def _takes_pictures(config: Config) -> bool:
     """Whether some template, or report refreshed in place, calls a function that needs the browser."""
+    names = "|".join(function.name for function in functions.in_order() if function.takes_pictures)
+    asking = re.compile(rf"\b({names})\s*\(")
     for report in config.reports:
         source = config.root / (report.template or report.path)
-        if source.is_file() and _PICTURES.search(source.read_text("utf-8", "replace")):
+        if source.is_file() and asking.search(source.read_text("utf-8", "replace")):
             return True
     return False
 

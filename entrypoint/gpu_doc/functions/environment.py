@@ -1,4 +1,4 @@
-"""Where a run's results come from: a table of its image, device, packages and data."""
+"""`environment()`: a table of what a run's results come from: its image, device, packages and data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from gpu_doc.functions.shared import checks
+from gpu_doc.functions.shared.function import RUN, BoundCall, Function
+from gpu_doc.functions.shared.results import ResultReader
+from gpu_doc.model.answers import Answer
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
@@ -14,6 +18,10 @@ from gpu_doc.text import markdown
 
 _ON_GPUS = re.compile(r"cupy.*|jax(lib)?|onnxruntime-gpu|paddlepaddle.*|tensorflow.*|torch|triton|vllm")
 """Packages that compute on a GPU where there is one."""
+
+
+def _answer(call: BoundCall, results: ResultReader) -> Answer:
+    return call.answered(environment(results.result(call.run)))
 
 
 def environment(result: Result) -> str:
@@ -97,3 +105,17 @@ def _data(run: Run, machine: Mapping[str, Json]) -> str:
         version = f"version {source.version}" if source.version else f"SHA-256 {str(digest)[:12]}" if digest else ""
         parts.append(f"{_code(shown)}{' (' + markdown.escape(version) + ')' if version else ''}")
     return ", ".join(parts)
+
+
+FUNCTION = Function(
+    name="environment",
+    text="a table: notebook, parameters, image and digest, GPU, driver, CUDA, package versions, data",
+    first=RUN,
+    gives=("table",),
+    check=checks.whole_run,
+    answer=_answer,
+    label="environment",
+    tells_results=False,
+    stays="same-fingerprint",
+    shows_settings="runs",
+)

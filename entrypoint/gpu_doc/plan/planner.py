@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpu_doc import functions
 from gpu_doc.errors import GpuDocError, ReportError
 from gpu_doc.git import lfs
 from gpu_doc.model.answers import Call
@@ -107,12 +108,12 @@ class Planner:
         return reasons + more, edits
 
     def _settings_reasons(self, report: Report, known: Evidence) -> list[str]:
-        settings = evidence.settings_of(report, self.capture, known.answers)
+        settings = evidence.settings_of(report, self.capture, launched=known.settings.get("launches") or {})
         reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
         known_runs = [run.address for run in report.runs if run.address in known.runs]
-        for part, function in (("runs", "environment"), ("launches", "launch_command")):
+        for part in ("runs", "launches"):
             changed = [address for address in known_runs if not same_settings(known.settings, settings, part, address)]
-            reasons += [f"what {function}() says of run {address} changed" for address in changed]
+            reasons += [f"what {_shower(part)}() says of run {address} changed" for address in changed]
         return reasons
 
     def _generated_text(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
@@ -196,6 +197,11 @@ class Planner:
     def _is(self, path: str, digest: str) -> bool:
         """Whether a file is what evidence says."""
         return evidence.is_file_as(self.root / path, digest, self.machine.line_ends)
+
+
+def _shower(part: str) -> str:
+    """The function that shows a part of evidence's settings; only where one changed are all looked at."""
+    return next(function.name for function in functions.in_order() if function.shows_settings == part)
 
 
 def _one_newline(expression: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from gpu_doc import functions
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Capture, Report
@@ -12,15 +13,14 @@ from gpu_doc.model.values import Json
 from gpu_doc.record import evidence
 from gpu_doc.record.evidence import Evidence, KeptAnswer
 
-_PICTURES = frozenset({"resources", "shot", "terminal"})
-
 
 class Usable:
     """The answers of evidence that still hold: their files are intact, the settings that they show are the same."""
 
     def __init__(self, report: Report, known: Evidence, capture: Capture, root: Path, line_ends: LineEnds) -> None:
         self._known = known
-        self._settings = evidence.settings_of(report, capture, known.answers)
+        every = [run.address for run in report.runs]
+        self._settings = evidence.settings_of(report, capture, launched=every)
         self._same_capture = known.settings.get("capture") == self._settings["capture"]
         self._broken = set(evidence.missing_files(known, report, root, line_ends))
 
@@ -29,9 +29,14 @@ class Usable:
         kept = self._known.answers.get(call.key)
         if kept is None or not all(name in self._known.files and name not in self._broken for name in kept.assets):
             return None
-        if call.function in _PICTURES and not self._same_capture:
+        function = functions.named(call.function)
+        if function is None:
+            return kept
+        if not isinstance(kept.value, str) and "value" not in function.gives:
+            return None  # we never wrote that
+        if function.takes_pictures and not self._same_capture:
             return None
-        part = {"environment": "runs", "launch_command": "launches"}.get(call.function)
+        part = function.shows_settings
         if part and not all(same_settings(self._known.settings, self._settings, part, run) for run in kept.runs):
             return None
         return kept

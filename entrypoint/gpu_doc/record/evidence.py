@@ -8,7 +8,7 @@ without running, on a machine without state too.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -131,7 +131,7 @@ def _parse(whole: Json) -> Evidence:
         sources={_inside(path): _text(digest) for path, digest in whole["sources"].items()},
         settings={part: _mapping(setting) for part, setting in whole["settings"].items()},
         runs={address: _run(run) for address, run in whole["runs"].items()},
-        answers={_call_key(key): _answer(json.loads(key)[0], kept) for key, kept in whole["answers"].items()},
+        answers={_call_key(key): _answer(kept) for key, kept in whole["answers"].items()},
         text=text
         if isinstance(text, str)
         else tuple((_text(expression), _text(digest)) for expression, digest in text),
@@ -156,9 +156,9 @@ def _run(run: Json) -> RunEvidence:
     return RunEvidence(source=source, machine=machine, made=_mapping(run["made"]))
 
 
-def _answer(function: str, kept: Json) -> KeptAnswer:
+def _answer(kept: Json) -> KeptAnswer:
     value = kept["value"]
-    _require(function == "value" or isinstance(value, str))  # a cell's JSON is a value, and may be a mapping
+    _require(isinstance(value, str) or not kept["assets"])  # a cell's JSON may be a mapping, and has no picture
     json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair can't be written
     return KeptAnswer(value=value, runs=_texts(kept["runs"]), assets=_texts(kept["assets"]))
 
@@ -206,14 +206,15 @@ def path_of(report: Report, root: Path) -> Path:
     return root / report.assets / NAME
 
 
-def settings_of(report: Report, capture: Capture, answers: Mapping[str, KeptAnswer]) -> dict[str, Json]:
-    """What of the configuration shows in a rendered report, with these answers, without being part of a run."""
+def settings_of(report: Report, capture: Capture, *, launched: Container[str]) -> dict[str, Json]:
+    """What of the configuration shows in a rendered report without being part of a run.
+
+    `launched`: the addresses of runs of which the report shows how they are launched.
+    """
     settings: dict[str, Json] = {
         "capture": {"width": capture.width, "scale": capture.scale, "theme": capture.theme},
         "runs": {run.address: shown for run in report.runs if (shown := _shown(run))},
     }
-    calls = {key: json.loads(key)[0] for key in answers}
-    launched = {address for key, kept in answers.items() if calls[key] == "launch_command" for address in kept.runs}
     launches = {run.address: _launched(run) for run in report.runs if run.address in launched}
     return settings | ({"launches": launches} if launches else {})
 

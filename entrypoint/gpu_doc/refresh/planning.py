@@ -60,6 +60,6 @@ def _rehearsed(report: Report, root: Path) -> Sequence[Call]:
 
 
 def _needed_runs(call: Call, report: Report) -> Sequence[str]:
-    from gpu_doc.functions.precheck import needed_runs
+    from gpu_doc.functions.shared.calls import bind
 
-    return needed_runs(call, report)
+    return [run.address for run in bind(call, report).runs]

@@ -16,7 +16,6 @@ from gpu_doc.errors import ConfigError, GpuDocError, PublishError, RunError
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.hosts import Hosts
 from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
-from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
 from gpu_doc.model.results import Result
 from gpu_doc.pictures.capture import Camera
@@ -83,9 +82,9 @@ class Scheduler:
 
     def _prepare(self, work: Work) -> None:
         """Rehearse the template, so that an address that fits nothing costs no GPU minute."""
-        work.composer = self._composer(work)
         checked = check_report(work.plan, self._config.root, self._templates)
         work.calls = checked.calls
+        work.composer = self._composer(work)
         waiting = [plan.run for plan in work.plan.runs if plan.run.address in work.waiting]
         secrets = [problem for run in waiting if (problem := self._without_secrets(run))]
         problems = [*checked.problems, *secrets, *self._without_image(work)]
@@ -127,7 +126,7 @@ class Scheduler:
             redactor=self._redactor,
             line_ends=self._machine.line_ends,
         )
-        return Composer(work.plan, shop, executed=work.executed)
+        return Composer(work.plan, shop, work.calls, executed=work.executed)
 
     def _round(self, works: list[Work], parallel: int | None) -> None:
         """Execute what the reports wait for; each is composed when it waits for nothing more."""
@@ -140,7 +139,7 @@ class Scheduler:
         jobs = [job for plan in runs.values() if (job := self._job(plan, works))]
         if not jobs:
             return
-        if any(call.function in ("resources", "shot", "terminal") for work in works for call in work.calls):
+        if any(call.function.takes_pictures for work in works for call in work.calls):
             self._camera.warm_up(self._config.capture.scale)
         with self._console.progress() as progress:
             at_once = parallel or self._hosts.jobs([job.run for job in jobs], len(os.sched_getaffinity(0)))
@@ -242,7 +241,8 @@ class Scheduler:
             self._finish(work)
             return
         with suppress(GpuDocError):  # told when the report is composed
-            work.composer.prepare([call for call in work.calls if _speaks_of(call, run)])
+            told = [call for call in work.calls if run.address in {each.address for each in call.runs}]
+            work.composer.prepare(told)
 
     def _finish(self, work: Work) -> None:
         if work.failed or work.composer is None:
@@ -280,7 +280,3 @@ class Scheduler:
             self._console.note(f"{work.plan.report.path} stays as it was.")
             self.failed.append(work.plan.report.path)
         work.failed = True
-
-
-def _speaks_of(call: Call, run: Run) -> bool:
-    return any(isinstance(arg, str) and arg.partition("/")[0] == run.address for arg in call.args)

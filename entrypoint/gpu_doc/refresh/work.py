@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gpu_doc.model.answers import Call
+from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.model.results import Result
 from gpu_doc.plan.plan import ReportPlan
 from gpu_doc.report.compose import Composer
@@ -18,7 +18,7 @@ class Work:
         self.plan = plan
         self.executed: dict[str, Result] = {}
         self.waiting = {run.run.address for run in plan.runs if not run.fresh}
-        self.calls: tuple[Call, ...] = ()
+        self.calls: tuple[BoundCall, ...] = ()
         self.failed = False
         self.composer: Composer | None = None
 

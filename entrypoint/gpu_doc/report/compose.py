@@ -7,16 +7,18 @@ made from the same digest stays, and one made from another digest with the same 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from gpu_doc import functions
 from gpu_doc.errors import PRECEDENCE, CaptureError, ReportError
-from gpu_doc.functions.answers import Answers
-from gpu_doc.functions.precheck import needed_runs
-from gpu_doc.functions.redacted import redacted
+from gpu_doc.functions.shared.calls import bind
+from gpu_doc.functions.shared.function import BoundCall, Function
+from gpu_doc.functions.shared.redacted import redacted
+from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Answer, Asset, Call
 from gpu_doc.model.configuration import Capture
@@ -38,8 +40,6 @@ from gpu_doc.resources import template_path
 from gpu_doc.text import in_place
 
 _FORCE = "Run again with --force."
-_NO_RESULTS = frozenset({"environment", "launch_command", "resources"})
-"""The functions that tell of a run without telling what came out of it."""
 
 
 class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an error
@@ -64,9 +64,12 @@ class ReportTools:
 
 
 class Composer:
-    """Composes one report. `results` grows while runs end: address to result of this refresh."""
+    """Composes one report. `executed` grows while runs end: address to result of this refresh."""
 
-    def __init__(self, plan: ReportPlan, shop: ReportTools, *, executed: Mapping[str, Result]) -> None:
+    def __init__(
+        self, plan: ReportPlan, shop: ReportTools, calls: Iterable[BoundCall], *, executed: Mapping[str, Result]
+    ) -> None:
+        """`calls` are those that were found in a rehearsal."""
         self._plan = plan
         self._report = plan.report
         self._shop = shop
@@ -75,18 +78,19 @@ class Composer:
         self._results: dict[str, Result] = {}
         self._known = plan.evidence or Evidence()
         self._usable = Usable(plan.report, self._known, shop.capture, shop.root, shop.line_ends)
-        self._answers = Answers(plan.report, shop.capture, self._results, root=shop.root)
+        self._reader = ResultReader(plan.report, shop.capture, self._results, root=shop.root)
+        self._calls = {bound.call.key: bound for bound in calls}
         self._as_published: set[str] = set()
         """Addresses of new runs of which the report tells what was published of the one before."""
         self._renewed: set[str] = set()
         """Those of them whose results turned out to be others."""
 
-    def prepare(self, calls: Sequence[Call]) -> None:
+    def prepare(self, calls: Sequence[BoundCall]) -> None:
         """Take the pictures of calls whose runs have all ended. What fails here is told when the report is composed."""
         assets: list[Asset] = []
         for call in calls:
             try:
-                assets += self._answer(call).assets
+                assets += self._answer(call.call).assets
             except (NeedsRuns, ReportError):
                 continue
         self._photographs([asset for asset in assets if asset.exhibit and not self._stays(asset)])
@@ -128,21 +132,28 @@ class Composer:
         if kept is not None and (all(map(self._unchanged, kept.runs)) or self._stays_as_published(call, kept)):
             assets = tuple(Asset(name=name, digest=self._known.files[name].made_from) for name in kept.assets)
             return Answer(value=kept.value, runs=kept.runs, assets=assets)
-        missing = [address for address in needed_runs(call, self._report) if not self._has(call, address)]
+        bound = self._bound(call)
+        missing = [run.address for run in bound.runs if not self._has(bound, run.address)]
         if missing:
             raise NeedsRuns(missing)
         # State may hold what was no secret yet when its run was made.
-        answer = redacted(self._answers.answer(call), self._shop.redactor)
+        answer = redacted(bound.function.answer(bound, self._reader), self._shop.redactor)
         return replace(answer, assets=tuple(self._final(asset) for asset in answer.assets))
+
+    def _bound(self, call: Call) -> BoundCall:
+        """The call as it was judged in the rehearsal. Raises ReportError where that missed it, and it is wrong."""
+        if call.key not in self._calls:
+            self._calls[call.key] = bind(call, self._report)
+        return self._calls[call.key]
 
     def _stays_as_published(self, call: Call, kept: KeptAnswer) -> bool:
         """Whether a call tells how a run went, and may tell it of the run that made what is published.
 
         Times and peaks are never compared. Whether the results are the same shows only when all is rendered.
         """
-        told = call.function == "resources" or (
-            call.function == "environment" and all(map(self._same_fingerprint, kept.runs))
-        )
+        function = functions.named(call.function)
+        stays = function.stays if function else "never"
+        told = stays == "always" or (stays == "same-fingerprint" and all(map(self._same_fingerprint, kept.runs)))
         if not told or self._renewed.intersection(kept.runs):
             return False
         self._as_published.update(kept.runs)
@@ -154,7 +165,7 @@ class Composer:
         results = [
             key
             for key, before in self._known.answers.items()
-            if address in before.runs and key in answers and json.loads(key)[0] not in _NO_RESULTS
+            if address in before.runs and key in answers and _tells_results(key)
         ]
         known = bool(results) or self._same_fingerprint(address)
         return not (known and self._same_results(address, answers, files))
@@ -175,11 +186,10 @@ class Composer:
             return False
         return before.fingerprint.text == plan.fingerprint.text
 
-    def _has(self, call: Call, address: str) -> bool:
+    def _has(self, call: BoundCall, address: str) -> bool:
         """Whether there is a result that can answer a call; earlier versions did not measure what a run took."""
         result = self._result(address)
-        measured = call.function != "resources" or address in self._executed
-        return result is not None and (measured or result.resources.is_file())
+        return result is not None and (address in self._executed or call.function.is_measured(result))
 
     def _result(self, address: str) -> Result | None:
         if address not in self._results:
@@ -274,7 +284,7 @@ class Composer:
             text = tuple((expression, digest) for _, expression, digest in blocks)
         return Evidence(
             sources=rendered.sources if self._report.template else {},
-            settings=evidence.settings_of(self._report, self._shop.capture, answers),
+            settings=evidence.settings_of(self._report, self._shop.capture, launched=_launched(answers)),
             runs=runs,
             answers=answers,
             text=text,
@@ -302,6 +312,22 @@ class Composer:
             for key, before in self._known.answers.items()
             if address in before.runs and key in answers
         )
+
+
+def _function(key: str) -> Function | None:
+    """The function of a call, from the call's key."""
+    return functions.named(json.loads(key)[0])
+
+
+def _tells_results(key: str) -> bool:
+    function = _function(key)
+    return function is None or function.tells_results
+
+
+def _launched(answers: Mapping[str, KeptAnswer]) -> set[str]:
+    """The runs of which the report shows how they are launched."""
+    shown = [kept for key, kept in answers.items() if (found := _function(key)) and found.shows_settings == "launches"]
+    return {address for kept in shown for address in kept.runs}
 
 
 def _first(errors: Sequence[CaptureError]) -> CaptureError:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpu_doc.errors import ConfigError, GpuDocError, ReportError
-from gpu_doc.functions.precheck import check
+from gpu_doc.functions.shared.calls import check
+from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.git import checkout, lfs
-from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Run
 from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
 from gpu_doc.notebooks.names import PARAMETERS
@@ -25,20 +25,20 @@ from gpu_doc.text.nearest import nearest
 
 @dataclass(frozen=True)
 class ReportCheck:
-    """The calls that a report will make, and why it cannot be written."""
+    """The calls that a report will make, as far as they can be answered, and why it cannot be written."""
 
-    calls: tuple[Call, ...]
+    calls: tuple[BoundCall, ...]
     problems: tuple[GpuDocError, ...]
 
 
 def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> ReportCheck:
     """Rehearse a report, and judge its calls, its notebooks and their parameters."""
     problems: list[GpuDocError] = [run.problem for run in plan.runs if run.problem]
-    calls: list[Call] = []
+    calls: dict[str, BoundCall] = {}
     try:
         for call, place in rehearse(plan.report, root, templates).calls:
-            calls.append(call)
-            check(call, plan.report, root, line=place)
+            if call.key not in calls:
+                calls[call.key] = check(call, plan.report, root, line=place)
         _demand_evidence(plan, root)
         for run in plan.runs:
             if not run.problem:
@@ -48,7 +48,7 @@ def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Rep
     except GpuDocError as error:
         problems.append(error)
     distinct = {(error.what, error.where): error for error in problems}
-    return ReportCheck(tuple(calls), tuple(distinct.values()))
+    return ReportCheck(tuple(calls.values()), tuple(distinct.values()))
 
 
 def _demand_evidence(plan: ReportPlan, root: Path) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from gpu_doc import functions
 from gpu_doc.errors import ReportError
-from gpu_doc.functions.precheck import located
+from gpu_doc.functions.shared.calls import located
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Answer, Call
@@ -24,8 +25,6 @@ __all__ = ["Rehearsal", "Rendered", "rehearse", "render"]
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGEST = 5_000_000
 """Bytes of a template, or of Markdown with blocks."""
-_GIVE_BLOCKS = frozenset({"text", "code", "table", "compare", "environment", "resources", "launch_command"})
-"""The functions that give fenced code, a table or paragraphs: several lines that mean nothing inside another line."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,8 @@ def _check_blocks_stand_alone(
     given: dict[str, list[tuple[Call, CallLocation]]] = {}
     for call, place in asked:
         value = answers[call.key].value
-        if call.function in _GIVE_BLOCKS and isinstance(value, str) and "\n" in value:
+        function = functions.named(call.function)
+        if function and function.gives_block and isinstance(value, str) and "\n" in value:
             given.setdefault(value, []).append((call, place))
     for value, calls in given.items():
         alone = list(_stands_alone(text, value))

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
+from gpu_doc import functions
 from gpu_doc.errors import ReportError
 from gpu_doc.model.answers import Call
 from gpu_doc.model.values import Json
@@ -22,20 +23,6 @@ from gpu_doc.system.process import Child, ChildEndedError
 from gpu_doc.system.temporary import private_folder
 from gpu_doc.text.nearest import did_you_mean
 
-FUNCTIONS = (
-    "shot",
-    "image",
-    "text",
-    "table",
-    "code",
-    "value",
-    "terminal",
-    "compare",
-    "resources",
-    "environment",
-    "launch_command",
-)
-"""What templates may call (contract, section 5)."""
 FILTERS = ("percent", "round", "default", "join", "length", "upper", "lower", "replace", "trim", "indent")
 """Names for near misses: ours and the most used of Jinja2's."""
 TIMER_GRACE = 2.0
@@ -123,7 +110,7 @@ class TemplateWorker:
     def _converse(self, request: dict[str, Any], load: Load, answer: Answering) -> Any:
         """Send a request and serve the child's questions until it is done. Its time stands still while we answer."""
         child = self._started()
-        limits = {"functions": FUNCTIONS, "seconds": self._seconds, "output": self._output}
+        limits = {"functions": functions.names(), "seconds": self._seconds, "output": self._output}
         left = self._seconds + TIMER_GRACE
         try:
             child.send({**request, **limits})
@@ -209,7 +196,7 @@ def near_miss(message: str) -> str:
     """What to do about a name that a template cannot use, as a sentence; empty where the message is another one."""
     names: tuple[str, ...]
     if found := re.search(r"'(\w+)' is undefined", message):
-        known, names = "Known are", (*FUNCTIONS, "report")
+        known, names = "Known are", (*(function.name for function in functions.in_order()), "report")
     elif found := re.search(r"No filter named '(\w+)'", message):
         known, names = "Among the filters are", FILTERS
     else:

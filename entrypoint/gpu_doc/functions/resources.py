@@ -1,12 +1,19 @@
-"""The chart of what a run took: a panel for each measure, one axis of time, as SVG."""
+"""`resources()`: a chart of what a run took, a panel for each measure over one axis of time, and the peaks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
+from gpu_doc.errors import ReportError
+from gpu_doc.functions.shared import checks, options
+from gpu_doc.functions.shared.function import RUN, BoundCall, Function
+from gpu_doc.functions.shared.results import ResultReader
+from gpu_doc.model.answers import Answer
+from gpu_doc.model.values import Json
+from gpu_doc.record import consumption
 from gpu_doc.record.consumption import Consumption, Points, cores, size
 
 _LEFT, _RIGHT = 44.0, 8.0
@@ -24,6 +31,27 @@ _COLOURS: Mapping[str, Mapping[str, str]] = {
     "dark": {"text": "#e6edf3", "muted": "#9198a1", "grid": "#262c34", "base": "#6e7681", "page": "#0d1117",
              "host": "#4493f8", "gpu": "#3fb950"},
 }  # fmt: skip
+
+
+def _answer(call: BoundCall, results: ResultReader) -> Answer:
+    taken = consumption.read(results.result(call.run))
+    if taken is None:
+        what = f"what run {call.address.run} took was not measured: it was made by an earlier version"
+        raise ReportError(what, remedy="Run again with --force.")
+    if not taken.samples:
+        return call.answered(consumption.sentence(taken))
+    pictured = [
+        replace(exhibit, outputs=(_output(chart(taken, width=exhibit.width, theme=exhibit.theme)),))
+        for exhibit in results.framing.exhibits(call, "output")
+    ]
+    measured = "CPU, memory and GPU" if "gpu_memory" in taken.peaks else "CPU and memory"
+    answer = results.framing.pictured(call, pictured, f"{measured} of run {call.address.run} over time")
+    return replace(answer, value=f"{answer.value}\n\n{consumption.sentence(taken)}")
+
+
+def _output(drawing: str) -> Json:
+    """A drawing of ours as the output of a cell."""
+    return {"output_type": "display_data", "data": {"image/svg+xml": drawing}, "metadata": {}}
 
 
 @dataclass(frozen=True)
@@ -137,3 +165,18 @@ def _text(
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}"><tspan{weight}>{escape(text)}</tspan>'
         f"{tail}</text>"
     )
+
+
+FUNCTION = Function(
+    name="resources",
+    text="a chart of CPU, memory and GPU over the run, and the peaks; drawn anew only when a result changed",
+    first=RUN,
+    options=options.PICTURE,
+    gives=("picture", "text"),
+    check=checks.whole_run,
+    answer=_answer,
+    label="resources",
+    tells_results=False,
+    stays="always",
+    is_measured=lambda result: result.resources.is_file(),
+)

@@ -75,11 +75,12 @@ def find_run(address: Address, report: Report) -> Run:
     )
 
 
-def find_runs(text: str, report: Report) -> tuple[Run, ...]:
-    """Give all runs of a matrix from `sweep[*]`. Raises ReportError if that is not what the text says."""
-    address = parse(text)
+def find_runs(address: Address, report: Report) -> tuple[Run, ...]:
+    """Give all runs of a matrix, from `sweep[*]`. Raises ReportError if that is not what the address says."""
     if address.cell is not None or address.file is not None or not address.run.endswith("[*]"):
-        raise ReportError(f"`{_short(text)}` is not a whole matrix", remedy="Write the run's name and [*]: sweep[*].")
+        raise ReportError(
+            f"`{_short(str(address))}` is not a whole matrix", remedy="Write the run's name and [*]: sweep[*]."
+        )
     name = address.run[: -len("[*]")]
     runs = tuple(run for run in report.runs if run.point and run.name == name)
     if not runs:

@@ -1,4 +1,4 @@
-"""Tables as Markdown: from the HTML of a data frame, and from CSV."""
+"""`table()`: a data frame that a cell shows, or a CSV file, as a Markdown table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import ReportError
+from gpu_doc.functions.shared import checks, options
+from gpu_doc.functions.shared.function import PART, BoundCall, Function
+from gpu_doc.functions.shared.results import Output, ResultReader, the_cell
+from gpu_doc.model.answers import Answer
+from gpu_doc.notebooks.cells import joined
 from gpu_doc.text import markdown
 
 if TYPE_CHECKING:
@@ -21,6 +27,30 @@ _NOT_FINITE = frozenset({"nan", "inf", "-inf"})
 _MISSING = frozenset({"", "none", "null", "na", "n/a", "<na>", "nat", "...", "…", "-", "–"})  # noqa: RUF001 - a real dash
 _WIDEST = 1000
 """Columns that a span in HTML may claim."""
+_SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt"})
+
+
+def _check(call: BoundCall, root: Path) -> None:
+    checks.part_of_run(call, root, file=checks.ending_in("table", _SUFFIXES))
+
+
+def _answer(call: BoundCall, results: ResultReader) -> Answer:
+    if call.address.file is not None:
+        rows = from_csv(results.file(call).read_bytes(), call.address.file)
+    else:
+        rows = _only_table(results.outputs(call), the_cell(call.address))
+    return call.answered(to_markdown(rows))
+
+
+def _only_table(outputs: Sequence[Output], what: str) -> Rows:
+    """The one table among outputs. Raises ReportError if there is none, or more than one."""
+    pieces = [joined((output.get("data") or {}).get("text/html", "")) for output in outputs]
+    found = [rows for html in pieces if "<table" in html if (rows := from_html(html))]
+    if not found:
+        raise ReportError(f"{what} shows no data frame", remedy="shot() takes a picture of it, text() its text.")
+    if len(found) > 1:
+        raise ReportError(f"{what} shows {len(found)} tables", remedy="Say which output with output=, from 1.")
+    return found[0]
 
 
 @dataclass(frozen=True)
@@ -118,3 +148,14 @@ def _joined_heads(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     width = max((len(row) for row in rows), default=0)
     columns = [[row[place] for row in rows if place < len(row) and row[place]] for place in range(width)]
     return tuple(" / ".join(part for part, _ in groupby(column)) for column in columns)
+
+
+FUNCTION = Function(
+    name="table",
+    text="a data frame or a CSV file as a Markdown table",
+    first=PART,
+    options=options.OUTPUT,
+    gives=("table",),
+    check=_check,
+    answer=_answer,
+)

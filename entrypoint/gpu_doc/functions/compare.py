@@ -1,12 +1,19 @@
-"""A matrix side by side: a table of the values that its runs gave."""
+"""`compare()`: a matrix side by side, in a table of the values that its runs gave."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
+from gpu_doc.errors import ReportError
+from gpu_doc.functions.shared import options
+from gpu_doc.functions.shared.address import Address
+from gpu_doc.functions.shared.function import MATRIX, BoundCall, Function
+from gpu_doc.functions.shared.results import ResultReader
+from gpu_doc.model.answers import Answer
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.values import Json
 from gpu_doc.text import markdown
@@ -19,6 +26,30 @@ _LESS_IS_BETTER = re.compile(
 )
 _MOST_DIGITS = 6
 """How many digits, from the first that is not zero, a column may give a number for the sake of its decimals."""
+
+
+def _names(name: str, value: Json) -> None:
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
+        raise ReportError(f'{name}= is a list of names, such as {name}=["accuracy", "loss"]')
+
+
+def _best(name: str, value: Json) -> None:
+    for wanted in list(value.values()) if isinstance(value, dict) else [value]:
+        options.choice("max", "min")(name, wanted)
+
+
+def _check(call: BoundCall, _: Path) -> None:
+    if not call.get("values"):
+        raise ReportError("it is not said which values to compare", remedy='Add values=["accuracy", …].')
+    if not call.run.notebook:
+        raise ReportError(f"the runs of {call.written} are commands, which have no values")
+
+
+def _answer(call: BoundCall, results: ResultReader) -> Answer:
+    names: Sequence[str] = call.get("values")
+    columns = {name: [results.value(Address(run.address, cell=name), run) for run in call.runs] for name in names}
+    best = {name: best_of(name, call.get("best")) for name in names}
+    return call.answered(comparison(call.runs, columns, best))
 
 
 def best_of(name: str, wanted: Json) -> Best:
@@ -106,3 +137,14 @@ def short_numbers(values: Sequence[Json]) -> list[str]:
     if not alike or digits > _MOST_DIGITS:
         return texts
     return [aligned.get(place, text) for place, text in enumerate(texts)]
+
+
+FUNCTION = Function(
+    name="compare",
+    text='a table over a matrix such as `sweep[*]`, the best value bold; `best="min"` or `"max"`',
+    first=MATRIX,
+    options={"values": _names, "best": _best},
+    gives=("table",),
+    check=_check,
+    answer=_answer,
+)

@@ -1,4 +1,4 @@
-"""The `docker run` by which a reader gets what a run got: pasted into a shell in a clean checkout.
+"""`launch_command()`: the `docker run` by which a reader gets what a run got: pasted into a shell in a clean checkout.
 
 It says the same as what the run's container is made of (execution/containers/recipe.py), in the words of the `docker`
 program, and names nothing of the machine that the run was made on. In the image, a notebook needs only what its kernel
@@ -15,15 +15,34 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from gpu_doc.errors import ReportError
 from gpu_doc.execution.agent.kernel_names import PYTHON, is_any_python
 from gpu_doc.execution.containers.recipe import NAME, WORKSPACE
+from gpu_doc.functions.shared import checks
+from gpu_doc.functions.shared.function import RUN, BoundCall, Function
+from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.git.checkout import work_tree
+from gpu_doc.model.answers import Answer
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import ExecutedCell, executed_cells, kernel_name, source_cells
+from gpu_doc.text import markdown
 
 _HOME = "/tmp"  # noqa: S108 - in the container, where everyone may write
+
+
+def _check(call: BoundCall, root: Path) -> None:
+    checks.whole_run(call, root)
+    if not (call.run.image or call.run.configured_image):
+        raise ReportError(
+            f"run {call.run.address} has no image: it runs with the local Python, which no `docker run` reproduces",
+            remedy="Give it an `image`, or leave launch_command() out.",
+        )
+
+
+def _answer(call: BoundCall, results: ResultReader) -> Answer:
+    return call.answered(markdown.fenced(command(results.result(call.run), results.root), "sh"))
 
 
 def command(result: Result, root: Path) -> str:
@@ -219,3 +238,16 @@ def _here_document(text: str) -> str:
     while end in text.splitlines():
         end += "_"
     return f"<<'{end}'\n{text}\n{end}"
+
+
+FUNCTION = Function(
+    name="launch_command",
+    text="the `docker run …` that a reader pastes into a clean checkout to get the same",
+    first=RUN,
+    gives=("text",),
+    check=_check,
+    answer=_answer,
+    label="launch command",
+    tells_results=False,
+    shows_settings="launches",
+)

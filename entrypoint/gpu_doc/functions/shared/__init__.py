@@ -1,0 +1,1 @@
+"""What several template functions use: their options, addresses, checks, and how they read results."""

@@ -1,0 +1,111 @@
+"""What a template function is, and a call of one whose arguments were judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gpu_doc.functions.shared.address import Address, find_run, find_runs
+from gpu_doc.functions.shared.options import Judge
+from gpu_doc.model.answers import Answer, Asset, Call
+from gpu_doc.model.configuration import Report, Run
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
+
+if TYPE_CHECKING:
+    from gpu_doc.functions.shared.results import ResultReader
+
+Gives = Literal["picture", "image", "text", "table", "value"]
+"""A picture is taken in Chromium, an image is copied; text and tables are lines of Markdown, a value any JSON."""
+_ORDER: tuple[Gives, ...] = ("picture", "image", "text", "table", "value")
+
+
+@dataclass(frozen=True)
+class First:
+    """What the first argument of a function names, and which runs it needs for that."""
+
+    word: Literal["address", "run"]
+    example: str
+    runs: Callable[[Address, Report], tuple[Run, ...]]
+    """The runs whose results the call needs. Raises ReportError where the address names none."""
+
+
+def _one(address: Address, report: Report) -> tuple[Run, ...]:
+    return (find_run(address, report),)
+
+
+PART = First("address", "baseline/loss-curve", _one)
+RUN = First("run", "baseline", _one)
+MATRIX = First("address", "sweep[*]", find_runs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A function that templates may call. What it takes and gives is declared, so that others need not know it."""
+
+    name: str
+    """Its file's name."""
+    text: str
+    """What it gives, for the table in README.md."""
+    first: First
+    options: Mapping[str, Judge] = field(default_factory=dict)
+    gives: tuple[Gives, ...]
+    """What is in its answer, in order."""
+    check: Callable[[BoundCall, Path], None]
+    """Judges a call by the sources below root, before anything runs. Raises ReportError, or NotebookFileError."""
+    answer: Callable[[BoundCall, ResultReader], Answer]
+    """What a call gives. Raises ReportError."""
+    label: str = ""
+    """What tells its answer from those of other functions for the same address, where a change is described."""
+    tells_results: bool = True
+    """False: it tells of a run, and not what came out of it."""
+    stays: Literal["never", "same-fingerprint", "always"] = "never"
+    """When an answer that is published may stay though its run was executed anew and gave the same results."""
+    shows_settings: Literal["runs", "launches"] | None = None
+    """The part of evidence's settings that its answer shows (record/evidence.py)."""
+    is_measured: Callable[[Result], bool] = lambda _: True
+    """Whether a result of an earlier version holds what it needs."""
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether it needs Chromium, and the settings of `capture`."""
+        return "picture" in self.gives
+
+    @property
+    def gives_block(self) -> bool:
+        """Whether it gives several lines that mean nothing inside another line."""
+        return not {"text", "table"}.isdisjoint(self.gives)
+
+    @property
+    def place(self) -> tuple[bool, int, str]:
+        """Where it stands among all: parts of a run first, and pictures before text."""
+        return self.first is not PART, _ORDER.index(self.gives[0]), self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundCall:
+    """A call whose function, address and options were judged, with the runs that it needs: made once, by `bind`."""
+
+    call: Call
+    function: Function
+    written: str
+    """The address as the template has it."""
+    address: Address
+    runs: tuple[Run, ...]
+    options: Mapping[str, Json]
+    """Those that are given and not None."""
+
+    @property
+    def run(self) -> Run:
+        """The run of a call that needs one."""
+        return self.runs[0]
+
+    def get(self, name: str) -> Json:
+        """An option, None if it is not given."""
+        return self.options.get(name)
+
+    def answered(self, value: Json, assets: tuple[Asset, ...] = ()) -> Answer:
+        """The answer to this call."""
+        return Answer(value=value, runs=tuple(run.address for run in self.runs), assets=assets)

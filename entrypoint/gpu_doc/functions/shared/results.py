@@ -1,0 +1,135 @@
+"""What the addresses of calls name in the results of runs: cells, outputs, values, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from gpu_doc.errors import ReportError
+from gpu_doc.functions.shared import values
+from gpu_doc.functions.shared.address import Address
+from gpu_doc.functions.shared.exhibits import Framing
+from gpu_doc.functions.shared.function import BoundCall
+from gpu_doc.git import lfs
+from gpu_doc.model.configuration import Capture, Report, Run
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
+from gpu_doc.notebooks.cells import ExecutedCell, executed_cells, find_cell, missing_cell, source_cells
+from gpu_doc.record.cuts import cut_of, from_record
+
+_KEPT = 4
+"""Executed notebooks that are held in memory at once."""
+_LARGEST_FILE = 50_000_000
+"""Bytes of a produced file that are read into a report."""
+
+Output = Mapping[str, Json]
+
+
+class ResultReader:
+    """Reads the results of one report's runs for the calls of its template."""
+
+    def __init__(self, report: Report, capture: Capture, results: Mapping[str, Result], *, root: Path) -> None:
+        """`results` by run address; it may grow. What it lacks is a KeyError, which is the caller's mistake."""
+        self.framing = Framing(capture, report)
+        self.root = root
+        self._results = results
+        self._notebooks: dict[tuple[str, str], list[ExecutedCell]] = {}
+
+    def result(self, run: Run) -> Result:
+        """The result of a run."""
+        return self._results[run.address]
+
+    def cell(self, call: BoundCall) -> ExecutedCell:
+        """The cell that a call names; a glued value comes as a cell with just its outputs. Raises ReportError."""
+        return self._cell(call.address, self.result(call.run))
+
+    def outputs(self, call: BoundCall) -> tuple[Output, ...]:
+        """The outputs that a call is about: all of a cell, or the one that it names. Raises ReportError."""
+        cell, number = self.cell(call), call.get("output")
+        _check_whole(call.address, cell, self.result(call.run), number)
+        outputs = cell.outputs if cell.number else cell.outputs[-1:]
+        if not outputs:
+            raise ReportError(
+                f"{the_cell(call.address)} has no output",
+                remedy="End it with the thing to show, or show it with display().",
+            )
+        if number is None:
+            return outputs
+        if number > len(outputs):
+            plural = "s" if len(outputs) > 1 else ""
+            raise ReportError(
+                f"{the_cell(call.address)} has {len(outputs)} output{plural}: output={number} is none of them"
+            )
+        return (outputs[number - 1],)
+
+    def value(self, address: Address, run: Run) -> Json:
+        """The value of a cell, or of something glued. Raises ReportError."""
+        result = self.result(run)
+        cell = self._cell(address, result)
+        _check_whole(address, cell, result)
+        return values.value_of(cell.outputs)
+
+    def file(self, call: BoundCall) -> Path:
+        """The file that a call names. Raises ReportError."""
+        name, result = call.address.file or "", self.result(call.run)
+        path = result.produced(name)
+        if not path.is_file() or not path.resolve().is_relative_to(result.folder.resolve()):
+            raise ReportError(
+                f"run {call.address.run} left no file {name}",
+                remedy="`produces` says which files are kept; the run itself has to write it, relative to root.",
+            )
+        if path.stat().st_size > _LARGEST_FILE:
+            raise ReportError(f"{name} is larger than {_LARGEST_FILE >> 20} MiB", remedy="Show a part of it.")
+        if lfs.is_pointer(path):
+            what = f"{name} is no file of the run: it is a pointer of Git LFS that was not fetched"
+            raise ReportError(what, remedy=lfs.remedy(name))
+        return path
+
+    def _cells(self, result: Result) -> list[ExecutedCell]:
+        key = result.run.address, result.fingerprint
+        if key not in self._notebooks:
+            while len(self._notebooks) >= _KEPT:
+                self._notebooks.pop(next(iter(self._notebooks)))
+            self._notebooks[key] = self._named(executed_cells(result.executed), result)
+        return self._notebooks[key]
+
+    def _named(self, cells: list[ExecutedCell], result: Result) -> list[ExecutedCell]:
+        """The cells under the names that the source gives them now: a tag added since need not run anything again."""
+        sources = {cell.number: cell for cell in source_cells(self.root / str(result.run.notebook))}
+        return [
+            replace(cell, id=source.id, tags=source.tags) if (source := sources.get(cell.number)) else cell
+            for cell in cells
+        ]
+
+    def _cell(self, address: Address, result: Result) -> ExecutedCell:
+        cells, name = self._cells(result), address.cell or ""
+        notebook = str(result.run.notebook)
+        glued = values.glued([output for cell in cells for output in cell.outputs], name)
+        named = [cell for cell in cells if name in cell.names]
+        if glued and named:
+            raise ReportError(
+                f"`{name}` is a cell of {notebook} (#{named[0].number}) and a glued value too",
+                remedy="Give one of them another name.",
+            )
+        if glued:
+            return ExecutedCell(0, "", (name,), "", "", cells[0].language, outputs=tuple(glued))
+        if not named:
+            known = [known for cell in cells for known in values.glued_names(cell.outputs)]
+            missing = missing_cell(cells, name, notebook, values=known)
+            if lost := from_record(result.record):
+                missing.remedy = f"{missing.remedy} Some values may be lost: {lost[0].sentence} in {lost[0].name}."
+            raise missing
+        return find_cell(cells, name, notebook)
+
+
+def _check_whole(address: Address, cell: ExecutedCell, result: Result, output: int | None = None) -> None:
+    """Raise ReportError where output of a cell was cut, unless that came after the one that is asked for."""
+    cut = cut_of(result.record, cell.number) if cell.number else None
+    if cut and not (output and output <= cut.after):
+        raise cut.error(the_cell(address))
+
+
+def the_cell(address: Address) -> str:
+    """A cell, as messages name it."""
+    return f"cell {address.cell} of run {address.run}"

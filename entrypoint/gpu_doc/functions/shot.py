@@ -1,0 +1,52 @@
+"""`shot()`: a picture of what a cell shows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gpu_doc.functions.shared import checks, exhibits, options
+from gpu_doc.functions.shared.function import PART, BoundCall, Function
+from gpu_doc.functions.shared.results import ResultReader
+from gpu_doc.model.answers import Answer
+from gpu_doc.model.results import Result
+from gpu_doc.notebooks.cells import ExecutedCell
+
+
+def _check(call: BoundCall, root: Path) -> None:
+    checks.part_of_run(call, root, file=checks.no_file)
+
+
+def _answer(call: BoundCall, results: ResultReader) -> Answer:
+    outputs, cell = results.outputs(call), results.cell(call)
+    show = call.get("show") or "output"
+    place = _place(cell, results.result(call.run))
+    pictured = [
+        replace(
+            exhibit,
+            outputs=outputs,
+            source=cell.source if show == "cell" else "",
+            language=cell.language,
+            place=place,
+        )
+        for exhibit in results.framing.exhibits(call, "cell" if show == "cell" else "output")
+    ]
+    alt = exhibits.sentence(call.address, show=show, output=call.get("output"))
+    return results.framing.pictured(call, pictured, alt)
+
+
+def _place(cell: ExecutedCell, result: Result) -> str:
+    """Notebook and cell, as messages and annotations name them; a glued value has no cell of its own here."""
+    name = f" ({cell.name})" if cell.name else ""
+    return f"{result.run.notebook}, cell {cell.number}{name}" if cell.number else str(result.run.notebook)
+
+
+FUNCTION = Function(
+    name="shot",
+    text='a screenshot of a cell\'s outputs, or with `output=2` of its second one; `show="cell"` adds the source above',
+    first=PART,
+    options={**options.PICTURE, "show": options.choice("output", "cell"), **options.OUTPUT},
+    gives=("picture",),
+    check=_check,
+    answer=_answer,
+)
