@@ -24,6 +24,12 @@ class Call:
         """The same call has the same key, however its keywords are ordered."""
         return json.dumps([self.function, list(self.args), dict(self.kwargs)], sort_keys=True, ensure_ascii=False)
 
+    @classmethod
+    def from_key(cls, key: str) -> Call:
+        """The call that has this key."""
+        function, args, kwargs = json.loads(key)
+        return cls(function=function, args=tuple(args), kwargs=kwargs)
+
     def __str__(self) -> str:
         words = [json.dumps(a, ensure_ascii=False) for a in self.args]
         words += [f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in self.kwargs.items()]

@@ -237,11 +237,7 @@ def _launched(run: Run) -> str:
 
 def calls_of(evidence: Evidence) -> list[Call]:
     """The calls whose answers evidence holds."""
-    calls = []
-    for key in evidence.answers:
-        function, args, kwargs = json.loads(key)
-        calls.append(Call(function=function, args=tuple(args), kwargs=kwargs))
-    return calls
+    return [Call.from_key(key) for key in evidence.answers]
 
 
 def missing_files(evidence: Evidence, report: Report, root: Path, line_ends: LineEnds) -> dict[str, str]:

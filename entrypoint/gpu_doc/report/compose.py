@@ -6,7 +6,6 @@ made from the same digest stays, and one made from another digest with the same 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,7 +15,7 @@ from pathlib import Path
 from gpu_doc import functions
 from gpu_doc.errors import PRECEDENCE, CaptureError, ReportError
 from gpu_doc.functions.shared.calls import bind
-from gpu_doc.functions.shared.function import BoundCall, Function
+from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.functions.shared.redacted import redacted
 from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.git.line_ends import LineEnds
@@ -314,20 +313,20 @@ class Composer:
         )
 
 
-def _function(key: str) -> Function | None:
-    """The function of a call, from the call's key."""
-    return functions.named(json.loads(key)[0])
-
-
 def _tells_results(key: str) -> bool:
-    function = _function(key)
+    """Whether a call tells what came out of a run; what nobody knows may do so."""
+    function = functions.named(Call.from_key(key).function)
     return function is None or function.tells_results
 
 
 def _launched(answers: Mapping[str, KeptAnswer]) -> set[str]:
     """The runs of which the report shows how they are launched."""
-    shown = [kept for key, kept in answers.items() if (found := _function(key)) and found.shows_settings == "launches"]
-    return {address for kept in shown for address in kept.runs}
+    found: set[str] = set()
+    for key, kept in answers.items():
+        function = functions.named(Call.from_key(key).function)
+        if function and function.shows_settings == "launches":
+            found.update(kept.runs)
+    return found
 
 
 def _first(errors: Sequence[CaptureError]) -> CaptureError:
