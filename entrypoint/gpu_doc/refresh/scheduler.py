@@ -26,7 +26,8 @@ from gpu_doc.refresh.doors import Doors
 from gpu_doc.refresh.hand_edits import HandEdits
 from gpu_doc.refresh.results import changed_meanwhile, record_of
 from gpu_doc.refresh.work import Work
-from gpu_doc.report.compose import Composer, NeedsRuns, ReportTools
+from gpu_doc.report.compose import Composer, NeedsRuns
+from gpu_doc.report.files import ReportTools
 from gpu_doc.report.rehearsal import check_report
 from gpu_doc.report.template import TemplateWorker
 from gpu_doc.system.python_environment import with_programs_of
@@ -117,7 +118,7 @@ class Scheduler:
         )
 
     def _composer(self, work: Work) -> Composer:
-        shop = ReportTools(
+        tools = ReportTools(
             root=self._config.root,
             capture=self._config.capture,
             state=self._state,
@@ -126,7 +127,7 @@ class Scheduler:
             redactor=self._redactor,
             line_ends=self._machine.line_ends,
         )
-        return Composer(work.plan, shop, work.calls, executed=work.executed)
+        return Composer(work.plan, tools, work.calls, executed=work.executed)
 
     def _round(self, works: list[Work], parallel: int | None) -> None:
         """Execute what the reports wait for; each is composed when it waits for nothing more."""

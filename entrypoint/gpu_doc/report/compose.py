@@ -1,44 +1,32 @@
-"""One report made ready: its text rendered, its pictures taken or kept, its evidence written down.
+"""One report made ready: its text rendered, its files gathered (report/files.py), its evidence written down.
 
-What has not changed stays to the byte. An answer of evidence that still holds is taken before any result; a picture
-made from the same digest stays, and one made from another digest with the same decoded pixels stays too.
+An answer of evidence that still holds is taken before any result, so that what has not changed stays to the byte.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 
 from gpu_doc import functions
-from gpu_doc.errors import PRECEDENCE, CaptureError, ReportError
+from gpu_doc.errors import ReportError
 from gpu_doc.functions.shared.calls import bind
 from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.functions.shared.redacted import redacted
 from gpu_doc.functions.shared.results import ResultReader
-from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Answer, Asset, Call
-from gpu_doc.model.configuration import Capture
-from gpu_doc.model.pictures import Photograph
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
-from gpu_doc.pictures.capture import Camera, decoded_equal
 from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.usable import Usable
 from gpu_doc.record import checkout, evidence
 from gpu_doc.record.checkout import Content, Draft
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
-from gpu_doc.record.state import State
-from gpu_doc.redaction import Redactor
 from gpu_doc.report import report
+from gpu_doc.report.files import ReportFiles, ReportTools
 from gpu_doc.report.report import Rendered
-from gpu_doc.report.template import TemplateWorker
-from gpu_doc.resources import template_path
 from gpu_doc.text import in_place
-
-_FORCE = "Run again with --force."
 
 
 class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an error
@@ -49,35 +37,23 @@ class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an e
         self.addresses = tuple(addresses)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReportTools:
-    """What composing any report needs."""
-
-    root: Path
-    capture: Capture
-    state: State
-    camera: Camera
-    templates: TemplateWorker
-    redactor: Redactor
-    line_ends: LineEnds
-
-
 class Composer:
     """Composes one report. `executed` grows while runs end: address to result of this refresh."""
 
     def __init__(
-        self, plan: ReportPlan, shop: ReportTools, calls: Iterable[BoundCall], *, executed: Mapping[str, Result]
+        self, plan: ReportPlan, tools: ReportTools, calls: Iterable[BoundCall], *, executed: Mapping[str, Result]
     ) -> None:
         """`calls` are those that were found in a rehearsal."""
         self._plan = plan
         self._report = plan.report
-        self._shop = shop
+        self._tools = tools
         self._executed = executed
         self._runs = {run.run.address: run for run in plan.runs}
         self._results: dict[str, Result] = {}
         self._known = plan.evidence or Evidence()
-        self._usable = Usable(plan.report, self._known, shop.capture, shop.root, shop.line_ends)
-        self._reader = ResultReader(plan.report, shop.capture, self._results, root=shop.root)
+        self._files = ReportFiles(plan.report, self._known, tools)
+        self._usable = Usable(plan.report, self._known, tools.capture, tools.root, tools.line_ends)
+        self._reader = ResultReader(plan.report, tools.capture, self._results, root=tools.root)
         self._calls = {bound.call.key: bound for bound in calls}
         self._as_published: set[str] = set()
         """Addresses of new runs of which the report tells what was published of the one before."""
@@ -92,39 +68,39 @@ class Composer:
                 assets += self._answer(call.call).assets
             except (NeedsRuns, ReportError):
                 continue
-        self._photographs([asset for asset in assets if asset.exhibit and not self._stays(asset)])
+        self._files.photograph(assets)
 
     def compose(self) -> Draft:
         """The report's files. Raises ReportError, CaptureError, NeedsRuns."""
-        before = checkout.read(self._shop.root / self._report.path)
+        before = checkout.read(self._tools.root / self._report.path)
         rendered, contents, kept = self._rendered()
         if renewed := {run for run in self._as_published if self._is_renewed(run, rendered, kept)}:
             self._renewed |= renewed
             rendered, contents, kept = self._rendered()
         text = rendered.text.encode("utf-8")
         if self._report.template:  # in place, every byte outside of blocks stays
-            text = self._shop.line_ends.as_there(self._shop.root / self._report.path, text, before)
+            text = self._tools.line_ends.as_there(self._tools.root / self._report.path, text, before)
         whole = self._evidence(rendered, kept)
         place = self._report.assets
         files = {f"{place}/{name}": content for name, content in contents.items()}
         files[self._report.path] = text
-        written = evidence.path_of(self._report, self._shop.root)
-        files[f"{place}/{evidence.NAME}"] = self._shop.line_ends.as_there(
+        written = evidence.path_of(self._report, self._tools.root)
+        files[f"{place}/{evidence.NAME}"] = self._tools.line_ends.as_there(
             written, whole.to_bytes(), checkout.read(written)
         )
-        gone = [name for name in self._known.files if name not in contents and self._published(name) is not None]
+        gone = [name for name in self._known.files if name not in contents and self._files.published(name) is not None]
         obsolete = tuple(f"{place}/{name}" for name in gone)
         return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete)
 
     def _rendered(self) -> tuple[Rendered, dict[str, Content], dict[str, KeptFile]]:
         """The text, every file's content, and what evidence says of the files."""
         rendered = report.render(
-            self._report, self._shop.root, self._shop.templates, self._answer, line_ends=self._shop.line_ends
+            self._report, self._tools.root, self._tools.templates, self._answer, line_ends=self._tools.line_ends
         )
         # Half of a surrogate pair, as a notebook may print it, cannot be written.
         rendered = replace(rendered, text=rendered.text.encode("utf-8", "replace").decode())
         assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
-        return rendered, *self._contents(list(assets.values()))
+        return rendered, *self._files.contents(list(assets.values()))
 
     def _answer(self, call: Call) -> Answer:
         kept = self._usable.answer(call)
@@ -136,8 +112,8 @@ class Composer:
         if missing:
             raise NeedsRuns(missing)
         # State may hold what was no secret yet when its run was made.
-        answer = redacted(bound.function.answer(bound, self._reader), self._shop.redactor)
-        return replace(answer, assets=tuple(self._final(asset) for asset in answer.assets))
+        answer = redacted(bound.function.answer(bound, self._reader), self._tools.redactor)
+        return replace(answer, assets=tuple(self._files.final(asset) for asset in answer.assets))
 
     def _bound(self, call: Call) -> BoundCall:
         """The call as it was judged in the rehearsal. Raises ReportError where that missed it, and it is wrong."""
@@ -169,12 +145,6 @@ class Composer:
         known = bool(results) or self._same_fingerprint(address)
         return not (known and self._same_results(address, answers, files))
 
-    def _final(self, asset: Asset) -> Asset:
-        """An asset whose picture is there already, without what it shows: that can be large, and reports long."""
-        origin = _origin(asset)
-        there = asset.exhibit and (self._shop.state.has_picture(origin) or self._stays(asset))
-        return Asset(name=asset.name, digest=origin) if there else asset
-
     def _unchanged(self, address: str) -> bool:
         """Whether evidence speaks of just this run, and it was not executed again now."""
         return address not in self._executed and self._same_fingerprint(address)
@@ -195,80 +165,12 @@ class Composer:
             plan = self._runs.get(address)
             result = self._executed.get(address)
             if result is None and plan and plan.fingerprint and plan.fresh:
-                result = self._shop.state.find(plan.run, plan.fingerprint.text)
+                result = self._tools.state.find(plan.run, plan.fingerprint.text)
             if result is None:
                 return None
-            self._shop.state.touch(result)
+            self._tools.state.touch(result)
             self._results[address] = result
         return self._results[address]
-
-    # --- pictures and files -------------------------------------------------------------------------------------------
-
-    def _stays(self, asset: Asset) -> bool:
-        """Whether the published file is made from the same and is intact."""
-        kept = self._known.files.get(asset.name)
-        return kept is not None and kept.made_from == _origin(asset) and self._published(asset.name) is not None
-
-    def _published(self, name: str) -> bytes | None:
-        """The bytes of a published file, if they are what evidence says."""
-        kept = self._known.files.get(name)
-        path = self._shop.root / self._report.assets / name
-        content = checkout.read(path) if kept else None
-        if content is None or kept is None or not evidence.is_as(path, content, kept.sha256, self._shop.line_ends):
-            return None
-        return content
-
-    def _contents(self, assets: list[Asset]) -> tuple[dict[str, Content], dict[str, KeptFile]]:
-        """Every file's content, and what evidence says of it."""
-        self._photographs([asset for asset in assets if asset.exhibit and not self._stays(asset)], strict=True)
-        contents: dict[str, Content] = {}
-        kept = {}
-        for asset in sorted(assets, key=lambda asset: asset.name):
-            content, made_from = self._content(asset)
-            contents[asset.name] = content
-            path = self._shop.root / self._report.assets / asset.name
-            stored = self._shop.line_ends.stored(path, checkout.content_of(content))
-            kept[asset.name] = KeptFile(sha256=evidence.digest(stored), made_from=made_from)
-        return contents, kept
-
-    def _content(self, asset: Asset) -> tuple[Content, str]:
-        """A file's content, and the digest of what it is made from. Raises CaptureError where it is gone."""
-        origin = _origin(asset)
-        published = self._shop.root / self._report.assets / asset.name
-        if self._stays(asset):
-            return published, origin
-        if asset.content is not None:
-            return asset.content, origin
-        if asset.source:
-            if not asset.source.is_file():
-                what = "a file that a run left is gone from state"
-                raise CaptureError(what, where=str(asset.source), remedy=_FORCE)
-            return asset.source, origin
-        picture = self._shop.state.picture(origin)
-        if picture is None:
-            raise CaptureError("a picture of the report is gone from state", where=asset.name, remedy="Run again.")
-        before = self._published(asset.name)
-        if before is not None and decoded_equal(before, checkout.content_of(picture)):
-            return published, self._known.files[asset.name].made_from
-        return picture, origin
-
-    def _photographs(self, assets: list[Asset], *, strict: bool = False) -> None:
-        """Put the pictures of exhibits into state. `strict`: raise the first failure, the others in its details."""
-        missing = {
-            _origin(asset): asset.exhibit
-            for asset in assets
-            if asset.exhibit and not self._shop.state.has_picture(_origin(asset))
-        }
-        if not missing:
-            return
-        errors: list[CaptureError] = []
-        for origin, photograph in zip(missing, self._shop.camera.photograph([*missing.values()]), strict=True):
-            if isinstance(photograph, Photograph):
-                self._shop.state.keep_picture(origin, photograph.png)
-            else:
-                errors.append(photograph)
-        if strict and errors:
-            raise _first(errors)
 
     # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -276,14 +178,14 @@ class Composer:
         answers = _kept_answers(rendered)
         runs = {plan.run.address: self._run_evidence(plan, answers, files) for plan in self._plan.runs}
         content = rendered.text.encode("utf-8")
-        stored = self._shop.line_ends.stored(self._shop.root / self._report.path, content)
+        stored = self._tools.line_ends.stored(self._tools.root / self._report.path, content)
         text: str | tuple[tuple[str, str], ...] = sha256(stored).hexdigest()
         if not self._report.template:
             blocks = in_place.fingerprints(rendered.text)
             text = tuple((expression, digest) for _, expression, digest in blocks)
         return Evidence(
             sources=rendered.sources if self._report.template else {},
-            settings=evidence.settings_of(self._report, self._shop.capture, launched=_launched(answers)),
+            settings=evidence.settings_of(self._report, self._tools.capture, launched=_launched(answers)),
             runs=runs,
             answers=answers,
             text=text,
@@ -329,34 +231,11 @@ def _launched(answers: Mapping[str, KeptAnswer]) -> set[str]:
     return found
 
 
-def _first(errors: Sequence[CaptureError]) -> CaptureError:
-    """The error that says most, with those of the other pictures."""
-    first, *others = sorted(errors, key=lambda error: PRECEDENCE.index(error.exit_code))
-    told = dict.fromkeys(f"{other.where}: {other.what}" for other in others)
-    first.details = "\n".join(filter(None, [first.details, *told]))
-    return first
-
-
 def _kept_answers(rendered: Rendered) -> dict[str, KeptAnswer]:
     return {
         key: KeptAnswer(value=answer.value, runs=answer.runs, assets=tuple(asset.name for asset in answer.assets))
         for key, answer in rendered.answers.items()
     }
-
-
-def _origin(asset: Asset) -> str:
-    """What a file is made from, as a digest: of a picture also the page that it is taken on.
-
-    So a new version's better page shows with `--force`; without it, what evidence holds stays.
-    """
-    return sha256(f"{asset.digest} {_page()}".encode()).hexdigest() if asset.exhibit else asset.digest
-
-
-@cache
-def _page() -> str:
-    names = ("page.html", "output.html", "page.css", "cell.css", "page.js", "whole.js")
-    parts = [template_path(name).read_bytes() for name in names]
-    return sha256(b"".join(parts)).hexdigest()
 
 
 def _made(result: Result) -> dict[str, Json]:

@@ -1,0 +1,146 @@
+"""The files beside a report: pictures taken or kept, images copied.
+
+What has not changed stays to the byte: a picture made from the same digest stays, and one made from another digest with
+the same decoded pixels stays too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from gpu_doc.errors import PRECEDENCE, CaptureError
+from gpu_doc.git.line_ends import LineEnds
+from gpu_doc.model.answers import Asset
+from gpu_doc.model.configuration import Capture, Report
+from gpu_doc.model.pictures import Photograph
+from gpu_doc.pictures.capture import Camera, decoded_equal
+from gpu_doc.record import checkout, evidence
+from gpu_doc.record.checkout import Content
+from gpu_doc.record.evidence import Evidence, KeptFile
+from gpu_doc.record.state import State
+from gpu_doc.redaction import Redactor
+from gpu_doc.report.template import TemplateWorker
+from gpu_doc.resources import template_path
+
+_FORCE = "Run again with --force."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportTools:
+    """What composing any report needs."""
+
+    root: Path
+    capture: Capture
+    state: State
+    camera: Camera
+    templates: TemplateWorker
+    redactor: Redactor
+    line_ends: LineEnds
+
+
+class ReportFiles:
+    """The files of one report, as evidence knows them and as its answers ask for them."""
+
+    def __init__(self, report: Report, known: Evidence, tools: ReportTools) -> None:
+        self._report = report
+        self._known = known
+        self._tools = tools
+
+    def final(self, asset: Asset) -> Asset:
+        """An asset whose picture is there already, without what it shows: that can be large, and reports long."""
+        origin = _origin(asset)
+        there = asset.exhibit and (self._tools.state.has_picture(origin) or self._stays(asset))
+        return Asset(name=asset.name, digest=origin) if there else asset
+
+    def _stays(self, asset: Asset) -> bool:
+        """Whether the published file is made from the same and is intact."""
+        kept = self._known.files.get(asset.name)
+        return kept is not None and kept.made_from == _origin(asset) and self.published(asset.name) is not None
+
+    def published(self, name: str) -> bytes | None:
+        """The bytes of a published file, if they are what evidence says."""
+        kept = self._known.files.get(name)
+        path = self._tools.root / self._report.assets / name
+        content = checkout.read(path) if kept else None
+        if content is None or kept is None or not evidence.is_as(path, content, kept.sha256, self._tools.line_ends):
+            return None
+        return content
+
+    def contents(self, assets: list[Asset]) -> tuple[dict[str, Content], dict[str, KeptFile]]:
+        """Every file's content, and what evidence says of it."""
+        self.photograph(assets, strict=True)
+        contents: dict[str, Content] = {}
+        kept = {}
+        for asset in sorted(assets, key=lambda asset: asset.name):
+            content, made_from = self._content(asset)
+            contents[asset.name] = content
+            path = self._tools.root / self._report.assets / asset.name
+            stored = self._tools.line_ends.stored(path, checkout.content_of(content))
+            kept[asset.name] = KeptFile(sha256=evidence.digest(stored), made_from=made_from)
+        return contents, kept
+
+    def _content(self, asset: Asset) -> tuple[Content, str]:
+        """A file's content, and the digest of what it is made from. Raises CaptureError where it is gone."""
+        origin = _origin(asset)
+        published = self._tools.root / self._report.assets / asset.name
+        if self._stays(asset):
+            return published, origin
+        if asset.content is not None:
+            return asset.content, origin
+        if asset.source:
+            if not asset.source.is_file():
+                what = "a file that a run left is gone from state"
+                raise CaptureError(what, where=str(asset.source), remedy=_FORCE)
+            return asset.source, origin
+        picture = self._tools.state.picture(origin)
+        if picture is None:
+            raise CaptureError("a picture of the report is gone from state", where=asset.name, remedy="Run again.")
+        before = self.published(asset.name)
+        if before is not None and decoded_equal(before, checkout.content_of(picture)):
+            return published, self._known.files[asset.name].made_from
+        return picture, origin
+
+    def photograph(self, assets: list[Asset], *, strict: bool = False) -> None:
+        """Take the pictures that are not there yet. `strict`: raise the first failure, the others in its details."""
+        missing = {
+            _origin(asset): asset.exhibit
+            for asset in assets
+            if asset.exhibit and not self._stays(asset) and not self._tools.state.has_picture(_origin(asset))
+        }
+        if not missing:
+            return
+        errors: list[CaptureError] = []
+        for origin, photograph in zip(missing, self._tools.camera.photograph([*missing.values()]), strict=True):
+            if isinstance(photograph, Photograph):
+                self._tools.state.keep_picture(origin, photograph.png)
+            else:
+                errors.append(photograph)
+        if strict and errors:
+            raise _first(errors)
+
+
+def _first(errors: Sequence[CaptureError]) -> CaptureError:
+    """The error that says most, with those of the other pictures."""
+    first, *others = sorted(errors, key=lambda error: PRECEDENCE.index(error.exit_code))
+    told = dict.fromkeys(f"{other.where}: {other.what}" for other in others)
+    first.details = "\n".join(filter(None, [first.details, *told]))
+    return first
+
+
+def _origin(asset: Asset) -> str:
+    """What a file is made from, as a digest: of a picture also the page that it is taken on.
+
+    So a new version's better page shows with `--force`; without it, what evidence holds stays.
+    """
+    return sha256(f"{asset.digest} {_page()}".encode()).hexdigest() if asset.exhibit else asset.digest
+
+
+@cache
+def _page() -> str:
+    names = ("page.html", "output.html", "page.css", "cell.css", "page.js", "whole.js")
+    parts = [template_path(name).read_bytes() for name in names]
+    return sha256(b"".join(parts)).hexdigest()
