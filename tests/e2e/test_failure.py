@@ -284,7 +284,7 @@ def test_a_notebook_broken_for_several_runs_is_told_once(project: Project) -> No
     assert str(project.root) not in done.stderr
 
 
-def test_plan_and_check_foresee_what_would_fail(two: Project) -> None:
+def test_plan_and_check_say_what_would_fail(two: Project) -> None:
     two.edit("templates/report.md.j2", "train/curve", "train/curv")
     for command, status in (("plan", 0), ("check", 1)):
         [line] = [line for line in two.gpu_doc(command, code=status).stdout.splitlines() if "would fail" in line]

@@ -241,7 +241,7 @@ def test_data_is_followed_through_links_once(refreshed: Project, tmp_path_factor
     assert refreshed.stale_runs() == {"train": ["data/ changed"]}
 
 
-# --- surroundings ----------------------------------------------------------------------------------------------------
+# --- the machine ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_what_a_command_prints_is_redacted_before_it_is_kept(runner: Runner, key
     assert leaks(finished.job.folder) == []
 
 
-def test_values_reach_a_container_without_standing_in_what_makes_it(runner: Runner) -> None:
+def test_values_reach_a_container_and_are_not_in_what_makes_it(runner: Runner) -> None:
     finished = run(runner, "gets", notebook=notebook(runner, "import os\nprint(len(os.environ['API_KEY']))"))
     assert text(finished) == f"{len(SECRET)}\n"
     if runner.docker:

@@ -60,7 +60,7 @@ def test_with_a_token_nobody_elses_credentials_come_along() -> None:
     assert taken(TOKEN) == TAKEN
 
 
-def test_of_a_runners_checkout_only_what_is_harmless_is_taken() -> None:
+def test_of_a_runners_checkout_only_what_diverts_nothing_is_taken() -> None:
     """It may be left from another job; what the machine's owner has set counts."""
     machine = [("http.proxy", "http://proxy"), ("filter.strip.clean", "nbstripout"), ("http.sslverify", "false")]
     left = [

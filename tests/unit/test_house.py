@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -98,6 +100,25 @@ def test_only_the_command_line_reads_the_environment_and_exits(what: str) -> Non
         if isinstance(node, (ast.Attribute, ast.Name)) and ast.unparse(node) == what
     ]
     assert places == []
+
+
+PRIVATE_WORDS = re.compile(
+    r"darkroom|workshop|(?<![a-z])desk|glance|(?<![a-z])sight|depot|(?<![a-z])standing|amounts|harmless|surroundings"
+    r"|settle|foresee|foresight",
+    re.IGNORECASE,
+)
+"""Words that had to be learned here, and stood for what the field has a word for."""
+
+
+def test_names_are_the_fields_words() -> None:
+    files = [module for module in MODULES if PRIVATE_WORDS.search(str(module))]
+    names = {
+        f"{module}:{token.start[0]}: {token.string}"
+        for module in MODULES
+        for token in tokenize.generate_tokens(io.StringIO((PACKAGE / module).read_text("utf-8")).readline)
+        if token.type == tokenize.NAME and PRIVATE_WORDS.search(token.string)
+    }
+    assert (files, names) == ([], set())
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 45

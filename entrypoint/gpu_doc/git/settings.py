@@ -24,7 +24,7 @@ _TAKEN = re.compile(
 _CREDENTIALS = re.compile(
     r"(?:credential|url|ssh)\..+|core\.(?:sshcommand|askpass)|http\.(?:.*\.)?(?:extraheader|cookiefile)"
 )
-_HARMLESS = re.compile(
+_KEPT = re.compile(
     r"(?:user|author|committer)\..+|gpg\.format|core\.(?:autocrlf|eol|bigfilethreshold)"
     r"|remote\..+\.(?:promisor|partialclonefilter)|extensions\.partialclone",
     re.IGNORECASE,
@@ -68,7 +68,7 @@ def of_runner(output: str) -> list[Setting]:
         setting
         for scope, entry in scoped
         for setting in listed(entry)
-        if scope in ("system", "global") or _HARMLESS.fullmatch(setting[0])
+        if scope in ("system", "global") or _KEPT.fullmatch(setting[0])
     ]
 
 
