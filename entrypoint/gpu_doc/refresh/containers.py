@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
 from gpu_doc.plan.plan import Plan
+from gpu_doc.refresh.doors import Doors
+from gpu_doc.refresh.planning import plan
 
 if TYPE_CHECKING:
     from gpu_doc.execution.runs.docker import Docker
-from gpu_doc.refresh.doors import Doors
-from gpu_doc.refresh.planning import plan
 
 
 def containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None:

@@ -11,13 +11,13 @@ from gpu_doc.errors import FindingError, GpuDocError
 from gpu_doc.model.configuration import Config
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
+from gpu_doc.refresh.doors import Doors, Outcome
+from gpu_doc.refresh.planning import plan
+from gpu_doc.refresh.refreshing import refresh
 
 if TYPE_CHECKING:
     from gpu_doc.publish.target import Target
     from gpu_doc.trust.admission import AnyMode
-from gpu_doc.refresh.doors import Doors, Outcome
-from gpu_doc.refresh.planning import plan
-from gpu_doc.refresh.refreshing import refresh
 
 
 @dataclass(frozen=True, kw_only=True)

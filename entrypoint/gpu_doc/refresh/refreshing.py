@@ -76,7 +76,7 @@ def _tell_plan(todo: Sequence[ReportPlan], console: Console) -> None:
 
 
 def tell_moved_images(planned: Plan, doors: Doors) -> None:
-    """Say where a run stays on its digest though the name means a newer image here: who built it may wonder."""
+    """Note tags that now point to a newer image, while their runs stay on the older one."""
     told: set[str] = set()
     runs = [run for report in planned.reports for run in report.runs]
     for each in (run for run in runs if run.run.image and run.run.pull != "always"):

@@ -79,7 +79,7 @@ class Scheduler:
         while todo := [work for work in works if not work.failed and work.plan.report.path not in self.written]:
             self._round(todo, jobs)
 
-    # --- stages -------------------------------------------------------------------------------------------------------
+    # --- steps --------------------------------------------------------------------------------------------------------
 
     def _prepare(self, work: Work) -> None:
         """Rehearse the template, so that an address that fits nothing costs no GPU minute."""

@@ -29,7 +29,7 @@ from gpu_doc.report.report import Rendered
 from gpu_doc.text import in_place
 
 
-class NeedsRuns(Exception):  # noqa: N818 - a question to the pipeline, not an error
+class NeedsRuns(Exception):  # noqa: N818 - a question to the scheduler, not an error
     """Rendering asked for results that neither state nor evidence holds."""
 
     def __init__(self, addresses: Sequence[str]) -> None:

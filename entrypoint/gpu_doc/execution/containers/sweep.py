@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,7 +106,7 @@ def sweep(engine: Engine, *, who: Owner, everything: bool = False) -> Swept:
     containers = _containers(engine, mine)
     dead = [each for each in containers if _is_over(each.labels, each.phase, who, everything=everything)]
     left: list[str] = []
-    gone = [each.id for each in dead if _container_removed(engine, each.id, left)]
+    gone = _containers_removed(engine, dead, left)
     # A volume that a spared container uses is refused, and stays with it.
     volumes = _volumes(engine, mine)
     old = [each.name for each in volumes if _is_over(each.labels, "", who, everything=everything)]
@@ -142,12 +143,16 @@ def _has_passed(until: str) -> bool:
         return True
 
 
-def _container_removed(engine: Engine, container: str, left: list[str]) -> bool:
-    """Remove one, and say whether it was there to be removed."""
+def _containers_removed(engine: Engine, containers: Sequence[Listed], left: list[str]) -> list[str]:
+    """Remove some, and give the ids of those that were there to be removed."""
     # Volumes that we made are found by their labels, and removed where nobody needs them any more.
-    made = [each.name for each in _volumes(engine, [f"{PREFIX}owner"])]
-    where = f"container {container[:12]}"
-    return _done(lambda: remove_container(engine, container, kept=made, where=where), left)
+    made = [each.name for each in _volumes(engine, [f"{PREFIX}owner"])] if containers else []
+    ids = [each.id for each in containers]
+    return [each for each in ids if _done(partial(_remove, engine, each, made), left)]
+
+
+def _remove(engine: Engine, container: str, made: Sequence[str]) -> None:
+    remove_container(engine, container, kept=made, where=f"container {container[:12]}")
 
 
 def _volume_removed(engine: Engine, volume: str, left: list[str]) -> bool:
@@ -178,8 +183,7 @@ def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = (), lay
     Returns what could not be removed, each as a sentence. Raises EngineError: the engine went away.
     """
     for each in fingerprints:
-        for container in _containers(engine, [f"{PREFIX}fingerprint={each}", *_of_layer(layer)]):
-            _container_removed(engine, container.id, [])
+        _containers_removed(engine, _containers(engine, [f"{PREFIX}fingerprint={each}", *_of_layer(layer)]), [])
     left: list[str] = []
     end = time.monotonic() + _LONG_ENOUGH
     for pause in _PAUSES:
@@ -187,8 +191,7 @@ def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = (), lay
         left = []
         containers = _containers(engine, [f"{PREFIX}lock={lock}"])
         volumes = _volumes(engine, [f"{PREFIX}lock={lock}"])
-        for container in containers:
-            _container_removed(engine, container.id, left)
+        _containers_removed(engine, containers, left)
         for volume in volumes:
             _volume_removed(engine, volume.name, left)
         if time.monotonic() > end or not (containers or volumes):

@@ -19,6 +19,8 @@ from gpu_doc.execution.agent.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.execution.runs import aftermath, command_failure, failure, notebook_failure
 from gpu_doc.execution.runs.devices import busy, check, local_environment
 from gpu_doc.execution.runs.files import redact_files
+from gpu_doc.execution.runs.job import Finished, Job
+from gpu_doc.execution.runs.keeping import Keeping, remove
 from gpu_doc.execution.runs.retries import pause, worth_another_try
 from gpu_doc.model.values import Json
 from gpu_doc.record.cuts import Cut
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
     from gpu_doc.console.progress import Progress
     from gpu_doc.execution.gpus.leases import Lease
     from gpu_doc.execution.workers.guard import Slot
-
-from gpu_doc.execution.runs.job import Finished, Job
-from gpu_doc.execution.runs.keeping import Keeping, remove
 
 _PROBE = Path(probe.__file__)
 
