@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -193,7 +193,10 @@ def test_many_runs_leave_nothing_in_the_process_that_drives_them(tmp_path: Path)
     class Watching(Heard):
         def finished(self, address: str, seconds: float, *, ok: bool, more: Callable[[], Sequence[str]]) -> None:
             super().finished(address, seconds, ok=ok, more=more)
-            held.append([(each.num_fds(), each.num_threads()) for each in psutil.Process().children()])
+            held.append([])
+            for each in psutil.Process().children():
+                with suppress(psutil.NoSuchProcess):
+                    held[-1].append((each.num_fds(), each.num_threads()))
 
     held: list[list[tuple[int, int]]] = []
     (tmp_path / "root").mkdir()

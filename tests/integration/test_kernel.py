@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -64,12 +65,14 @@ def test_200_kernels_start_8_at_a_time(runner: Runner) -> None:
 
 def test_workers_are_replaced_before_they_grow(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "MOST_NOTEBOOKS", 1)
-    seen = set()
+    seen: set[int] = set()
     for finished in execute(
         [runner.job("small", address=f"n{i}") for i in range(3)], parallel=1, progress=runner.heard
     ):
         assert finished.error is None
-        seen |= {child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE}
+        for child in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):
+                seen |= {child.pid} if child.status() != psutil.STATUS_ZOMBIE else set()
     assert len(seen) >= 3
     assert runner.left() == []
 
@@ -80,7 +83,8 @@ def test_a_worker_that_is_killed_fails_its_run_and_no_other(runner: Runner) -> N
     def kill() -> None:
         assert eventually(lambda: any(event[0] == "cell" for event in runner.heard.events))
         for child in psutil.Process().children():
-            child.kill()
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -126,22 +130,29 @@ except KeyboardInterrupt:
 """
 
 
+def names_below(pid: int) -> set[str]:
+    """The names of all that descends from a process, less what has just ended."""
+    found = set()
+    for each in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            found.add(each.name())
+    return found
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_us_however_we_end(runner: Runner, temporary: Path, number: signal.Signals) -> None:
     environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": str(Path(__file__).parents[2])}
-    parent = subprocess.Popen(
+    cells = [runner.folder / "jobs" / name / "executed.ipynb" for name in "ab"]
+    with subprocess.Popen(
         [sys.executable, "-c", program(runner)], stdout=subprocess.PIPE, text=True, env=environment
-    )
-
-    def working() -> bool:
-        sleeping = [p for p in psutil.Process(parent.pid).children(recursive=True) if p.name() == "sleep"]
-        cells = [runner.folder / "jobs" / name / "executed.ipynb" for name in "ab"]
-        return len(sleeping) > 0 and all(cell.exists() for cell in cells)
-
-    assert eventually(working)
-    processes = psutil.Process(parent.pid).children(recursive=True)
-    parent.send_signal(number)
-    said, _ = parent.communicate(timeout=PATIENCE)
+    ) as parent:
+        try:
+            assert eventually(lambda: "sleep" in names_below(parent.pid) and all(cell.exists() for cell in cells))
+            processes = psutil.Process(parent.pid).children(recursive=True)
+            parent.send_signal(number)
+            said, _ = parent.communicate(timeout=PATIENCE)
+        finally:
+            parent.kill()
     assert said == ("interrupted\n" if number == signal.SIGINT else "")
     assert eventually(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes))
     assert eventually(lambda: not list(temporary.iterdir()))

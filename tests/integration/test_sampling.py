@@ -47,7 +47,7 @@ def test_processor_time_of_children_that_have_ended_counts() -> None:
         f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {busy!r}])\nprint(1, flush=True); input()"
     )
     result = found.measured()
-    assert 0.4 <= float(str(result["cpu_seconds"])) < 2.5
+    assert 0.35 < float(str(result["cpu_seconds"])) < 2.5, "the kernel rounds user and system time down to 10 ms each"
     json.dumps(result)
 
 
