@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
+
+from gpu_doc.model.location import Location, Problem
 
 
 class Exit(IntEnum):
@@ -35,27 +38,47 @@ PRECEDENCE = (
 class GpuDocError(Exception):
     """A failure that we expected: it is told in sentences, never as a traceback.
 
-    `what` says what happened; `where` is a place a person can open ("docs/a.md:12"); `remedy` says what to do;
-    `details` are lines shown as they are (the lines around an error, a traceback of the user's own code).
+    `what` says what happened; `where` is a place a person can open, or the name of what has none here (an image, a run,
+    a branch); `remedy` says what to do; `details` are lines shown as they are (the lines around an error, a traceback
+    of the user's own code).
     """
 
     exit_code: ClassVar[Exit] = Exit.DEFECT
     topic: ClassVar[str] = ""
     """The heading in docs/troubleshooting.md that says more."""
 
-    def __init__(self, what: str, *, where: str = "", remedy: str = "", details: str = "") -> None:
+    def __init__(self, what: str, *, where: Location | str = "", remedy: str = "", details: str = "") -> None:
         super().__init__(what)
         self.what = what
-        self.where = where
+        self.locate(where)
         self.remedy = remedy
         self.details = details
 
+    def locate(self, where: Location | str) -> None:
+        """Say where it is, of an error that was raised by what could not know."""
+        self.where = str(where)
+        """For people."""
+        self.location = where if isinstance(where, Location) else None
+        """For programs: None where it is no file's."""
+
 
 class ConfigError(GpuDocError):
-    """gpu-doc.yml cannot be used; `details` lists every problem with file and line."""
+    """gpu-doc.yml cannot be used. `problems` are all that are wrong with it; `details` lists them, a line for each."""
 
     exit_code = Exit.USAGE
     topic = "configuration"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: Location | str = "",
+        remedy: str = "",
+        details: str = "",
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy, details=details or "\n".join(map(str, problems)))
+        self.problems = tuple(problems)
 
 
 class UsageError(GpuDocError):
@@ -87,10 +110,10 @@ class RunError(GpuDocError):
 
     exit_code = Exit.RUN_FAILED
     topic = "failed-runs"
-    line: int = 0
-    """The line of the failing cell, from 1; 0 where it is not known."""
 
-    def __init__(self, what: str, *, where: str = "", remedy: str = "", details: str = "", kept: str = "") -> None:
+    def __init__(
+        self, what: str, *, where: Location | str = "", remedy: str = "", details: str = "", kept: str = ""
+    ) -> None:
         super().__init__(what, where=where, remedy=remedy, details=details)
         self.kept = kept
 
@@ -156,7 +179,8 @@ def refused_by_the_system(error: BaseException) -> MachineError | None:
     if not isinstance(error, OSError) or error.errno not in _REFUSALS:
         return None
     what, remedy = _REFUSALS[error.errno]
-    return MachineError(f"{what}: {error.strerror}", where=str(error.filename or ""), remedy=remedy)
+    where = Location(str(error.filename)) if error.filename else ""
+    return MachineError(f"{what}: {error.strerror}", where=where, remedy=remedy)
 
 
 class ContainerError(MachineError):

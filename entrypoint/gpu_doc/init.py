@@ -12,6 +12,7 @@ from pathlib import Path
 from gpu_doc.config.load import PLACES, at
 from gpu_doc.config.schema import schema_text
 from gpu_doc.errors import UsageError
+from gpu_doc.model.location import Location
 from gpu_doc.resources import template_path, workflow_path
 
 SCHEMA = ".gpu-doc.schema.json"
@@ -104,7 +105,7 @@ def _create(path: Path, name: str, content: bytes) -> bool:
         in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
         why = f"{path.parent.name} is not a folder" if in_the_way else (error.strerror or str(error)).lower()
         remedy = "Make room for it, or call init in another folder."
-        raise UsageError(f"cannot write {name}: {why}", where=name, remedy=remedy) from error
+        raise UsageError(f"cannot write {name}: {why}", where=Location(name), remedy=remedy) from error
     finally:
         with suppress(OSError):
             temporary.unlink()

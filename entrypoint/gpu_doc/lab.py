@@ -24,6 +24,7 @@ from gpu_doc.execution.runs.container_setup import ContainerSetup
 from gpu_doc.execution.runs.docker import Docker
 from gpu_doc.execution.runs.hosts import Hosts
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.record import evidence
 from gpu_doc.text.nearest import did_you_mean
@@ -47,7 +48,7 @@ def choose(config: Config, notebook: str | None, *, here: Path) -> Run:
     chosen = next((run for run in runs if run.image), None)
     if chosen is None:
         whose = f"that uses {notebook}" if notebook else "in the configuration"
-        raise UsageError(f"no run {whose} has an image", where=str(config.path), remedy=f"{_LOCAL}.")
+        raise UsageError(f"no run {whose} has an image", where=Location(str(config.path)), remedy=f"{_LOCAL}.")
     # Whatever runs in it: a command has no notebook to open, and nothing is to be left behind.
     return replace(chosen, command=None, detach=False, bootstrap=False)
 
@@ -73,7 +74,7 @@ def person(checkout: Path) -> tuple[int, int]:
     if not owner.st_uid:
         what = "JupyterLab would run as root: this user is root, and the checkout belongs to root"
         remedy = f"Run gpu-doc as another user, or give the checkout to one: chown -R USER: {checkout}"
-        raise MachineError(what, where=str(checkout), remedy=remedy)
+        raise MachineError(what, where=Location(str(checkout)), remedy=remedy)
     return owner.st_uid, owner.st_gid
 
 

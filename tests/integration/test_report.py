@@ -18,9 +18,10 @@ from gpu_doc.functions.shared.calls import bind, check
 from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.configuration import Capture, Report, Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.results import Result
 from gpu_doc.report.report import rehearse, render
-from gpu_doc.report.template import CallLocation, TemplateWorker
+from gpu_doc.report.template import TemplateWorker
 from gpu_doc.text.in_place import parse
 
 NOTEBOOK = "cell-outputs-of-every-kind.ipynb"
@@ -135,7 +136,7 @@ It reached {{ value("baseline/accuracy")|percent }}, a loss of {{ value("baselin
     )
     rehearsal = rehearse(FROM_TEMPLATE, root, worker)
     for call, place in rehearsal.calls:
-        check(call, FROM_TEMPLATE, root, line=place)
+        check(call, FROM_TEMPLATE, root, location=place)
     rendered = render(FROM_TEMPLATE, root, worker, answer)
     assert {call.key for call, _ in rehearsal.calls} == set(rendered.answers)
     assert [place.line for _, place in rehearsal.calls] == [3, 3, 4, 6, 8, 10, 12, 14, 16, 18]
@@ -217,8 +218,8 @@ def test_a_report_in_place(root: Path, worker: TemplateWorker, answer: Callable[
     in_place(root, text)
     rehearsal = rehearse(IN_PLACE, root, worker)
     assert [(call.function, place) for call, place in rehearsal.calls] == [
-        ("value", CallLocation("docs/a.md", 5)),
-        ("table", CallLocation("docs/a.md", 7)),
+        ("value", Location("docs/a.md", 5)),
+        ("table", Location("docs/a.md", 7)),
     ]
     assert rehearsal.sources == {}
     rendered = render(IN_PLACE, root, worker, answer)
@@ -305,7 +306,7 @@ def test_includes_are_sources(root: Path, worker: TemplateWorker, answer: Callab
     assert rendered.text == NOTICE + "\n0.9234"
     assert set(rendered.sources) == {"templates/a.md.j2", "templates/parts/p.md"}
     ((_, place),) = rehearse(FROM_TEMPLATE, root, worker).calls
-    assert place == CallLocation("templates/parts/p.md", 1)
+    assert place == Location("templates/parts/p.md", 1)
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "../docs/secret.md", "link.md"])
@@ -354,12 +355,12 @@ def test_a_function_is_one_file(root: Path, worker: TemplateWorker, answer: Call
     assert "| `greeting(run, caption, alt)` | a greeting |" in table()
     template(root, '{{ greeting("baseline", caption="hi") }}')
     ((call, place),) = rehearse(FROM_TEMPLATE, root, worker).calls
-    check(call, FROM_TEMPLATE, root, line=place)
+    check(call, FROM_TEMPLATE, root, location=place)
     assert render(FROM_TEMPLATE, root, worker, answer).text == f"{NOTICE}\nHello from baseline:\nhi"
     template(root, '{{ greeting("baseline/x") }}')
     ((call, place),) = rehearse(FROM_TEMPLATE, root, worker).calls
     with pytest.raises(ReportError, match="takes a run"):
-        check(call, FROM_TEMPLATE, root, line=place)
+        check(call, FROM_TEMPLATE, root, location=place)
     template(root, 'In a line: {{ greeting("baseline", caption="hi") }}')
     with pytest.raises(ReportError, match="inside a line"):
         render(FROM_TEMPLATE, root, worker, answer)

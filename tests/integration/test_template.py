@@ -9,8 +9,9 @@ import pytest
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model.answers import Call
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
-from gpu_doc.report.template import CallLocation, Source, TemplateWorker
+from gpu_doc.report.template import Source, TemplateWorker
 
 FILES = {
     "part.md": "part {{ value('b/part') }}",
@@ -30,7 +31,7 @@ def load(name: str) -> Source | None:
     return Source(f"templates/{name}", FILES[name]) if name in FILES else None
 
 
-def accuracy(_call: Call, _place: CallLocation) -> Json:
+def accuracy(_call: Call, _place: Location) -> Json:
     return 0.9234
 
 
@@ -64,9 +65,9 @@ def test_templates(worker: TemplateWorker, text: str, rendered: str) -> None:
 
 
 def test_calls_come_with_arguments_and_places(worker: TemplateWorker) -> None:
-    asked: list[tuple[Call, CallLocation]] = []
+    asked: list[tuple[Call, Location]] = []
 
-    def answer(call: Call, place: CallLocation) -> Json:
+    def answer(call: Call, place: Location) -> Json:
         asked.append((call, place))
         return "X"
 
@@ -75,7 +76,7 @@ def test_calls_come_with_arguments_and_places(worker: TemplateWorker) -> None:
     assert rendered == "\nX\npart X"
     shot = Call(function="shot", args=("b/a",), kwargs={"caption": "é", "annotate": [{"at": 1.5}]})
     part = Call(function="value", args=("b/part",))
-    assert asked == [(shot, CallLocation("x.md.j2", 2)), (part, CallLocation("templates/part.md", 1))]
+    assert asked == [(shot, Location("x.md.j2", 2)), (part, Location("templates/part.md", 1))]
 
 
 MISTAKES = [
@@ -159,7 +160,7 @@ def test_what_ignores_its_own_clock_is_killed_and_the_next_template_is_rendered(
 
 
 def test_waiting_for_an_answer_does_not_count() -> None:
-    def slow(_call: Call, _place: CallLocation) -> Json:
+    def slow(_call: Call, _place: Location) -> Json:
         time.sleep(2.5)
         return 1
 
@@ -168,7 +169,7 @@ def test_waiting_for_an_answer_does_not_count() -> None:
 
 
 def test_an_error_of_the_answer_passes_through_and_the_worker_goes_on(worker: TemplateWorker) -> None:
-    def refuse(_call: Call, _place: CallLocation) -> Json:
+    def refuse(_call: Call, _place: Location) -> Json:
         raise ReportError("no such cell")
 
     with pytest.raises(ReportError, match="no such cell"):
@@ -226,7 +227,7 @@ def test_expressions(worker: TemplateWorker) -> None:
     items = [(3, "value('b/a')|percent"), (9, "'é' ~\n 1"), (12, "1 if value('b/a') > 3 else 'no'")]
     assert worker.expressions("docs/x.md", items, report="docs/x.md", answer=accuracy) == ["92 %", "é1", "no"]
     calls = worker.rehearse_expressions("docs/x.md", items, report="docs/x.md")
-    assert {place for _, place in calls} == {CallLocation("docs/x.md", 3), CallLocation("docs/x.md", 12)}
+    assert {place for _, place in calls} == {Location("docs/x.md", 3), Location("docs/x.md", 12)}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.functions.shared.values import NoValue, parse_value
 from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.configuration import Capture, Report, Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.results import Result
 from gpu_doc.text import markdown
 
@@ -457,7 +458,7 @@ def test_a_regular_expression_that_never_ends_is_stopped() -> None:
 )
 def test_calls_are_judged_before_anything_runs(root: Path, call: Call, what: str) -> None:
     with pytest.raises(ReportError) as caught:
-        check(call, REPORT, root, line=12)
+        check(call, REPORT, root, location=Location("a.md.j2", 12))
     assert what in caught.value.what
     assert caught.value.where == "a.md.j2:12"
 

@@ -27,7 +27,7 @@ PLOTLY = '<div id="p"></div><script>Plotly.newPlot("p", [])</script>'
     ],
 )
 def test_the_richest_that_needs_no_script_is_shown(data: dict[str, Any], mime: str) -> None:
-    assert richest(data, name="run/cell")[0] == mime
+    assert richest(data, where="run/cell")[0] == mime
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_the_richest_that_needs_no_script_is_shown(data: dict[str, Any], mime: s
 )
 def test_what_needs_scripts_is_refused_rather_than_pictured_blank(data: dict[str, Any]) -> None:
     with pytest.raises(CaptureError, match="needs scripts") as failure:
-        richest(data, name="run/cell")
+        richest(data, where="run/cell")
     assert failure.value.where == "run/cell"
     assert "static image" in failure.value.remedy
 
 
 def test_a_formula_that_only_mathjax_shows_is_refused() -> None:
     with pytest.raises(CaptureError, match="text/latex"):
-        richest({"text/latex": "$$x$$", "text/plain": "<IPython.core.display.Math object>"}, name="run/cell")
+        richest({"text/latex": "$$x$$", "text/plain": "<IPython.core.display.Math object>"}, where="run/cell")

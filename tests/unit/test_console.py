@@ -15,8 +15,9 @@ from tests.workflow_commands import found
 
 from gpu_doc.console import progress as module
 from gpu_doc.console.console import Console
-from gpu_doc.console.workflow_commands import Location
+from gpu_doc.console.workflow_commands import FileLines
 from gpu_doc.errors import ConfigError, RunError
+from gpu_doc.model.location import Location, Problem
 from gpu_doc.resources import document_path
 from gpu_doc.text.plain import plain
 from gpu_doc.text.units import readable_time
@@ -173,12 +174,12 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_cannot_command_the_runner(text: str) -> None:
     console, out, err = make(ci=True)
-    console.locate = lambda where, line: Location(where, line + 1)
+    console.locate = lambda location: FileLines(location.file, location.line + 1)
     console.say(text)
     console.note(text)
     console.verdict(text, text, good=True)
-    console.error(RunError(text, details=text, where=text, remedy=text, kept=text))
-    console.error(ConfigError(text, details=f"a.yml:1:2: {text}", where=text, remedy=text))
+    console.error(RunError(text, details=text, where=Location(text, cell_name=text), remedy=text, kept=text))
+    console.error(ConfigError(text, problems=[Problem(Location(text, 1, 2), text)], where=text, remedy=text))
     console.warn(text, where=text)
     console.defect(ValueError(text), [text])
     console.fold(text, [text])
@@ -203,9 +204,9 @@ def test_no_text_commands_the_runner(text: str) -> None:
 
 def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
     console, _, err = make(ci=True)
-    console.locate = lambda where, line: Location(f"project/{where.partition(',')[0]}", 40 + line)
-    error = RunError("50% broke", where="a:b.ipynb, cell 3", details="line 1", remedy="Mend it.", kept="x.ipynb")
-    error.line = 2
+    console.locate = lambda location: FileLines(f"project/{location.file}", 40 + location.line)
+    where = Location("a:b.ipynb", 2, cell=3)
+    error = RunError("50% broke", where=where, details="line 1", remedy="Mend it.", kept="x.ipynb")
     console.documents = "https://example.org/docs"
     console.error(error)
     assert err.getvalue() == (
@@ -217,9 +218,10 @@ def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
 
 def test_each_problem_of_a_configuration_is_an_annotation() -> None:
     console, _, err = make(ci=True)
-    console.locate = lambda where, _: Location(where.split(":")[0], int(where.split(":")[1]))
-    problems = "gpu-doc.yml:3:5: unknown key `runz`\ngpu-doc.yml:9:1: empty"
-    console.error(ConfigError("2 problems in gpu-doc.yml", where="gpu-doc.yml", details=problems, remedy="Correct it."))
+    console.locate = lambda location: FileLines(location.file, location.line)
+    file = "gpu-doc.yml"
+    problems = [Problem(Location(file, 3, 5), "unknown key `runz`"), Problem(Location(file, 9, 1), "empty")]
+    console.error(ConfigError(f"2 problems in {file}", where=Location(file), problems=problems, remedy="Correct it."))
     lines = err.getvalue().splitlines()
     assert lines[0].startswith("::error file=gpu-doc.yml,line=3,endLine=3,title=gpu-doc.yml%3A3::gpu-doc.yml:3:5: unkn")
     assert lines[1].startswith("::error file=gpu-doc.yml,line=9,")

@@ -16,6 +16,7 @@ from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.execution.runs import command_failure, failure, notebook_failure, remedies, retries
 from gpu_doc.execution.workers.guard import Facts
 from gpu_doc.model.configuration import Limits, Retries, Run
+from gpu_doc.model.location import Location
 
 NOTEBOOK = Run(report="r.md", name="a", address="a", line=1, notebook="n.ipynb", limits=Limits(time=7200))
 COMMAND = Run(report="r.md", name="a", address="a", line=1, command=("train", "--fast"))
@@ -112,8 +113,20 @@ def test_kernels_that_name_no_lines_get_the_cell() -> None:
 def test_the_line_that_failed_is_one_of_the_failing_cell(traceback: str, line: int) -> None:
     done: dict[str, Any] = {"ename": "ValueError", "evalue": "", "traceback": [traceback], "source": "", "printed": ""}
     error = told(outcome="error", number=3, cell="", numbers={"2": 1, "4": 3}, **done)
-    assert isinstance(error, RunError)
-    assert error.line == line
+    assert error.location == Location("n.ipynb", line, cell=3)
+
+
+def test_a_run_is_placed_in_its_file_where_it_has_one() -> None:
+    script = replace(COMMAND, command=("tools/train.sh",))
+    assert failure.place(NOTEBOOK) == Location("n.ipynb")
+    assert failure.place(NOTEBOOK, {"number": 3, "cell": "loss"}, 2) == Location("n.ipynb", 2, cell=3, cell_name="loss")
+    assert failure.place(script) == Location("tools/train.sh")
+    assert failure.place(COMMAND) == "train --fast"
+
+
+def test_a_notebook_that_cannot_be_read_is_placed_at_its_line() -> None:
+    error = told(outcome="file", what="empty", file="n:1, cell 2.ipynb", line=7, remedy="")
+    assert error.location == Location("n:1, cell 2.ipynb", 7)
 
 
 def test_long_tracebacks_keep_their_ends() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.action.placement import cell_lines, place
-from gpu_doc.console.workflow_commands import Location
+from gpu_doc.console.console import Console
+from gpu_doc.console.workflow_commands import FileLines
+from gpu_doc.errors import ConfigError, ContainerError, GpuDocError, RunError
+from gpu_doc.model.location import Location, Problem
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -121,40 +125,76 @@ def test_a_file_that_is_no_notebook_has_no_lines(tmp_path: Path, content: str) -
 
 
 @pytest.mark.parametrize(
-    ("where", "expected"),
+    ("location", "expected"),
     [
-        ("docs/a.md", Location("project/docs/a.md")),
-        ("docs/a.md:12", Location("project/docs/a.md", 12)),
-        ("docs/a.md:12:5: an unknown key", Location("project/docs/a.md", 12)),
-        ("docs/a: 1, cell 2.md", Location("project/docs/a: 1, cell 2.md")),
-        ("no/such.md:12", None),
-        ("../../outside.md", None),
-        ("docs", None),
-        ("", None),
-        ("python train.py " + "x" * 5000, None),
-        ("https://example.org:80", None),
+        (Location("docs/a.md"), FileLines("project/docs/a.md")),
+        (Location("docs/a.md", 12), FileLines("project/docs/a.md", 12)),
+        (Location("docs/a.md", 12, 5), FileLines("project/docs/a.md", 12)),
+        (Location("docs/a: 1, cell 2.md"), FileLines("project/docs/a: 1, cell 2.md")),
+        (Location("docs/a.md", cell_name="injected parameters"), FileLines("project/docs/a.md")),
+        (Location("docs/a.md:12"), None),
+        (Location("no/such.md", 12), None),
+        (Location("../../outside.md"), None),
+        (Location("docs"), None),
+        (Location(""), None),
+        (Location("x" * 5000), None),
+        (Location("a\0b"), None),
     ],
 )
-def test_paths_are_from_the_repositorys_top(tmp_path: Path, where: str, expected: Location | None) -> None:
+def test_paths_are_from_the_repositorys_top(tmp_path: Path, location: Location, expected: FileLines | None) -> None:
     root = tmp_path / "repository/project"
     (root / "docs").mkdir(parents=True)
     for name in ("a.md", "a: 1, cell 2.md"):
         (root / "docs" / name).write_text("text")
     (tmp_path / "outside.md").write_text("text")
-    assert place(where, 0, bases=[root], top=root.parent) == expected
+    assert place(location, bases=[root], top=root.parent) == expected
 
 
 def test_an_absolute_path_and_one_from_another_folder_are_found(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/a.md").write_text("text")
     bases = [tmp_path, tmp_path / "docs"]
-    assert place(f"{tmp_path}/docs/a.md:3", 0, bases=bases, top=tmp_path) == Location("docs/a.md", 3)
-    assert place("a.md:3", 0, bases=bases, top=tmp_path) == Location("docs/a.md", 3)
+    assert place(Location(f"{tmp_path}/docs/a.md", 3), bases=bases, top=tmp_path) == FileLines("docs/a.md", 3)
+    assert place(Location("a.md", 3), bases=bases, top=tmp_path) == FileLines("docs/a.md", 3)
 
 
-def test_a_cell_is_named_as_errors_do() -> None:
+def test_a_line_of_a_cell_is_a_line_of_the_file() -> None:
     path = NOTEBOOKS / "run-error-in-third-cell.ipynb"
     line = line_of(path, "check((2, 3))")
-    found = place(f"{path.name}, cell 3 (loss-curve)", 6, bases=[NOTEBOOKS], top=NOTEBOOKS.parents[1])
-    assert found == Location(f"tests/notebooks/{path.name}", line, line)
-    assert place(f"{path.name}, cell 99", 6, bases=[NOTEBOOKS], top=NOTEBOOKS) == Location(path.name)
+    found = place(Location(path.name, 6, cell=3, cell_name="loss-curve"), bases=[NOTEBOOKS], top=NOTEBOOKS.parents[1])
+    assert found == FileLines(f"tests/notebooks/{path.name}", line, line)
+    assert place(Location(path.name, 6, cell=99), bases=[NOTEBOOKS], top=NOTEBOOKS) == FileLines(path.name)
+
+
+WORDS = "other.ipynb:3:1: oops"
+
+
+@pytest.mark.parametrize(
+    ("error", "properties"),
+    [
+        (RunError(WORDS, details=WORDS, remedy=WORDS, where=Location("n.py", cell=1)), "file=n.py,line=2,endLine=2,"),
+        (
+            RunError("no", where=Location("n.py", cell=1, cell_name="x), cell 2 (y")),
+            "file=n.py,line=2,endLine=2,",
+        ),
+        (ConfigError("no", details=WORDS, where=Location("gpu-doc.yml", 1)), "file=gpu-doc.yml,line=1,endLine=1,"),
+        (
+            ConfigError("no", problems=[Problem(Location("gpu-doc.yml", 1, 1), WORDS)]),
+            "file=gpu-doc.yml,line=1,endLine=1,",
+        ),
+        (RunError("the command failed", where=WORDS), ""),
+        (RunError("the command failed", where="n.py, cell 2"), ""),
+        (ContainerError("no such image", where="other.ipynb:3"), ""),
+    ],
+)
+def test_no_text_moves_an_annotation(tmp_path: Path, error: GpuDocError, properties: str) -> None:
+    """An image's tag, a command, a cell's tag and what a cell raised may all look like a place."""
+    (tmp_path / "gpu-doc.yml").write_text("a: 1")
+    (tmp_path / "n.py").write_text("# %%\nx = 1\n\n# %%\ny = 2\n")
+    (tmp_path / "other.ipynb").write_text("a\nb\nc\nd\n")
+    err = io.StringIO()
+    console = Console(io.StringIO(), err, interactive=False, colour=False, ci=True)
+    console.locate = lambda location: place(location, bases=[tmp_path], top=tmp_path)
+    console.error(error)
+    (told,) = [line for line in err.getvalue().splitlines() if line.startswith("::")]
+    assert told.startswith(f"::error {properties}title=")

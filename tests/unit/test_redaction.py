@@ -22,6 +22,7 @@ from gpu_doc.console.console import Console
 from gpu_doc.errors import CaptureError, ConfigError, RunError
 from gpu_doc.execution.workers.own_log import Log
 from gpu_doc.model.configuration import Config
+from gpu_doc.model.location import Location, Problem
 from gpu_doc.model.pictures import Exhibit
 from gpu_doc.pictures.secrets import check_secrets
 from gpu_doc.redaction import MARK, Redactor
@@ -291,6 +292,15 @@ def test_an_error_is_redacted_in_all_that_it_says() -> None:
         *(f"{MARK}!", MARK, MARK, MARK, MARK),
         f"{MARK}!",
     )
+
+
+def test_a_place_is_redacted_as_its_text_is() -> None:
+    problem = Problem(Location(f"{SECRET}.yml", 3, 1), f"not {SECRET}")
+    error = ConfigError("1 problem", where=Location(f"{SECRET}.ipynb", 2, cell=1, cell_name=SECRET), problems=[problem])
+    Redactor([SECRET]).error(error)
+    assert error.location == Location(f"{MARK}.ipynb", 2, cell=1, cell_name=MARK)
+    assert error.problems == (Problem(Location(f"{MARK}.yml", 3, 1), f"not {MARK}"),)
+    assert (error.where, error.details) == (str(error.location), str(error.problems[0]))
 
 
 # --- which they are --------------------------------------------------------------------------------------------------

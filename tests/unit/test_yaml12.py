@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.config.yaml12 import Entries, Items, Problem, Problems, Scalar, Tree, parse, plain, scalar
+from gpu_doc.config.yaml12 import Entries, Items, MarkedProblem, Problems, Scalar, Tree, parse, plain, scalar
 
 # https://yaml.org/spec/1.2.2/#1032-tag-resolution
 CORE_SCHEMA = {
@@ -87,7 +87,7 @@ def read(text: str) -> Any:
     return plain(tree)
 
 
-def refused(text: str) -> list[Problem]:
+def refused(text: str) -> list[MarkedProblem]:
     problems: Problems = []
     parse(text, problems)
     assert problems

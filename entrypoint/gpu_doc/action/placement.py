@@ -1,46 +1,35 @@
-"""Where in the repository a message belongs: what errors call `where`, as a file and lines that GitHub can show."""
+"""Where in the repository a message belongs: the place that an error names, as lines that GitHub can show."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gpu_doc.console.workflow_commands import Location
+from gpu_doc.console.workflow_commands import FileLines
 from gpu_doc.errors import GpuDocError
+from gpu_doc.model.location import Location
 from gpu_doc.notebooks import json_places
 from gpu_doc.notebooks.cells import joined, source_cells
 from gpu_doc.notebooks.names import counts
 
-_CELL = re.compile(r"(?P<file>.+), cell (?P<number>\d+)(?: \(.*\))?", re.DOTALL)
-_LINE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::\d+)?(?::\s.*)?", re.DOTALL)
 
-
-def place(where: str, line: int, *, bases: Sequence[Path], top: Path) -> Location | None:
-    """The place of `where`, which names a file from one of `bases`; None where it names none below `top`.
-
-    Understood are `docs/a.md`, `docs/a.md:12`, `docs/a.md:12:5: words` and `notebooks/a.ipynb, cell 3 (tag)`, with a
-    `line` of that cell, 0 where it is not known.
-    """
-    if (cell := _CELL.fullmatch(where)) and (path := _file(cell["file"], bases)):
-        return _below(top, path, *cell_lines(path, int(cell["number"]), line))
-    if (numbered := _LINE.fullmatch(where)) and (path := _file(numbered["file"], bases)):
-        return _below(top, path, int(numbered["line"]))
-    path = _file(where, bases)
-    return _below(top, path) if path else None
+def place(location: Location, *, bases: Sequence[Path], top: Path) -> FileLines | None:
+    """The lines of a location, whose file is named from one of `bases`; None where that is no file below `top`."""
+    path = _file(location.file, bases)
+    name = Path(os.path.relpath(path, top)).as_posix() if path else "../"
+    if path is None or name.startswith("../"):
+        return None
+    if location.cell:
+        return FileLines(name, *cell_lines(path, location.cell, location.line))
+    return FileLines(name, location.line)
 
 
 def _file(name: str, bases: Sequence[Path]) -> Path | None:
-    with suppress(OSError):  # what is no path, such as a long command
+    with suppress(OSError, ValueError):  # what is no path: too long, or with a null character in it
         return next((base / name for base in bases if name and (base / name).is_file()), None)
     return None
-
-
-def _below(top: Path, path: Path, line: int = 0, end_line: int = 0) -> Location | None:
-    name = Path(os.path.relpath(path, top)).as_posix()
-    return None if name.startswith("../") else Location(name, line, end_line)
 
 
 def cell_lines(path: Path, number: int, line: int = 0) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from gpu_doc.console.console import Console
 from gpu_doc.errors import ConfigError
 from gpu_doc.git import checkout as git
 from gpu_doc.model.configuration import Config
+from gpu_doc.model.location import Location
 from gpu_doc.record.state import default_folder
 
 if TYPE_CHECKING:
@@ -80,4 +81,4 @@ def _no_config(here: Path) -> ConfigError:
         remedy = f"Add `--config {shlex.quote(path)}`."
     else:
         what = "no gpu-doc.yml here" if tree in (None, here) else "no gpu-doc.yml here or above"
-    return ConfigError(what, where=str(here), remedy=remedy)
+    return ConfigError(what, where=Location(str(here)), remedy=remedy)

@@ -17,6 +17,7 @@ from gpu_doc.console.console import Console
 from gpu_doc.errors import Exit, UsageError
 from gpu_doc.git import checkout as git
 from gpu_doc.model.configuration import Config
+from gpu_doc.model.location import Location
 from gpu_doc.publish import target
 from gpu_doc.record.seal import key_path
 from gpu_doc.record.state import State, default_folder
@@ -46,7 +47,7 @@ def _refuse_nested(here: Path, console: Console) -> None:
     if found := config.find(here):
         path = os.path.relpath(found, here)
         remedy = f"Commands here serve it already: add a report to {path}, or call init outside of its folder."
-        raise UsageError(f"there is a project above: {path}", where=str(here), remedy=remedy)
+        raise UsageError(f"there is a project above: {path}", where=Location(str(here)), remedy=remedy)
     if outer := config.above(here):
         console.note(f"there is a project above: {os.path.relpath(outer, here)}; this one is apart from it")
 

@@ -13,6 +13,7 @@ from gpu_doc.refresh import selection
 if TYPE_CHECKING:
     from gpu_doc.cli.call import Call
     from gpu_doc.github.event import Event
+    from gpu_doc.model.location import Location
     from gpu_doc.trust.origin import Origin
 
 
@@ -46,7 +47,7 @@ def isolated(job: Job, call: Call) -> Config:
     from gpu_doc.trust.isolation import with_base
     from gpu_doc.trust.origin import remote
 
-    def warn(text: str, where: str) -> None:
+    def warn(text: str, where: Location) -> None:
         call.console.warn(text, where=where)
 
     return with_base(job.own, job.event, job.origin, remote(job.event, call.token), call.environ, warn)

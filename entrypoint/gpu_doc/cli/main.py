@@ -23,7 +23,8 @@ from gpu_doc.git import asking
 from gpu_doc.git import checkout as git
 
 if TYPE_CHECKING:
-    from gpu_doc.console.workflow_commands import Location
+    from gpu_doc.console.workflow_commands import FileLines
+    from gpu_doc.model.location import Location
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -93,16 +94,16 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
     return commands.ALL[args.command](Call(args, console, os.environ, here))
 
 
-def _locator(given: Path | None, here: Path) -> Callable[[str, int], Location | None]:
+def _locator(given: Path | None, here: Path) -> Callable[[Location], FileLines | None]:
     """Gives the places that errors name, in the repository: GitHub annotates by them."""
 
-    def locate(where: str, line: int) -> Location | None:
+    def locate(location: Location) -> FileLines | None:
         from gpu_doc.action.placement import place  # only what went wrong needs it
 
         path = given or config.find(here)
         root = config.root_of(here / path) if path else here
         top = git.work_tree(root) or Path(os.environ.get("GITHUB_WORKSPACE") or root)
-        return place(where, line, bases=(root, here), top=top)
+        return place(location, bases=(root, here), top=top)
 
     return locate
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from gpu_doc.console.console import Console
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model.configuration import Config
+from gpu_doc.model.location import Location
 from gpu_doc.model.publishing import Published
 from gpu_doc.model.results import Result
 from gpu_doc.plan.plan import Plan
@@ -36,7 +37,7 @@ def plan(planned: Plan, checked: Mapping[str, Sequence[GpuDocError]], console: C
 def would_fail(start: str, problems: Sequence[GpuDocError], console: Console, *, root: Path) -> None:
     """What is known to fail before anything runs."""
     for problem in problems:
-        where = problem.where.removeprefix(f"{root}/")
+        where = problem.location.relative_to(root) if problem.location else problem.where
         said = " ".join(filter(None, [f"{where}: {problem.what}." if where else f"{problem.what}.", problem.remedy]))
         console.verdict(start, f"would fail: {said}", good=False)
 
@@ -101,7 +102,7 @@ def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
         if not report.fresh:
             stale = [f"run {run.run.address}: {'; '.join(run.reasons)}" for run in report.runs if not run.fresh]
             what = "\n".join(["this report is not what its runs would give", *report.reasons, *stale])
-            console.annotate("error", what, where=f"{path}:{edited[path]}" if path in edited else path)
+            console.annotate("error", what, where=Location(path, edited.get(path, 0)))
     if planned.fresh:
         console.verdict("", f"All fresh: {_count(len(planned.reports), 'report')}.", good=True)
     else:

@@ -8,9 +8,10 @@ from pathlib import Path
 from gpu_doc.config.assemble import Absent, Assembly, OtherAssembly
 from gpu_doc.config.schema import ROOT
 from gpu_doc.config.shapes import Values
-from gpu_doc.config.yaml12 import Problem, Problems, parse
+from gpu_doc.config.yaml12 import MarkedProblem, Problems, parse
 from gpu_doc.errors import ConfigError
 from gpu_doc.model.configuration import Config, Run
+from gpu_doc.model.location import Location, Problem
 
 PLACES = ("gpu-doc.yml", ".github/gpu-doc.yml")
 
@@ -47,7 +48,7 @@ def root_of(path: Path) -> Path:
 def load(path: Path, absent: Absent = _not_asked) -> Config:
     """Read, merge and check the configuration. `absent` says what is known of a file that is not there.
 
-    Raises ConfigError, whose `details` have one line per problem: `gpu-doc.yml:12:5: ...`.
+    Raises ConfigError with all of its problems.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, and root be another folder
     name = path.relative_to(root_of(path)).as_posix()
@@ -55,7 +56,8 @@ def load(path: Path, absent: Absent = _not_asked) -> Config:
         content = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot read {name}: {reason}", where=name, remedy="`gpu-doc init` writes one.") from error
+        what, remedy = f"cannot read {name}: {reason}", "`gpu-doc init` writes one."
+        raise ConfigError(what, where=Location(name), remedy=remedy) from error
     return _assembled(content, Assembly(path, root_of(path), [], absent))
 
 
@@ -73,7 +75,8 @@ def _assembled(content: bytes, assembly: Assembly) -> Config:
     text = _text(content, problems)
     tree = None if problems else parse(text, problems)
     if tree is None and not problems:
-        problems.append(Problem(1, 1, "the file is empty; in an empty folder, `gpu-doc init` writes one to start from"))
+        what = "the file is empty; in an empty folder, `gpu-doc init` writes one to start from"
+        problems.append(MarkedProblem(1, 1, what))
     values = ROOT.read(tree, name, problems) if tree else None
     config = assembly.config(values) if isinstance(values, Values) else None
     if problems or config is None:
@@ -87,7 +90,7 @@ def _text(content: bytes, problems: Problems) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start]
         column = len(before) - before.rfind(b"\n")
-        problems.append(Problem(before.count(b"\n") + 1, column, "not text in UTF-8"))
+        problems.append(MarkedProblem(before.count(b"\n") + 1, column, "not text in UTF-8"))
         return ""
 
 
@@ -96,9 +99,9 @@ def _refusal(name: str, problems: Problems) -> ConfigError:
     count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
     return ConfigError(
         f"{count} in {name}",
-        where=f"{name}:{ordered[0].line}" if len(ordered) == 1 else name,
+        where=Location(name, ordered[0].line if len(ordered) == 1 else 0),
         remedy="Correct what is listed above; docs/reference.md lists every key.",
-        details="\n".join(f"{name}:{line}:{column}: {_printable(text)}" for line, column, text in ordered),
+        problems=[Problem(Location(name, line, column), _printable(text)) for line, column, text in ordered],
     )
 
 

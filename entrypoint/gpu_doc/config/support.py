@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gpu_doc.errors import ConfigError
 from gpu_doc.model.configuration import Config
+from gpu_doc.model.location import Problem
 
 _BINDING = frozenset({"time", "cell-time", "output"})
 """The limits that bind a local run."""
@@ -19,12 +20,11 @@ def not_yet(config: Config) -> None:
     written = sorted(set(_written(config)))
     if not written:
         return
-    name = config.path.relative_to(config.root).as_posix()
     raise ConfigError(
         "this version of gpu-doc cannot do all that is asked for yet",
-        where=f"{name}:{written[0][0]}" if len(written) == 1 else name,
+        where=config.at(written[0][0] if len(written) == 1 else 0),
         remedy="Take these lines out for now.",
-        details="\n".join(f"{name}:{line}: {text}" for line, text in written),
+        details="\n".join(str(Problem(config.at(line), text)) for line, text in written),
     )
 
 

@@ -24,7 +24,7 @@ MAX_DEPTH = 60
 """What a file may hold with its aliases expanded, so that a few lines of them cannot fill the memory."""
 
 
-class Problem(NamedTuple):
+class MarkedProblem(NamedTuple):
     """What is wrong, and where; line and column count from 1."""
 
     line: int
@@ -32,7 +32,7 @@ class Problem(NamedTuple):
     text: str
 
 
-Problems: TypeAlias = list[Problem]
+Problems: TypeAlias = list[MarkedProblem]
 
 
 class Node:
@@ -44,9 +44,9 @@ class Node:
         self.line = line
         self.column = column
 
-    def problem(self, text: str) -> Problem:
+    def problem(self, text: str) -> MarkedProblem:
         """Something is wrong here."""
-        return Problem(self.line, self.column, text)
+        return MarkedProblem(self.line, self.column, text)
 
 
 class Scalar(Node):
@@ -228,26 +228,27 @@ class _Reader:
                     node.keys[key], node.entries[key] = part.keys[key], value
 
 
-def _at(raw: Any, text: str) -> Problem:
-    return Problem(raw.start_mark.line + 1, raw.start_mark.column + 1, text)
+def _at(raw: Any, text: str) -> MarkedProblem:
+    return MarkedProblem(raw.start_mark.line + 1, raw.start_mark.column + 1, text)
 
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def _syntax_problem(error: YAMLError, text: str) -> Problem:
+def _syntax_problem(error: YAMLError, text: str) -> MarkedProblem:
     """Say what the parser said, with a hint where a tab is to blame."""
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         found = _FORBIDDEN.search(text)
         before = text[: found.start()] if found else ""
         code = f" U+{ord(found[0]):04X}" if found else ""
-        return Problem(before.count("\n") + 1, len(before) - before.rfind("\n"), f"a control character{code}, not text")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return MarkedProblem(line, column, f"a control character{code}, not text")
     words, mark, lines = str(error.problem), error.problem_mark, text.splitlines()
     if error.context and error.context_mark:
         words = f"{words} {error.context} that starts in line {error.context_mark.line + 1}"
     if mark.line >= len(lines):  # the file ends too early
-        return Problem(len(lines), len(lines[-1]) + 1, f"not valid YAML: {words}")
-    line = lines[mark.line]
-    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return MarkedProblem(len(lines), len(lines[-1]) + 1, f"not valid YAML: {words}")
+    start = lines[mark.line]
+    if "\t" in start[: len(start) - len(start.lstrip())]:
         words = "the line is indented with a tab, and YAML allows only spaces"
-    return Problem(mark.line + 1, mark.column + 1, f"not valid YAML: {words}")
+    return MarkedProblem(mark.line + 1, mark.column + 1, f"not valid YAML: {words}")

@@ -6,14 +6,15 @@ printed here can steer a terminal or command a CI runner.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from gpu_doc.console.workflow_commands import SHOWN, annotation, command, masks, without_commands
 from gpu_doc.errors import ConfigError
+from gpu_doc.model.location import Location
 from gpu_doc.redaction import Redactor
 from gpu_doc.resources import document_path
 from gpu_doc.text.plain import plain
@@ -22,18 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gpu_doc.console.progress import Live, Progress
-    from gpu_doc.console.workflow_commands import Level, Location
+    from gpu_doc.console.workflow_commands import FileLines, Level
     from gpu_doc.errors import GpuDocError
 
-    Locate = Callable[[str, int], Location | None]
-    """Gives the place in the repository of what an error calls `where`, and of a line in its cell; None if it has none.
-    """
+    Locate = Callable[[Location], FileLines | None]
+    """Gives the lines in the repository of a place that an error names; None where it has none there."""
 
 GREEN, RED = "32", "31"
 _BOLD, _DIM, _YELLOW = "1", "2", "33"
-
-_PROBLEM = re.compile(r"(?P<where>[^:\n]+:\d+):\d+: .+")
-"""A line of an error's details that has a place of its own."""
 
 _LONGEST_LINE = 300
 """Characters of a line that a notebook printed, in a log."""
@@ -63,7 +60,7 @@ class Console:
         """The title of the group that is open; it is written with the first line in it."""
         self._group_written = False
         self._annotated: Counter[Level] = Counter()
-        self.locate: Locate = lambda _where, _line: None
+        self.locate: Locate = lambda _: None
         self.documents = ""
         """Where the pages of docs/ are to be read; empty where they are files here."""
 
@@ -82,7 +79,7 @@ class Console:
         """Print something worth knowing."""
         self._write(self._err, self._safe(text))
 
-    def warn(self, text: str, *, where: str = "") -> None:
+    def warn(self, text: str, *, where: Location | str = "") -> None:
         """Print something that should be looked at."""
         if self.on_runner:
             self.annotate("warning", text, where=where)
@@ -101,13 +98,12 @@ class Console:
 
     def _annotated_lines(self, error: GpuDocError) -> list[str]:
         """What follows a failure's annotation, which the runner prints as its first lines."""
-        problems = [_PROBLEM.match(line) for line in error.details.splitlines()]
-        if problems and all(problems) and isinstance(error, ConfigError):
-            for problem in filter(None, problems):
-                self.annotate("error", problem[0], where=problem["where"])
+        if isinstance(error, ConfigError) and error.problems:
+            for problem in error.problems:
+                self.annotate("error", str(problem), where=replace(problem.location, column=0))
             return [f"Error: {self._safe(error.what)}", *self._advice(error), *self._reading(error)]
         said = "\n".join(filter(None, [error.what, error.remedy]))
-        self.annotate("error", said, where=error.where, line=getattr(error, "line", 0))
+        self.annotate("error", said, where=error.location or error.where)
         return [*self._circumstances(error), *self._reading(error)]
 
     def _circumstances(self, error: GpuDocError) -> Iterator[str]:
@@ -154,13 +150,13 @@ class Console:
 
     # --- on a runner; nothing happens elsewhere -----------------------------------------------------------------------
 
-    def annotate(self, level: Level, text: str, *, where: str = "", line: int = 0) -> None:
-        """Show a message beside the file that `where` names as errors do, at a line of its cell if it names one."""
+    def annotate(self, level: Level, text: str, *, where: Location | str = "") -> None:
+        """Show a message beside the place where it belongs; text names what has none, and is only shown."""
         if self.on_runner:
             with self._lock:
                 self._annotated[level] += 1
-                place = self.locate(where, line)
-                self._command(annotation(level, self._plain(text), title=self._plain(where), place=place))
+                place = self.locate(where) if isinstance(where, Location) else None
+                self._command(annotation(level, self._plain(text), title=self._plain(str(where)), place=place))
 
     def mask(self, secret: str) -> None:
         """Have the runner print `***` for a secret from here on."""

@@ -21,7 +21,7 @@ LONGEST_MESSAGE = 4000
 _LONGEST_TITLE = 200
 
 
-class Location(NamedTuple):
+class FileLines(NamedTuple):
     """Lines of a file, which is named from the repository's top; 0 is no line."""
 
     file: str
@@ -53,11 +53,11 @@ def command(name: str, data: str = "", **properties: str | int) -> str:
     return f"::{name}{' ' * bool(given)}{given}::{_escaped(without_commands(data))}"
 
 
-def annotation(level: Level, message: str, *, title: str = "", place: Location | None = None) -> str:
+def annotation(level: Level, message: str, *, title: str = "", place: FileLines | None = None) -> str:
     """The command that shows a message, beside lines of a file where it has a place."""
     message = message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
     title = " ".join(title.split())[:_LONGEST_TITLE]
-    file, line, end_line = place or Location("")
+    file, line, end_line = place or FileLines("")
     return command(level, message, file=file, line=line, endLine=end_line or line, title=title)
 
 

@@ -9,6 +9,7 @@ from gpu_doc.functions.shared import checks, exhibits, options
 from gpu_doc.functions.shared.function import PART, BoundCall, Function
 from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.model.answers import Answer
+from gpu_doc.model.location import Location
 from gpu_doc.model.results import Result
 from gpu_doc.notebooks.cells import ExecutedCell
 
@@ -20,14 +21,14 @@ def _check(call: BoundCall, root: Path) -> None:
 def _answer(call: BoundCall, results: ResultReader) -> Answer:
     outputs, cell = results.outputs(call), results.cell(call)
     show = call.get("show") or "output"
-    place = _place(cell, results.result(call.run))
+    location = _location(cell, results.result(call.run))
     pictured = [
         replace(
             exhibit,
             outputs=outputs,
             source=cell.source if show == "cell" else "",
             language=cell.language,
-            place=place,
+            location=location,
         )
         for exhibit in results.framing.exhibits(call, "cell" if show == "cell" else "output")
     ]
@@ -35,10 +36,9 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
     return results.framing.pictured(call, pictured, alt)
 
 
-def _place(cell: ExecutedCell, result: Result) -> str:
-    """Notebook and cell, as messages and annotations name them; a glued value has no cell of its own here."""
-    name = f" ({cell.name})" if cell.name else ""
-    return f"{result.run.notebook}, cell {cell.number}{name}" if cell.number else str(result.run.notebook)
+def _location(cell: ExecutedCell, result: Result) -> Location:
+    """Notebook and cell; a glued value has no cell of its own here."""
+    return Location(str(result.run.notebook), cell=cell.number, cell_name=cell.name if cell.number else "")
 
 
 FUNCTION = Function(

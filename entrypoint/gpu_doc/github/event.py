@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpu_doc.errors import UsageError
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
@@ -238,11 +239,11 @@ def _load(environ: Mapping[str, str]) -> Json:
     try:
         data = json.loads(path.read_bytes())
     except OSError as error:
-        raise _unusable(f"the event's payload can't be read: {error.strerror}", str(path)) from error
+        raise _unusable(f"the event's payload can't be read: {error.strerror}", Location(str(path))) from error
     except (ValueError, RecursionError) as error:
-        raise _unusable("the event's payload is no JSON", str(path)) from error
+        raise _unusable("the event's payload is no JSON", Location(str(path))) from error
     if not isinstance(data, dict):
-        raise _unusable("the event's payload is no JSON object", str(path))
+        raise _unusable("the event's payload is no JSON object", Location(str(path)))
     return data
 
 
@@ -268,5 +269,5 @@ def _reference(value: str, name: str) -> str:
     return value
 
 
-def _unusable(what: str, where: str = "") -> UsageError:
+def _unusable(what: str, where: Location | str = "") -> UsageError:
     return UsageError(what, where=where, remedy=_REMEDY)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 
 
@@ -190,3 +191,11 @@ class Config:
     publish: Publish = Publish()
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
     """Where keys stand, for messages: (report, run's name, key), (report, "expect") or ("capture", key)."""
+
+    def at(self, line: int = 0) -> Location:
+        """A line of the file, for messages; 0 is the file."""
+        return Location(self.path.relative_to(self.root).as_posix(), line)
+
+    def at_key(self, run: Run, key: str) -> Location:
+        """Where a key stands that holds for a run: at the run itself, at least."""
+        return self.at(self.lines.get((run.report, run.name, key), run.line))

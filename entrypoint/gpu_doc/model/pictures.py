@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Literal
 
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 
 
@@ -46,13 +47,18 @@ class Exhibit:
     theme: Literal["light", "dark"] = "light"
     name: str = ""
     """The address, for messages; not part of what is pictured."""
-    place: str = ""
+    location: Location | None = None
     """Notebook and cell, for messages; not part of what is pictured either."""
+
+    @property
+    def where(self) -> Location | str:
+        """What messages name: the place, or the address where no notebook has one."""
+        return self.location or self.name
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything that is pictured; execution counts and output metadata without effect are not."""
-        shown = {k: v for k, v in asdict(self).items() if k not in ("name", "place")}
+        shown = {k: v for k, v in asdict(self).items() if k not in ("name", "location")}
         shown["outputs"] = [{k: v for k, v in o.items() if k != "execution_count"} for o in self.outputs]
         return sha256(json.dumps(shown, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()
 

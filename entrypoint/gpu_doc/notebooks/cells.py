@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from gpu_doc.errors import NotebookFileError, ReportError
 from gpu_doc.execution.agent.kernel_names import is_any_python
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks import file as notebook_file
 from gpu_doc.notebooks.names import counts, is_name, label, own_name
@@ -94,7 +95,7 @@ def kernel_name(path: Path) -> str:
     if not name and (language := _language(notebook)) not in _PYTHON:
         raise NotebookFileError(
             f"this notebook is in {language}, but names no kernel",
-            where=str(path),
+            where=Location(str(path)),
             remedy="Choose its kernel in Jupyter and save it, or name one in gpu-doc.yml, as in `kernel: ir`.",
         )
     return name

@@ -18,6 +18,7 @@ from typing import Any
 
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.git import lfs
+from gpu_doc.model.location import Location
 from gpu_doc.notebooks.shape import NO_CELLS, REPAIR, Notebook, normal
 
 _LARGEST_HEADER = 100_000
@@ -33,10 +34,12 @@ def read(path: Path, name: str, *, outputs: bool = False) -> Notebook:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise NotebookFileError(f"cannot be read: {error.strerror}", where=name, remedy="Check the path.") from error
+        raise NotebookFileError(
+            f"cannot be read: {error.strerror}", where=Location(name), remedy="Check the path."
+        ) from error
     if lfs.oid(content):
         what = "this notebook was not fetched: a pointer of Git LFS stands in its place"
-        raise NotebookFileError(what, where=name, remedy=lfs.remedy(name))
+        raise NotebookFileError(what, where=Location(name), remedy=lfs.remedy(name))
     if path.suffix != ".ipynb":
         return _from_text(content, path.suffix, name)
     text = _decoded(content, name)
@@ -69,19 +72,19 @@ def _decoded(content: bytes, name: str) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         wide = " but UTF-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
         raise NotebookFileError(
-            f"this file is not UTF-8{wide}", where=f"{name}:{line}", remedy="Save it as UTF-8."
+            f"this file is not UTF-8{wide}", where=Location(name, line), remedy="Save it as UTF-8."
         ) from error
 
 
 def _parsed(text: str, content: bytes, name: str) -> dict[str, Any]:
     if not text.strip():
-        raise NotebookFileError("this notebook is empty", where=f"{name}:1", remedy=REPAIR)
+        raise NotebookFileError("this notebook is empty", where=Location(name, 1), remedy=REPAIR)
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:  # a number of more than 4300 digits is a ValueError of its own
         raise _broken(content, name, error) from error
     if not isinstance(notebook, dict):
-        raise NotebookFileError(NO_CELLS, where=f"{name}:1", remedy=REPAIR)
+        raise NotebookFileError(NO_CELLS, where=Location(name, 1), remedy=REPAIR)
     return notebook
 
 
@@ -90,7 +93,7 @@ def _broken(content: bytes, name: str, error: Exception) -> NotebookFileError:
         line = content.count(b"\n", 0, conflict.start()) + 1
         return NotebookFileError(
             "this notebook holds an unresolved merge conflict",
-            where=f"{name}:{line}",
+            where=Location(name, line),
             remedy="Resolve it; nbdime understands notebooks.",
         )
     line, why = 1, "nested too deeply"
@@ -98,7 +101,7 @@ def _broken(content: bytes, name: str, error: Exception) -> NotebookFileError:
         line, why = error.lineno, error.msg
     elif isinstance(error, ValueError):
         why = "it holds a number of thousands of digits"
-    return NotebookFileError(f"this notebook is not valid JSON: {why}", where=f"{name}:{line}", remedy=REPAIR)
+    return NotebookFileError(f"this notebook is not valid JSON: {why}", where=Location(name, line), remedy=REPAIR)
 
 
 def _from_text(content: bytes, suffix: str, name: str) -> Notebook:
@@ -108,14 +111,14 @@ def _from_text(content: bytes, suffix: str, name: str) -> Notebook:
     text = _decoded(content, name)
     if line := _endless_header(text):
         what = "the header grows without end: its YAML names parts of itself again and again"
-        raise NotebookFileError(what, where=f"{name}:{line}", remedy="Write it without `*` and `&`.")
+        raise NotebookFileError(what, where=Location(name, line), remedy="Write it without `*` and `&`.")
     try:
         node = jupytext.reads(text, fmt={"extension": suffix})
     except Exception as error:  # jupytext documents no errors, and parses the header as YAML
         why = " ".join(str(error).split())[:200]
         raise NotebookFileError(
             f"jupytext cannot read this: {why}",
-            where=f"{name}:1",
+            where=Location(name, 1),
             remedy="Check its header, and the tags of its cells.",
         ) from error
     notebook = normal(node, name, "", outputs=False)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from gpu_doc.errors import NotebookFileError
+from gpu_doc.model.location import Location
 from gpu_doc.notebooks import json_places
 
 Notebook = dict[str, Any]
@@ -74,7 +75,7 @@ class _Normal:
             with suppress(ValueError, LookupError, RecursionError):
                 line = self._text.count("\n", 0, list(json_places.cells(self._text))[self._place - 1]) + 1
         subject = f"cell {self._place} (text cells count too)" if self._place else "this notebook"
-        return NotebookFileError(f"{subject} {what}", where=f"{self._name}:{line}", remedy=remedy)
+        return NotebookFileError(f"{subject} {what}", where=Location(self._name, line), remedy=remedy)
 
     def _major(self) -> int:
         """The format's number: 2, 3 or 4; a file that says none is taken for what it looks like."""
@@ -105,7 +106,7 @@ class _Normal:
             yield from cells
 
     def _no_cells(self) -> NotebookFileError:
-        return NotebookFileError(NO_CELLS, where=f"{self._name}:1", remedy=REPAIR)
+        return NotebookFileError(NO_CELLS, where=Location(self._name, 1), remedy=REPAIR)
 
     def _cell(self, cell: Any, kinds: Mapping[str, str]) -> dict[str, Any]:
         if not isinstance(cell, dict):

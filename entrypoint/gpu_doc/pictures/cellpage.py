@@ -151,7 +151,7 @@ def _shown(output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
         traceback = output.get("traceback") or [f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"]
         return {**output, "traceback": traceback}
     data = {mime: _text(content) for mime, content in output.get("data", {}).items()}
-    mime, content = richest(data, name=exhibit.place or exhibit.name)
+    mime, content = richest(data, where=exhibit.where)
     if mime == "image/svg+xml":
         content = as_image(content, exhibit)
     metadata = output.get("metadata", {}).get(mime, {})

@@ -35,7 +35,7 @@ def incomplete(exhibit: Exhibit, losses: Sequence[Loss]) -> IncompleteError:
     first, *others = (_sentence(exhibit, loss) for loss in losses)
     return IncompleteError(
         first,
-        where=_where(exhibit),
+        where=exhibit.where,
         remedy=_TERMINAL if exhibit.kind == "terminal" else _REMEDIES[losses[0].kind],
         details="\n".join(dict.fromkeys(other for other in others if other != first)),
     )
@@ -45,7 +45,7 @@ def too_large(exhibit: Exhibit, size: int) -> IncompleteError:
     """Say that an exhibit of so many characters is more than a page can hold."""
     return IncompleteError(
         f"The output of {exhibit.name} can't be pictured: it holds {size / 1e6:.0f} MB.",
-        where=_where(exhibit),
+        where=exhibit.where,
         remedy=_TERMINAL if exhibit.kind == "terminal" else _REMEDIES["high"],
     )
 
@@ -54,7 +54,7 @@ def failed(exhibit: Exhibit, reason: str) -> CaptureError:
     """Say that the browser could not draw an exhibit."""
     return CaptureError(
         f"The output of {exhibit.name} can't be pictured: {reason}.",
-        where=_where(exhibit),
+        where=exhibit.where,
         remedy=_TERMINAL if exhibit.kind == "terminal" else _REMEDIES["high"],
     )
 
@@ -63,7 +63,7 @@ def blank(exhibit: Exhibit) -> BlankError:
     """Say that there is nothing on the picture of an exhibit."""
     return BlankError(
         f"The picture of {exhibit.name} came out blank.",
-        where=_where(exhibit),
+        where=exhibit.where,
         remedy="See what the cell shows in Jupyter; an output drawn by a script needs a static image beside it.",
     )
 
@@ -73,13 +73,9 @@ def empty(exhibit: Exhibit) -> CaptureError:
     what = "terminal" if exhibit.kind == "terminal" else "cell"
     return CaptureError(
         f"The {what} of {exhibit.name} has no output: there is nothing to picture.",
-        where=_where(exhibit),
+        where=exhibit.where,
         remedy="Address a cell that prints or draws something.",
     )
-
-
-def _where(exhibit: Exhibit) -> str:
-    return exhibit.place or exhibit.name
 
 
 def _sentence(exhibit: Exhibit, loss: Loss) -> str:

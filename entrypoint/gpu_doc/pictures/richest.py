@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpu_doc.errors import CaptureError
+from gpu_doc.model.location import Location
 
 _STATIC = ("image/svg+xml", "image/png", "image/jpeg")
 _OTHER_IMAGES = ("image/gif", "image/webp", "image/bmp", "image/avif")
@@ -23,10 +24,10 @@ _CONTENT = re.compile(r"<(img|svg|table|hr|input|button|progress|meter|iframe)\b
 _REPR = re.compile(r"<[\w.]+ (object|at 0x)[^<>]*>|<[\w.]+ object>")
 
 
-def richest(data: Mapping[str, Any], *, name: str) -> tuple[str, Any]:
+def richest(data: Mapping[str, Any], *, where: Location | str) -> tuple[str, Any]:
     """Give the MIME type to show and its content.
 
-    Raises CaptureError, with `name` as its place, where all that there is needs scripts or is not for a page.
+    Raises CaptureError at `where` where all that there is needs scripts or is not for a page.
     """
     html = data.get("text/html")
     lively = next((mime for mime in data if _INTERACTIVE.match(mime)), None)
@@ -41,8 +42,8 @@ def richest(data: Mapping[str, Any], *, name: str) -> tuple[str, Any]:
         if mime in data:
             return "text/html", f'<img src="data:{mime};base64,{data[mime].strip()}">'
     if drawn_by_script:
-        raise _needs(lively or "text/html", name)
-    return _plain(data, name)
+        raise _needs(lively or "text/html", where)
+    return _plain(data, where)
 
 
 def _needs_scripts(html: str) -> bool:
@@ -55,7 +56,7 @@ def _needs_scripts(html: str) -> bool:
     )
 
 
-def _plain(data: Mapping[str, Any], name: str) -> tuple[str, Any]:
+def _plain(data: Mapping[str, Any], where: Location | str) -> tuple[str, Any]:
     plain = data.get("text/plain")
     if plain is not None and not ("text/latex" in data and _REPR.fullmatch(plain.strip())):
         return "text/plain", plain
@@ -66,16 +67,16 @@ def _plain(data: Mapping[str, Any], name: str) -> tuple[str, Any]:
     kinds = ", ".join(data) or "nothing"
     raise CaptureError(
         f"The output holds {kinds}, none of which can be shown in a picture.",
-        where=name,
+        where=where,
         remedy="let the cell give an image or text as well"
         + (" (formulas: as an image)" if "text/latex" in data else ""),
     )
 
 
-def _needs(mime: str, name: str) -> CaptureError:
+def _needs(mime: str, where: Location | str) -> CaptureError:
     return CaptureError(
         f"The output ({mime}) needs scripts that gpu-doc does not have.",
-        where=name,
+        where=where,
         remedy="give the figure a static image (Plotly: fig.show('png'); Altair: chart.save; widgets: print the result)"
         ", or picture another output of the cell with output=N",
     )

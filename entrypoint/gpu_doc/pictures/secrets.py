@@ -21,6 +21,6 @@ def check_secrets(section: str, exhibit: Exhibit, redactor: Redactor) -> None:
     if redactor.text(text) != text:
         raise CaptureError(
             "The picture would show the value of a secret.",
-            where=exhibit.place or exhibit.name,
+            where=exhibit.where,
             remedy="Keep the secret out of what the cell shows.",
         )

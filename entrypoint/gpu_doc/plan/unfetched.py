@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gpu_doc.errors import MachineError
 from gpu_doc.git import checkout, lfs
+from gpu_doc.model.location import Location
 from gpu_doc.plan.plan import RunPlan
 from gpu_doc.record.fingerprint import data_files, pattern_files
 
@@ -28,7 +29,7 @@ def demand_fetched(plan: RunPlan, root: Path) -> None:
     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
     raise MachineError(
         f"run {plan.run.address} would read a pointer of Git LFS for a file that was not fetched{more}",
-        where=missing[0],
+        where=Location(missing[0]),
         remedy=lfs.remedy(missing[0]),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gpu_doc.errors import PublishError, UnpublishableError
 from gpu_doc.execution.agent.patterns import BESIDE, names
 from gpu_doc.git import status
+from gpu_doc.model.location import Location
 
 if TYPE_CHECKING:
     from gpu_doc.model.configuration import Config, Report
@@ -70,7 +71,7 @@ def demand_reports(layout: Layout, reports: Sequence[Report]) -> None:
         if other := min(found & others, default=""):
             raise UnpublishableError(
                 f"this report lies in another repository, the submodule `{other}`: nothing can be published there",
-                where=report,
+                where=Location(report),
                 remedy=f"Move the report out of `{other}`, or use gpu-doc in that repository. {_NONE}",
             )
 
@@ -99,7 +100,7 @@ def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
     more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
     raise UnpublishableError(
         f"not committed: {', '.join(named)}{more}; from no commit could the reports be made again",
-        where=min(changed),
+        where=Location(min(changed)),
         remedy=f"Commit and push it; list in .gitignore what a job fetches or generates. {_NONE}",
     )
 

@@ -14,6 +14,7 @@ from gpu_doc.errors import PublishError, ReportError
 from gpu_doc.git.commits import Entry
 from gpu_doc.git.scratch import Scratch
 from gpu_doc.model.configuration import Report
+from gpu_doc.model.location import Location
 from gpu_doc.record import evidence
 from gpu_doc.record.checkout import read
 from gpu_doc.text import in_place
@@ -52,7 +53,7 @@ class Layout:
             return (self.root / path).resolve().relative_to(self.tree.resolve()).as_posix()
         except (ValueError, OSError, RuntimeError) as error:
             remedy = "Replace the link by a file or folder of the repository."
-            raise PublishError("a link leads out of the repository", where=path, remedy=remedy) from error
+            raise PublishError("a link leads out of the repository", where=Location(path), remedy=remedy) from error
 
     def evidence(self, report: Report) -> str:
         """Where a report's evidence lies in the repository."""

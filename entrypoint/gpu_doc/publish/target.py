@@ -12,6 +12,7 @@ from gpu_doc.errors import PublishError, UnpublishableError, UsageError
 from gpu_doc.git import asking, checkout, refusals, remotes
 from gpu_doc.git.commits import Identity, Remote
 from gpu_doc.model.configuration import Config, Publish
+from gpu_doc.model.location import Location
 
 if TYPE_CHECKING:
     from gpu_doc.github.event import Event
@@ -93,7 +94,7 @@ def find(config: Config, wishes: Wishes, event: Event | None) -> Target:
     source = checkout.head_commit(tree) if tree else None
     if tree is None or source is None:
         what = "there is no git repository to publish to" if tree is None else "the repository has no commit yet"
-        raise UsageError(what, where=str(config.root), remedy="`--publish none` writes the files only.")
+        raise UsageError(what, where=Location(str(config.root)), remedy="`--publish none` writes the files only.")
     configuration = configuration_of(config)
     place = _place_of_event(wishes, event) if event else _place_of_person(tree)
     base = _valid(wishes.base, "base") if wishes.base else _base(tree, source, event)
@@ -196,7 +197,7 @@ def _identity(publish: Publish, tree: Path, *, on_runner: bool) -> Identity:
     known = _BOT if on_runner else checkout.identity(tree)
     if known is None:
         remedy = "`git config user.name` and `user.email`, or `publish.author` in the configuration."
-        raise UsageError("git does not know who commits", where=str(tree), remedy=remedy)
+        raise UsageError("git does not know who commits", where=Location(str(tree)), remedy=remedy)
     return Identity(name=known[0], email=known[1], sign=sign)
 
 
@@ -214,7 +215,7 @@ def demand_own_repository(config: Config, event: Event) -> None:
     if tree and (other := other_repository(tree, event)):
         raise UnpublishableError(
             f"a checkout of {other} is here, and this job publishes to {event.repository}",
-            where=str(tree),
+            where=Location(str(tree)),
             remedy="`publish: none` writes the files only. To publish to another repository, run gpu-doc in a workflow "
             "of that one.",
         )
@@ -257,7 +258,7 @@ def _place_of_person(tree: Path) -> _Destination:
     if address is None:
         what = f"there is no remote `{name}`" if name else "the repository has no remote to publish to"
         remedy = "`git remote add origin …`, or `--publish none`, which writes the files only."
-        raise UsageError(what, where=str(tree), remedy=remedy)
+        raise UsageError(what, where=Location(str(tree)), remedy=remedy)
     found = _HOSTED.fullmatch(address)
     host, repository = (found["host"], found["repository"]) if found else ("", "")
     api = "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from gpu_doc.errors import PublishError
 from gpu_doc.interrupts import held_back
+from gpu_doc.model.location import Location
 from gpu_doc.record.state import disk_error
 
 
@@ -104,7 +105,7 @@ def _put_back(places: Sequence[Path], second: Mapping[Path, Path], error: OSErro
         except OSError as again:
             what = f"writing failed half-way ({error.strerror}), and putting back what was there failed too"
             remedy = "Make room, or the folder writable, and run again: that mends it without running notebooks."
-            raise PublishError(what, where=str(place), remedy=remedy) from again
+            raise PublishError(what, where=Location(str(place)), remedy=remedy) from again
 
 
 def _beside(target: Path, what: str = "new") -> Path:
@@ -118,7 +119,9 @@ def content_of(content: Content) -> bytes:
         return content
     found = read(content)
     if found is None:
-        raise PublishError("a file is gone that was there a moment ago", where=str(content), remedy="Run again.")
+        raise PublishError(
+            "a file is gone that was there a moment ago", where=Location(str(content)), remedy="Run again."
+        )
     return found
 
 
@@ -184,18 +187,22 @@ def _target(path: Path, root: Path) -> Path:
         target = path.resolve()
     except (OSError, RuntimeError) as error:
         raise PublishError(
-            "a link leads to itself; nothing was written", where=str(path), remedy="Remove the link."
+            "a link leads to itself; nothing was written", where=Location(str(path)), remedy="Remove the link."
         ) from error
     if not target.is_relative_to(root.resolve()):
         raise PublishError(
             "a link leads out of the project; nothing was written",
-            where=str(path),
+            where=Location(str(path)),
             remedy="Replace the link by a file or folder of the project.",
         )
     if target.is_dir():
-        raise PublishError("a folder stands where a file shall be", where=str(path), remedy="Move the folder away.")
+        raise PublishError(
+            "a folder stands where a file shall be", where=Location(str(path)), remedy="Move the folder away."
+        )
     if blocking := next((folder for folder in target.parents if folder.is_file()), None):
         raise PublishError(
-            "a file stands where a folder shall be", where=str(blocking), remedy="Move the file away, or rename it."
+            "a file stands where a folder shall be",
+            where=Location(str(blocking)),
+            remedy="Move the file away, or rename it.",
         )
     return target

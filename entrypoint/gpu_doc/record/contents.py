@@ -8,6 +8,7 @@ from pathlib import Path
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds, is_binary
+from gpu_doc.model.location import Location
 
 _BLOCK = 1 << 20
 
@@ -80,6 +81,7 @@ def _hash_folded(path: Path, line_ends: LineEnds) -> str | None:
     return hashed.hexdigest()
 
 
-def unreadable(error: OSError, where: str) -> NotebookFileError:
-    """What a file that cannot be read means, in a sentence."""
-    return NotebookFileError(f"cannot be read: {error.strerror}", where=where, remedy="Make it readable for this user.")
+def unreadable(error: OSError, name: str) -> NotebookFileError:
+    """What a file that cannot be read means, in a sentence; `name` is what messages call it."""
+    what = f"cannot be read: {error.strerror}"
+    return NotebookFileError(what, where=Location(name), remedy="Make it readable for this user.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.outputs import DISPLAYED
 from gpu_doc.text.units import readable_size
@@ -53,11 +54,9 @@ class Cut:
         """The error of a call that needs what was cut; `what` is the cell's name."""
         return ReportError(f"{what}: {self.sentence}", remedy=self.remedy)
 
-    def place(self, run: Run) -> str:
-        """Notebook and cell, as messages name them."""
-        if not self.number:
-            return f"{run.notebook}, {self.name}"
-        return f"{run.notebook}, cell {self.number}" + f" ({self.name})" * bool(self.name)
+    def location(self, run: Run) -> Location:
+        """Notebook and cell."""
+        return Location(str(run.notebook), cell=self.number, cell_name=self.name)
 
 
 def to_record(cuts: Iterable[Cut]) -> dict[str, Json]:

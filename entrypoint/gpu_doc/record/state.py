@@ -27,6 +27,7 @@ from pathlib import Path
 
 from gpu_doc.errors import MachineError
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
 from gpu_doc.record.cuts import has_room_now
@@ -257,7 +258,7 @@ class State:
 
 def disk_error(error: OSError, folder: Path) -> MachineError:
     """What a failed write means, in a sentence."""
-    place = str(error.filename or folder)
+    place = Location(str(error.filename or folder))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         remedy = "Free some space, or delete the state folder (`.gpu-doc`): the next run only takes longer."
         return MachineError("the disk is full", where=place, remedy=remedy)

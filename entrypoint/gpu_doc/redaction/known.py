@@ -31,11 +31,10 @@ def refuse_short(config: Config, environ: Mapping[str, str]) -> None:
     if not short:
         return
     run = next(run for run in _runs(config) if short[0] in run.secrets)
-    line = config.lines.get((run.report, run.name, "secrets"), run.line)
     names = ", ".join(f"`{name}`" for name in short)
     raise ConfigError(
         f"the value of {names} is shorter than {SHORTEST} characters: to redact it would redact ordinary text",
-        where=f"{config.path.relative_to(config.root).as_posix()}:{line}",
+        where=config.at_key(run, "secrets"),
         remedy="Take a longer secret; or name it under `env`, where nothing is redacted.",
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from gpu_doc.model.location import Location, Problem
 from gpu_doc.redaction.decoding import decodings
 from gpu_doc.redaction.forms import Haystacks, base64_digits, forms
 
@@ -107,10 +109,21 @@ class Redactor:
 
     def error(self, error: GpuDocError) -> None:
         """Take them out of what an error says."""
-        for name, words in vars(error).items():
-            if isinstance(words, str):
-                setattr(error, name, self.text(words))
+        for name, said in vars(error).items():
+            setattr(error, name, self._of_error(said))
         error.args = tuple(self.json(list(error.args)))
+
+    def _of_error(self, said: object) -> object:
+        if isinstance(said, str):
+            return self.text(said)
+        if isinstance(said, Location):
+            return self._location(said)
+        if isinstance(said, Problem):
+            return Problem(self._location(said.location), self.text(said.message))
+        return tuple(map(self._of_error, said)) if isinstance(said, tuple) else said
+
+    def _location(self, location: Location) -> Location:
+        return replace(location, file=self.text(location.file), cell_name=self.text(location.cell_name))
 
     def stream(self, write: Callable[[bytes], object]) -> Stream:
         """Return a writer that passes on to `write` what it is given, without them."""

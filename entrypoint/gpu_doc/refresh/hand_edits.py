@@ -8,6 +8,7 @@ from gpu_doc.console.console import Console
 from gpu_doc.errors import GpuDocError, MachineError
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Answer, Call
+from gpu_doc.model.location import Location
 from gpu_doc.plan.plan import ReportPlan
 from gpu_doc.plan.planner import Planner
 from gpu_doc.plan.usable import Usable
@@ -38,10 +39,11 @@ class HandEdits:
                 if plan.evidence
                 else "is not what gpu-doc would write, and no evidence says who did"
             )
+            location = Location(plan.report.path, line)
             self._console.warn(
-                f"{plan.report.path}:{line} {what}; it is rendered again. Your version is kept in {kept}; "
+                f"{location} {what}; it is rendered again. Your version is kept in {kept}; "
                 f"edit {plan.report.template or 'the text outside the markers'} instead.",
-                where=f"{plan.report.path}:{line}",
+                where=location,
             )
         for path, new in draft.files.items():
             name = path.removeprefix(f"{plan.report.assets}/")

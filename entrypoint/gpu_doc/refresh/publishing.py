@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gpu_doc import interrupts
 from gpu_doc.errors import FindingError, GpuDocError
 from gpu_doc.model.configuration import Config
+from gpu_doc.model.location import Location
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
 from gpu_doc.refresh.doors import Doors, Outcome
@@ -109,7 +110,7 @@ def _check_for_changes(
     changed = _changed(outcome)
     for path in changed:
         remedy = "Commit it as it is now, or let `publish` do so."
-        error = FindingError("this report is not what its runs give", where=path, remedy=remedy)
+        error = FindingError("this report is not what its runs give", where=Location(path), remedy=remedy)
         doors.console.error(error)
         outcome.errors.append(error)
     return outcome, Published(mode="check", changed=changed)

@@ -7,6 +7,7 @@ import platform
 from gpu_doc import __version__
 from gpu_doc.errors import RunError
 from gpu_doc.execution.runs.job import Finished, Job
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import executed_cells
 from gpu_doc.plan.plan import RunPlan
@@ -48,6 +49,6 @@ def changed_meanwhile(job: Job, plan: RunPlan) -> RunError | None:
         return None
     return RunError(
         "this notebook was saved while its run waited: what was executed is not what was planned",
-        where=job.run.notebook,
+        where=Location(job.run.notebook),
         remedy="Run again.",
     )

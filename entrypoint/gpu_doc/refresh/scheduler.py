@@ -17,6 +17,7 @@ from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.hosts import Hosts
 from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.results import Result
 from gpu_doc.pictures.capture import Camera
 from gpu_doc.plan.plan import ReportPlan, RunPlan
@@ -109,10 +110,9 @@ class Scheduler:
             return None
         names = ", ".join(f"`{name}`" for name in missing)
         variables = ", ".join(f"{name}: ${{{{ secrets.{name} }}}}" for name in missing)
-        line = self._config.lines.get((run.report, run.name, "secrets"), run.line)
         return ConfigError(
             f"the run {run.address} needs {names}, which {'is' if len(missing) == 1 else 'are'} not set here",
-            where=f"{self._config.path.relative_to(self._config.root).as_posix()}:{line}",
+            where=self._config.at_key(run, "secrets"),
             remedy=f"Set it in the environment of gpu-doc; in a workflow, `env: {{{variables}}}`. "
             "GitHub gives no secrets to pull requests from forks.",
         )
@@ -206,8 +206,8 @@ class Scheduler:
         job = finished.job
         self.executed += 1
         for cut in finished.cuts:
-            place = cut.place(job.run)
-            self._console.warn(f"{place}: {cut.sentence}. {cut.remedy}", where=place)
+            location = cut.location(job.run)
+            self._console.warn(f"{location}: {cut.sentence}. {cut.remedy}", where=location)
         waiting = [
             (work, plan)
             for work in works
@@ -266,14 +266,17 @@ class Scheduler:
             except checkout.ChangedMeanwhileError:
                 self._console.note(f"{work.plan.report.path} was saved meanwhile; it is rendered once more")
         raise PublishError(
-            "this file changes again and again while it is refreshed", where=work.plan.report.path, remedy="Run again."
+            "this file changes again and again while it is refreshed",
+            where=Location(work.plan.report.path),
+            remedy="Run again.",
         )
 
     def _fail(self, work: Work, *errors: GpuDocError) -> None:
         """Leave a report as it was. What reports fail of together is told once."""
         for error in errors:
             self._redactor.error(error)
-            error.where = error.where.removeprefix(f"{self._config.root}/")
+            if error.location:
+                error.locate(error.location.relative_to(self._config.root))
             if (error.what, error.where) not in {(told.what, told.where) for told in self.errors}:
                 self.errors.append(error)
                 self._console.error(error)

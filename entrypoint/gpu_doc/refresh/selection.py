@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from gpu_doc.errors import UsageError
 from gpu_doc.model.configuration import Config, Report, Run
+from gpu_doc.model.location import Location
 from gpu_doc.text.nearest import did_you_mean
 
 
@@ -32,7 +33,7 @@ def with_executor(
         run = replace(run, **said)
         if executor == "docker" and not run.image:
             remedy = f"Give it an `image`, or leave it to `--executor auto`: line {run.line} of {config.path.name}."
-            raise UsageError(f"the run {run.address} has no image to run in", where=run.report, remedy=remedy)
+            raise UsageError(f"the run {run.address} has no image to run in", where=Location(run.report), remedy=remedy)
         return replace(run, image=None, configured_image=run.image) if executor == "local" else run
 
     reports = (replace(report, runs=tuple(map(changed, report.runs))) for report in config.reports)

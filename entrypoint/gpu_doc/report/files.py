@@ -16,6 +16,7 @@ from gpu_doc.errors import PRECEDENCE, CaptureError
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Asset
 from gpu_doc.model.configuration import Capture, Report
+from gpu_doc.model.location import Location
 from gpu_doc.model.pictures import Photograph
 from gpu_doc.pictures.capture import Camera, decoded_equal
 from gpu_doc.record import checkout, evidence
@@ -94,7 +95,7 @@ class ReportFiles:
         if asset.source:
             if not asset.source.is_file():
                 what = "a file that a run left is gone from state"
-                raise CaptureError(what, where=str(asset.source), remedy=_FORCE)
+                raise CaptureError(what, where=Location(str(asset.source)), remedy=_FORCE)
             return asset.source, origin
         picture = self._tools.state.picture(origin)
         if picture is None:

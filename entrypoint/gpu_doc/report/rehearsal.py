@@ -12,6 +12,7 @@ from gpu_doc.functions.shared.calls import check
 from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.git import checkout, lfs
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.location import Location
 from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
 from gpu_doc.notebooks.names import PARAMETERS
 from gpu_doc.plan.plan import ReportPlan
@@ -36,9 +37,9 @@ def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Rep
     problems: list[GpuDocError] = [run.problem for run in plan.runs if run.problem]
     calls: dict[str, BoundCall] = {}
     try:
-        for call, place in rehearse(plan.report, root, templates).calls:
+        for call, location in rehearse(plan.report, root, templates).calls:
             if call.key not in calls:
-                calls[call.key] = check(call, plan.report, root, line=place)
+                calls[call.key] = check(call, plan.report, root, location=location)
         _demand_evidence(plan, root)
         for run in plan.runs:
             if not run.problem:
@@ -56,10 +57,12 @@ def _demand_evidence(plan: ReportPlan, root: Path) -> None:
     place = evidence.path_of(plan.report, root)
     name = f"{plan.report.assets}/{evidence.NAME}"
     if plan.evidence is None and not place.exists() and (said := checkout.left_out(root, name)):
-        raise ReportError(f"what the report was made of is not here{said}", where=name)
+        raise ReportError(f"what the report was made of is not here{said}", where=Location(name))
     if plan.evidence is None and lfs.is_pointer(place):
         what = "what the report was made of was not fetched: a pointer of Git LFS stands in its place"
-        raise ReportError(what, where=name, remedy=f"{lfs.remedy(name)} Better: keep this small file out of Git LFS.")
+        raise ReportError(
+            what, where=Location(name), remedy=f"{lfs.remedy(name)} Better: keep this small file out of Git LFS."
+        )
 
 
 def check_parameters(run: Run, root: Path) -> None:
@@ -82,7 +85,7 @@ def check_parameters(run: Run, root: Path) -> None:
             raise ConfigError(
                 f"`{taken[0]}` is given to run {run.address}, but the notebook sets it again: "
                 "no cell is tagged `parameters`",
-                where=f"{run.notebook}, cell {cell.number}",
+                where=Location(run.notebook, cell=cell.number),
                 remedy=f"Tag that cell `parameters`. {_misspelt(cells)}".strip(),
             )
 

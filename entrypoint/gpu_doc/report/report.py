@@ -15,8 +15,9 @@ from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.configuration import Report
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
-from gpu_doc.report.template import CallLocation, Source, TemplateWorker
+from gpu_doc.report.template import Source, TemplateWorker
 from gpu_doc.text import in_place
 from gpu_doc.text.prose import front_matter_end
 
@@ -31,7 +32,7 @@ _LARGEST = 5_000_000
 class Rehearsal:
     """What a report will ask for."""
 
-    calls: tuple[tuple[Call, CallLocation], ...]
+    calls: tuple[tuple[Call, Location], ...]
     """Each call with the place it stands at, once."""
     sources: Mapping[str, str]
     """The files that the text is made from, relative to root, with their SHA-256; none for a report in place."""
@@ -75,9 +76,9 @@ def render(
     With `line_ends`, its sources are told by the hash of what git would store of them.
     """
     answers: dict[str, Answer] = {}
-    asked: list[tuple[Call, CallLocation]] = []
+    asked: list[tuple[Call, Location]] = []
 
-    def answering(call: Call, place: CallLocation) -> Json:
+    def answering(call: Call, place: Location) -> Json:
         if call.key not in answers:
             try:
                 answers[call.key] = answer(call)
@@ -98,14 +99,12 @@ def render(
     return Rendered(document.fill(bodies), tuple(bodies), answers, {})
 
 
-def _check_blocks_stand_alone(
-    text: str, asked: Sequence[tuple[Call, CallLocation]], answers: Mapping[str, Answer]
-) -> None:
+def _check_blocks_stand_alone(text: str, asked: Sequence[tuple[Call, Location]], answers: Mapping[str, Answer]) -> None:
     """Raise ReportError where code or a table shares a line with other text: the rest would be read as part of it.
 
     Only what occurs as it was given is judged; what a template made of it is the template's affair.
     """
-    given: dict[str, list[tuple[Call, CallLocation]]] = {}
+    given: dict[str, list[tuple[Call, Location]]] = {}
     for call, place in asked:
         value = answers[call.key].value
         function = functions.named(call.function)
@@ -155,7 +154,7 @@ def _document(report: Report, root: Path) -> in_place.Document:
     if not document.blocks:
         raise ReportError(
             "this report has neither a template nor a block to refresh",
-            where=report.path,
+            where=Location(report.path),
             remedy="Give it a `template` in the configuration, or mark a block: <!-- gpu-doc: … --> to "
             "<!-- gpu-doc: end -->.",
         )
@@ -171,7 +170,9 @@ class _Files:
         self._folder = (root / template).parent.resolve()
         self.digests: dict[str, str] = {}
         if not (root / template).resolve().is_relative_to(self._root):
-            raise ReportError("this template lies outside root", where=template, remedy="Move it below gpu-doc.yml.")
+            raise ReportError(
+                "this template lies outside root", where=Location(template), remedy="Move it below gpu-doc.yml."
+            )
         text = self._read(root / template, template)
         self.mark = "\ufeff" if text.startswith("\ufeff") else ""
         """The byte order mark of the template, which the report keeps."""
@@ -209,14 +210,20 @@ def _content(path: Path, shown: str) -> bytes:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except FileNotFoundError as error:
-        raise ReportError("there is no such file", where=shown, remedy="Write it, or correct its path.") from error
+        raise ReportError(
+            "there is no such file", where=Location(shown), remedy="Write it, or correct its path."
+        ) from error
     except OSError as error:
-        raise ReportError(f"cannot be read: {error.strerror}", where=shown, remedy="Check the path.") from error
+        raise ReportError(
+            f"cannot be read: {error.strerror}", where=Location(shown), remedy="Check the path."
+        ) from error
     if lfs.oid(content):
         what = "this file was not fetched: a pointer of Git LFS stands in its place"
-        raise ReportError(what, where=shown, remedy=lfs.remedy(shown))
+        raise ReportError(what, where=Location(shown), remedy=lfs.remedy(shown))
     if len(content) > _LARGEST:
-        raise ReportError(f"larger than {_LARGEST / 1e6:g} MB", where=shown, remedy="Split it into several reports.")
+        raise ReportError(
+            f"larger than {_LARGEST / 1e6:g} MB", where=Location(shown), remedy="Split it into several reports."
+        )
     return content
 
 
@@ -225,4 +232,4 @@ def _decoded(content: bytes, shown: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ReportError("this file is not UTF-8", where=f"{shown}:{line}", remedy="Save it as UTF-8.") from error
+        raise ReportError("this file is not UTF-8", where=Location(shown, line), remedy="Save it as UTF-8.") from error

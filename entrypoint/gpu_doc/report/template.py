@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from gpu_doc import functions
 from gpu_doc.errors import ReportError
 from gpu_doc.model.answers import Call
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.system.process import Child, ChildEndedError
 from gpu_doc.system.temporary import private_folder
@@ -37,22 +38,11 @@ class Source:
     text: str
 
 
-@dataclass(frozen=True)
-class CallLocation:
-    """Where in a template a call stands."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
 Load = Callable[[str], Source | None]
 """Gives the template that another one includes, by the name written there; None if there is none."""
-Answering = Callable[[Call, CallLocation], Json]
+Answering = Callable[[Call, Location], Json]
 """Gives what a call of a function is worth in the template."""
-RecordedCall = tuple[Call, CallLocation]
+RecordedCall = tuple[Call, Location]
 
 
 class TemplateWorker:
@@ -138,12 +128,12 @@ class TemplateWorker:
         """Answer one question. If that fails, the child is told to unwind before the failure goes on."""
         try:
             if "load" in event:
-                source = _loaded(load, event["load"], CallLocation(event["in"], event["line"]))
+                source = _loaded(load, event["load"], Location(event["in"], event["line"]))
                 reply = {"name": source.name, "text": source.text} if source else None
             else:
                 function, args, kwargs = event["call"]
                 call = Call(function=function, args=tuple(args), kwargs=kwargs)
-                reply = answer(call, CallLocation(event["in"], event["line"]))
+                reply = answer(call, Location(event["in"], event["line"]))
         except Exception:
             child.send({"abort": True})
             if child.receive(timeout=TIMER_GRACE) is None:
@@ -170,7 +160,7 @@ class TemplateWorker:
         self._tell(failure)
 
     def _tell(self, failure: Mapping[str, Any]) -> NoReturn:
-        where = str(CallLocation(failure["in"], failure["line"]))
+        where = Location(failure["in"], failure["line"])
         limits = {
             "time": (f"rendering took more than {self._seconds:g} s", "Look for a loop that never ends."),
             "memory": (
@@ -204,22 +194,23 @@ def near_miss(message: str) -> str:
     return did_you_mean(found[1], names) or f"{known}: {', '.join(names)}."
 
 
-def _loaded(load: Load, name: str, place: CallLocation) -> Source | None:
+def _loaded(load: Load, name: str, place: Location) -> Source | None:
     """What `load` gives; an error of it is said to stand where the file is included."""
     try:
         return load(name)
     except ReportError as error:
-        error.where = error.where or str(place)
+        if not error.where:
+            error.locate(place)
         raise
 
 
 def _recorded(calls: Sequence[Any]) -> list[RecordedCall]:
-    return [(Call(function=f, args=tuple(a), kwargs=k), CallLocation(file, line)) for (f, a, k), line, file in calls]
+    return [(Call(function=f, args=tuple(a), kwargs=k), Location(file, line)) for (f, a, k), line, file in calls]
 
 
 def _nothing_to_load(_: str) -> None:
     return None
 
 
-def _no_answer(call: Call, _: CallLocation) -> NoReturn:
+def _no_answer(call: Call, _: Location) -> NoReturn:
     raise AssertionError(f"a rehearsal asked for {call}")

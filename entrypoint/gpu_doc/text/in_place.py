@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from gpu_doc.errors import ReportError
+from gpu_doc.model.location import Location
 from gpu_doc.text.prose import comments
 
 _MARKER = re.compile(r"<!--\s*gpu-doc\s*:")
@@ -64,7 +65,7 @@ class Document:
             if "\n" in body:
                 raise ReportError(
                     f"this block stands inside a line, but it is given {len(body.splitlines())} lines",
-                    where=self.place(block.line),
+                    where=self.at(block.line),
                     remedy="Put its two markers on lines of their own.",
                 )
             return _unescaping(body)
@@ -91,13 +92,13 @@ class Document:
             if index >= len(again) or again[index].body != expected or again[index].expression != block.expression:
                 raise ReportError(
                     "what fills this block would swallow the marker that ends it",
-                    where=self.place(block.line),
+                    where=self.at(block.line),
                     remedy="It opens code or a comment and does not close it; show it with text() instead.",
                 )
 
-    def place(self, line: int) -> str:
+    def at(self, line: int) -> Location:
         """A line of it, for messages."""
-        return f"{self.name}:{line}" if self.name else f"line {line}"
+        return Location(self.name, line)
 
 
 def parse(text: str, name: str = "") -> Document:
@@ -126,7 +127,7 @@ def parse(text: str, name: str = "") -> Document:
         else:
             raise ReportError(
                 "this marker ends a block that never began",
-                where=document.place(line),
+                where=document.at(line),
                 remedy="Remove it, or put `<!-- gpu-doc: … -->` before it.",
             )
     if opened:
@@ -146,13 +147,13 @@ def _expression(text: str, start: int, end: int | None, document: Document, line
     if "<!--" in inside:
         raise ReportError(
             "this marker is not closed",
-            where=document.place(line),
+            where=document.at(line),
             remedy="End it with `-->`.",
         )
     if not inside:
         raise ReportError(
             "this marker asks for nothing",
-            where=document.place(line),
+            where=document.at(line),
             remedy='Write what shall stand here, such as <!-- gpu-doc: shot("baseline/loss-curve") -->.',
         )
     return inside
@@ -161,7 +162,7 @@ def _expression(text: str, start: int, end: int | None, document: Document, line
 def _unclosed(document: Document, opened: tuple[int, int, str], before: str) -> ReportError:
     return ReportError(
         f"this block is not closed: {before} before `{_END}`",
-        where=document.place(_line_at(document.text, opened[0])),
+        where=document.at(_line_at(document.text, opened[0])),
         remedy=f"Put `{_END}` after it; where it shall be text, put it into fenced code.",
     )
 
@@ -174,7 +175,7 @@ def _block(document: Document, opened: tuple[int, int, str], end: int) -> Block:
     if hidden := _MARKER.search(text, start, end):
         raise ReportError(
             f"this block holds another marker, in code on line {_line_at(text, hidden.start())}: where does it end?",
-            where=document.place(line),
+            where=document.at(line),
             remedy=f"Put `{_END}` before that code, or remove the code.",
         )
     prefix = _prefix(text, marker)

@@ -16,6 +16,7 @@ from gpu_doc import config
 from gpu_doc.errors import ConfigError, PublishError, UsageError
 from gpu_doc.git import checkout
 from gpu_doc.model.configuration import Config, DataSource, Report, Run
+from gpu_doc.model.location import Location
 
 if TYPE_CHECKING:
     from gpu_doc.git.commits import Remote
@@ -37,7 +38,7 @@ _KEYS = (
 _KEYS_OF_STRANGERS = (*_KEYS, "gpus", "limits")
 """Who may push to the repository may take more of the machine, too; a stranger may not."""
 
-Warn = Callable[[str, str], None]
+Warn = Callable[[str, Location], None]
 """Says what should be looked at, and where."""
 
 _FAR = "In actions/checkout, `fetch-depth: 2` brings it, or `fetch-depth: 0`."
@@ -77,7 +78,7 @@ def with_base(
     head = checkout.head_commit(tree) if tree else None
     if tree is None or head is None:
         what = "a pull request's isolation comes from its base, and this is no git checkout to read that from"
-        raise UsageError(what, where=str(own.root), remedy="Check the repository out with actions/checkout.")
+        raise UsageError(what, where=Location(str(own.root)), remedy="Check the repository out with actions/checkout.")
     commit = _commit(event, tree, head)
     if commit == head:
         return own
@@ -172,7 +173,7 @@ def _from_server(
     except PublishError as error:
         why = error.what
     what = f"a pull request's isolation comes from its base, whose commit is not here: {why}"
-    raise UsageError(what, where=str(tree), remedy=_FAR)
+    raise UsageError(what, where=Location(str(tree)), remedy=_FAR)
 
 
 def _base(found: _Found, event: Event, tree: Path, *, stranger: bool) -> Base:
@@ -182,14 +183,14 @@ def _base(found: _Found, event: Event, tree: Path, *, stranger: bool) -> Base:
     except ConfigError as error:
         what = f"a pull request's isolation comes from its base, and {error.what} of {name}"
         remedy = f"Mend it on {name} first."
-        raise ConfigError(what, where=error.where, remedy=remedy, details=error.details) from error
+        raise ConfigError(what, where=error.location or error.where, remedy=remedy, problems=error.problems) from error
     return Base(config=known, defaults=defaults, name=name, tree=tree, links=found.links, stranger=stranger)
 
 
 def _without_base(own: Config, event: Event, origin: Origin, warn: Warn) -> Config:
     """What holds where the base has no configuration: who may push may bring the first one, a stranger may not."""
     name = event.base_branch or event.default_branch or "the base"
-    where = _place(own)
+    where = own.at()
     if origin.stranger:
         what = f"{name} has no gpu-doc.yml, so nothing says how a stranger's code is to be kept apart"
         raise UsageError(what, where=where, remedy=f"Add one to {name} first.")
@@ -209,7 +210,7 @@ def _isolated(report: Report, own: Config, base: Base, warn: Warn) -> Report:
             told.add(run.name)
             names = ", ".join(f"`{key.replace('_', '-')}`" for key in differs)
             what = f"the run {run.name} of {report.path} has {names} as {base.name} has it"
-            warn(f"{what}: what keeps runs apart is not a pull request's to change", _place(own, run.line))
+            warn(f"{what}: what keeps runs apart is not a pull request's to change", own.at(run.line))
         runs.append(kept)
     return replace(report, runs=tuple(runs))
 
@@ -233,7 +234,7 @@ def _refuse_outside(run: Run, own: Config, base: Base) -> None:
     if others and all(each.image for each in others):
         what = f"the run {run.name} is new and has no image, and all runs of {base.name} have one"
         remedy = f"Give it an `image`, or `defaults` on {base.name}."
-        raise ConfigError(what, where=_place(own, run.line), remedy=remedy)
+        raise ConfigError(what, where=own.at(run.line), remedy=remedy)
 
 
 def _data(run: Run, own: Config, decides: Run, base: Base) -> Iterator[DataSource]:
@@ -257,11 +258,6 @@ def _is_bases(path: Path, base: Base) -> bool:
     """Whether a link of the checkout is the base's own."""
     known = base.links.get(path.relative_to(base.tree).as_posix())
     return known is not None and path.is_symlink() and os.readlink(path) == known  # noqa: PTH115 - as git has it
-
-
-def _place(own: Config, line: int = 0) -> str:
-    name = own.path.relative_to(own.root).as_posix()
-    return f"{name}:{line}" if line else name
 
 
 def _lexical(whole: Config, source: DataSource) -> Path:

@@ -18,6 +18,7 @@ from pathlib import Path
 from gpu_doc.errors import ConfigError
 from gpu_doc.execution.agent.patterns import GIT_AND_STATE
 from gpu_doc.model.configuration import Config, Run
+from gpu_doc.model.location import Problem
 
 _CLOSED = (
     "/boot",
@@ -60,18 +61,16 @@ def refuse(chosen: Config, tree: Path, ours: Sequence[Path], environ: Mapping[st
 
     Raises ConfigError, whose `details` have one line for each place.
     """
-    name = chosen.path.relative_to(chosen.root).as_posix()
-    found: dict[str, None] = {}
+    found: dict[Problem, None] = {}
     for run in (run for report in chosen.reports for run in report.runs if run.image):
         for key, written, why in _refused(run, chosen.root, _Closed(run, tree, ours, environ)):
-            line = chosen.lines.get((run.report, run.name, key), run.line)
-            found[f"{name}:{line}: `{key}`: {written} {why}"] = None
+            found[Problem(chosen.at_key(run, key), f"`{key}`: {written} {why}")] = None
     if found:
         raise ConfigError(
             "a container may not be given what is this machine's own",
-            where=name,
+            where=chosen.at(),
             remedy="Name a folder that holds nothing but what runs share, such as /srv/cache.",
-            details="\n".join(found),
+            details="\n".join(map(str, found)),
         )
 
 

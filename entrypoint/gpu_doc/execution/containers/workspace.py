@@ -16,6 +16,7 @@ from typing import IO
 from gpu_doc.errors import MachineError
 from gpu_doc.execution.agent.patterns import BESIDE
 from gpu_doc.execution.containers.recipe import HOME, WORKSPACE
+from gpu_doc.model.location import Location
 
 _AGENT = Path(__file__).resolve().parents[1] / "agent"
 
@@ -87,7 +88,8 @@ def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
     thread.join()
     if failed:
         what = f"the checkout can't be copied: {failed[0].strerror}"
-        raise MachineError(what, where=str(failed[0].filename or ""), remedy="Make it readable for this user.")
+        where = Location(str(failed[0].filename or ""))
+        raise MachineError(what, where=where, remedy="Make it readable for this user.")
 
 
 def packed_texts(texts: Mapping[str, str]) -> IO[bytes]:

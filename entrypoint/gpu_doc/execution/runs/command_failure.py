@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.execution.runs import container_failure, failure, remedies
-from gpu_doc.execution.runs.failure import LONGEST, program
+from gpu_doc.execution.runs.failure import LONGEST, place, program
 from gpu_doc.model.configuration import Run
 from gpu_doc.text.units import readable_time
 
@@ -26,11 +26,11 @@ def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | N
         return _status(run, done, screen) or failure.of_files(run, done)
     if done.get("outcome") == "driver killed":
         return failure.driver_killed(run, facts)
-    if error := container_failure.at_start(program(run), done):
+    if error := container_failure.at_start(place(run), done):
         return error
     if done["event"] == "failed":
         full = done["errno"] in (errno.ENOSPC, errno.EDQUOT)
-        return failure.disk_full("terminal.log") if full else MachineError(done["message"], where=program(run))
+        return failure.disk_full("terminal.log") if full else MachineError(done["message"], where=place(run))
     if done["event"] == "refused":
         return _refused(run, done)
     return GpuDocError(f"the process that ran {program(run)} failed", details=done.get("traceback", ""))
@@ -43,7 +43,7 @@ def _status(run: Run, done: dict[str, Any], screen: Sequence[str]) -> RunError |
     details = "\n".join([line.rstrip() for line in screen][-LONGEST // 2 :])
     whole = done.get("container")
     what, remedy = container_failure.in_the_middle(run, done) if whole else _command_end(run, done, details)
-    return RunError(what, where=program(run), details=details, remedy=remedy)
+    return RunError(what, where=place(run), details=details, remedy=remedy)
 
 
 def _command_end(run: Run, done: dict[str, Any], said: str) -> tuple[str, str]:
@@ -75,4 +75,4 @@ def _refused(run: Run, done: dict[str, Any]) -> RunError:
         errno.ENOEXEC: (f"`{name}` is no program", f"Begin it with `#!`, or name what runs it: [bash, {name}]"),
     }
     what, remedy = reasons.get(done["errno"], (f"`{name}` can't be started: {done['message']}", ""))
-    return RunError(what, where=program(run), remedy=remedy)
+    return RunError(what, where=place(run), remedy=remedy)

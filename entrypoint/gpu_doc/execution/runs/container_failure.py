@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from gpu_doc.errors import ContainerError
 from gpu_doc.execution.runs import remedies
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 
 
-def at_start(where: str, done: Mapping[str, Json]) -> ContainerError | None:
+def at_start(where: Location | str, done: Mapping[str, Json]) -> ContainerError | None:
     """Return why engine or image could not do what the run needs; None where it is another failure."""
     match done.get("outcome"):
         case "engine":
@@ -27,7 +28,7 @@ def at_start(where: str, done: Mapping[str, Json]) -> ContainerError | None:
     return None
 
 
-def _no_python(where: str, done: Mapping[str, Json]) -> ContainerError:
+def _no_python(where: Location | str, done: Mapping[str, Json]) -> ContainerError:
     said = done["said"]
     if "ermission denied" in said:
         what = f"the Python of the image {done['image']} is closed to the run's user"
@@ -37,7 +38,7 @@ def _no_python(where: str, done: Mapping[str, Json]) -> ContainerError:
     return ContainerError(what, where=where, remedy=remedy, details=said)
 
 
-def _no_ipykernel(where: str, done: Mapping[str, Json]) -> ContainerError:
+def _no_ipykernel(where: Location | str, done: Mapping[str, Json]) -> ContainerError:
     what = f"the image {done['image']} has no ipykernel in its Python ({done['python']}, {done['version']})"
     if done["closed"]:
         what += f"; {', '.join(done['closed'])} on its PATH is closed to the run's user"

@@ -17,6 +17,7 @@ from gpu_doc.execution.containers import recipe
 from gpu_doc.execution.containers.recipe import WORKSPACE, Mount
 from gpu_doc.execution.gpus.requests import device_requests
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class ContainerSetup:
         if not real.is_relative_to(checkout):
             what = f"the notebook's folder is a link that leads out of the checkout, to {real}"
             remedy = "A container gets the checkout only: put the folder there, or a copy of it."
-            raise MachineError(what, where=str(self.run.notebook), remedy=remedy)
+            raise MachineError(what, where=Location(str(self.run.notebook)), remedy=remedy)
         return self.checkout / real.relative_to(checkout)
 
     def inside(self, path: Path) -> str:

@@ -10,6 +10,7 @@ from gpu_doc.execution.gpus import requests
 from gpu_doc.execution.gpus.inventory import Gpu, Inventory, gibibytes, inventory, of_facts
 from gpu_doc.execution.gpus.leases import Lease, Leases
 from gpu_doc.execution.gpus.offer import Offer
+from gpu_doc.execution.runs.failure import place
 from gpu_doc.model.configuration import GpuRequirement, Run
 from gpu_doc.model.values import Json
 
@@ -106,9 +107,8 @@ def choose(run: Run, inventory: Inventory) -> Choice:
         _agree(run, wanted)
     fitting = tuple(gpu for gpu in named if _may_fit(gpu, required))
     if len(fitting) < wanted:
-        error = _error(run, _shortage(wanted, required, inventory), _remedy(inventory))
-        error.details = inventory.refusal.details if inventory.refusal else ""
-        raise error
+        details = inventory.refusal.details if inventory.refusal else ""
+        raise _error(run, _shortage(wanted, required, inventory), _remedy(inventory), details)
     return Choice(gpus=fitting, count=len(fitting) if run.gpus == "all" else wanted)
 
 
@@ -230,8 +230,8 @@ def _remedy(found: Inventory) -> str:
     return "Run it on a machine that has them, or ask for less: `gpus` and `requires` in gpu-doc.yml."
 
 
-def _error(run: Run, what: str, remedy: str) -> MachineError:
-    return MachineError(what, where=run.notebook or " ".join(run.command or ()), remedy=remedy)
+def _error(run: Run, what: str, remedy: str, details: str = "") -> MachineError:
+    return MachineError(what, where=place(run), remedy=remedy, details=details)
 
 
 def _gpus(count: int) -> str:

@@ -10,6 +10,7 @@ from gpu_doc.errors import MachineError, RunError
 from gpu_doc.execution.agent.produced import ONLY_FILES
 from gpu_doc.execution.runs import remedies
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.location import Location
 from gpu_doc.text.plain import plain
 from gpu_doc.text.units import readable_time
 
@@ -23,12 +24,15 @@ _LONGEST_LINE = 120
 """Characters of a command that a message shows."""
 
 
-def place(run: Run, cell: Mapping[str, Any]) -> str:
-    """Return `notebooks/train.ipynb, cell 3 (loss-curve)`, or as much of it as is known."""
-    number, name = cell.get("number"), cell.get("cell", "")
-    if number:
-        return f"{run.notebook}, cell {number}" + f" ({name})" * bool(name)
-    return f"{run.notebook}, {name}" if name else str(run.notebook)
+def place(run: Run, cell: Mapping[str, Any] | None = None, line: int = 0) -> Location | str:
+    """Return where a run failed: in its notebook, in the cell and its line as far as they are known; or its command.
+
+    A command of one word may be a script of the repository.
+    """
+    if run.notebook:
+        known = cell or {}
+        return Location(run.notebook, line, cell=known.get("number") or 0, cell_name=known.get("cell") or "")
+    return Location(program(run)) if len(run.command or ()) == 1 else program(run)
 
 
 def program(run: Run) -> str:
@@ -39,7 +43,8 @@ def program(run: Run) -> str:
 
 def disk_full(path: str) -> MachineError:
     """Return the error of a disk that has no room for `path`."""
-    return MachineError("the disk is full", where=path, remedy="Make room; deleting .gpu-doc/ is always safe.")
+    remedy = "Make room; deleting .gpu-doc/ is always safe."
+    return MachineError("the disk is full", where=Location(path), remedy=remedy)
 
 
 def overrun(run: Run, facts: Facts) -> RunError:
@@ -52,7 +57,7 @@ def overrun(run: Run, facts: Facts) -> RunError:
     remedy = f"Raise {key} if it needs the time. {remedies.of_text(run, '', facts.done)}"
     return RunError(
         f"stopped after {readable_time(limit or 0)} ({key}){inside}",
-        where=place(run, facts.cell) if run.notebook else program(run),
+        where=place(run, facts.cell),
         remedy=remedy.strip(),
     )
 
@@ -60,7 +65,7 @@ def overrun(run: Run, facts: Facts) -> RunError:
 def driver_killed(run: Run, facts: Facts) -> RunError:
     """Return the error of a run that signalled its parent, or whose parent the system ended."""
     by = remedies.describe(-facts.done["status"])
-    where = place(run, facts.cell) if run.notebook else program(run)
+    where = place(run, facts.cell)
     if facts.memory_ran_out:
         return RunError(f"the process that drives the run was killed for want of memory ({by})", where=where)
     remedy = "The run may have signalled its parent process: look for os.getppid(), `kill` and `pkill` in it."
@@ -69,7 +74,7 @@ def driver_killed(run: Run, facts: Facts) -> RunError:
 
 def of_files(run: Run, left: Mapping[str, Any]) -> RunError | None:
     """Return why what a run left won't do, None if it does; see `Produced.facts`."""
-    where = run.notebook or program(run)
+    where = place(run)
     if problem := left.get("problem"):
         remedy = "Have the run write, or copy, the file itself." if problem.endswith(ONLY_FILES) else ""
         return RunError(plain(problem), where=where, remedy=remedy)

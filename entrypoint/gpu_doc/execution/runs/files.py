@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from gpu_doc.errors import RunError
+from gpu_doc.execution.runs.failure import place
 from gpu_doc.execution.runs.job import Job
 from gpu_doc.redaction import Redactor
 
@@ -35,7 +36,7 @@ def redact_files(job: Job) -> None:
         name = job.redactor.text(str(spoilt[0].relative_to(produced)))
         raise RunError(
             f"`{name}` holds the value of a secret, and is no text (in UTF-8) that could be redacted",
-            where=job.run.notebook or " ".join(job.run.command or ()),
+            where=place(job.run),
             remedy="Keep the secret out of this file. It was not kept.",
         )
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpu_doc.errors import RunError
+from gpu_doc.execution.runs.failure import place
 from gpu_doc.execution.runs.job import Job
 
 
@@ -38,7 +39,7 @@ class Keeping:
             return None
         return RunError(
             "the folder in which gpu-doc keeps what it leaves was removed while it went on",
-            where=self._job.run.notebook or " ".join(self._job.run.command or ()),
+            where=place(self._job.run),
             remedy="A run must leave .gpu-doc/ alone, which is in use.",
         )
 

@@ -14,6 +14,7 @@ from gpu_doc.errors import GpuDocError, NotebookFileError, RunError
 from gpu_doc.execution.runs import container_failure, failure, remedies
 from gpu_doc.execution.runs.failure import LONGEST, place
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.location import Location
 from gpu_doc.text.plain import plain
 
 if TYPE_CHECKING:
@@ -42,14 +43,14 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
         case "refused":
             return RunError(plain(done["what"]).strip(), where=place(run, done))
         case "file":
-            return NotebookFileError(done["what"], where=done["where"], remedy=done["remedy"])
+            return NotebookFileError(done["what"], where=Location(done["file"], done["line"]), remedy=done["remedy"])
         case "disk":
             return failure.disk_full(done["path"])
         case "not left":
             return failure.of_files(run, done)
         case "driver killed":
             return failure.driver_killed(run, facts)
-    return container_failure.at_start(str(run.notebook), done) or _defect(run, done)
+    return container_failure.at_start(place(run), done) or _defect(run, done)
 
 
 def _defect(run: Run, done: dict[str, Any]) -> GpuDocError:
@@ -63,9 +64,7 @@ def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:
     remedy = remedies.of_text(run, f"{what}\n{details}\n{done.get('printed', '')}", done)
     if done["ename"] == "ModuleNotFoundError":
         remedy = _not_installed(run, python)
-    error = RunError(what, where=place(run, done), details=details, remedy=remedy)
-    error.line = _line(done)
-    return error
+    return RunError(what, where=place(run, done, _line(done)), details=details, remedy=remedy)
 
 
 def _not_installed(run: Run, python: str) -> str:
@@ -149,13 +148,13 @@ def _no_start(run: Run, done: dict[str, Any]) -> RunError:
     if "No module named ipykernel" in log:
         return RunError(
             "the kernel can't start: its Python has no ipykernel",
-            where=str(run.notebook),
+            where=place(run),
             remedy=f"Install it there: {python} -m pip install ipykernel",
         )
     status = "" if done["status"] is None else f" (status {done['status']})"
     return RunError(
         f"the kernel did not start{status}: {shlex.join(done['argv'])}",
-        where=str(run.notebook),
+        where=place(run),
         details=_tail(log),
         remedy=remedies.of_text(run, log, done) or "Start it by hand with the command above to see what it says.",
     )
@@ -164,7 +163,7 @@ def _no_start(run: Run, done: dict[str, Any]) -> RunError:
 def _no_kernel(run: Run, done: dict[str, Any]) -> RunError:
     return RunError(
         f"no kernel named `{done['name']}` is installed; installed are: {', '.join(done['installed'])}",
-        where=str(run.notebook),
+        where=place(run),
         remedy=f"Install it{f' in the image {run.image}' if run.image else ''}, or name one of those with `kernel:`.",
     )
 

@@ -39,7 +39,8 @@ class RunImages:
             if run.bootstrap and run.notebook and image.id not in self._derived:
                 self._derived[image.id] = self._bootstrapped(run, image, progress)
         except GpuDocError as error:
-            error.where = error.where or str(run.image)
+            if not error.where:
+                error.locate(str(run.image))
             self._problems[key] = error
 
     def problem(self, run: Run, known: ImageIdentity | None) -> GpuDocError | None:

@@ -88,7 +88,8 @@ class Worker:
         except FailureError as failure:
             return failure.facts
         except NotebookFileError as error:
-            return {"outcome": "file", "what": error.what, "where": error.where, "remedy": error.remedy}
+            file, line = (error.location.file, error.location.line) if error.location else (job["name"], 0)
+            return {"outcome": "file", "what": error.what, "file": file, "line": line, "remedy": error.remedy}
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return {"outcome": "disk", "path": error.filename or job["folder"]}

@@ -15,6 +15,7 @@ from papermill.utils import find_first_tagged_cell_index
 
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.execution.workers.failure import FailureError
+from gpu_doc.model.location import Location
 from gpu_doc.notebooks.names import PARAMETERS
 from gpu_doc.text.nearest import did_you_mean
 
@@ -39,7 +40,7 @@ def prepared(
         raise FailureError("refused", what=str(error)) from error
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, AttributeError, KeyError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NotebookFileError(f"this is no valid notebook: {problem}", where=names[0]) from error
+        raise NotebookFileError(f"this is no valid notebook: {problem}", where=Location(names[0])) from error
 
 
 def _parameterised(notebook: Any, spec: KernelSpec, parameters: Mapping[str, Any], say: Callable[[str], None]) -> Any:

@@ -11,6 +11,7 @@ from gpu_doc.functions.shared.function import BoundCall, Function
 from gpu_doc.functions.shared.options import LATER
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Report
+from gpu_doc.model.location import Location
 from gpu_doc.text.nearest import did_you_mean, listed
 
 
@@ -55,25 +56,23 @@ def _judge(function: Function, name: str, value: object) -> None:
         function.options[name](name, value)
 
 
-def check(call: Call, report: Report, root: Path, *, line: object = None) -> BoundCall:
+def check(call: Call, report: Report, root: Path, *, location: Location | None = None) -> BoundCall:
     """Judge a call by what can be known before its run. Raises ReportError, or NotebookFileError.
 
-    `line` is where the call stands: a line of the template (or of the report in place), or a place with a file of its
-    own.
+    `location` is where in the template, or in the report in place, the call stands.
     """
     try:
         bound = bind(call, report)
         bound.function.check(bound, root)
     except ReportError as error:
-        raise located(
-            error, call, f"{report.template or report.path}:{line}" if isinstance(line, int) else line
-        ) from None
+        raise located(error, call, location) from None
     return bound
 
 
-def located(error: ReportError, call: Call, place: object) -> ReportError:
+def located(error: ReportError, call: Call, location: Location | None) -> ReportError:
     """The same error, with the call's address and its place in the template where it names none."""
     address = next((f'"{arg}"' for arg in call.args if isinstance(arg, str)), "")
     told = error.where or error.what.startswith(f"{call.function}(")
     what = error.what if told else f"{call.function}({address}): {error.what}"
-    return ReportError(what, where=error.where or str(place or ""), remedy=error.remedy, details=error.details)
+    where = error.location or error.where or location or ""
+    return ReportError(what, where=where, remedy=error.remedy, details=error.details)
