@@ -91,7 +91,7 @@ def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
         for reason in report.reasons:
             line = edited.get(path)
             if reason in edits and line:
-                console.say(f"{path}:{line}: edited by hand in a generated part")
+                console.say(f"{Location(path, line)}: edited by hand in a generated part")
             else:
                 console.say(reason if reason in edits else f"{path}: {reason}")
         for run in report.runs:

@@ -68,7 +68,7 @@ def masks(secret: str) -> list[str]:
     """
     lines = secret.splitlines()
     hidden = dict.fromkeys([secret, *(line for line in lines if len(lines) > 1 and len(line.strip()) >= 8)])
-    # Not harmless(): what is hidden is the value itself.
+    # Not without_commands(): what is hidden is the value itself.
     return [f"::add-mask::{_escaped(value)}" for value in hidden if value.strip()]
 
 

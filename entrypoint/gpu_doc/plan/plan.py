@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model.configuration import ImageIdentity, Report, Run
+from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.record.evidence import Evidence
 from gpu_doc.record.fingerprint import Fingerprint
@@ -51,8 +52,8 @@ class HandEdit:
     line: int | None = None
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}: this block" if self.line else self.path
-        return f"{place} was edited by hand"
+        location = Location(self.path, self.line or 0)
+        return f"{location}: this block was edited by hand" if self.line else f"{location} was edited by hand"
 
 
 @dataclass(frozen=True, kw_only=True)

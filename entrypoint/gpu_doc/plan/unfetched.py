@@ -18,11 +18,10 @@ def demand_fetched(plan: RunPlan, root: Path) -> None:
     In the fingerprint, a pointer counts as the content that it stands for, so what such a run gave would be taken for
     the result of the real file; and what is left out would be taken for removed.
     """
-    data = [f":(literal){source.path}" for source in plan.run.data if source.version is None]
-    for named in [*data, *(f":(glob){pattern}" for pattern in plan.run.depends_on)]:
-        if said := checkout.left_out(root, named):
-            shown = named.partition(")")[2]
-            raise MachineError(f"run {plan.run.address} would read `{shown}`, which is not all here{said}")
+    data = [("literal", source.path) for source in plan.run.data if source.version is None]
+    for magic, named in [*data, *(("glob", pattern) for pattern in plan.run.depends_on)]:
+        if said := checkout.left_out(root, f":({magic}){named}"):
+            raise MachineError(f"run {plan.run.address} would read `{named}`, which is not all here{said}")
     missing = sorted({name for name, path in _files(plan, root) if lfs.is_pointer(path)})
     if not missing:
         return

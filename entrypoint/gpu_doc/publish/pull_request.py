@@ -72,11 +72,11 @@ def _attempt(tools: PublishTools, github: GitHub, results: Results, told: set[st
     except UnsignedError:
         raise
     except ProtectedBranchError as error:
-        error.remedy = (
+        remedy = (
             f"The rules are for `{target.branch}` too, which is only the pull request's own branch. Exempt it from "
             "them (`publish.branch` names it), or let the owner of the token bypass them."
         )
-        raise
+        raise ProtectedBranchError(error.what, where=error.where, remedy=remedy, details=error.details) from error
     return _opened(tools, github, results, description.Sides(before=base, after=made, changes=changes), fresh=True)
 
 

@@ -128,8 +128,8 @@ def _first(errors: Sequence[CaptureError]) -> CaptureError:
     """The error that says most, with those of the other pictures."""
     first, *others = sorted(errors, key=lambda error: PRECEDENCE.index(error.exit_code))
     told = dict.fromkeys(f"{other.where}: {other.what}" for other in others)
-    first.details = "\n".join(filter(None, [first.details, *told]))
-    return first
+    details = "\n".join(filter(None, [first.details, *told]))
+    return type(first)(first.what, where=first.location or first.where, remedy=first.remedy, details=details)
 
 
 def _origin(asset: Asset) -> str:

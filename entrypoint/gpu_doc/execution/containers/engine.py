@@ -77,7 +77,7 @@ class Engine:
         Raises EngineError.
         """
         if self.silent:
-            raise failures.gone("it timed out before", where=where)
+            raise failures.gone("it timed out before", where=where, late=True)
         try:
             # One for each time: the SDK keeps a socket for each of the last 25 addresses that a client asked.
             with sentences(where), closing(_made(self.address, self.client.api.api_version, _TO_TIDY)) as client:

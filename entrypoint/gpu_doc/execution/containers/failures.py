@@ -17,10 +17,12 @@ a container or volume that is no more; settings: it won't have what we ask.
 class EngineError(ContainerError):
     """The engine could not do what it was asked to."""
 
-    def __init__(self, what: str, *, cause: Cause, where: str = "", remedy: str = "", details: str = "") -> None:
+    def __init__(
+        self, what: str, *, cause: Cause, where: str = "", remedy: str = "", details: str = "", late: bool = False
+    ) -> None:
         super().__init__(what, where=where, remedy=remedy, details=details)
         self.cause: Cause = cause
-        self.late = False
+        self.late = late
         """It gave no answer in time."""
 
 
@@ -165,25 +167,22 @@ def refusal(words: str, *, where: str = "") -> EngineError:
     return EngineError(f"the engine refused: {words}", cause="settings", where=where)
 
 
-def gone(words: str, *, where: str = "") -> EngineError:
-    """Return the error of an engine that stopped to answer in the middle."""
-    late = bool(re.search(r"timed? ?out", words, re.IGNORECASE))
-    error = EngineError(
+def gone(words: str, *, where: str = "", late: bool = False) -> EngineError:
+    """Return the error of an engine that stopped to answer in the middle; `late`: it is known to have timed out."""
+    late = late or bool(re.search(r"timed? ?out", words, re.IGNORECASE))
+    return EngineError(
         "the engine gave no answer in time" if late else "the engine went away: it was stopped, or restarted",
         cause="engine",
         where=where,
         remedy="`docker info` says whether it is back; its own words: journalctl -u docker",
         details=words,
+        late=late,
     )
-    error.late = late
-    return error
 
 
 def slow(words: str, *, where: str = "") -> EngineError:
     """Return the error of an engine that answers, but has not done yet what it was asked for."""
-    error = EngineError("the engine is not done with it yet", cause="settings", where=where, details=words)
-    error.late = True
-    return error
+    return EngineError("the engine is not done with it yet", cause="settings", where=where, details=words, late=True)
 
 
 def unreadable(words: str, *, where: str = "") -> EngineError:

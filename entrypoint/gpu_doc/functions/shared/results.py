@@ -118,7 +118,8 @@ class ResultReader:
             known = [known for cell in cells for known in values.glued_names(cell.outputs)]
             missing = missing_cell(cells, name, notebook, values=known)
             if lost := from_record(result.record):
-                missing.remedy = f"{missing.remedy} Some values may be lost: {lost[0].sentence} in {lost[0].name}."
+                remedy = f"{missing.remedy} Some values may be lost: {lost[0].sentence} in {lost[0].name}."
+                raise ReportError(missing.what, remedy=remedy)
             raise missing
         return find_cell(cells, name, notebook)
 
