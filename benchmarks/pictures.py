@@ -106,7 +106,7 @@ def _sheets(notebooks: Sequence[Path], bench: Bench) -> list[_Sheet]:
         ids = [f"output-{number}" for number in range(len(sections))]
         path = folder / f"{notebook.stem}.html"
         blocks = "\n".join(_block(section, name) for section, name in zip(sections, ids, strict=True))
-        style = "".join(template_path(name).read_text("utf-8") for name in ("page.css", "cell.css"))
+        style = "".join(template_path(name).read_text("utf-8") for name in ("page.css", "widgets.css", "cell.css"))
         path.write_text(_SHEET.format(style=style, blocks=blocks), "utf-8")
         sheets.append(_Sheet(path, ids))
     return sheets

@@ -65,6 +65,29 @@ def test_a_notebook_comes_out_as_from_papermill(runner: Runner, name: str, param
     assert without_times(executed(ours)) == without_times(json.loads(theirs.read_text("utf-8")))
 
 
+def test_a_cell_that_may_fail_fails_no_run(runner: Runner) -> None:
+    """As for nbclient, nbconvert and Jupyter Book; papermill knows no such tag."""
+    finished = runner.one("expected-error")
+    assert finished.error is None
+    failed, after = executed(finished)["cells"]
+    assert failed["outputs"][0]["ename"] == "ZeroDivisionError", "its traceback can be shown"
+    assert "".join(after["outputs"][0]["text"]) == "after\n"
+
+
+def test_another_cell_that_fails_still_fails_the_run(runner: Runner) -> None:
+    cells = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {"tags": tags}, "source": source, "outputs": []}
+        for n, (source, tags) in enumerate([("1/0", ["raises-exception"]), ("int('x')", []), ("print('never')", [])])
+    ]
+    runner.root.mkdir(exist_ok=True)
+    whole = {"cells": [{**cell, "execution_count": None} for cell in cells], "metadata": {}}
+    (runner.root / "n.ipynb").write_text(json.dumps({**whole, "nbformat": 4, "nbformat_minor": 5}))
+    finished = runner.one("n", notebook="n.ipynb")
+    assert finished.error is not None
+    assert "ValueError" in str(finished.error)
+    assert executed(finished)["cells"][-1]["outputs"] == []
+
+
 PACKAGES = re.compile(r"/\S+/site-packages/")
 """Where warnings say that they come from."""
 

@@ -27,6 +27,7 @@ from gpu_doc.model.configuration import Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import ExecutedCell, executed_cells, kernel_name, source_cells
+from gpu_doc.notebooks.names import MAY_FAIL
 from gpu_doc.text import markdown
 
 _HOME = "/tmp"  # noqa: S108 - in the container, where everyone may write
@@ -162,8 +163,11 @@ def _program(result: Result, root: Path) -> str:
     path = root / str(run.notebook)
     kernel = run.kernel or kernel_name(path)
     cells = executed_cells(result.executed)
-    # Of a run that ended well no cell failed, but papermill lets one end it: sys.exit(0).
-    exits = any(output["output_type"] == "error" for cell in cells for output in cell.outputs)
+    may_fail = [number for number, cell in enumerate(cells) if MAY_FAIL in cell.tags]
+    # Of a run that ended well no other cell failed, but papermill lets one end it: sys.exit(0).
+    exits = any(
+        output["output_type"] == "error" for cell in cells if MAY_FAIL not in cell.tags for output in cell.outputs
+    )
     failed = 'reply["content"]["ename"] != "SystemExit"' if exits else '"This cell failed:\\n" + cell'
     return "\n".join(
         [
@@ -177,9 +181,9 @@ def _program(result: Result, root: Path) -> str:
             "kernel = manager.blocking_client()",
             "kernel.start_channels()",
             "kernel.wait_for_ready()",
-            "for cell in cells:",
+            "for number, cell in enumerate(cells):" if may_fail else "for cell in cells:",
             "    reply = kernel.execute_interactive(cell)",
-            '    if reply["content"]["status"] != "ok":',
+            f'    if reply["content"]["status"] != "ok"{f" and number not in {may_fail}" if may_fail else ""}:',
             f"        sys.exit({failed})",
             "manager.shutdown_kernel()",
         ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks import file as notebook_file
 from gpu_doc.notebooks.names import counts, is_name, label, own_name
+from gpu_doc.notebooks.shape import Notebook
 from gpu_doc.text.nearest import did_you_mean, listed
 
 _MAGIC_LANGUAGES = {
@@ -80,8 +81,27 @@ def source_cells(path: Path) -> list[SourceCell]:
 
 def executed_cells(path: Path) -> list[ExecutedCell]:
     """The code cells of an executed notebook with their outputs, read anew. Raises NotebookFileError."""
-    cells = _code_cells(notebook_file.read(path, str(path), outputs=True))
-    return [ExecutedCell(*fields, outputs=tuple(cell["outputs"])) for fields, cell in cells]
+    return _executed(_read_executed(path))
+
+
+def shown_cells(path: Path) -> list[ExecutedCell]:
+    """The same, with what Jupyter widgets show at the end in place of the widgets. Raises NotebookFileError."""
+    notebook = _read_executed(path)
+    if "widgets" not in notebook["metadata"]:
+        return _executed(notebook)
+    from gpu_doc.widgets.outputs import without_widgets
+    from gpu_doc.widgets.state import WidgetStates
+
+    states = WidgetStates(notebook["metadata"])
+    return [replace(cell, outputs=without_widgets(cell.outputs, states)) for cell in _executed(notebook)]
+
+
+def _read_executed(path: Path) -> Notebook:
+    return notebook_file.read(path, str(path), outputs=True)
+
+
+def _executed(notebook: Notebook) -> list[ExecutedCell]:
+    return [ExecutedCell(*fields, outputs=tuple(cell["outputs"])) for fields, cell in _code_cells(notebook)]
 
 
 def kernel_name(path: Path) -> str:

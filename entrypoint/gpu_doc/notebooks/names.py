@@ -14,6 +14,9 @@ from typing import Any
 PARAMETERS = "parameters"
 """papermill's tag for the cell that holds the default parameters."""
 
+MAY_FAIL = "raises-exception"
+"""nbclient's tag for a cell whose exception is what it shows: https://nbclient.readthedocs.io/en/latest/client.html"""
+
 INJECTED = "injected-parameters"
 """papermill's tag for the cell that it adds. It has no number: addresses count the source notebook's cells."""
 

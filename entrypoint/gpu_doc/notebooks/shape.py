@@ -185,6 +185,8 @@ class _Normal:
             wrong = spec.get("name") if isinstance(spec, dict) else spec
             raise self._refuse(f"names its kernel by {_shown(wrong)}", "Choose a kernel in Jupyter and save it.")
         found = self._rest(metadata)
+        if self._outputs and "widgets" in metadata:
+            found["widgets"] = self._clean(metadata["widgets"], 0)
         named = {key: _mended(spec[key]) for key in ("name", "display_name", "language") if _is_text(spec.get(key))}
         if "name" in named:
             found["kernelspec"] = {"display_name": named["name"], **named}

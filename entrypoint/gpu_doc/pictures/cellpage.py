@@ -51,7 +51,7 @@ class CellPages:
         self._ansi2html: Callable[[str], str] = ansi2html
         self._background = BACKGROUND["light"]
         self._template = exporter.template
-        self._style = template_path("page.css").read_text("utf-8")
+        self._style = "".join(template_path(name).read_text("utf-8") for name in ("page.css", "widgets.css"))
         self._document = Template(template_path("output.html").read_text("utf-8").rstrip())
         style = self._style + template_path("cell.css").read_text("utf-8")
         self._page = template_path("page.html").read_text("utf-8").replace("/* style */", style)

@@ -22,7 +22,7 @@ from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import DataSource, ImageIdentity, Run
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
-from gpu_doc.notebooks.names import INJECTED, PARAMETERS
+from gpu_doc.notebooks.names import INJECTED, MAY_FAIL, PARAMETERS
 from gpu_doc.record import imports
 from gpu_doc.record.contents import Contents, unreadable
 from gpu_doc.record.imports import is_file
@@ -30,7 +30,7 @@ from gpu_doc.redaction import Redactor
 from gpu_doc.system.python_environment import PythonEnvironment
 
 # Tags that change what papermill and nbclient do with a cell; any other tag only names it.
-_TAGS_THAT_MATTER = frozenset({PARAMETERS, INJECTED, "raises-exception", "skip-execution"})
+_TAGS_THAT_MATTER = frozenset({PARAMETERS, INJECTED, MAY_FAIL, "skip-execution"})
 
 
 @dataclass(frozen=True)

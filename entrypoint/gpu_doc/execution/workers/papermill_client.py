@@ -127,6 +127,13 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no
             self._outputs.release(outs)
         super().clear_output(outs, msg, cell_index)
 
+    def handle_comm_msg(self, outs: list[Any], msg: Any, cell_index: int) -> None:
+        """Forget a widget that is closed, as Jupyter does. nbclient keeps it, and it would be shown for ever."""
+        if msg["msg_type"] == "comm_close":
+            self.widget_state.pop(msg["content"].get("comm_id"), None)
+        else:
+            super().handle_comm_msg(outs, msg, cell_index)
+
     def _update_display_id(self, display_id: str, msg: Any) -> None:
         msg["content"] = self._outputs.redactor.output(msg["content"])
         places = self._display_id_map.get(display_id, {})

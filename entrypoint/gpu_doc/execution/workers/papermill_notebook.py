@@ -16,7 +16,7 @@ from papermill.utils import find_first_tagged_cell_index
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.execution.workers.failure import FailureError
 from gpu_doc.model.location import Location
-from gpu_doc.notebooks.names import PARAMETERS
+from gpu_doc.notebooks.names import MAY_FAIL, PARAMETERS
 from gpu_doc.text.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -58,10 +58,22 @@ def _parameterised(notebook: Any, spec: KernelSpec, parameters: Mapping[str, Any
 def raised_in(notebook: Any) -> PapermillExecutionError | None:
     """Return the error that papermill finds in an executed notebook.
 
-    The notebook then has its markers: a cell on top, and one before the cell that failed.
+    Cells tagged `raises-exception` may fail, as for nbclient, nbconvert and Jupyter Book; papermill knows no such tag.
+    The notebook then has papermill's markers: a cell on top, and one before the cell that failed.
     """
+    allowed = [(cell, cell.outputs) for cell in notebook.cells if cell.cell_type == "code" and may_fail(cell)]
+    for cell, _ in allowed:
+        cell.outputs = []
     try:
         raise_for_execution_errors(notebook, None)
     except PapermillExecutionError as error:
         return error
+    finally:
+        for cell, outputs in allowed:
+            cell.outputs = outputs
     return None
+
+
+def may_fail(cell: Mapping[str, Any]) -> bool:
+    """Whether a cell's author says that it raises an exception."""
+    return MAY_FAIL in cell["metadata"].get("tags", ())

@@ -15,8 +15,10 @@ from gpu_doc.git import lfs
 from gpu_doc.model.configuration import Capture, Report, Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
-from gpu_doc.notebooks.cells import ExecutedCell, executed_cells, find_cell, missing_cell, source_cells
+from gpu_doc.notebooks.cells import ExecutedCell, find_cell, missing_cell, shown_cells, source_cells
+from gpu_doc.notebooks.noise import without_noise
 from gpu_doc.record.cuts import cut_of, from_record
+from gpu_doc.widgets.outputs import unfolded
 
 _KEPT = 4
 """Executed notebooks that are held in memory at once."""
@@ -55,13 +57,13 @@ class ResultReader:
                 remedy="End it with the thing to show, or show it with display().",
             )
         if number is None:
-            return outputs
+            return without_noise(unfolded(outputs))
         if number > len(outputs):
             plural = "s" if len(outputs) > 1 else ""
             raise ReportError(
                 f"{the_cell(call.address)} has {len(outputs)} output{plural}: output={number} is none of them"
             )
-        return (outputs[number - 1],)
+        return without_noise(unfolded((outputs[number - 1],)))
 
     def value(self, address: Address, run: Run) -> Json:
         """The value of a cell, or of something glued. Raises ReportError."""
@@ -91,7 +93,7 @@ class ResultReader:
         if key not in self._notebooks:
             while len(self._notebooks) >= _KEPT:
                 self._notebooks.pop(next(iter(self._notebooks)))
-            self._notebooks[key] = self._named(executed_cells(result.executed), result)
+            self._notebooks[key] = self._named(shown_cells(result.executed), result)
         return self._notebooks[key]
 
     def _named(self, cells: list[ExecutedCell], result: Result) -> list[ExecutedCell]:

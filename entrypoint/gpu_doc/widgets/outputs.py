@@ -1,0 +1,76 @@
+"""Outputs that show widgets, as outputs that anybody can show: HTML and text of the widgets' last state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from gpu_doc.model.values import Json
+from gpu_doc.widgets.drawing import drawn, placeholder
+from gpu_doc.widgets.state import VIEW, Widget, WidgetStates, view_of
+from gpu_doc.widgets.wording import wording
+
+Output = Mapping[str, Json]
+
+_NESTED = "application/vnd.gpu-doc.outputs+json"
+"""The outputs that an Output widget holds. They stand in one output's place, so that its number stays what it is."""
+_PLACEHOLDER = "application/vnd.gpu-doc.placeholder+json"
+"""What stands for a widget that can't be drawn, where something else of its cell can."""
+
+_NOTHING: Output = {"output_type": "stream", "name": "stdout", "text": ""}
+
+
+def without_widgets(outputs: Iterable[Output], states: WidgetStates) -> tuple[Output, ...]:
+    """Give the outputs of a cell, with what their widgets show at the end in place of the widgets."""
+    return tuple(output if view_of(output) is None else _replaced(output, states) for output in outputs)
+
+
+def unfolded(outputs: Iterable[Output]) -> tuple[Output, ...]:
+    """Give outputs with those that an Output widget holds in its place.
+
+    A widget that can't be drawn is named among others that can; by itself it stays as it is, to be refused.
+    """
+    flat = tuple(_flat(outputs))
+    if all(_PLACEHOLDER in _data(output) for output in flat if _shows(output)):
+        return flat
+    return tuple(_named(output) if _PLACEHOLDER in _data(output) else output for output in flat)
+
+
+def _flat(outputs: Iterable[Output]) -> Iterator[Output]:
+    for output in outputs:
+        nested = _data(output).get(_NESTED)
+        if nested is None:
+            yield output
+        else:
+            yield from _flat(nested) if nested else (_NOTHING,)
+
+
+def _shows(output: Output) -> bool:
+    return bool(_data(output)) or bool("".join(output.get("text") or "").strip()) or output["output_type"] == "error"
+
+
+def _named(output: Output) -> Output:
+    data = {kind: content for kind, content in output["data"].items() if kind not in (VIEW, _PLACEHOLDER)}
+    return {**output, "data": {**data, "text/html": output["data"][_PLACEHOLDER]}}
+
+
+def _data(output: Output) -> Mapping[str, Any]:
+    return output.get("data") or {}
+
+
+def _replaced(output: Output, states: WidgetStates) -> Output:
+    data: dict[str, Any] = dict(output["data"])
+    widget = states.widget(view_of(output))
+    if widget.kind == "OutputModel":
+        return {**output, "data": {_NESTED: list(without_widgets(_outputs(widget), states))}}
+    if not widget.kind and states and "text/html" not in data:
+        return _NOTHING  # it was closed, as `tqdm(leave=False)` closes its bar at the end
+    html = drawn(widget)
+    if html is None:
+        return {**output, "data": {**data, _PLACEHOLDER: placeholder(widget)} if widget.kind else data}
+    del data[VIEW]
+    return {**output, "data": {**data, "text/html": html, "text/plain": wording(widget)}}
+
+
+def _outputs(widget: Widget) -> Sequence[Output]:
+    return [each for each in widget.list("outputs") if isinstance(each, Mapping) and "output_type" in each]

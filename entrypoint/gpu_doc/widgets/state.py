@@ -1,0 +1,125 @@
+"""The state of Jupyter widgets, as an executed notebook keeps it after the last cell.
+
+Format: https://ipywidgets.readthedocs.io/en/stable/embedding.html and @jupyter-widgets/schema. All of it comes from the
+notebook and is not trusted: what has another shape than it should have counts as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpu_doc.model.values import Json
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+"""The MIME type of an output that shows a widget."""
+_STATE = "application/vnd.jupyter.widget-state+json"
+_REFERENCE = "IPY_MODEL_"
+_DEEPEST = 20
+"""Widgets in widgets. No layout is so deep; one that holds itself is."""
+_MOST = 2_000
+"""Widgets in one output. Ten levels of ten that hold each other would be more than anything can draw."""
+
+
+@dataclass(frozen=True)
+class Widget:
+    """One widget with its last state, and those that it holds."""
+
+    kind: str
+    """Its model, as in `FloatProgressModel`; empty where the notebook keeps no state of it: it was closed."""
+    module: str
+    state: Mapping[str, Any]
+    buffers: Mapping[str, str] = field(default_factory=dict)
+    """Binary values in base64, by the name of the trait."""
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    style: Mapping[str, Any] = field(default_factory=dict)
+    children: tuple[Widget, ...] = ()
+
+    def text(self, name: str) -> str:
+        """Give a trait that is a text or a number; empty where it is neither."""
+        value = self.state.get(name)
+        return str(value) if isinstance(value, (str, int, float)) else ""
+
+    def number(self, name: str) -> float:
+        """Give a trait that is a number; 0 where it is none."""
+        value = self.state.get(name)
+        return float(value) if isinstance(value, (int, float)) else 0.0
+
+    def list(self, name: str) -> Sequence[Any]:
+        """Give a trait that is a list; empty where it is none."""
+        return _list(self.state.get(name))
+
+
+class WidgetStates:
+    """The widgets of one executed notebook."""
+
+    def __init__(self, metadata: Mapping[str, Json]) -> None:
+        """`metadata` is the notebook's."""
+        self._models = _mapping(_mapping(_mapping(metadata.get("widgets")).get(_STATE)).get("state"))
+        self._left = _MOST
+
+    def __bool__(self) -> bool:
+        return bool(self._models)
+
+    def widget(self, model_id: object) -> Widget:
+        """Give the widget with an id, and all that it holds."""
+        self._left = _MOST
+        return self._widget(str(model_id), _DEEPEST)
+
+    def _widget(self, model_id: str, deepest: int) -> Widget:
+        self._left -= 1
+        if not deepest or self._left < 0:
+            return Widget(kind="a widget within too many others", module="", state={})
+        model = _mapping(self._models.get(model_id))
+        state = _mapping(model.get("state"))
+        return Widget(
+            kind=_text(model.get("model_name")),
+            module=_text(model.get("model_module")),
+            state=state,
+            buffers=dict(_buffers(model)),
+            layout=self._referenced(state.get("layout")),
+            style=self._referenced(state.get("style")),
+            children=tuple(self._children(state, deepest)),
+        )
+
+    def _children(self, state: Mapping[str, Any], deepest: int) -> list[Widget]:
+        """What a box holds, and what an Output shows that are widgets."""
+        found = []
+        for each in [*_list(state.get("children")), *(view_of(output) for output in _list(state.get("outputs")))]:
+            if each is None:
+                continue
+            found.append(self._widget(str(each).removeprefix(_REFERENCE), deepest - 1))
+            if self._left < 0:
+                break
+        return found
+
+    def _referenced(self, reference: object) -> Mapping[str, Any]:
+        model = self._models.get(reference.removeprefix(_REFERENCE)) if isinstance(reference, str) else None
+        return _mapping(_mapping(model).get("state"))
+
+
+def _buffers(model: Mapping[str, Any]) -> Any:
+    buffers = model.get("buffers")
+    for buffer in buffers if isinstance(buffers, list) else ():
+        path, data = _mapping(buffer).get("path"), _mapping(buffer).get("data")
+        if isinstance(path, list) and len(path) == 1 and isinstance(data, str):
+            yield str(path[0]), "".join(data.split())
+
+
+def view_of(output: object) -> object:
+    """Give the id of the widget that an output shows; None where it shows none."""
+    view = _mapping(_mapping(output).get("data")).get(VIEW)
+    return None if view is None else str(_mapping(view).get("model_id"))
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
