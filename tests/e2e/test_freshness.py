@@ -118,7 +118,7 @@ def test_deleted_evidence_is_made_again_from_state(refreshed: Project) -> None:
 
 def test_a_merge_conflict_in_evidence_counts_as_absent(refreshed: Project) -> None:
     before = refreshed.files()
-    refreshed.edit("docs/report.assets/evidence.json", '"format": 1', "<<<<<<< ours\n=======\n>>>>>>> theirs")
+    refreshed.edit("docs/report.assets/evidence.json", '"format": 2', "<<<<<<< ours\n=======\n>>>>>>> theirs")
     refreshed.gpu_doc("run")
     assert refreshed.files() == before
 

@@ -12,6 +12,7 @@ import pytest
 
 from gpu_doc.functions import launch_command
 from gpu_doc.functions.environment import environment
+from gpu_doc.functions.shared.tables import Table
 from gpu_doc.model.configuration import DataSource, GpuRequirement, Limits, Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
@@ -41,8 +42,8 @@ def result(folder: Path = Path(), *, machine: Mapping[str, Json] | None = None, 
 # --- environment() ---------------------------------------------------------------------------------------------------
 
 
-def rows(told: str) -> dict[str, str]:
-    cells = [line.strip("| ").partition(" | ") for line in told.splitlines()[2:]]
+def rows(told: Table) -> dict[str, str]:
+    cells = [line.strip("| ").partition(" | ") for line in told.markdown.splitlines()[2:]]
     return {name: text for name, _, text in cells}
 
 

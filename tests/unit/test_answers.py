@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpu_doc import functions
 from gpu_doc.errors import ReportError
 from gpu_doc.execution.agent.pseudo_terminal import Bounded
 from gpu_doc.functions.shared.calls import bind, check
@@ -291,6 +292,30 @@ def test_code_is_fenced_in_its_language(answers: ResultReader) -> None:
 def test_tables(answers: ResultReader) -> None:
     assert ask(answers, "table", "baseline/frame").value == "| a |\n| ---: |\n| 1 |"
     assert ask(answers, "table", "log/file:t.csv").value == "| a | b |\n| ---: | --- |\n| 1 | x |"
+
+
+ANSWERED: dict[str, tuple[str, dict[str, Any]]] = {
+    "shot": ("baseline/frame", {}),
+    "image": ("baseline/loss-curve", {}),
+    "text": ("baseline/log", {}),
+    "table": ("baseline/frame", {}),
+    "code": ("baseline/frame", {}),
+    "value": ("baseline/accuracy", {}),
+    "terminal": ("log", {}),
+    "compare": ("sweep[*]", {"values": ["accuracy"]}),
+    "environment": ("log", {}),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_what_gives_a_table_says_its_cells_and_nothing_else_has_any(answers: ResultReader, name: str) -> None:
+    address, options = ANSWERED[name]
+    function = functions.named(name)
+    assert function is not None
+    answer = ask(answers, name, address, **options)
+    assert (answer.cells is not None) == ("table" in function.gives)
+    if answer.cells is not None:
+        assert len(answer.cells) == len(answer.value.splitlines()) - 1  # less the line of dashes
 
 
 # --- values ----------------------------------------------------------------------------------------------------------

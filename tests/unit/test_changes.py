@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.changes.changes import LARGEST, compare, from_json, to_json
-from gpu_doc.model.answers import Call
+from gpu_doc.functions.compare import comparison
+from gpu_doc.functions.environment import environment
+from gpu_doc.functions.table import Rows, written
+from gpu_doc.model.answers import Call, Cell
 from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
-from gpu_doc.model.configuration import Report
+from gpu_doc.model.configuration import Report, Run
+from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 
 REPORT = Report(path="docs/a.md", line=1)
@@ -85,6 +91,76 @@ def test_values_that_a_comparison_shows_are_told_by_their_runs() -> None:
     values = one(Side(), compared("0.75")).values
     assert ValueChange(name="sweep[lr=0.1]/a|b", before=None, after="x_y") in values
     assert ValueChange(name="sweep[lr=1]/a|b", before=None, after=7) in values
+
+
+# --- evidence of format 1, which has tables only as Markdown, and of format 2 -----------------------------------------
+
+SWEEP = ("sweep[lr=0.1]", "sweep[lr=1]")
+
+
+def in_format(number: int, *answers: tuple[Call, KeptAnswer]) -> Side:
+    """One side, as an earlier version would have written its evidence."""
+    given = {call.key: kept if number > 1 else replace(kept, cells=None) for call, kept in answers}
+    known = Evidence(answers=given, runs=dict.fromkeys(["a"], RUN), format=number)
+    return Side({"docs/a.md": b"text", EVIDENCE: known.to_bytes()})
+
+
+def told(number: int, accuracy: float, recall: str, device: str) -> Side:
+    """What the three functions say that give tables."""
+    points = [Run(report="a", name="sweep", address=name, line=1, point={"lr": name[9:-1]}) for name in SWEEP]
+    run = Run(report="a", name="a", address="a", line=1, command=("x",), image="torch:2", setup="a|b *c*")
+    record = {"machine": {"device": "gpu", "probe": {"gpus": [{"name": device}]}}}
+    columns: dict[str, Sequence[Json]] = {"accuracy": [accuracy, 0.5], "a|b": ["x_y", 7]}
+    sweep = comparison(points, columns, {"accuracy": "max", "a|b": "max"})
+    frame = written(Rows(("digit", "re|call", "n"), (("1", recall, "2"),)))
+    about = environment(Result(run=run, fingerprint="f", folder=Path(), record=record))
+    compare = Call(function="compare", args=("sweep[*]",), kwargs={"values": list(columns)})
+    return in_format(
+        number,
+        (compare, KeptAnswer(value=sweep.markdown, runs=SWEEP, cells=sweep.cells)),
+        (Call(function="table", args=("a/frame",)), KeptAnswer(value=frame.markdown, runs=("a",), cells=frame.cells)),
+        (Call(function="environment", args=("a",)), KeptAnswer(value=about.markdown, runs=("a",), cells=about.cells)),
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_tables_are_told_alike_whatever_the_format(old: int, new: int) -> None:
+    change = one(told(old, 0.12345678, "0.9 <", "NVIDIA T4"), told(new, 0.75, "*0.8*", "NVIDIA H100"))
+    assert change.values == (
+        ValueChange(name="sweep[lr=0.1]/accuracy", before=0.1235, after=0.75),
+        ValueChange(name="a (environment): Device", before="NVIDIA T4", after="NVIDIA H100"),
+        ValueChange(name="a/frame: 1, re|call", before="0.9 <", after="*0.8*"),
+    )
+    assert change.texts == ()
+    assert ("Device", "NVIDIA H100") in change.environment
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 2), (2, 1), (2, 2)])
+def test_neither_a_format_nor_digits_that_a_table_does_not_show_are_a_change(old: int, new: int) -> None:
+    before, after = told(old, 0.12345678, "1", "NVIDIA T4"), told(new, 0.12345679, "1", "NVIDIA T4")
+    change = one(before, after)
+    assert (change.values, change.texts) == ((), ())
+
+
+def test_what_has_cells_is_told_by_them_alone() -> None:
+    call = Call(function="table", args=("a/frame",))
+
+    def shown(cell: str) -> Side:
+        cells = ((Cell(text="a"), Cell(text="b")), (Cell(text="1"), Cell(text=cell)))
+        return in_format(2, (call, KeptAnswer(value="| no | table |", runs=("a",), cells=cells)))
+
+    assert one(shown("2"), shown("3")).values == (ValueChange(name="a/frame: 1", before=2, after=3),)
+
+
+def test_long_cells_are_cut_where_they_are_read() -> None:
+    cells = ((Cell(text="a"), Cell(text="b" * 5_000)), (Cell(text="c" * 5_000), Cell(text="9" * 5_000)))
+    call = Call(function="table", args=("a/frame",))
+    change = one(in_format(2, (call, KeptAnswer(value="")), (call, KeptAnswer(value="", cells=cells[:1]))), Side())
+    assert change.texts == (TextChange(name="a/frame", lines=(0, 1), unit="row"),)
+    named = ((Cell(text="a" * 5_000, address="s/" + "b" * 5_000, value=1),),)
+    long = one(Side(), in_format(2, (call, KeptAnswer(value="", cells=named))))
+    ((known,), left_out) = from_json(to_json([long]))
+    assert (len(known.values[0].name), len(str(known.values[0].after)), left_out) == (1000, 1000, 0)
 
 
 def answer(function: str, address: str, value: object, **options: object) -> tuple[Call, KeptAnswer]:
@@ -264,7 +340,10 @@ def _spoilt(whole: Any, place: Sequence[int], put: Any) -> Any:
 def test_evidence_of_any_shape_is_survived(place: Sequence[int], put: object) -> None:
     compared = Call(function="compare", args=("s[*]",), kwargs={"values": ["a"]}), KeptAnswer(value="", runs=("b",))
     shown = Call(function="environment", args=("baseline",)), KeptAnswer(value="| Run |\n|---|\n| Image |")
-    good = side(value("baseline/a", 1), shot("baseline/b", "b"), compared, shown, b=b"1")
+    cells = ((Cell(text="a"), Cell(text="1", address="s/x", value=0.5)), (Cell(text="Image"), Cell(text="torch")))
+    tabled = Call(function="table", args=("a/x",)), KeptAnswer(value="", cells=cells)
+    known = Call(function="environment", args=("b",)), KeptAnswer(value="", cells=cells)
+    good = side(value("baseline/a", 1), shot("baseline/b", "b"), compared, shown, tabled, known, b=b"1")
     spoilt = _spoilt(json.loads(good.files[EVIDENCE]), place, put)
     bad = Side({**good.files, EVIDENCE: json.dumps(spoilt).encode("utf-8", "replace")})
     for changes in (compare([REPORT], good, bad), compare([REPORT], bad, good)):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
 from gpu_doc.functions.compare import best_of, comparison, short_number, short_numbers
-from gpu_doc.functions.table import Rows, from_csv, from_html, to_markdown
+from gpu_doc.functions.table import Rows, from_csv, from_html, written
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 
 
 def test_numbers_stand_at_the_right() -> None:
     rows = Rows(("", "name", "loss", "share", "none"), (("0", "a", "1e-4", "92 %", ""), ("1", "b", "NaN", "-1.5", "-")))
-    assert to_markdown(rows).splitlines() == [
+    assert written(rows).markdown.splitlines() == [
         "|  | name | loss | share | none |",
         "| ---: | --- | ---: | ---: | --- |",
         "| 0 | a | 1e-4 | 92 % |  |",
@@ -28,7 +31,7 @@ def test_whatever_cells_hold_the_table_keeps_its_shape(cells: list[list[str]]) -
     from bs4 import BeautifulSoup
     from markdown_it import MarkdownIt
 
-    html = MarkdownIt("commonmark").enable("table").render(to_markdown(Rows(("a", "b"), tuple(map(tuple, cells)))))
+    html = MarkdownIt("commonmark").enable("table").render(written(Rows(("a", "b"), tuple(map(tuple, cells)))).markdown)
     shown = [cell.get_text() for cell in BeautifulSoup(html, "html.parser").find_all("td")]
     controls = dict.fromkeys([*range(32), *range(127, 160), 8232, 8233], " ")
     assert [" ".join(text.split()) for text in shown] == [
@@ -42,7 +45,7 @@ def test_a_data_frame() -> None:
     <tr><th>1</th><td>NaN</td><td>two<br>lines</td></tr></tbody></table><p>2 rows</p></div>"""
     rows = from_html(html)
     assert rows == Rows(("", "val_loss", "a|b"), (("0", "1.5", "<b>x"), ("1", "NaN", "two lines")))
-    assert to_markdown(rows).splitlines()[2:] == [
+    assert written(rows).markdown.splitlines()[2:] == [
         "| 0 | 1.5 | &lt;b&gt;x |",
         "| 1 | NaN | two lines |",
     ]
@@ -92,8 +95,9 @@ def points(*values: str) -> list[Run]:
 
 
 def test_the_best_value_is_bold() -> None:
-    table = comparison(points("0.1", "0.01"), {"acc": [0.91239, 0.9], "loss": [1, 2]}, {"acc": "max", "loss": "min"})
-    assert table.splitlines() == [
+    columns: dict[str, Sequence[Json]] = {"acc": [0.91239, 0.9], "loss": [1, 2]}
+    table = comparison(points("0.1", "0.01"), columns, {"acc": "max", "loss": "min"})
+    assert table.markdown.splitlines() == [
         "| lr | acc | loss |",
         "| ---: | ---: | ---: |",
         "| 0.1 | **0.9124** | **1** |",
@@ -103,11 +107,11 @@ def test_the_best_value_is_bold() -> None:
 
 @pytest.mark.parametrize("values", [[0.5, 0.5], ["a", "b"], [float("nan"), float("nan")], [True, False]])
 def test_nothing_is_best_where_there_is_no_choice(values: list[object]) -> None:
-    assert "**" not in comparison(points("a", "b"), {"x": values}, {"x": "max"})
+    assert "**" not in comparison(points("a", "b"), {"x": values}, {"x": "max"}).markdown
 
 
 def test_a_value_that_is_not_finite_is_never_best() -> None:
-    table = comparison(points("1", "2", "3"), {"x": [float("nan"), 1.0, 2.0]}, {"x": "max"})
+    table = comparison(points("1", "2", "3"), {"x": [float("nan"), 1.0, 2.0]}, {"x": "max"}).markdown
     assert "| **2** |" in table
     assert "| nan |" in table
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 from gpu_doc import functions
+from gpu_doc.changes import format_1
 from gpu_doc.changes.cells import Table, number
 from gpu_doc.functions.shared.function import Function, Gives
-from gpu_doc.model.answers import Call
+from gpu_doc.model.answers import Call, Cell
 from gpu_doc.model.configuration import Report
 from gpu_doc.model.values import Json
 from gpu_doc.record import evidence
@@ -19,10 +19,8 @@ from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
 
 _PLACES = ("Image", "Packages, without an image", "Device", "Driver", "CUDA")
 """The rows of environment() that say where a run happened."""
-_MARKUP = re.compile(r"(?P<ticks>`+) ?(?P<code>.+?) ?(?P=ticks)|\\(?P<escaped>[\\`*\[\]~_|])|\*\*|(?P<entity>&#?\w+;)")
 _LONGEST = 1000
 """Characters of a cell that are looked at."""
-_PIPE = re.compile(r"(?<!\\)\|")
 
 
 class Side(Protocol):
@@ -59,14 +57,16 @@ def shown(report: Report, side: Side) -> Shown:
     known = evidence.parse(written) if written is not None else None
     if known is None:
         return Shown(text=text, evidence=written)
+    answers = list(_answers(known))
+    pictures = {name: f"{report.assets}/{file}" for name, file in _pictures(answers, known).items()}
     return Shown(
         text=text,
         evidence=written,
-        values=_values(known),
-        pictures=_in_order({name: f"{report.assets}/{file}" for name, file in _pictures(known).items()}, text or b""),
-        tables=dict(_tables(known)),
-        texts=dict(_texts(known)),
-        environment=tuple(_environment(known)),
+        values=_values(answers),
+        pictures=_in_order(pictures, text or b""),
+        tables=_tables(answers),
+        texts=_texts(answers),
+        environment=tuple(_environment(answers, known)),
         sources=known.sources,
         runs=known.runs,
     )
@@ -92,14 +92,26 @@ class _Answered:
         """What is said besides the address."""
         return self.function.label if self.function else self.call.function
 
-    @property
-    def rows(self) -> list[list[str]]:
-        """The lines of the table that it gave."""
-        return _rows(self.kept.value) if self.gives("table") and isinstance(self.kept.value, str) else []
+    @cached_property
+    def cells(self) -> list[list[Cell]]:
+        """The rows of the table that it gave, the head first."""
+        if not self.gives("table"):
+            return []
+        known = self.kept.cells if self.kept.cells is not None else format_1.cells(self.call, self.kept)
+        return [[_short(cell) for cell in row] for row in known]
+
+    @cached_property
+    def compared(self) -> dict[str, Json]:
+        """The values in it, by address: numbers as they are shown, since further digits may be noise."""
+        return {cell.address: number(cell.text) for row in self.cells for cell in row if cell.address}
 
     def gives(self, *kinds: Gives) -> bool:
         """Whether there is something of these kinds in the answer."""
         return self.function is not None and not set(kinds).isdisjoint(self.function.gives)
+
+
+def _short(cell: Cell) -> Cell:
+    return cell if len(cell.text) <= _LONGEST else replace(cell, text=cell.text[:_LONGEST])
 
 
 def _answers(known: Evidence) -> Iterator[_Answered]:
@@ -112,65 +124,36 @@ def _answers(known: Evidence) -> Iterator[_Answered]:
 # --- values ----------------------------------------------------------------------------------------------------------
 
 
-def _values(known: Evidence) -> dict[str, Json]:
+def _values(answers: Sequence[_Answered]) -> dict[str, Json]:
     """What value() gives, and then what only tables of several runs show."""
-    answers = list(_answers(known))
     found = {each.address: each.kept.value for each in answers if each.gives("value")}
     for each in answers:
-        found |= {name: value for name, value in _compared(each) if name not in found}
+        found |= {address: value for address, value in each.compared.items() if address not in found}
     return found
-
-
-def _compared(each: _Answered) -> Iterator[tuple[str, Json]]:
-    """The values in a table whose rows are runs, and whose last columns are values."""
-    names, runs = each.call.kwargs.get("values"), each.kept.runs
-    rows = each.rows[2:]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(rows) != len(runs):
-        return
-    for run, row in zip(runs, rows, strict=True):
-        if len(row) >= len(names):
-            cells = row[len(row) - len(names) :]
-            yield from ((f"{run}/{name}", number(text)) for name, text in zip(names, cells, strict=True))
-
-
-def _rows(table: str) -> list[list[str]]:
-    """The cells of a Markdown table that we wrote, as plain text."""
-    return [[_plain(cell) for cell in _PIPE.split(line)[1:-1]] for line in table.splitlines() if line.startswith("|")]
-
-
-def _plain(cell: str) -> str:
-    """What a cell shows."""
-    return _MARKUP.sub(_unmarked, cell.strip()[:_LONGEST])
-
-
-def _unmarked(found: re.Match[str]) -> str:
-    if found["code"]:
-        return found["code"].replace("\\|", "|")
-    return found["escaped"] or html.unescape(found["entity"] or "")
 
 
 # --- tables and texts ------------------------------------------------------------------------------------------------
 
 
-def _tables(known: Evidence) -> Iterator[tuple[str, Table]]:
+def _tables(answers: Sequence[_Answered]) -> dict[str, Table]:
     """What functions give as tables, less what is told as values."""
     taken: dict[str, Table] = {}
-    for each in _answers(known):
-        if isinstance(each.kept.value, str) and each.gives("table") and not any(_compared(each)):
-            head, *rows = each.rows or [[]]
-            taken[_distinct(each.address + _behind(each.label), taken)] = [head, *rows[1:]]  # less the line of dashes
-    yield from taken.items()
+    for each in answers:
+        if each.gives("table") and not each.compared:
+            name = _distinct(each.address + _behind(each.label), taken)
+            taken[name] = [[cell.text for cell in row] for row in each.cells]
+    return taken
 
 
-def _texts(known: Evidence) -> Iterator[tuple[str, str]]:
+def _texts(answers: Sequence[_Answered]) -> dict[str, str]:
     taken: dict[str, str] = {}
-    for each in _answers(known):
+    for each in answers:
         if not each.gives("picture", "image", "table", "value"):
             given = sorted(each.call.kwargs.items())
             options = [f"{name}={value}" for name, value in given if value != each.address]
             name = ", ".join([each.address + _behind(each.label), *options])
             taken[_distinct(name, taken)] = str(each.kept.value)
-    yield from taken.items()
+    return taken
 
 
 def _behind(*notes: str) -> str:
@@ -186,10 +169,10 @@ def _distinct(name: str, taken: Mapping[str, object]) -> str:
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 
-def _pictures(known: Evidence) -> dict[str, str]:
+def _pictures(answers: Sequence[_Answered], known: Evidence) -> dict[str, str]:
     """Names for people, to files in the report's folder; only those that evidence lists are sure to lie in it."""
     found: dict[str, str] = {}
-    for each in (each for each in _answers(known) if each.gives("picture", "image")):
+    for each in (each for each in answers if each.gives("picture", "image")):
         themes = ("light", "dark") if len(each.kept.assets) == 2 else ("",) * len(each.kept.assets)
         for file, theme in zip(each.kept.assets, themes, strict=True):
             if file in known.files:
@@ -210,12 +193,12 @@ def _in_order(pictures: Mapping[str, str], text: bytes) -> dict[str, str]:
 # --- environment -----------------------------------------------------------------------------------------------------
 
 
-def _environment(known: Evidence) -> Iterator[tuple[str, str]]:
+def _environment(answers: Sequence[_Answered], known: Evidence) -> Iterator[tuple[str, str]]:
     """Label and text; where runs differ, which of them is meant."""
     told = {address: _place(run) for address, run in known.runs.items()}
-    for each in _answers(known):
+    for each in answers:
         if each.function and not each.function.tells_results and each.address in told:
-            rows = [(row[0], row[1]) for row in each.rows if len(row) == 2]
+            rows = [(row[0].text, row[1].text) for row in each.cells if len(row) == 2]
             told[each.address] |= {label: text for label, text in rows if label in _PLACES and text}
     for label in _PLACES:
         runs: dict[str, list[str]] = {}

@@ -13,9 +13,10 @@ from gpu_doc.functions.shared import options
 from gpu_doc.functions.shared.address import Address
 from gpu_doc.functions.shared.function import MATRIX, BoundCall, Function
 from gpu_doc.functions.shared.results import ResultReader
+from gpu_doc.functions.shared.tables import Entry, Table, table
 from gpu_doc.model.answers import Answer
 from gpu_doc.model.configuration import Run
-from gpu_doc.model.values import Json
+from gpu_doc.model.values import Json, Scalar
 from gpu_doc.text import markdown
 
 Best = Literal["max", "min"]
@@ -49,7 +50,8 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
     names: Sequence[str] = call.get("values")
     columns = {name: [results.value(Address(run.address, cell=name), run) for run in call.runs] for name in names}
     best = {name: best_of(name, call.get("best")) for name in names}
-    return call.answered(comparison(call.runs, columns, best))
+    shown = comparison(call.runs, columns, best)
+    return call.answered(shown.markdown, cells=shown.cells)
 
 
 def best_of(name: str, wanted: Json) -> Best:
@@ -60,20 +62,22 @@ def best_of(name: str, wanted: Json) -> Best:
     return "min" if said == "min" else "max"
 
 
-def comparison(runs: Sequence[Run], columns: Mapping[str, Sequence[Json]], best: Mapping[str, Best]) -> str:
-    """A Markdown table: a row for each run, its point and then its values; the best of each column is bold."""
+def comparison(runs: Sequence[Run], columns: Mapping[str, Sequence[Json]], best: Mapping[str, Best]) -> Table:
+    """A table: a row for each run, its point and then its values; the best of each column is bold."""
     keys = list(dict.fromkeys(key for run in runs for key in run.point))
     winners = {name: _winner(values, best[name]) for name, values in columns.items()}
     texts = {name: short_numbers(values) for name, values in columns.items()}
-    rows = []
+    rows = [[Entry(markdown.plain(name)) for name in (*keys, *columns)]]
     for number, run in enumerate(runs):
-        cells = [
-            _cell(texts[name][number], bold=_is(values[number], winners[name])) for name, values in columns.items()
-        ]
-        rows.append([*(markdown.escape(run.point.get(key, "")) for key in keys), *cells])
+        entries = []
+        for name, values in columns.items():
+            shown = markdown.plain(texts[name][number])
+            shown = markdown.bold(shown) if _is(values[number], winners[name]) else shown
+            entries.append(Entry(shown, f"{run.address}/{name}", _single(values[number])))
+        rows.append([*(Entry(markdown.plain(run.point.get(key, ""))) for key in keys), *entries])
     points: list[markdown.Alignment] = [_alignment([run.point.get(key, "") for run in runs]) for key in keys]
-    values: list[markdown.Alignment] = ["right" if _any_number(values) else "left" for values in columns.values()]
-    return markdown.table([markdown.escape(name) for name in (*keys, *columns)], rows, [*points, *values])
+    sides: list[markdown.Alignment] = ["right" if _any_number(values) else "left" for values in columns.values()]
+    return table(rows, [*points, *sides])
 
 
 def _number(value: Json) -> float | None:
@@ -106,9 +110,11 @@ def _alignment(texts: Sequence[str]) -> markdown.Alignment:
     return "right"
 
 
-def _cell(text: str, *, bold: bool) -> str:
-    text = markdown.escape(text)
-    return f"**{text}**" if bold and text else text
+def _single(value: Json) -> Scalar:
+    """A value as evidence keeps it: JSON has no numbers that are not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value if isinstance(value, str | int | float) else None
 
 
 def short_number(value: Json) -> str:

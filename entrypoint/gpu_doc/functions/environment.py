@@ -10,57 +10,53 @@ from pathlib import PurePosixPath
 from gpu_doc.functions.shared import checks
 from gpu_doc.functions.shared.function import RUN, BoundCall, Function
 from gpu_doc.functions.shared.results import ResultReader
+from gpu_doc.functions.shared.tables import Entry, Table, table
 from gpu_doc.model.answers import Answer
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
-from gpu_doc.text import markdown
+from gpu_doc.text.markdown import Written, code, joined, plain
 
 _ON_GPUS = re.compile(r"cupy.*|jax(lib)?|onnxruntime-gpu|paddlepaddle.*|tensorflow.*|torch|triton|vllm")
 """Packages that compute on a GPU where there is one."""
 
 
 def _answer(call: BoundCall, results: ResultReader) -> Answer:
-    return call.answered(environment(results.result(call.run)))
+    told = environment(results.result(call.run))
+    return call.answered(told.markdown, cells=told.cells)
 
 
-def environment(result: Result) -> str:
-    """A Markdown table of what a run was made with, as far as its record tells; no time and no commit is in it."""
+def environment(result: Result) -> Table:
+    """A table of what a run was made with, as far as its record tells; no time and no commit is in it."""
     run = result.run
     machine = result.record.get("machine") or {}
     probe = machine.get("probe") or {}
     rows = [
-        ("Notebook", f"`{run.notebook}`") if run.notebook else ("Command", _code(" ".join(run.command or ()))),
-        ("Parameters", ", ".join(f"{markdown.escape(key)} = {_parameter(v)}" for key, v in run.parameters.items())),
+        ("Run", code(run.address)),
+        ("Notebook", code(run.notebook)) if run.notebook else ("Command", code(" ".join(run.command or ()))),
+        ("Parameters", joined(plain(key) + " = " + _parameter(value) for key, value in run.parameters.items())),
         ("Image", _image(run, machine)),
-        ("Device", markdown.escape(_device(run, machine, probe))),
-        ("Driver", markdown.escape(str(probe.get("driver") or ""))),
-        ("CUDA", markdown.escape(str(probe.get("cuda") or ""))),
-        ("cuDNN", markdown.escape(str(probe.get("cudnn") or ""))),
-        ("System", markdown.escape(", ".join(_system(machine, probe)))),
-        ("Packages", markdown.escape(", ".join(f"{name} {version}" for name, version in _packages(machine, probe)))),
+        ("Device", plain(_device(run, machine, probe))),
+        ("Driver", plain(str(probe.get("driver") or ""))),
+        ("CUDA", plain(str(probe.get("cuda") or ""))),
+        ("cuDNN", plain(str(probe.get("cudnn") or ""))),
+        ("System", plain(", ".join(_system(machine, probe)))),
+        ("Packages", plain(", ".join(f"{name} {version}" for name, version in _packages(machine, probe)))),
         ("Data", _data(run, machine)),
-        ("Setup", markdown.escape(run.setup or "")),
+        ("Setup", plain(run.setup or "")),
     ]
-    return markdown.table(["Run", _code(run.address)], [row for row in rows if row[1]])
+    return table([[Entry(plain(label)), Entry(told)] for label, told in rows if told.markdown])
 
 
-def _code(text: str) -> str:
-    """A text as code inside a table."""
-    text = markdown.one_line(text).replace("|", "\\|")
-    ticks = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    return f"{ticks} {text} {ticks}" if "`" in text else f"`{text}`"
+def _parameter(value: Json) -> Written:
+    return code(value if isinstance(value, str) else repr(value))
 
 
-def _parameter(value: Json) -> str:
-    return _code(value if isinstance(value, str) else repr(value))
-
-
-def _image(run: Run, machine: Mapping[str, Json]) -> str:
+def _image(run: Run, machine: Mapping[str, Json]) -> Written:
     if not run.image:
-        return "`local`"
+        return code("local")
     digest = str(machine.get("image-digest") or "").rpartition("sha256:")[2][:12]
-    return f"{_code(run.image)}, digest {_code(digest)}" if digest else _code(run.image)
+    return code(run.image) + ", digest " + code(digest) if digest else code(run.image)
 
 
 def _device(run: Run, machine: Mapping[str, Json], probe: Mapping[str, Json]) -> str:
@@ -95,7 +91,7 @@ def _packages(machine: Mapping[str, Json], probe: Mapping[str, Json]) -> Iterato
     yield from sorted((imported or probe.get("packages") or {}).items())
 
 
-def _data(run: Run, machine: Mapping[str, Json]) -> str:
+def _data(run: Run, machine: Mapping[str, Json]) -> Written:
     """Each source of data with its version, or the head of its hash; of an absolute path only the name."""
     known = machine.get("data") or {}
     parts = []
@@ -103,8 +99,8 @@ def _data(run: Run, machine: Mapping[str, Json]) -> str:
         shown = PurePosixPath(source.path).name if source.path.startswith(("/", "~")) else source.path
         digest = known.get(source.path)
         version = f"version {source.version}" if source.version else f"SHA-256 {str(digest)[:12]}" if digest else ""
-        parts.append(f"{_code(shown)}{' (' + markdown.escape(version) + ')' if version else ''}")
-    return ", ".join(parts)
+        parts.append(code(shown) + " (" + plain(version) + ")" if version else code(shown))
+    return joined(parts)
 
 
 FUNCTION = Function(

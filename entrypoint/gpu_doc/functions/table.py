@@ -15,6 +15,8 @@ from gpu_doc.errors import ReportError
 from gpu_doc.functions.shared import checks, options
 from gpu_doc.functions.shared.function import PART, BoundCall, Function
 from gpu_doc.functions.shared.results import Output, ResultReader, the_cell
+from gpu_doc.functions.shared.tables import Entry, Table
+from gpu_doc.functions.shared.tables import table as tabled
 from gpu_doc.model.answers import Answer
 from gpu_doc.notebooks.cells import joined
 from gpu_doc.text import markdown
@@ -39,7 +41,8 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
         rows = from_csv(results.file(call).read_bytes(), call.address.file)
     else:
         rows = _only_table(results.outputs(call), the_cell(call.address))
-    return call.answered(to_markdown(rows))
+    shown = written(rows)
+    return call.answered(shown.markdown, cells=shown.cells)
 
 
 def _only_table(outputs: Sequence[Output], what: str) -> Rows:
@@ -61,13 +64,12 @@ class Rows:
     rows: tuple[tuple[str, ...], ...]
 
 
-def to_markdown(table: Rows) -> str:
-    """A Markdown table; columns of numbers are right-aligned."""
+def written(table: Rows) -> Table:
+    """The table; columns of numbers are right-aligned."""
     width = max([len(table.head), *(len(row) for row in table.rows)])
     columns = [[row[place] if place < len(row) else "" for row in table.rows] for place in range(width)]
     alignments: list[markdown.Alignment] = ["right" if _numbers(column) else "left" for column in columns]
-    escaped = [[markdown.escape(cell) for cell in row] for row in (table.head, *table.rows)]
-    return markdown.table(escaped[0], escaped[1:], alignments)
+    return tabled([[Entry(markdown.plain(cell)) for cell in row] for row in (table.head, *table.rows)], alignments)
 
 
 def _numbers(column: Sequence[str]) -> bool:

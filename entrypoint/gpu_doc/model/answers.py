@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpu_doc.model.pictures import Exhibit
-from gpu_doc.model.values import Json
+from gpu_doc.model.values import Json, Scalar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,22 @@ class Asset:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell of a table that an answer shows."""
+
+    text: str
+    """What it says: one line, no markup."""
+    address: str = ""
+    """Where it comes from, `sweep[lr=0.1]/accuracy`, if it shows a value that has an address."""
+    value: Scalar = None
+    """That value as it is, not rounded; None also where it is no single number, string or truth value."""
+
+
+Cells = tuple[tuple[Cell, ...], ...]
+"""The rows of a table, its head first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a call gives to the template, and the files it needs."""
 
@@ -59,3 +75,5 @@ class Answer:
     runs: tuple[str, ...] = ()
     """Addresses of the runs it was made from."""
     assets: tuple[Asset, ...] = ()
+    cells: Cells | None = None
+    """What its table says; None where it is none."""

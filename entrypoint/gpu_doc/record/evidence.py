@@ -3,6 +3,9 @@
 It lies beside the report's pictures. Deleting it is always safe, and a file with a merge conflict counts as deleted.
 It holds every answer that the report was rendered from, so that a template whose prose changed is rendered again
 without running, on a machine without state too.
+
+Format 2 keeps the cells of tables besides their Markdown. Format 1 is still read, and stays as it is until something
+that it says changes; answers that are taken from it have no cells.
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ from pathlib import Path, PurePosixPath
 
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
-from gpu_doc.model.answers import Call
+from gpu_doc.model.answers import Call, Cells
 from gpu_doc.model.configuration import Capture, ImageIdentity, Report, Run
 from gpu_doc.model.values import Json
+from gpu_doc.record import kept_cells
 from gpu_doc.record.fingerprint import Fingerprint, short_hash
 
-FORMAT = 1
+FORMAT = 2
+_FORMATS = (1, FORMAT)
 NAME = "evidence.json"
 _LARGEST = 256 << 20
 """Bytes. A report is at most 5 MB and its answers are shown in it: what is larger is not ours."""
@@ -51,6 +56,9 @@ class KeptAnswer:
     value: Json
     runs: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
+    cells: Cells | None = field(default=None, compare=False)
+    """What a table says; None in answers of format 1. Two answers that read the same are the same: digits of a value
+    that a table doesn't show may differ from run to run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +81,8 @@ class Evidence:
     text: str | tuple[tuple[str, str], ...] = ""
     """SHA-256 of a generated report; for blocks in place, each expression with the SHA-256 of its body."""
     files: Mapping[str, KeptFile] = field(default_factory=dict)
+    format: int = field(default=FORMAT, compare=False)
+    """As which it was read, and will be written."""
 
     def to_bytes(self) -> bytes:
         """As it is written: sorted by name, a line each, so that a difference in git reads well."""
@@ -85,14 +95,11 @@ class Evidence:
             }
             for address, run in self.runs.items()
         }
-        answers = {
-            key: {"value": kept.value, "runs": list(kept.runs), "assets": list(kept.assets)}
-            for key, kept in self.answers.items()
-        }
+        answers = {key: _answer_to_json(kept) for key, kept in self.answers.items()}
         files = {name: {"sha256": kept.sha256, "made-from": kept.made_from} for name, kept in self.files.items()}
         text = self.text if isinstance(self.text, str) else [list(block) for block in self.text]
         whole = {
-            "format": FORMAT,
+            "format": self.format,
             "sources": dict(self.sources),
             "settings": dict(self.settings),
             "runs": runs,
@@ -101,6 +108,11 @@ class Evidence:
             "files": files,
         }
         return (json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def _answer_to_json(kept: KeptAnswer) -> dict[str, Json]:
+    answer = {"value": kept.value, "runs": list(kept.runs), "assets": list(kept.assets)}
+    return answer if kept.cells is None else answer | {"cells": kept_cells.to_json(kept.cells)}
 
 
 def read(path: Path) -> Evidence | None:
@@ -125,7 +137,7 @@ def parse(content: bytes) -> Evidence | None:
 
 def _parse(whole: Json) -> Evidence:
     """Raises ValueError, KeyError, TypeError or AttributeError where something has another shape than it should."""
-    _require(whole["format"] == FORMAT)
+    _require(type(whole["format"]) is int and whole["format"] in _FORMATS)
     text = whole["text"]
     return Evidence(
         sources={_inside(path): _text(digest) for path, digest in whole["sources"].items()},
@@ -139,6 +151,7 @@ def _parse(whole: Json) -> Evidence:
             _plain_name(name): KeptFile(sha256=_text(kept["sha256"]), made_from=_text(kept["made-from"]))
             for name, kept in whole["files"].items()
         },
+        format=whole["format"],
     )
 
 
@@ -159,8 +172,14 @@ def _run(run: Json) -> RunEvidence:
 def _answer(kept: Json) -> KeptAnswer:
     value = kept["value"]
     _require(isinstance(value, str) or not kept["assets"])  # a cell's JSON may be a mapping, and has no picture
-    json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair can't be written
-    return KeptAnswer(value=value, runs=_texts(kept["runs"]), assets=_texts(kept["assets"]))
+    cells = kept.get("cells")
+    json.dumps([value, cells], ensure_ascii=False).encode()  # half of a surrogate pair can't be written
+    return KeptAnswer(
+        value=value,
+        runs=_texts(kept["runs"]),
+        assets=_texts(kept["assets"]),
+        cells=None if cells is None else kept_cells.from_json(cells),
+    )
 
 
 def _call_key(key: str) -> str:

@@ -106,7 +106,7 @@ class Composer:
         kept = self._usable.answer(call)
         if kept is not None and (all(map(self._unchanged, kept.runs)) or self._stays_as_published(call, kept)):
             assets = tuple(Asset(name=name, digest=self._known.files[name].made_from) for name in kept.assets)
-            return Answer(value=kept.value, runs=kept.runs, assets=assets)
+            return Answer(value=kept.value, runs=kept.runs, assets=assets, cells=kept.cells)
         bound = self._bound(call)
         missing = [run.address for run in bound.runs if not self._has(bound, run.address)]
         if missing:
@@ -183,14 +183,22 @@ class Composer:
         if not self._report.template:
             blocks = in_place.fingerprints(rendered.text)
             text = tuple((expression, digest) for _, expression, digest in blocks)
-        return Evidence(
+        whole = Evidence(
             sources=rendered.sources if self._report.template else {},
             settings=evidence.settings_of(self._report, self._tools.capture, launched=_launched(answers)),
             runs=runs,
-            answers=answers,
+            answers={key: self._with_cells_of_its_runs(key, answer, runs) for key, answer in answers.items()},
             text=text,
             files=files,
         )
+        return self._known if whole == self._known else whole  # an older format is no reason to write
+
+    def _with_cells_of_its_runs(self, key: str, answer: KeptAnswer, runs: Mapping[str, RunEvidence]) -> KeptAnswer:
+        """An answer; with the cells that it had, if evidence still speaks of the runs that gave them."""
+        before = self._known.answers.get(key)
+        if before != answer or before.cells is None:
+            return answer
+        return before if all(runs.get(run) == self._known.runs.get(run) for run in answer.runs) else answer
 
     def _run_evidence(
         self, plan: RunPlan, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]
@@ -233,7 +241,12 @@ def _launched(answers: Mapping[str, KeptAnswer]) -> set[str]:
 
 def _kept_answers(rendered: Rendered) -> dict[str, KeptAnswer]:
     return {
-        key: KeptAnswer(value=answer.value, runs=answer.runs, assets=tuple(asset.name for asset in answer.assets))
+        key: KeptAnswer(
+            value=answer.value,
+            runs=answer.runs,
+            assets=tuple(asset.name for asset in answer.assets),
+            cells=answer.cells,
+        )
         for key, answer in rendered.answers.items()
     }
 

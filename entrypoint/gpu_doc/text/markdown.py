@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
@@ -28,6 +29,44 @@ def escape(text: str) -> str:
     """
     entities = re.sub(r"[&<>|]", lambda found: _ENTITIES[found[0]], one_line(text))
     return _SPECIAL.sub(lambda found: "\\" + found[0], entities)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text on one line, and the Markdown that shows it."""
+
+    text: str
+    markdown: str
+
+    def __add__(self, other: Written | str) -> Written:
+        """The two, one after the other; a `str` is Markdown that shows itself."""
+        if isinstance(other, str):
+            other = Written(other, other)
+        return Written(self.text + other.text, self.markdown + other.markdown)
+
+
+def plain(text: str) -> Written:
+    """A text as it is."""
+    return Written(one_line(text), escape(text))
+
+
+def code(text: str) -> Written:
+    """A text as code, also inside a table."""
+    line = one_line(text)
+    inside = line.replace("|", "\\|")
+    ticks = "`" * (max((len(run) for run in re.findall("`+", inside)), default=0) + 1)
+    return Written(line, f"{ticks} {inside} {ticks}" if "`" in inside else f"`{inside}`")
+
+
+def bold(written: Written) -> Written:
+    """The same in bold, if there is anything to see."""
+    return Written(written.text, f"**{written.markdown}**") if written.text else written
+
+
+def joined(parts: Iterable[Written]) -> Written:
+    """All of them, with commas between."""
+    several = list(parts)
+    return Written(", ".join(part.text for part in several), ", ".join(part.markdown for part in several))
 
 
 def attribute(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gpu_doc.functions.shared.address import Address, find_run, find_runs
 from gpu_doc.functions.shared.options import Judge
-from gpu_doc.model.answers import Answer, Asset, Call
+from gpu_doc.model.answers import Answer, Asset, Call, Cells
 from gpu_doc.model.configuration import Report, Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
@@ -106,6 +106,6 @@ class BoundCall:
         """An option, None if it is not given."""
         return self.options.get(name)
 
-    def answered(self, value: Json, assets: tuple[Asset, ...] = ()) -> Answer:
-        """The answer to this call."""
-        return Answer(value=value, runs=tuple(run.address for run in self.runs), assets=assets)
+    def answered(self, value: Json, assets: tuple[Asset, ...] = (), *, cells: Cells | None = None) -> Answer:
+        """The answer to this call; what gives a table says its cells too."""
+        return Answer(value=value, runs=tuple(run.address for run in self.runs), assets=assets, cells=cells)

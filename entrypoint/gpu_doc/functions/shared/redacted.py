@@ -6,7 +6,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from gpu_doc.errors import ReportError
-from gpu_doc.model.answers import Answer, Asset
+from gpu_doc.model.answers import Answer, Asset, Cells
 from gpu_doc.model.pictures import Exhibit
 from gpu_doc.redaction import Redactor
 
@@ -16,7 +16,23 @@ def redacted(answer: Answer, redactor: Redactor) -> Answer:
     if not redactor:
         return answer
     assets = tuple(_asset(asset, redactor) for asset in answer.assets)
-    return replace(answer, value=redactor.json(answer.value), assets=assets)
+    cells = None if answer.cells is None else _cells(answer.cells, redactor)
+    return replace(answer, value=redactor.json(answer.value), assets=assets, cells=cells)
+
+
+def _cells(cells: Cells, redactor: Redactor) -> Cells:
+    """The same without secrets; texts are looked at together first, since a table may have very many."""
+    together = "\0".join(cell.text for row in cells for cell in row)
+    clean = redactor.text(together) == together
+    return tuple(
+        tuple(
+            cell
+            if clean and not cell.address
+            else replace(cell, text=redactor.text(cell.text), value=redactor.json(cell.value))
+            for cell in row
+        )
+        for row in cells
+    )
 
 
 def _asset(asset: Asset, redactor: Redactor) -> Asset:
