@@ -62,7 +62,7 @@ def cells(project: Project) -> dict[str, Any]:
     return {json.loads(key)[0]: answer.get("cells") for key, answer in answers}
 
 
-def test_a_refresh_writes_what_tables_say(made: Project) -> None:
+def test_a_refresh_writes_what_tables_say_and_keeps_it(made: Project) -> None:
     assert made.evidence()["format"] == 2
     known = cells(made)
     assert known["table"] == [["step", "loss"], ["1", "0.5"]]
@@ -71,6 +71,10 @@ def test_a_refresh_writes_what_tables_say(made: Project) -> None:
     assert (head, first[0], second[0]) == (["x", "y"], "1", "2")
     assert (first[1]["address"], first[1]["text"]) == ("sweep[x=1]/y", "0.3333")
     assert first[1]["value"] == pytest.approx(1 / 3, abs=1e-8)
+    shutil.rmtree(made.root / ".gpu-doc")
+    made.edit("report.md.j2", "# Report", "# Another")
+    assert "0 runs executed" in made.gpu_doc("run").stdout
+    assert cells(made) == known
 
 
 def test_a_report_of_format_1_is_fresh_and_stays_to_the_byte(made: Project) -> None:

@@ -50,9 +50,9 @@ class Asset:
     """Exactly one of exhibit (photograph it), source (copy that file) and content (these bytes) is set."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """A cell of a table that an answer shows."""
+    """A cell of a table that an answer shows. There may be very many."""
 
     text: str
     """What it says: one line, no markup."""

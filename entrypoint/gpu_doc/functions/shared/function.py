@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from gpu_doc.functions.shared.results import ResultReader
 
 Gives = Literal["picture", "image", "text", "table", "value"]
-"""A picture is taken in Chromium, an image is copied; text and tables are lines of Markdown, a value any JSON."""
+"""A picture is taken in Chromium, an image is copied; text and tables are lines of Markdown, a value any JSON.
+
+What gives a table says its cells too (`tables.py`)."""
 _ORDER: tuple[Gives, ...] = ("picture", "image", "text", "table", "value")
 
 
