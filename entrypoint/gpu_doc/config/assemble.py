@@ -76,7 +76,14 @@ class Assembly:
         expect = values.get("expect", {})
         self.check_claims(expect, {run.address for run in made}, set(runs.written()) if runs else set())
         self.lines |= {(path, "expect"): values.line("expect")} if expect else {}
-        return Report(path=path, line=values.node.line, template=template, runs=tuple(made), expect=dict(expect))
+        return Report(
+            path=path,
+            line=values.node.line,
+            template=template,
+            runs=tuple(made),
+            expect=dict(expect),
+            fit=values.get("fit", Report.fit),
+        )
 
     def runs(self, report: str, name: str, all_runs: Values, levels: tuple[Values, ...]) -> Iterator[Run]:
         """Give the runs of one entry: one, or one for each point of its matrix."""

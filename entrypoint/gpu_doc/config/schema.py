@@ -176,6 +176,12 @@ REPORT = Section(
             "Claims about values; the refresh fails when one no longer holds.",
             example={"baseline/accuracy": ">= 0.92"},
         ),
+        "fit": Key(
+            choice("page", "content"),
+            "`page`: pictures keep the page's width, transparent beside what they show, so that text has one size in "
+            "all of them; `content`: they are as wide as what they show.",
+            default="page",
+        ),
     },
     base=DEFAULTS,
     need=("path",),

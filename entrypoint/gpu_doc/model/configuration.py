@@ -138,6 +138,8 @@ class Report:
     template: str | None = None
     runs: tuple[Run, ...] = ()
     expect: Mapping[str, str] = field(default_factory=dict)
+    fit: Literal["page", "content"] = "page"
+    """How wide its pictures are: as the page they are laid out on, or as what they show."""
 
     @property
     def assets(self) -> str:

@@ -42,7 +42,9 @@ class Exhibit:
     language: str = "python"
     lines: tuple[TerminalLine, ...] = ()
     width: int
-    """CSS pixels of the page it is laid out on; the picture is cropped to the content."""
+    """CSS pixels of the page it is laid out on."""
+    canvas: int = 0
+    """CSS pixels of the page that the picture keeps, transparent beside the content; 0: cropped to the content."""
     scale: int
     theme: Literal["light", "dark"] = "light"
     name: str = ""

@@ -206,13 +206,14 @@ def _page_width(page: _Page) -> int:
 
 
 def _cut(cutter: Cutter, boxes: Sequence[Box], exhibits: Sequence[Exhibit], band: Band) -> _Cut:
-    from gpu_doc.pictures.cellpage import BACKGROUND
+    from gpu_doc.pictures.cellpage import BACKGROUND, PADDING
 
     shots: _Cut = {}
     for number, picture in cutter.cut(band):
         exhibit = exhibits[number]
         background = BACKGROUND[exhibit.theme]
-        photograph = encoded(picture, boxes[number], background=background, scale=exhibit.scale)
+        canvas = exhibit.canvas and exhibit.canvas + 2 * PADDING
+        photograph = encoded(picture, boxes[number], background=background, scale=exhibit.scale, canvas=canvas)
         shots[number] = photograph or losses.blank(exhibit)
     return shots
 

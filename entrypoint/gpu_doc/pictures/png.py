@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MARGIN = 12
 """CSS pixels of background on each side of what is seen."""
+_SPARE = 4
+"""CSS pixels of a page's padding (cellpage.PADDING) beyond the margin."""
+_INDENT = 40
+"""CSS pixels from the left: what begins there at the latest is not set apart on purpose."""
 _SMALLEST = (64, 32)  # CSS pixels: a picture of a single digit should not look like a speck
 # The fastest of zlib-ng's levels whose files are as good as Chromium's own: 1.02 to 1.04 of their size; 3: up to 1.3.
 _COMPRESSION = 4
@@ -101,27 +105,60 @@ def _whole(band: Band, scale: int) -> Image:
     return decoded
 
 
-def encoded(picture: Image, box: Box, *, background: str, scale: int) -> Photograph | None:
-    """Crop to what is seen and encode; None when nothing is: one colour all over."""
+def encoded(picture: Image, box: Box, *, background: str, scale: int, canvas: int = 0) -> Photograph | None:
+    """Crop to what is seen and encode; None when nothing is: one colour all over.
+
+    `canvas` is a width in CSS pixels, padding included, that the picture keeps: beside what is seen it is transparent.
+    Wider content makes it wider.
+    """
     if picture.getcolors(1) is not None:
         return None
-    area = _seen(picture, box, background, scale)
-    picture = picture.crop(area)
-    width, height = picture.width // scale, picture.height // scale
+    left, top, right, bottom = _seen(picture, box, background, scale)
+    if canvas and left < _INDENT * scale:
+        left = min(left, _SPARE * scale)  # else the ground of every picture would begin some pixels elsewhere
+    shown = _smallest(picture.crop((left, top, right, bottom)))
+    # The page's padding is wider than a picture's margin: what begins at the page's edge begins at the picture's.
+    edge = max(left - _SPARE * scale, 0)
+    width = max(edge + shown.width, (canvas - 2 * _SPARE) * scale)
+    whole = _on_canvas(shown, edge, width, background) if canvas and width > shown.width else shown
     buffer = io.BytesIO()
     dots = 96 * scale  # an inch has 96 CSS pixels: pandoc, LaTeX and Word show the picture as large as it was laid out
     # compress_type 0 is zlib's default strategy; Pillow's own choice makes text and charts larger.
-    _smallest(picture).save(buffer, "PNG", compress_level=_COMPRESSION, compress_type=0, dpi=(dots, dots))
-    return Photograph(png=buffer.getvalue(), width=width, height=height)
+    whole.save(buffer, "PNG", compress_level=_COMPRESSION, compress_type=0, dpi=(dots, dots))
+    return Photograph(png=buffer.getvalue(), width=whole.width // scale, height=whole.height // scale)
+
+
+def _on_canvas(shown: Image, left: int, width: int, background: str) -> Image:
+    """The same picture on a wider, transparent ground; a palette stays one, with a colour more.
+
+    The ground has the background's colour: formats without transparency, such as JPEG, show that.
+    """
+    from PIL import Image, ImageColor
+
+    colour = ImageColor.getrgb(background)[:3]
+    if shown.mode != "P":
+        ground = Image.new("RGBA", (width, shown.height), (*colour, 0))
+        ground.paste(shown, (left, 0))
+        return ground
+    colours = shown.getpalette() or []
+    clear = len(colours) // 3
+    ground = Image.new("P", (width, shown.height), clear)
+    ground.putpalette([*colours, *colour])
+    ground.paste(shown, (left, 0))
+    ground.info["transparency"] = clear
+    return ground
 
 
 def _smallest(picture: Image) -> Image:
-    """The same picture with a palette, where it has few enough colours: text and charts get a third smaller."""
+    """The same picture with a palette, where it has few enough colours: text and charts get a third smaller.
+
+    At most 255 colours: one is left for what is transparent.
+    """
     from PIL import Image, ImageChops
 
-    if picture.getcolors(256) is None:
+    if picture.getcolors(255) is None:
         return picture
-    paletted = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
+    paletted = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=255)
     same = ImageChops.difference(paletted.convert("RGB"), picture).getbbox() is None
     return paletted if same else picture
 

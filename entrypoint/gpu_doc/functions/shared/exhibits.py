@@ -59,6 +59,7 @@ class Framing:
             yield Exhibit(
                 kind=kind,
                 width=call.get("width") or self.capture.width,
+                canvas=self.capture.width if self.report.fit == "page" else 0,
                 scale=self.capture.scale,
                 theme=theme,
                 name=call.written,
