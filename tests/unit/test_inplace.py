@@ -147,6 +147,54 @@ def test_markers_that_do_not_pair(text: str, line: int, what: str) -> None:
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    "opens", ["!!! note", '!!! warning "A title"', "??? info", "???+ tip inline end", '=== "Tab"', '===+ "Tab"']
+)
+@pytest.mark.parametrize("gap", ["", "\n"])
+def test_a_block_in_an_admonition_or_a_tab_of_mkdocs_is_found(opens: str, gap: str) -> None:
+    text = f"Text.\n\n{opens}\n{gap}    Before.\n\n    {START}\n    {END}\n\nAfter.\n"
+    assert fill(text, "x\n\ny") == text.replace(f"    {END}", f"    x\n\n    y\n    {END}")
+
+
+def test_admonitions_may_stand_in_each_other_and_hold_code() -> None:
+    code = f"    ```\n    {START}\n    ```\n\n        {START}\n"
+    text = f'=== "One"\n\n    !!! note\n\n        {START}\n        {END}\n\n{code}'
+    (block,) = parse(text).blocks
+    assert block.prefix == " " * 8
+    assert fill(f"- a\n\n    !!! note\n\n        {START}\n        {END}\n", "x").count("        x\n") == 1
+    assert parse(f"!!! note\n\nText.\n\n    {START}\n").blocks == (), "the admonition has ended: it is code"
+
+
+def test_a_table_in_a_list_or_quote_keeps_the_empty_lines_that_python_markdown_needs() -> None:
+    table = "| a |\n| --- |\n| 1 |"
+    assert fill(f"> {START}\n> {END}\n", table) == f"> {START}\n>\n> | a |\n> | --- |\n> | 1 |\n>\n> {END}\n"
+    once = fill(f"- x\n\n  {START}\n  {END}\n", table)
+    assert once == f"- x\n\n  {START}\n\n  | a |\n  | --- |\n  | 1 |\n\n  {END}\n"
+    assert fill(once, table) == once
+    assert parse(once).blocks[0].body == table
+    assert fill(f"{START}\n{END}\n", table) == f"{START}\n{table}\n{END}\n", "where there is no list, as before"
+
+
+def test_a_block_in_a_row_of_a_table_ends_no_cell() -> None:
+    row = "| acc | <!-- gpu-doc: value('b/a')\\|percent -->92 %<!-- gpu-doc: end --> |\n"
+    text = f"| a | b |\n| --- | --- |\n{row}"
+    (block,) = parse(text).blocks
+    assert block.expression == "value('b/a')|percent"
+    filled = fill(text, "a|b \\| c")
+    assert filled == text.replace("92 %", "a\\|b \\| c"), "what is escaped already is left alone"
+    assert fill(filled, "a|b \\| c") == filled
+    assert fill(f"> {row}", "1|2") == f"> {row}".replace("92 %", "1\\|2")
+
+
+def test_a_pipe_that_ends_the_cell_of_its_own_marker_is_refused() -> None:
+    with pytest.raises(ReportError, match="begins the next cell") as caught:
+        parse("| a |\n| --- |\n| <!-- gpu-doc: value('b/a')|percent -->92 %<!-- gpu-doc: end --> |\n", "docs/a.md")
+    assert caught.value.where == "docs/a.md:3"
+    assert "\\|" in str(caught.value.remedy)
+    (block,) = parse("a <!-- gpu-doc: value('b/a')|percent -->92 %<!-- gpu-doc: end --> | b\n").blocks
+    assert block.expression == "value('b/a')|percent", "no row of a table"
+
+
 def test_what_fills_a_block_cannot_end_it() -> None:
     text = f"{START}\n{END}\nafter\n"
     hostile = f"```\n{END}\n{START}\n```"

@@ -17,6 +17,7 @@ from gpu_doc.text.prose import comments
 _MARKER = re.compile(r"<!--\s*gpu-doc\s*:")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _PREFIX = re.compile(r"\ufeff?[ \t]*(?:(?:>|[-+*]|\d{1,9}[.)])(?:[ \t]+|$))*")
+_PIPE = re.compile(r"(?<!\\)\|")
 _END = "<!-- gpu-doc: end -->"
 
 
@@ -36,6 +37,8 @@ class Block:
     """Where the first marker ends."""
     end: int
     """Where the last marker begins; in a block of several lines, the line it stands on."""
+    in_row: bool = False
+    """Whether it stands in a row of a table, where a pipe begins the next cell."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,10 @@ class Document:
                     where=self.at(block.line),
                     remedy="Put its two markers on lines of their own.",
                 )
-            return _unescaping(body)
+            return _in_line(block, body)
         newline = self._newline(block)
+        if block.prefix and body.startswith("|"):
+            body = f"\n{body}\n"  # in a list, quote or admonition, Python-Markdown sees no table without these
         lines = [block.prefix + line if line else block.prefix.rstrip() for line in body.split("\n")] if body else []
         # A marker that ends a block on a line with other text gets a line of its own.
         alone = self.text[block.end - 1] in "\r\n"
@@ -88,7 +93,7 @@ class Document:
             again = ()
         for index, block in enumerate(self.blocks):
             expected = _without_commands(bodies[index])
-            expected = _unescaping(expected) if block.inline else expected
+            expected = _in_line(block, expected) if block.inline else expected
             if index >= len(again) or again[index].body != expected or again[index].expression != block.expression:
                 raise ReportError(
                     "what fills this block would swallow the marker that ends it",
@@ -116,7 +121,7 @@ def parse(text: str, name: str = "") -> Document:
         if not marker:
             continue
         line = _line_at(text, start)
-        expression = _expression(text, marker.end(), end, document, line)
+        expression = _expression(text, (start, marker.end(), end), document, line)
         if expression != "end":
             if opened:
                 raise _unclosed(document, opened, f"another one begins on line {line}")
@@ -142,7 +147,9 @@ def fingerprints(text: str) -> list[tuple[int, str, str]]:
     ]
 
 
-def _expression(text: str, start: int, end: int | None, document: Document, line: int) -> str:
+def _expression(text: str, marker: tuple[int, int, int | None], document: Document, line: int) -> str:
+    """What a marker asks for: it begins, its expression begins, it ends."""
+    begin, start, end = marker
     inside = _NEWLINE.sub("\n", text[start : end - 3].strip()) if end is not None else "<!--"
     if "<!--" in inside:
         raise ReportError(
@@ -156,7 +163,22 @@ def _expression(text: str, start: int, end: int | None, document: Document, line
             where=document.at(line),
             remedy='Write what shall stand here, such as <!-- gpu-doc: shot("baseline/loss-curve") -->.',
         )
-    return inside
+    if not _in_row(text, begin):
+        return inside
+    if _PIPE.search(inside):
+        raise ReportError(
+            "this marker stands in a row of a table, and its | begins the next cell",
+            where=document.at(line),
+            remedy="Write \\| instead: the table is then whole, and gpu-doc reads |.",
+        )
+    return inside.replace("\\|", "|")
+
+
+def _in_row(text: str, marker: int) -> bool:
+    """Whether a marker stands in a row of a table that begins with a pipe."""
+    before = text[_line_start(text, marker) : marker]
+    prefix = _PREFIX.match(before)
+    return before[prefix.end() if prefix else 0 :].startswith("|")
 
 
 def _unclosed(document: Document, opened: tuple[int, int, str], before: str) -> ReportError:
@@ -183,7 +205,7 @@ def _block(document: Document, opened: tuple[int, int, str], end: int) -> Block:
     if not _NEWLINE.search(inner):
         before, after = text[_line_start(text, marker) : marker], _NEWLINE.split(text[end:], maxsplit=1)[0]
         inline = not _PREFIX.fullmatch(before) or bool(after.partition("-->")[2].strip())
-        return Block(line, expression, inner, inline, prefix, start, end)
+        return Block(line, expression, inner, inline, prefix, start, end, _in_row(text, marker))
     last = _line_start(text, end)
     if _PREFIX.fullmatch(text, last, end):
         end = last
@@ -216,8 +238,9 @@ def _without_commands(body: str) -> str:
     return _MARKER.sub(lambda marker: marker[0][:-1] + "\u200b:", body)
 
 
-def _unescaping(body: str) -> str:
-    """Double a last lone backslash: it would escape the marker that follows in the same line."""
+def _in_line(block: Block, body: str) -> str:
+    """A body as it can stand in a line: nothing in it ends a table's cell, nor escapes the marker that follows."""
+    body = _PIPE.sub(r"\\|", body) if block.in_row else body
     slashes = len(body) - len(body.rstrip("\\"))
     return body + "\\" if slashes % 2 else body
 

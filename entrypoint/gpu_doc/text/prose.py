@@ -1,7 +1,8 @@
 """Which stretches of a Markdown text are prose, and which are code, front matter and the like.
 
 CommonMark's block structure (https://spec.commonmark.org/0.31.2/#appendix-a-parsing-strategy) as far as it decides
-that: containers, fenced and indented code, headings, comments. Written out because parsers of the whole language take
+that: containers, fenced and indented code, headings, comments. Admonitions and tabs of MkDocs are containers too,
+though their content is code to CommonMark. Written out because parsers of the whole language take
 longer to import than a refresh with nothing to do may take; the tests hold it against markdown-it-py.
 """
 
@@ -16,6 +17,8 @@ _LIST = re.compile(r"([-+*]|\d{1,9}[.)])( +|$)")
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
 _HEADING = re.compile(r"#{1,6}(?: |$)")
 _RULE = re.compile(r"(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$|=+ *$|-+ *$")
+_ADMONITION = re.compile(r"(?:!!!|\?\?\?\+?) ?[\w-]+(?: |$)|===[!+]* +[\"']")
+"""What opens an admonition, or a tab, of MkDocs' and Material's: their content is indented by four columns."""
 _QUOTE = -1
 """A container that is a block quote; a list item is the number of columns before its content."""
 
@@ -137,6 +140,10 @@ class _Structure:
             return False, False, True
         if len(rest) - len(inside) >= 4:
             return self._indented(depth)
+        if _ADMONITION.match(inside):
+            self._containers = [*self._containers[:depth], len(rest) - len(inside) + 4]
+            self._paragraph = False
+            return False, True, True
         return self._block(depth, inside, joins=not opened)
 
     def _indented(self, depth: int) -> tuple[bool, bool, bool]:
