@@ -84,7 +84,7 @@ def test_the_whole_schema_is_read(tmp_path: Path) -> None:
     assert [run.address for run in sweep] == [f"sweep[lr={lr},seed={s}]" for lr in ("0.1", "0.01") for s in (1, 2)]
     assert (log.command, log.notebook) == (("python", "train.py", "--epochs", "100"), None)
     assert log.produces == ("loss.png",)
-    assert config.capture == Capture()
+    assert config.capture == Capture(width=880)
     assert config.publish == Publish(labels=("documentation",))
 
 

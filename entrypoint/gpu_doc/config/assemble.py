@@ -11,6 +11,7 @@ from typing import Any
 from gpu_doc.config.matrix import points, trouble
 from gpu_doc.config.schema import DEFAULTS, MAX_POINTS
 from gpu_doc.config.shapes import Section, Values
+from gpu_doc.config.sites import site_of
 from gpu_doc.config.yaml12 import Node, Problems
 from gpu_doc.model.configuration import (
     Capture,
@@ -83,6 +84,7 @@ class Assembly:
             runs=tuple(made),
             expect=dict(expect),
             fit=values.get("fit", Report.fit),
+            site=values.get("for") or (site_of(self.root, path) if path else Report.site),
         )
 
     def runs(self, report: str, name: str, all_runs: Values, levels: tuple[Values, ...]) -> Iterator[Run]:

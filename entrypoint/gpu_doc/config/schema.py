@@ -176,6 +176,13 @@ REPORT = Section(
             "Claims about values; the refresh fails when one no longer holds.",
             example={"baseline/accuracy": ">= 0.92"},
         ),
+        "for": Key(
+            choice("github", "mkdocs", "sphinx", "docsify", "plain"),
+            "What shows it: decides how pictures for light and dark are written, and how wide pictures are. Omit it "
+            "for the site whose sources it lies among (`docs_dir` of mkdocs.yml; conf.py of Sphinx; index.html of "
+            "Docsify), else GitHub.",
+            example="mkdocs",
+        ),
         "fit": Key(
             choice("page", "content"),
             "`page`: pictures keep the page's width, transparent beside what they show, so that text has one size in "
@@ -187,11 +194,15 @@ REPORT = Section(
     need=("path",),
 )
 
+_WIDTH = (
+    "CSS pixels of the page that outputs are laid out on. Omit it for what leaves text readable: 880 on GitHub, 736 "
+    "for MkDocs, 780 for Sphinx, 800 for Docsify."
+)
 CAPTURE = Section(
     "capture",
     "`capture`",
     {
-        "width": Key(whole(100, 4000), "CSS pixels of the page that outputs are laid out on.", default=880),
+        "width": Key(whole(100, 4000), _WIDTH, example=880),
         "scale": Key(whole(1, 4), "Device pixels per CSS pixel.", default=2),
         "theme": Key(choice("light", "dark", "both"), "Colours of the pictures.", default="light"),
         "allow-hosts": Key(ListOf(text("the name of a host")), "Hosts that a page may load from.", default=[]),

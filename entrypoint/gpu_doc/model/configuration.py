@@ -129,6 +129,12 @@ class Run:
         return posixpath.dirname(self.notebook or "") or "." if self.cwd == "notebook" else "."
 
 
+Site = Literal["github", "mkdocs", "sphinx", "docsify", "plain"]
+PAGE_WIDTHS: Mapping[Site, int] = {"github": 880, "mkdocs": 736, "sphinx": 780, "docsify": 800, "plain": 880}
+"""CSS pixels: a picture that a site shrinks to its column has text of at least 12 px. Columns: GitHub 838, Material for
+MkDocs 688, Sphinx with furo 736, Docsify 754. GitHub has room for a terminal of 100 columns."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """A Markdown report: from a template, or (`template` None) refreshed in place."""
@@ -140,6 +146,8 @@ class Report:
     expect: Mapping[str, str] = field(default_factory=dict)
     fit: Literal["page", "content"] = "page"
     """How wide its pictures are: as the page they are laid out on, or as what they show."""
+    site: Site = "github"
+    """What shows it: the key `for`."""
 
     @property
     def assets(self) -> str:
@@ -157,10 +165,14 @@ class Report:
 class Capture:
     """How pictures are taken. Width in CSS pixels; scale is device pixels per CSS pixel."""
 
-    width: int = 880
+    width: int | None = None
     scale: int = 2
     theme: Literal["light", "dark", "both"] = "light"
     allow_hosts: tuple[str, ...] = ()
+
+    def page_width(self, report: Report) -> int:
+        """CSS pixels of the page that a report's outputs are laid out on."""
+        return self.width or PAGE_WIDTHS[report.site]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -231,8 +231,10 @@ def settings_of(report: Report, capture: Capture, *, launched: Container[str]) -
     `launched`: the addresses of runs of which the report shows how they are launched.
     """
     fit = {"fit": report.fit} if report.fit != Report.fit else {}
+    site = {"for": report.site} if report.site != Report.site else {}
+    width = capture.page_width(report)
     settings: dict[str, Json] = {
-        "capture": {"width": capture.width, "scale": capture.scale, "theme": capture.theme, **fit},
+        "capture": {"width": width, "scale": capture.scale, "theme": capture.theme, **fit, **site},
         "runs": {run.address: shown for run in report.runs if (shown := _shown(run))},
     }
     launches = {run.address: _launched(run) for run in report.runs if run.address in launched}

@@ -84,8 +84,26 @@ def image(path: str, alt: str) -> str:
     return f"![{escape(alt)}]({link(path)})"
 
 
-def themed_image(light: str, dark: str, alt: str) -> str:
-    """One image for each of the reader's colour schemes."""
+def themed_by_address(light: str, dark: str, alt: str) -> str:
+    """The same for Material for MkDocs.
+
+    Source: https://squidfunk.github.io/mkdocs-material/reference/images/#light-and-dark-mode
+    """
+    text = escape(alt)
+    return f"![{text}]({link(light)}#only-light)![{text}]({link(dark)}#only-dark)"
+
+
+def themed_by_class(light: str, dark: str, alt: str) -> str:
+    """The same for Sphinx with MyST, by the classes that furo and the PyData theme know."""
+    described = " ".join(alt.split())
+    return "\n\n".join(
+        f"```{{image}} {path}\n:class: only-{theme}\n:alt: {described}\n```"
+        for path, theme in ((light, "light"), (dark, "dark"))
+    )
+
+
+def themed_picture(light: str, dark: str, alt: str) -> str:
+    """One image for each of the reader's colour schemes, as GitHub and browsers choose it."""
     source = f'<source media="(prefers-color-scheme: dark)" srcset="{link(dark)}">'
     return f'<picture>{source}<img alt="{attribute(alt)}" src="{link(light)}"></picture>'
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -21,6 +21,12 @@ from gpu_doc.text import markdown
 Theme = Literal["light", "dark"]
 Kind = Literal["output", "cell", "terminal"]
 
+_ONE_THEME = frozenset({"docsify", "plain"})
+"""Sites that show one picture whatever the reader's colours are; no Markdown says otherwise there."""
+_THEMED: Mapping[str, Callable[[str, str, str], str]] = {
+    "mkdocs": markdown.themed_by_address,
+    "sphinx": markdown.themed_by_class,
+}
 _LONGEST_SLUG = 60
 _NOT_PICTURED = frozenset({"caption", "alt"})
 """Options that stand beside a picture: they don't change its name."""
@@ -54,12 +60,14 @@ class Framing:
     def exhibits(self, call: BoundCall, kind: Kind) -> Iterator[Exhibit]:
         """What is to be pictured, still empty, in each theme: first in the one that any reader sees first."""
         wanted = call.get("theme") or self.capture.theme
-        themes: tuple[Theme, ...] = ("light", "dark") if wanted == "both" else (wanted,)
+        one = "light" if self.report.site in _ONE_THEME and wanted == "both" else wanted
+        themes: tuple[Theme, ...] = ("light", "dark") if one == "both" else (one,)
+        page = self.capture.page_width(self.report)
         for theme in themes:
             yield Exhibit(
                 kind=kind,
-                width=call.get("width") or self.capture.width,
-                canvas=self.capture.width if self.report.fit == "page" else 0,
+                width=call.get("width") or page,
+                canvas=page if self.report.fit == "page" else 0,
                 scale=self.capture.scale,
                 theme=theme,
                 name=call.written,
@@ -70,7 +78,8 @@ class Framing:
         assets = tuple(_asset(call, exhibit, several=len(exhibits) > 1) for exhibit in exhibits)
         text = call.get("alt") or call.get("caption") or alt
         paths = [self.path(asset) for asset in assets]
-        shown = markdown.image(paths[0], text) if len(paths) == 1 else markdown.themed_image(paths[0], paths[1], text)
+        themed = _THEMED.get(self.report.site, markdown.themed_picture)
+        shown = markdown.image(paths[0], text) if len(paths) == 1 else themed(paths[0], paths[1], text)
         return call.answered(markdown.captioned(shown, call.get("caption") or ""), assets)
 
     def copied(self, call: BoundCall, asset: Asset, alt: str) -> Answer:
