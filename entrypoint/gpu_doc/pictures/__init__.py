@@ -1,1 +1,1 @@
-"""Exhibits to pages, pages to pictures."""
+"""Turns exhibits into pages, and pages into pictures."""

@@ -1,7 +1,7 @@
-"""The only door to Chromium: a page of frames goes in, pictures of the whole page come out.
+"""The only module that talks to Chromium: it gets a page of frames, and returns pictures of the whole page.
 
-pyppeteer carries the DevTools protocol. Its own launcher and screenshots are not used: the launcher leaves handlers on
-signals and on exit behind, and a capture for each element takes three times as long as one of the whole page.
+pyppeteer speaks the DevTools protocol. Its own launcher and screenshots are not used: the launcher leaves handlers for
+signals and exit behind, and one capture per element takes three times as long as one of the whole page.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _Answer = TypeVar("_Answer")
 
 
 class BrowserLostError(Exception):
-    """The page crashed, hung, or was replaced: this browser is of no more use."""
+    """The page crashed, hung, or was replaced: this browser can't be used any more."""
 
 
 class Browser:
-    """A running Chromium with one page. Synchronous: its event loop runs in a thread of its own.
+    """A running Chromium with one page. Its methods block; the event loop runs in a separate thread.
 
-    `scale` is device pixels to a CSS pixel; `patience` is how many seconds laying out a page, or one
-    capture of it, may take.
+    `scale` is the number of device pixels per CSS pixel. `patience` is the limit, in seconds, for laying out a page
+    and for each capture of it.
     """
 
     def __init__(self, executable: Path, environ: Mapping[str, str], *, scale: int = 2, patience: float = 30.0) -> None:
@@ -58,7 +58,7 @@ class Browser:
         with ExitStack() as stack:
             stack.callback(self._stop_loop)
             self._thread.start()
-            stack.callback(self._disconnect)  # after the process has gone: one that hangs would never say goodbye
+            stack.callback(self._disconnect)  # after Chromium was killed: if it hangs, it never closes the connection
             process = stack.enter_context(ChromiumProcess(self._executable, self._environ, scale=self.scale))
             address = process.address(seconds=30)
             self._page = self._wait(_Page.opened(address, self._loop))
@@ -69,15 +69,15 @@ class Browser:
         self._stack.close()
 
     def lay_out(self, html: str, *, width: int) -> Layout:
-        """Load a page of sections (templates/page.html) and arrange them; what was there before is gone.
+        """Load a page of sections (templates/page.html) and arrange them. It replaces the page before.
 
-        Raises BrowserLostError when that is not done in time.
+        Raises BrowserLostError if that takes too long.
         """
         assert self._page is not None
         return self._wait(self._page.lay_out(html, width, self.scale, time.monotonic() + self._patience))
 
     def band(self, layout: Layout, number: int) -> Band:
-        """Photograph a band of the page, which must be that of the layout: BrowserLostError otherwise."""
+        """Photograph a band of the page. Raises BrowserLostError if the page is not the one of the layout."""
         assert self._page is not None
         return self._wait(self._page.band(layout, number, time.monotonic() + self._patience))
 
@@ -98,7 +98,7 @@ class Browser:
 
 
 class _Page:
-    """The one tab, spoken to through pyppeteer. Lives on the browser's event loop."""
+    """The only tab, driven through pyppeteer on the browser's event loop."""
 
     def __init__(self, connection: Any, session: Any, frame: str, window: int) -> None:
         self._connection = connection
@@ -106,10 +106,10 @@ class _Page:
         self._frame = frame
         self._window = window
         self._viewport = (0, 0)
-        self._frame_size = (0, 0)  # what the window is larger than the page in it
+        self._frame_size = (0, 0)  # by how much the window is larger than the page in it
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         session.on("Inspector.targetCrashed", self._crashed)
-        connection.setClosedCallback(self._lose)  # pyppeteer's calls would wait for ever where nobody is connected
+        connection.setClosedCallback(self._lose)  # without a connection, pyppeteer's calls would wait for ever
         session.on("Fetch.requestPaused", self._refuse)
         session.on("Page.javascriptDialogOpening", lambda _: self._send("Page.handleJavaScriptDialog", accept=False))
 
@@ -139,7 +139,7 @@ class _Page:
         placed = await self._run(deadline, "place", {"marker": marker, "width": width, **limits})
         boxes = [_box(box) for box in placed.pop("boxes")]
         layout = Layout(marker=marker, scale=scale, boxes=tuple(boxes), **placed)
-        height = _roomy(min(layout.band, layout.height), layout.band) + MARK
+        height = _rounded_up(min(layout.band, layout.height), layout.band) + MARK
         await self._view(deadline, layout.width, height)
         return layout
 
@@ -148,12 +148,12 @@ class _Page:
         height, mark = min(layout.band, layout.height - top), f"#{secrets.token_hex(3)}"
         shown = {"marker": layout.marker, "top": top, "height": height, "colour": mark}
         await self._run(deadline, "show", shown)
-        # No clip: it would set up an emulated device for a moment, and lay the page out for that one.
+        # No clip: Chromium would emulate another device for a moment, and lay the page out for that.
         answer = await self._call(deadline, "Page.captureScreenshot", format="png", optimizeForSpeed=True)
         return Band(number=number, png=base64.b64decode(answer["data"]), height=height, mark=mark)
 
     async def _view(self, deadline: float, width: int, height: int) -> None:
-        """Make the window as large as it takes for a page of this size. An emulated size would bring its own scale."""
+        """Resize the window so that a page of this size fits. An emulated size would change the scale."""
         while self._viewport != (width, height):
             frame = self._frame_size
             bounds = {"width": width + frame[0], "height": height + frame[1]}
@@ -163,7 +163,7 @@ class _Page:
             self._frame_size = (bounds["width"] - got["width"], bounds["height"] - got["height"])
 
     async def _run(self, deadline: float, function: str, argument: Json) -> Json:
-        """Call a function of templates/page.js. It is evaluated each time: nothing of it stays on a page."""
+        """Call a function of templates/page.js. It is evaluated each time, so that it leaves nothing on the page."""
         page, whole = (template_path(name).read_text("utf-8") for name in ("page.js", "whole.js"))
         expression = f"({page})(({whole})())[{json.dumps(function)}]({json.dumps(argument)})"
         answer = await self._call(
@@ -201,7 +201,7 @@ class _Page:
             self._lost.set_result(None)
 
     def _refuse(self, event: Json) -> None:
-        """Nothing on a page is fetched; what stands in the text itself (data:) never comes by here as a request."""
+        """Refuse to fetch anything. What the page itself contains (data:) is not a request and still works."""
         self._send("Fetch.failRequest", requestId=event["requestId"], errorReason="Aborted")
 
 
@@ -210,8 +210,8 @@ def _box(found: Json) -> Box:
     return Box(**{**found, "keep": found["keep"] and tuple(found["keep"]), "losses": losses})
 
 
-def _roomy(height: int, band: int) -> int:
-    """One of few heights, at least this one: changing the window's size costs more than a little empty paper."""
+def _rounded_up(height: int, band: int) -> int:
+    """Round a height up to one of a few: resizing the window costs more than capturing some empty space."""
     while band > _LOWEST and height * 2 <= band:
         band = -(-band // 2)
     return band
@@ -224,6 +224,6 @@ def _connect(address: str, loop: asyncio.AbstractEventLoop) -> Any:
     def plain(url: str, *, loop: Any, **options: Any) -> Any:  # noqa: ARG001 - websockets deprecates what pyppeteer hands it
         return connect(url, compression=None, **options)
 
-    # pyppeteer asks for compression, which costs more than the pictures' way over the loopback.
+    # pyppeteer asks for compression, which costs more time than it saves on the loopback.
     pyppeteer.connection.ws_connect = plain
     return pyppeteer.connection.Connection(address, loop)

@@ -1,7 +1,7 @@
-"""Taking pictures of exhibits: many on one page, one capture of it, cut up afterwards.
+"""Takes pictures of exhibits: many on one page, captured at once, then cut apart.
 
-A capture of a page of twenty exhibits costs little more than that of a single one. While Chromium takes the next
-band of a page, the last one is cut up and encoded.
+A capture of a page of twenty exhibits costs little more than that of a single one. While Chromium captures a band of
+the page, the band before is cut apart and encoded.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 __all__ = ["Camera", "decoded_equal"]
 
 Shot = Photograph | CaptureError
-_Section = tuple[int, Exhibit, str]  # its place in what was asked for, what it shows, its HTML
+_Section = tuple[int, Exhibit, str]  # its index among the exhibits asked for, what it shows, its HTML
 _Page = Sequence[_Section]
-_Cut = dict[int, Shot]  # shots by their place on the page
+_Cut = dict[int, Shot]  # shots by their index on the page
 
 _ON_A_PAGE = 64
 _PAGE_SIZE = 16_000_000  # characters
-_LARGEST_TEXT = 3_000_000  # characters, pictures in data: addresses apart
+_LARGEST_TEXT = 3_000_000  # characters, without pictures in data: addresses
 _LARGEST = 64_000_000  # characters
 _DATA = re.compile(r"data:[\w.+/;=-]*,[\w+/=%\s-]*")
 
 
 class Camera:
-    """Develops exhibits into photographs, with one Chromium that starts when it is first needed.
+    """Takes photographs of exhibits, with one Chromium that starts when it is first needed.
 
-    `chromium` finds the program to start. `patience` is how many seconds a page of exhibits may take: one that hangs
-    or crashes costs up to twice that, and the others on its page are photographed all the same.
+    `chromium` finds the program to start. `patience` is the limit, in seconds, for a page of exhibits. An exhibit that
+    hangs or crashes costs up to twice that; the others on its page are still photographed.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Camera:
             helpers.shutdown(wait=True, cancel_futures=True)
 
     def warm_up(self, scale: int = 2) -> None:
-        """Start Chromium and import nbconvert in the background. What fails there is raised by `develop`.
+        """Start Chromium and import nbconvert in the background. `photograph` raises what fails there.
 
-        `scale` is that of the exhibits to come; another one costs a new start.
+        `scale` is the scale of the exhibits to come; for another one, Chromium has to be started again.
         """
         if self._browser is None:
             self._browser = self._helpers.submit(self._start_browser, scale)
@@ -86,9 +86,9 @@ class Camera:
             self._pages = self._helpers.submit(_make_pages)
 
     def photograph(self, exhibits: Sequence[Exhibit]) -> list[Shot]:
-        """Give a photograph of each exhibit, in order, or the error that says why there is none.
+        """Return a photograph of each exhibit, in order, or the error that says why there is none.
 
-        Raises MachineError where Chromium is not found or does not start.
+        Raises MachineError if Chromium is not found or does not start.
         """
         shots: dict[int, Shot] = {}
         with self._one_at_a_time:
@@ -113,7 +113,7 @@ class Camera:
                 yield number, exhibit, section
 
     def _shoot(self, page: _Page) -> list[tuple[_Page, list[Future[_Cut]]]]:
-        """Photograph a page; its bands are cut in the background. A page that fails is tried exhibit by exhibit."""
+        """Photograph a page; its bands are cut in the background. If the page fails, try each exhibit alone."""
         from gpu_doc.pictures.browser import BrowserLostError
 
         try:
@@ -145,7 +145,7 @@ class Camera:
                 yield from self._alone(page)
                 return
             cut = {0: losses.failed(page[0][1], str(error))}
-        # One that came out blank among others is looked at alone, since that was seen once on a machine with no time.
+        # Take a blank one again, alone: on a busy machine, an exhibit once came out blank by mistake.
         blank = [place for place, shot in cut.items() if isinstance(shot, BlankError) and len(page) > 1]
         yield from ((page[place][0], shot) for place, shot in cut.items() if place not in blank)
         yield from self._alone([page[place] for place in blank])
@@ -172,7 +172,7 @@ class Camera:
     def _close_browser(self) -> None:
         browser, self._browser = self._browser, None
         if browser is not None and not browser.cancel():
-            with suppress(Exception):  # it never started: develop has raised that, or nobody needed it
+            with suppress(Exception):  # it never started: `photograph` has raised that, or nobody needed it
                 browser.result().__exit__(None, None, None)
 
 
@@ -183,7 +183,7 @@ def _make_pages() -> CellPages:
 
 
 def _pages(sections: Sequence[_Section]) -> Iterator[_Page]:
-    """Share sections out over pages: one scale to a page, and not more than it can well hold."""
+    """Divide sections among pages: one scale per page, and a limited size."""
     for scale in sorted({exhibit.scale for _, exhibit, _ in sections}):
         page: list[_Section] = []
         size = 0
@@ -199,7 +199,7 @@ def _pages(sections: Sequence[_Section]) -> Iterator[_Page]:
 
 
 def _page_width(page: _Page) -> int:
-    """Room for two of the widest side by side, where there are two: less height for the same pictures."""
+    """Return a width for two of the widest sections side by side, if there are two: the page gets less high."""
     from gpu_doc.pictures.cellpage import PADDING
 
     return max(exhibit.width + 2 * PADDING for _, exhibit, _ in page) * min(2, len(page))
@@ -235,7 +235,7 @@ def _check_something_to_see(exhibit: Exhibit) -> None:
 
 
 def _check_size(section: str, exhibit: Exhibit) -> None:
-    """Chromium was seen to hang on 100 MB of text, and so would everyone's browser on the picture."""
+    """Refuse a huge section: Chromium hung on 100 MB of text."""
     text = len(section) if len(section) <= _LARGEST_TEXT else len(_DATA.sub("", section))
     if text > _LARGEST_TEXT or len(section) > _LARGEST:
         raise losses.too_large(exhibit, len(section))

@@ -1,9 +1,9 @@
-"""Exhibits to web pages: nbconvert gives the HTML of outputs and sources, each exhibit gets a section of its own.
+"""Makes web pages of exhibits: nbconvert writes the HTML of outputs and sources; each exhibit gets its own section.
 
-An output that brings HTML along is put into a frame there: a document of its own in a sandbox without scripts. Nothing
-in it (styles, ids, unclosed tags, `position: fixed`) can reach our page or another output, and no rule for our page
-reaches it. So a picture from a page of many equals the picture from a page of one. Text and images come out of
-nbconvert escaped; a frame would only cost them 10 ms.
+An output that contains HTML is put into a frame: a separate document in a sandbox without scripts. Nothing in it
+(styles, ids, unclosed tags, `position: fixed`) can change our page or another output, and no style of our page changes
+it. So an exhibit looks the same on a page of many as on a page of one. nbconvert escapes text and images; they need no
+frame, which would cost 10 ms each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gpu_doc.pictures.svg import as_image
 from gpu_doc.resources import template_path
 
 BACKGROUND = {"light": "#ffffff", "dark": "#0d1117"}
-"""Of the page, by theme; templates/page.css says the same."""
+"""The page's colour in each theme; templates/page.css has the same."""
 PADDING = 16
 """CSS pixels around an exhibit in its frame."""
 _STYLES_ONLY = re.compile(
@@ -36,7 +36,7 @@ _RGB = re.compile(r'style="color: rgb\((\d+),(\d+),(\d+)\)"')
 
 
 class CellPages:
-    """Makes pages. Creating one imports nbconvert (half a second); then an exhibit takes a millisecond or two."""
+    """Makes pages. Creating the first imports nbconvert (half a second); then an exhibit takes a millisecond or two."""
 
     def __init__(self) -> None:
         from nbconvert.exporters import HTMLExporter
@@ -44,8 +44,8 @@ class CellPages:
         from nbformat.v4 import new_notebook
 
         exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
-        # Converting an empty notebook sets up what the template needs. Its own conversion would then pass all HTML
-        # through BeautifulSoup, which mends unclosed tags across cells and takes most of the time.
+        # Converting an empty notebook sets up what the template needs. We call the template ourselves: nbconvert would
+        # pass all HTML through BeautifulSoup, which closes tags across cells and takes most of the time.
         _, self._resources = exporter.from_notebook_node(new_notebook())
         exporter.register_filter("ansi2html", self._coloured)
         self._ansi2html: Callable[[str], str] = ansi2html
@@ -57,13 +57,13 @@ class CellPages:
         self._page = template_path("page.html").read_text("utf-8").replace("/* style */", style)
 
     def page(self, sections: Sequence[str]) -> str:
-        """Give one page with the sections, in order."""
+        """Return one page with the sections, in order."""
         return self._page.replace("<!-- sections -->", "\n".join(sections))
 
     def section(self, exhibit: Exhibit) -> str:
-        """Give the HTML of one exhibit's section.
+        """Return the HTML of one exhibit's section.
 
-        Raises CaptureError where an output cannot be shown without scripts.
+        Raises CaptureError if an output can't be shown without scripts.
         """
         self._background = BACKGROUND[exhibit.theme]
         outputs = self._isolated([_shown(output, exhibit) for output in joined(exhibit.outputs)], exhibit)
@@ -73,10 +73,10 @@ class CellPages:
         return f'<section data-gpu-doc="{theme}" style="width:{width + 2 * PADDING}px">{content}</section>'
 
     def _isolated(self, outputs: Sequence[Json], exhibit: Exhibit) -> Sequence[Json]:
-        """Give each output that brings HTML along a document of its own.
+        """Put each output that contains HTML into its own document.
 
-        Styles alone are meant for what stands beside them, as Jupyter shows it: then every output is put into a
-        document, with these styles.
+        An output that holds only styles is meant for the outputs beside it, as in Jupyter. Then every output is put
+        into a document, together with these styles.
         """
         styles = [output["data"]["text/html"] for output in outputs if _is_styles_only(output)]
         shown = [output for output in outputs if not _is_styles_only(output)]
@@ -88,7 +88,7 @@ class CellPages:
         ]
 
     def _html(self, output: Json, exhibit: Exhibit) -> str:
-        """Give an output's HTML as nbconvert makes it, without the parts of a cell around it."""
+        """Return an output's HTML as nbconvert writes it, without the cell around it."""
         whole = self._cell(replace(exhibit, kind="output"), [output])
         return _END_OF_CELL.sub("", whole.partition(_AREA)[2]).strip()
 
@@ -110,7 +110,7 @@ class CellPages:
         return html
 
     def _coloured(self, text: str) -> str:
-        """Turn ANSI colours into HTML as nbconvert does, those chosen for another background made legible."""
+        """Turn ANSI colours into HTML as nbconvert does, and make those legible that suit another background."""
         html: str = self._ansi2html(text)
         return _RGB.sub(lambda rgb: f'style="color: {self._legible(rgb)}"', html)
 
@@ -119,16 +119,13 @@ class CellPages:
 
 
 def joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
-    """Give the outputs with neighbouring pieces of one stream as one, without streams that show only white space.
+    """Join neighbouring pieces of one stream, and drop streams that show only white space.
 
-    A line may have been written in several pieces. And a progress bar's last newline, written after something else
-    was printed, would be an empty strip of its own.
+    A line may have been written in several pieces. And a progress bar's last newline, if it comes after other output,
+    would be shown as an empty strip.
     """
-    return _neighbours_joined(output for output in _neighbours_joined(outputs) if not _is_white(output))
-
-
-def _is_white(output: dict[str, Any]) -> bool:
-    return output["output_type"] == "stream" and not fold(output["text"]).strip()
+    whole = _neighbours_joined(outputs)
+    return _neighbours_joined(o for o in whole if o["output_type"] != "stream" or fold(o["text"]).strip())
 
 
 def _neighbours_joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
@@ -144,7 +141,7 @@ def _neighbours_joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
 
 
 def _shown(output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
-    """Give the output as nbconvert shall show it: text folded, one representation, no more metadata than that needs."""
+    """Return the output as nbconvert should show it: text folded, one representation, only its size as metadata."""
     if output["output_type"] == "stream":
         return {**output, "text": fold(output["text"]).rstrip("\n")}
     if output["output_type"] == "error":
@@ -160,7 +157,7 @@ def _shown(output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
 
 
 def _is_markup(output: dict[str, Any]) -> bool:
-    """Tell whether an output's own HTML is on the page. SVG is not: it stands in the address of an image."""
+    """Return whether the output puts its own HTML on the page. SVG does not: it is in the address of an image."""
     return not {"text/html", "text/markdown"}.isdisjoint(output.get("data", {}))
 
 
@@ -170,7 +167,7 @@ def _is_styles_only(output: dict[str, Any]) -> bool:
 
 
 def _text(content: Json) -> Any:
-    """Give text as such: notebooks may hold a list of lines wherever they hold text."""
+    """Join text: notebooks may hold a list of lines in place of text."""
     return "".join(content) if isinstance(content, list) else content
 
 
@@ -196,7 +193,7 @@ _PLAIN = re.compile(r"[ -\u052f\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2500-\u2
 
 
 def _on_grid(text: str) -> str:
-    """Give each character the cells that the terminal gave it, whatever the width of its glyph."""
+    """Give each character as many columns as the terminal did; its glyph may have another width."""
     from wcwidth import wcwidth
 
     parts: list[str] = []

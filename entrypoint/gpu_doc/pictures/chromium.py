@@ -1,4 +1,4 @@
-"""Finding a Chromium, starting it shut off from network and disk, and leaving nothing of it behind."""
+"""Finds Chromium, starts it without access to network and disk, and removes all that it leaves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 REMEDY = "install one (Debian: apt-get install chromium), or name its path in the variable GPU_DOC_CHROMIUM"
 _NAMES = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 _UNWANTED = (
-    # The address bar's popup is a page of its own, and the spare one a process: half of the time that a start takes.
+    # The address bar's popup is a page, and the spare renderer a process: together half of the start-up time.
     "WebUIOmniboxPopup",
     "WebUIOmniboxAimPopup",
     "WebUIOmniboxFullPopup",
@@ -49,7 +49,7 @@ _FLAGS = (
     "--disable-partial-raster",
     "--force-prefers-reduced-motion",
     "--lang=en-US",
-    # No way out. Popups and workers inherit neither offline mode nor Fetch, a proxy that does not answer they do.
+    # No network. Popups and workers don't inherit offline mode or Fetch, but they use a proxy that does not answer.
     "--proxy-server=http://127.0.0.1:9",
     "--proxy-bypass-list=<-loopback>",
     "--host-resolver-rules=MAP * ~NOTFOUND",
@@ -62,7 +62,7 @@ _FLAGS = (
     "--disable-domain-reliability",
     "--disable-sync",
     "--no-pings",
-    # Nothing that a page of ours needs.
+    # Our pages need none of these.
     "--disable-extensions",
     "--disable-breakpad",
     "--disable-crash-reporter",
@@ -77,7 +77,7 @@ _FLAGS = (
     f"--disable-features={','.join(_UNWANTED)}",
 )
 _SOCKET_NAME = 50
-"""Bytes of the path of Chromium's socket below its temporary folder, with room to spare."""
+"""Bytes kept free for the path of Chromium's socket below its temporary folder."""
 _HANDED_ON = (
     "PATH",
     "HOME",
@@ -90,9 +90,9 @@ _HANDED_ON = (
 
 
 def find_chromium(explicit: str | None, environ: Mapping[str, str]) -> Path:
-    """Give the Chromium to use: an explicit path (else GPU_DOC_CHROMIUM), the machine's own, or pyppeteer's download.
+    """Return the Chromium to use: an explicit path (else GPU_DOC_CHROMIUM), an installed one, or pyppeteer's download.
 
-    Raises MachineError with a remedy where there is none, and where the explicit path is not a program.
+    Raises MachineError, with a remedy, if there is none, or if the explicit path is not a program.
     """
     explicit = explicit or environ.get("GPU_DOC_CHROMIUM")
     if explicit:
@@ -106,7 +106,7 @@ def find_chromium(explicit: str | None, environ: Mapping[str, str]) -> Path:
 
 
 def sandbox_closed() -> bool:
-    """Tell whether Chromium's own sandbox cannot work here: as root, or where user namespaces are closed."""
+    """Return whether Chromium's own sandbox can't work here: as root, or if user namespaces are forbidden."""
     if os.geteuid() == 0:
         return True
     unwanted = {"kernel/unprivileged_userns_clone": "0", "kernel/apparmor_restrict_unprivileged_userns": "1"}
@@ -114,17 +114,17 @@ def sandbox_closed() -> bool:
         setting = Path("/proc/sys") / name
         if setting.is_file() and setting.read_text().strip() == closed:
             return True
-    try:  # containers close them by a filter on system calls, which no setting shows
+    try:  # containers forbid them by a filter on system calls, which no setting shows
         return subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False).returncode != 0
     except OSError:
         return True
 
 
 def flags_for(scale: int) -> list[str]:
-    """Give the command line for pictures of `scale` device pixels to a CSS pixel.
+    """Return the command line for pictures of `scale` device pixels per CSS pixel.
 
-    The scale belongs here: emulated later, whether fonts are set up for it was a race (seen: one start of ten on a
-    busy machine had lines a pixel higher).
+    The scale must be set here. If it is emulated later, Chromium may have set up its fonts before: on a busy machine,
+    one start of ten had lines a pixel higher.
     """
     return [*_FLAGS, f"--force-device-scale-factor={scale}", *(["--no-sandbox"] if sandbox_closed() else [])]
 
@@ -144,7 +144,7 @@ def _on_path(search: str) -> Iterator[Path]:
 
 
 def _is_snap(program: Path) -> bool:
-    """Ubuntu's chromium-browser is a script that asks for a snap, and a snap cannot read our profile folder."""
+    """Return whether it is a snap, or Ubuntu's script that starts one: a snap can't read our profile folder."""
     if "snap" in program.resolve().parts:
         return True
     with program.open("rb") as file:
@@ -157,9 +157,9 @@ def _data_home(environ: Mapping[str, str]) -> Path:
 
 
 class ChromiumProcess:
-    """A headless Chromium with a profile folder of its own; killed with all its children at the end of the `with`.
+    """A headless Chromium with its own profile folder. The end of the `with` kills it and all its children.
 
-    It gets no variable of ours but what finding programs and fonts takes: tokens stay out of it.
+    It gets only those of our variables that help to find programs and fonts: no tokens.
     """
 
     def __init__(self, executable: Path, environ: Mapping[str, str], *, scale: int) -> None:
@@ -172,7 +172,7 @@ class ChromiumProcess:
 
     def __enter__(self) -> ChromiumProcess:
         self._profile = self._stack.enter_context(private_folder(room=_SOCKET_NAME))
-        # Whatever it writes to a temporary folder lies in the profile, and goes with it.
+        # What it writes to a temporary folder lies in the profile, and is removed with it.
         environ = {**self._environ, "TMPDIR": str(self._profile), "LANG": "C.UTF-8", "TZ": "UTC"}
         flags = [*flags_for(self._scale), f"--user-data-dir={self._profile}"]
         with (self._profile / "stderr").open("wb") as log:
@@ -183,7 +183,7 @@ class ChromiumProcess:
                     stdout=log,
                     stderr=log,
                     env=environ,
-                    start_new_session=True,  # Ctrl-C is for us; we close it
+                    start_new_session=True,  # Ctrl-C must reach only us; then we close it
                 )
             except OSError as error:
                 self.__exit__(None, None, None)
@@ -197,7 +197,7 @@ class ChromiumProcess:
         self._stack.close()
 
     def address(self, seconds: float) -> str:
-        """Wait for the address of its DevTools protocol. Raises MachineError when it does not come up in time."""
+        """Wait for the address of its DevTools protocol. Raises MachineError if it does not start within `seconds`."""
         assert self._process is not None
         deadline = time.monotonic() + seconds
         port = self._profile / "DevToolsActivePort"
@@ -212,9 +212,9 @@ class ChromiumProcess:
 
 
 def _tied_to_us() -> list[str]:
-    """Give what makes the kernel end Chromium when we are killed and can't: util-linux's setpriv, where there is one.
+    """Return the command that makes Linux kill Chromium if we are killed: util-linux's setpriv, if installed.
 
-    It goes by the thread that starts the process, which must live as long as the browser is wanted.
+    Linux kills it when the thread that started it ends. So that thread must live as long as the browser.
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
@@ -225,7 +225,7 @@ def _tail(file: Path, lines: int) -> str:
 
 
 def _kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """Kill without asking: a page that hangs would never let the browser close, and nothing in it is worth keeping."""
+    """Kill it at once: a page that hangs would never let the browser close, and there is nothing to save."""
     import psutil
 
     try:
@@ -243,7 +243,7 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
 
 
 def _runs(process: psutil.Process) -> bool:
-    """Tell whether it still does. One that ended may stay listed for ever: a container's first process reaps nobody."""
+    """Return whether it still runs. A zombie does not: the first process of a container may never reap it."""
     import psutil
 
     try:

@@ -1,7 +1,7 @@
-"""What a person saw of text that was written over itself: progress bars, spinners, rewritten lines.
+"""Turns text that overwrites itself (progress bars, spinners) into the text that a person saw at the end.
 
-nbconvert knows the colours of ANSI escape sequences but not those that move the cursor, carriage returns among them.
-The sequences are ECMA-48's; those for colour (SGR) stay in the text, all others are carried out or dropped.
+nbconvert knows the ANSI escape sequences for colour, but neither carriage returns nor those that move the cursor.
+The sequences are ECMA-48's. Those for colour (SGR) stay in the text; all others are applied or dropped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _Cell = tuple[str, _Style]
 
 
 def fold(text: str) -> str:
-    """Give the text as it stood on the screen when the last character had been written; colours stay."""
+    """Return the text as the screen shows it after the last character; colours stay."""
     text = text.replace("\r\n", "\n")
     if not _MOVES.search(text):
         return text
@@ -30,7 +30,7 @@ def fold(text: str) -> str:
 
 
 class _Screen:
-    """Lines without end and a cursor. Cells hold a character and the colour sequences that hold for it."""
+    """Lines of any length, and a cursor. Each cell holds a character and the colour sequences that apply to it."""
 
     def __init__(self) -> None:
         self._lines: list[list[_Cell]] = [[]]
@@ -99,7 +99,7 @@ class _Screen:
         self._erase_in_line(0)
 
     def _colour(self, parameters: str) -> None:
-        """Keep what holds after this sequence, each kind once, so that it can be said again before any character."""
+        """Keep the colours that apply after this sequence, each kind once, to repeat them before any character."""
         numbers = [int(n) if n.isdigit() else 0 for n in re.split("[;:]", parameters)]
         while numbers:
             code = numbers.pop(0)
@@ -110,7 +110,7 @@ class _Screen:
                 self._style[code] = ";".join(str(n) for n in (code, *numbers[:rest]))
                 del numbers[:rest]
             elif code in _GROUPS:
-                self._style = {kind: said for kind, said in self._style.items() if kind not in _GROUPS[code]}
+                self._style = {kind: colour for kind, colour in self._style.items() if kind not in _GROUPS[code]}
             elif 30 <= code <= 37 or 90 <= code <= 97:
                 self._style[38] = str(code)
             elif 40 <= code <= 47 or 100 <= code <= 107:
@@ -120,10 +120,10 @@ class _Screen:
         self._sequence = f"\x1b[{';'.join(self._style.values())}m" if self._style else ""
 
     def text(self) -> str:
-        return "\n".join(_said(line) for line in self._lines)
+        return "\n".join(_written(line) for line in self._lines)
 
 
-def _said(line: list[_Cell]) -> str:
+def _written(line: list[_Cell]) -> str:
     parts, current = [], ""
     for character, style in line:
         if style != current:

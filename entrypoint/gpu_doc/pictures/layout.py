@@ -1,4 +1,4 @@
-"""What passes between the browser, which photographs a page of exhibits, and those who cut it up.
+"""Values that the browser, which photographs a page of exhibits, passes to the code that cuts the photograph apart.
 
 A page is photographed in bands, from top to bottom. All sizes are CSS pixels.
 """
@@ -14,30 +14,30 @@ MARK = 8
 
 @dataclass(frozen=True)
 class Loss:
-    """What a picture of an exhibit would not show. Texts come from the page, and are not trusted."""
+    """Something that a picture of an exhibit would not show. Its texts come from the page and are not trusted."""
 
     kind: Literal["box", "wide", "high", "image", "media", "frame", "script"]
-    """A box that cuts off what is in it; the whole being too wide or high; what did not load; what a script draws."""
+    """A box that cuts off its content; an exhibit too wide or too high; something not loaded; a script's drawing."""
     tag: str = ""
     """The element's name."""
     text: str = ""
-    """How a box's text begins."""
+    """The beginning of the box's text."""
     side: str = ""
-    """Of a box: `width` or `height`."""
+    """Which measure of a box is too small: `width` or `height`."""
     limit: int = 0
-    """How much of that is shown, or may be."""
+    """How many CSS pixels of it are shown, or may be."""
     size: int = 0
-    """How much there is."""
+    """How many CSS pixels there are."""
     address: str = ""
-    """Where what did not load should come from; empty where that is the output itself."""
+    """The address of what did not load; empty if the output itself contains it."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where an exhibit lies, from the page's top left.
+    """Where an exhibit is, from the page's top left.
 
-    `keep` is the part (left, top, right, bottom) that images fill: cropping to the content never cuts into it.
-    `fits` is False for an exhibit that can't be shown whole, and was left out: `losses` says why.
+    `keep` is the part (left, top, right, bottom) with images: cropping never cuts into it.
+    `fits` is False for an exhibit that can't be shown whole and was left out; `losses` says why.
     """
 
     x: int
@@ -51,9 +51,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Layout:
-    """A page that is ready to be photographed, in bands of `band` (the last one ends with the page).
+    """A page that is ready to be photographed, in bands of height `band` (the last one ends with the page).
 
-    No box lies across two bands, unless it is higher than one; then it begins with a band.
+    A box lies within one band. If it is higher than a band, it begins where a band begins.
     """
 
     marker: str
@@ -65,15 +65,16 @@ class Layout:
 
     @property
     def bands(self) -> int:
-        """How many there are."""
+        """How many bands there are."""
         return -(-self.height // self.band)
 
 
 @dataclass(frozen=True)
 class Band:
-    """One of them as PNG.
+    """A band as PNG.
 
-    From `height` on a line of `MARK` in the colour `mark` (`#rrggbb`) shows that it is whole; below it is nothing.
+    At `height` begins a line, `MARK` high, in the colour `mark` (`#rrggbb`). It shows that the band is complete;
+    there is nothing below it.
     """
 
     number: int

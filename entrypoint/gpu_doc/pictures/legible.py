@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 _CONTRAST = 3.0
-"""WCAG 2.1's minimum for large text. Terminal palettes are made for black: on white, yellow falls below."""
+"""WCAG 2.1's minimum for large text. Terminal palettes are made for black: on white, yellow does not reach it."""
 
 
 @lru_cache(maxsize=4096)
 def legible(foreground: str, background: str) -> str:
-    """Give the foreground, darkened or lightened as far as it takes to be read. Colours are `#rrggbb`."""
+    """Return the foreground, made just dark or light enough to be read. Colours are `#rrggbb`."""
     colour, behind = _parsed(foreground), _parsed(background)
     target = (0, 0, 0) if _luminance(behind) > 0.18 else (255, 255, 255)
     for step in range(21):

@@ -1,4 +1,4 @@
-"""Why a picture is not taken, in words: it would be cut, lack something, show nothing, or can't be drawn at all."""
+"""Errors that say why a picture is not taken: it would be cut, lack something, be empty, or can't be drawn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BlankError(CaptureError):
 
 
 def incomplete(exhibit: Exhibit, losses: Sequence[Loss]) -> IncompleteError:
-    """Say what the picture of an exhibit would not show: at least one loss."""
+    """Return an error that says what the picture would not show: at least one loss."""
     first, *others = (_sentence(exhibit, loss) for loss in losses)
     return IncompleteError(
         first,
@@ -42,7 +42,7 @@ def incomplete(exhibit: Exhibit, losses: Sequence[Loss]) -> IncompleteError:
 
 
 def too_large(exhibit: Exhibit, size: int) -> IncompleteError:
-    """Say that an exhibit of so many characters is more than a page can hold."""
+    """Return an error: `size` characters are more than a page can hold."""
     return IncompleteError(
         f"The output of {exhibit.name} can't be pictured: it holds {size / 1e6:.0f} MB.",
         where=exhibit.where,
@@ -51,7 +51,7 @@ def too_large(exhibit: Exhibit, size: int) -> IncompleteError:
 
 
 def failed(exhibit: Exhibit, reason: str) -> CaptureError:
-    """Say that the browser could not draw an exhibit."""
+    """Return an error: the browser could not draw the exhibit."""
     return CaptureError(
         f"The output of {exhibit.name} can't be pictured: {reason}.",
         where=exhibit.where,
@@ -60,7 +60,7 @@ def failed(exhibit: Exhibit, reason: str) -> CaptureError:
 
 
 def blank(exhibit: Exhibit) -> BlankError:
-    """Say that there is nothing on the picture of an exhibit."""
+    """Return an error: there is nothing on the picture."""
     return BlankError(
         f"The picture of {exhibit.name} came out blank.",
         where=exhibit.where,
@@ -69,7 +69,7 @@ def blank(exhibit: Exhibit) -> BlankError:
 
 
 def empty(exhibit: Exhibit) -> CaptureError:
-    """Say that there is nothing that a picture could show."""
+    """Return an error: the exhibit has nothing that a picture could show."""
     what = "terminal" if exhibit.kind == "terminal" else "cell"
     return CaptureError(
         f"The {what} of {exhibit.name} has no output: there is nothing to picture.",

@@ -1,4 +1,4 @@
-"""Pictures as bytes: cutting exhibits out of strips, cropping to what is seen, encoding. The only door to Pillow."""
+"""Cuts exhibits out of photographed bands, crops them and encodes PNGs. The only module that imports Pillow."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from gpu_doc.pictures.layout import Band, Box, Layout
 
 MARGIN = 12
-"""CSS pixels of background on each side of what is seen."""
+"""CSS pixels of background on each side of the content."""
 _SPARE = 4
 """CSS pixels of a page's padding (cellpage.PADDING) beyond the margin."""
 _INDENT = 40
-"""CSS pixels from the left: what begins there at the latest is not set apart on purpose."""
-_SMALLEST = (64, 32)  # CSS pixels: a picture of a single digit should not look like a speck
-# The fastest of zlib-ng's levels whose files are as good as Chromium's own: 1.02 to 1.04 of their size; 3: up to 1.3.
+"""CSS pixels from the left: content that begins further right is indented on purpose."""
+_SMALLEST = (64, 32)  # CSS pixels: otherwise a picture of a single digit would be tiny
+# zlib-ng's fastest level with files as small as Chromium's own: 1.02 to 1.04 of their size; level 3: up to 1.3.
 _COMPRESSION = 4
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"IEND\xaeB`\x82"
 
 
 class StripError(Exception):
-    """A strip came out other than it was laid out."""
+    """The photograph of a band does not match its layout."""
 
 
 def decoded_equal(a: bytes, b: bytes) -> bool:
-    """Tell whether two PNGs have the same size and the same pixels, however they are encoded.
+    """Return whether two PNGs have the same size and the same pixels, however they are encoded.
 
-    What is no whole PNG, as a pointer of Git LFS, is equal to nothing. Of another size, it isn't even opened: a few
-    bytes may claim to be a picture that no memory holds.
+    A file that is not a complete PNG, such as a Git LFS pointer, equals nothing. If the sizes differ, nothing is
+    decoded: a few bytes may claim to be a picture too large for any memory.
     """
     if _head(a) is None or _head(a) != _head(b):
         return False
@@ -46,12 +46,12 @@ def decoded_equal(a: bytes, b: bytes) -> bool:
         with Image.open(io.BytesIO(a)) as first, Image.open(io.BytesIO(b)) as second:
             difference = ImageChops.difference(first.convert("RGBA"), second.convert("RGBA"))
             return difference.getbbox(alpha_only=False) is None
-    except Exception:  # noqa: BLE001 - Pillow names no errors for what is broken, and it raises many
+    except Exception:  # noqa: BLE001 - Pillow raises many undocumented kinds for broken files
         return False
 
 
 def _head(content: bytes) -> bytes | None:
-    """Width and height of a PNG, as they are written; None where it is none, or its end is missing."""
+    """Width and height of a PNG, as written in it; None if it is not a PNG, or is incomplete."""
     whole = content.startswith(_SIGNATURE) and content[12:16] == b"IHDR" and content.endswith(_END)
     return content[16:24] if whole else None
 
@@ -64,7 +64,7 @@ class Cutter:
         self._partial: dict[int, Image] = {}  # pictures that go on in the next band
 
     def cut(self, band: Band) -> Iterator[tuple[int, Image]]:
-        """Give the number and picture of each box that ends in this band. Raises StripError when it is not whole."""
+        """Yield number and picture of each box that ends in this band. Raises StripError if the band is incomplete."""
         height, whole = self._layout.band, _whole(band, self._layout.scale)
         for number, box in enumerate(self._layout.boxes):
             first, last = box.y // height, (box.y + box.height - 1) // height
@@ -76,7 +76,7 @@ class Cutter:
                 yield number, picture
 
     def _part(self, number: int, box: Box, whole: Image, top: int) -> Image:
-        """What of the box lies in the band that begins at `top`, below what is there of it already."""
+        """Return the part of the box in the band that begins at `top`, joined below the part from earlier bands."""
         from PIL import Image
 
         scale = self._layout.scale
@@ -91,7 +91,7 @@ class Cutter:
 
 
 def _whole(band: Band, scale: int) -> Image:
-    """Decode a band and see that its end mark is where it should be."""
+    """Decode a band and check that its end mark is in place."""
     from PIL import Image, ImageColor
 
     decoded: Image.Image = Image.open(io.BytesIO(band.png))
@@ -106,9 +106,9 @@ def _whole(band: Band, scale: int) -> Image:
 
 
 def encoded(picture: Image, box: Box, *, background: str, scale: int, canvas: int = 0) -> Photograph | None:
-    """Crop to what is seen and encode; None when nothing is: one colour all over.
+    """Crop to the content and encode; None if there is nothing but one colour.
 
-    `canvas` is a width in CSS pixels, padding included, that the picture keeps: beside what is seen it is transparent.
+    `canvas` is a width in CSS pixels, including padding, that the picture keeps: beside the content it is transparent.
     Wider content makes it wider.
     """
     if picture.getcolors(1) is not None:
@@ -122,7 +122,7 @@ def encoded(picture: Image, box: Box, *, background: str, scale: int, canvas: in
     width = max(edge + shown.width, (canvas - 2 * _SPARE) * scale)
     whole = _on_canvas(shown, edge, width, background) if canvas and width > shown.width else shown
     buffer = io.BytesIO()
-    dots = 96 * scale  # an inch has 96 CSS pixels: pandoc, LaTeX and Word show the picture as large as it was laid out
+    dots = 96 * scale  # an inch has 96 CSS pixels: so pandoc, LaTeX and Word show the picture in its real size
     # compress_type 0 is zlib's default strategy; Pillow's own choice makes text and charts larger.
     whole.save(buffer, "PNG", compress_level=_COMPRESSION, compress_type=0, dpi=(dots, dots))
     return Photograph(png=buffer.getvalue(), width=whole.width // scale, height=whole.height // scale)
@@ -150,9 +150,9 @@ def _on_canvas(shown: Image, left: int, width: int, background: str) -> Image:
 
 
 def _smallest(picture: Image) -> Image:
-    """The same picture with a palette, where it has few enough colours: text and charts get a third smaller.
+    """Use a palette if the picture has few enough colours: text and charts get a third smaller.
 
-    At most 255 colours: one is left for what is transparent.
+    At most 255 colours, since one is for what is transparent.
     """
     from PIL import Image, ImageChops
 
@@ -164,7 +164,7 @@ def _smallest(picture: Image) -> Image:
 
 
 def _seen(picture: Image, box: Box, background: str, scale: int) -> tuple[int, int, int, int]:
-    """The area to keep, in device pixels on whole CSS pixels, inside the picture."""
+    """Return the area to keep, in device pixels, rounded out to whole CSS pixels inside the picture."""
     from PIL import Image, ImageChops
 
     ink = ImageChops.difference(picture, Image.new("RGB", picture.size, background)).getbbox() or (0, 0, *picture.size)

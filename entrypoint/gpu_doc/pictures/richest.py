@@ -1,4 +1,4 @@
-"""Which of an output's representations is shown: the richest that a page without scripts can show."""
+"""Chooses which of an output's representations is shown: the richest that a page without scripts can show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OTHER_IMAGES = ("image/gif", "image/webp", "image/bmp", "image/avif")
 _INTERACTIVE = re.compile(
     r"application/(vnd\.plotly|vnd\.vega|vnd\.bokeh|vnd\.holoviews|vnd\.jupyter\.widget-view|javascript)|text/vnd\.mermaid"
 )
-# Libraries that draw by script. Other HTML with a script in it (scikit-learn's diagrams, say) shows well without.
+# Libraries that draw by script. Other HTML with a script in it, such as scikit-learn's diagrams, is fine without.
 _DRAWS = re.compile(
     r"Plotly\.(newPlot|react)|\bBokeh\b|vegaEmbed|\brequire\(\[|requirejs|\becharts\b|mpld3|\bL\.map\(|itables|anywidget|pyvis",
 )
@@ -25,9 +25,9 @@ _REPR = re.compile(r"<[\w.]+ (object|at 0x)[^<>]*>|<[\w.]+ object>")
 
 
 def richest(data: Mapping[str, Any], *, where: Location | str) -> tuple[str, Any]:
-    """Give the MIME type to show and its content.
+    """Return the MIME type to show and its content.
 
-    Raises CaptureError at `where` where all that there is needs scripts or is not for a page.
+    Raises CaptureError at `where` if every representation needs scripts or can't be on a page.
     """
     html = data.get("text/html")
     lively = next((mime for mime in data if _INTERACTIVE.match(mime)), None)

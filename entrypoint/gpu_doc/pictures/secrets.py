@@ -1,4 +1,4 @@
-"""The last look before a picture is taken: whether a secret can be read in it."""
+"""The last check before a picture is taken: no secret may be readable in it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from gpu_doc.redaction import Redactor
 
 
 def check_secrets(section: str, exhibit: Exhibit, redactor: Redactor) -> None:
-    """Raise CaptureError where the HTML of an exhibit shows a secret.
+    """Raise CaptureError if the HTML of an exhibit shows a secret.
 
-    What a run puts out is redacted when it comes. But a page may show what no form of a secret is found in: letters
-    apart in tags with odd attributes, or written in Markdown. So what it shows is looked at as it is shown.
+    A run's output is redacted as it arrives. But a page can show a secret whose source text is not recognized: letters
+    separated by tags, or written in Markdown. So the text is checked as the page shows it.
     """
     if not redactor:
         return

@@ -1,4 +1,4 @@
-"""Drawings in SVG: they are shown as images, which load nothing else."""
+"""SVG drawings: they are shown as images, which load nothing else."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LOADS = re.compile(
 
 
 def as_image(drawing: str, exhibit: Exhibit) -> str:
-    """Give a drawing as an image shows it: with the namespace that Jupyter adds too where it is missing.
+    """Return the drawing as an image can show it: with its namespace, which Jupyter adds too if it is missing.
 
-    Raises IncompleteError where it would load something.
+    Raises IncompleteError if it would load something.
     """
     if found := _LOADS.search(drawing):
         raise incomplete(exhibit, [Loss(kind="image", address=found["address"])])

@@ -1,1 +1,1 @@
-"""The machine below us: processes, temporary folders, the Python that kernels run in."""
+"""The machine: processes, temporary folders, the Python that kernels run in."""

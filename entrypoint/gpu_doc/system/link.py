@@ -1,4 +1,4 @@
-"""A child's end of the line to its parent (see process.py): events out, messages in, and nothing else on it."""
+"""A child's connection to its parent (see process.py): it sends events and receives messages, nothing else."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import threading
 from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-"""prctl(2): the signal that a process gets when its parent ends; having orphans that descend from it as children."""
+"""prctl(2): set the signal that a process gets when its parent ends; become the parent of orphaned descendants."""
 
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 class Link:
-    """Standard input and output of this process, kept apart from anything that prints."""
+    """Standard input and output of this process, protected from everything that prints."""
 
     def __init__(self) -> None:
         self._events = os.fdopen(os.dup(1), "wb")
         self._lock = threading.Lock()
-        # Sent by a run to its parent; what we start gets it all the same, which it would not if we ignored it.
+        # A run may send SIGINT to its parent. A handler, unlike SIG_IGN, is not inherited by what we start.
         signal.signal(signal.SIGINT, lambda *_: None)
-        # From here on a stray print lands with standard error, which our parent keeps in a file.
+        # From here on, what anything prints goes to standard error, which our parent keeps in a file.
         os.dup2(2, 1)
         self.messages = os.dup(0)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -32,7 +32,7 @@ class Link:
         os.close(nothing)
 
     def send(self, event: str, **facts: Any) -> None:
-        """Send one event. Where the parent is gone there is nobody to tell, and its end is noticed elsewhere."""
+        """Send one event. Does nothing if the parent is gone; that is noticed elsewhere."""
         line = json.dumps({"event": event, **facts}).encode() + b"\n"
         with self._lock:
             try:
@@ -43,12 +43,12 @@ class Link:
 
 
 def die_with_parent() -> None:
-    """Ask the system to kill this process when its parent ends (Linux only; elsewhere the parent's sweep remains)."""
+    """Ask Linux to kill this process when its parent ends. On other systems, only the parent's sweep can kill it."""
     if _prctl is not None:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of what descends from this process and loses its own, daemons say (Linux only)."""
+    """Become the parent of descendants that lose theirs, such as daemons (Linux only)."""
     if _prctl is not None:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)

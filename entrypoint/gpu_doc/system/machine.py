@@ -1,4 +1,4 @@
-"""The door to what a machine has: fonts, git; asked through the programs that know."""
+"""Asks other programs what this machine has: fonts, git."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from gpu_doc.system import process
 
 
 def has_fontconfig() -> bool:
-    """Whether fonts can be asked for at all."""
+    """Whether fontconfig is installed, so that fonts can be looked up."""
     return said("fc-list", "--version") is not None
 
 
 def has_font(language: str) -> bool:
-    """Whether some font covers a language, by fontconfig's tag: `zh-cn`, `ja`, `ko`; `und-zsye` is emoji."""
+    """Whether a font covers a language, given as fontconfig's tag: `zh-cn`, `ja`, `ko`; `und-zsye` is emoji."""
     return bool(said("fc-list", f":lang={language}", "family"))
 
 
 def git_repository(folder: Path) -> Literal["whole", "shallow"] | None:
-    """The kind of clone that a folder lies in; None outside of one, and where git takes it for somebody else's."""
+    """The kind of clone that a folder is in; None if it is in none, or if git refuses it as another user's."""
     answer = said("git", "-C", str(folder), "rev-parse", "--is-shallow-repository")
     return None if answer is None else "shallow" if answer == "true" else "whole"
 
 
 def said(*argv: str) -> str | None:
-    """What a program prints; None where it is not there, fails, or takes more than 30 seconds."""
+    """What a program prints; None if it is not installed, fails, or takes more than 30 seconds."""
     try:
         return process.output(list(argv), limit=30).strip()
     except (OSError, MachineError):

@@ -1,4 +1,4 @@
-"""Which lines a regular expression fits, in bounded time.
+"""Finds the lines that a regular expression matches, within a time limit.
 
 A regular expression from a template may take for ever ("catastrophic backtracking"), and Python's `re` cannot be
 interrupted; a child process can be killed.
@@ -25,7 +25,7 @@ _NOTHING_REPEATS = re.compile(r"[^*+?{|(]*")
 
 
 def matching(pattern: str, lines: Sequence[str], *, seconds: float = SECONDS) -> list[int]:
-    """The indices of the lines in which a pattern is found. Raises ReportError after so many seconds."""
+    """Return the indices of the lines in which a pattern is found. Raises ReportError after `seconds`."""
     if _NOTHING_REPEATS.fullmatch(pattern):  # then it cannot take long
         search = re.compile(pattern).search
         return [index for index, line in enumerate(lines) if search(line)]

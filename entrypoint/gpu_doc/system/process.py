@@ -1,8 +1,8 @@
-"""The door to other programs: children that speak JSON lines, and the end of whole process trees.
+"""Starts other programs, talks to children in JSON lines, and ends whole process trees.
 
-A child is a module of ours with a `main()`, in a session of its own, so that the terminal's Ctrl-C reaches only us.
-It reads messages from its standard input and writes events to its standard output; the end of its input means that
-we are gone, and it ends everything that it started.
+A child is a module of ours with a `main()`. It runs in its own session, so that the terminal's Ctrl-C reaches only us.
+It reads messages from its standard input and writes events to its standard output. When its input ends, we are gone,
+and it ends everything that it started.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import psutil
 
 MARKER = "GPU_DOC_RUN"
-"""The environment variable by which a run's processes are found again, daemons that left their parent too."""
+"""The environment variable by which we find all processes of a run, also daemons that left their parent."""
 
 LONGEST_SOCKET_NAME = 32
-"""What follows the runtime folder in a kernel's socket: `/k12345/k-5`, with room to spare."""
+"""Bytes kept free after the runtime folder for the path of a kernel's socket, such as `/k12345/k-5`."""
 
 
 class ChildEndedError(Exception):
@@ -46,11 +46,10 @@ class Child:
     """One child process; not safe for several threads, except `kill`."""
 
     def __init__(self, module: str, *, environment: Mapping[str, str], log: Path, isolated: bool = True) -> None:
-        """`module` is its dotted name below `gpu_doc`.
+        """Start `module`, a dotted name below `gpu_doc`.
 
-        `log` gets what the child writes to its standard error: Python's own last words.
-
-        Isolated, it takes no notice of variables such as PYTHONPATH, which are for the kernels that it starts.
+        `log` gets what the child writes to its standard error, such as Python's tracebacks. `isolated`: the child
+        ignores variables such as PYTHONPATH; they are for the kernels that it starts.
         """
         here = Path(__file__).resolve().parents[2]
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a run may have removed it
@@ -61,7 +60,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=dict(environment),
-                # Python looks there first where it isn't isolated: the user's random.py must not become ours.
+                # Without isolation, Python imports from there first. A user's random.py must not replace Python's.
                 cwd=here,
                 start_new_session=True,
             )
@@ -75,22 +74,22 @@ class Child:
 
     @property
     def memory(self) -> int:
-        """Resident memory in bytes, 0 where it is gone."""
+        """Resident memory in bytes; 0 if the process is gone."""
         return resident_memory(self.pid)
 
     @property
     def ended(self) -> bool:
-        """Whether the process is over."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     def ending(self, seconds: float) -> int | None:
-        """Its status, negative for a signal, once it has closed its output; None where it is not over in `seconds`."""
+        """Its exit status (negative: a signal) after it closed its output; None if it does not end within `seconds`."""
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(seconds)
         return None
 
     def go_on(self) -> None:
-        """Have it go on where something stopped it (SIGSTOP): nobody else would."""
+        """Continue it if something stopped it (SIGSTOP): nobody else would."""
         import psutil
 
         with suppress(psutil.Error, OSError):
@@ -98,7 +97,7 @@ class Child:
                 os.kill(self.pid, signal.SIGCONT)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message; a child that is gone shows when the next event is awaited."""
+        """Send one message. If the child is gone, the next `receive` raises that."""
         assert self._process.stdin
         with suppress(BrokenPipeError, ValueError):
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -107,7 +106,7 @@ class Child:
     def receive(self, timeout: float) -> dict[str, Any] | None:
         """Return the next event, or None after `timeout` seconds without one.
 
-        Raises ChildEndedError: when there will be no more.
+        Raises ChildEndedError when there will be no more events.
         """
         assert self._process.stdout
         descriptor = self._process.stdout.fileno()
@@ -118,13 +117,13 @@ class Child:
                 return None
             chunk = os.read(descriptor, 1 << 16)
             if not chunk:
-                raise ChildEndedError(self.last_words())
+                raise ChildEndedError(self.log_end())
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         event: dict[str, Any] = json.loads(line)
         return event
 
-    def last_words(self) -> str:
+    def log_end(self) -> str:
         """The end of what the child wrote to its standard error."""
         with suppress(OSError):
             return self._log.read_bytes()[-4000:].decode("utf-8", "replace")
@@ -142,13 +141,13 @@ class Child:
         self._process.stdout.close()
 
     def kill(self) -> None:
-        """Kill it and all that descends from it, at once."""
+        """Kill it and all its descendants at once."""
         kill_tree(self.pid)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(2)
 
 
-# POSIX sh. The third descriptor keeps our input, since what runs in the background gets /dev/null for its own.
+# POSIX sh. Descriptor 3 keeps our input, since sh gives background commands /dev/null as input.
 _WHILE_INPUT_LASTS = """
 exec 3<&0
 "$@" </dev/null 3<&- & program=$!
@@ -160,10 +159,10 @@ exit "$status"
 
 
 class Companion:
-    """A program that works beside us, such as ssh; it ends with us, however we end."""
+    """A program that runs beside us, such as ssh; it ends when we end, however we end."""
 
     def __init__(self, argv: Sequence[str], *, environment: Mapping[str, str], log: Path) -> None:
-        """`log` gets all that it writes. Raises OSError: there is no shell, or the log can't be written."""
+        """Start it; `log` gets all that it writes. Raises OSError if there is no shell, or the log can't be written."""
         with log.open("wb") as words:
             self._process = subprocess.Popen(
                 ["sh", "-c", _WHILE_INPUT_LASTS, "sh", *argv],
@@ -177,10 +176,10 @@ class Companion:
 
     @property
     def ended(self) -> bool:
-        """Whether it is over."""
+        """Whether it has ended."""
         return self._process.poll() is not None
 
-    def words(self) -> str:
+    def printed(self) -> str:
         """What it has written so far."""
         return self._log.read_text("utf-8", "replace").strip()
 
@@ -196,28 +195,28 @@ class Companion:
 
 
 def resident_memory(pid: int) -> int:
-    """Return the resident memory of a process in bytes, 0 where it is gone."""
+    """Return the resident memory of a process in bytes; 0 if it is gone."""
     with suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process and its descendants, those included that are born while we look."""
+    """Kill a process and its descendants, including those that start while we look."""
     tree: list[int] = []
     while found := [each for each in (pid, *(child.pid for child in children(pid))) if each not in tree]:
         for each in found:
             with suppress(OSError):
-                os.kill(each, signal.SIGSTOP)  # what stands still has no more children
+                os.kill(each, signal.SIGSTOP)  # a stopped process starts no more children
         tree += found
     for each in tree:
         _kill(each)
 
 
 def children(pid: int | None = None, *, spare: frozenset[int] = frozenset()) -> list[psutil.Process]:
-    """The children of this process but some; of another one all that descends from it.
+    """The children of this process, except `spare`; or, given a `pid`, all descendants of that process.
 
-    With `adopt_orphans`, those are ours too that became so when their parent ended.
+    After `adopt_orphans`, our children include orphaned descendants.
     """
     import psutil
 
@@ -228,9 +227,9 @@ def children(pid: int | None = None, *, spare: frozenset[int] = frozenset()) -> 
 
 
 def end_children(chosen: Sequence[psutil.Process] | None = None, *, seconds: float = 2.0) -> None:
-    """End all children of this process, or those chosen; in rounds, since orphans become children when theirs end.
+    """End all children of this process, or the chosen ones; in rounds, since their orphans become our children.
 
-    A child keeps its id until we have waited for it, so that no stranger's process can be hit.
+    A child keeps its id until we have waited for it, so that we can't hit another process.
     """
     import psutil
 
@@ -239,7 +238,7 @@ def end_children(chosen: Sequence[psutil.Process] | None = None, *, seconds: flo
     while left and time.monotonic() < end:
         for child in left:
             with suppress(psutil.Error):
-                child.kill()  # asks first whether it is the same process still
+                child.kill()  # checks first that it is still the same process
         _, left = psutil.wait_procs(left, timeout=0.2)
         left = children() if chosen is None else left
 
@@ -259,18 +258,18 @@ def sweep(marker: str, *, spare: frozenset[int] = frozenset(), seconds: float = 
 
 
 def marked(marker: str) -> Iterator[int]:
-    """Yield the processes whose environment carries a marker that begins with `marker`, zombies and ourselves not."""
+    """Yield the ids of processes with a marker in their environment that begins with `marker`, without ours."""
     wanted = f"\0{MARKER}={marker}".encode()
     for entry in os.scandir("/proc"):
         if entry.name.isdigit() and int(entry.name) != os.getpid():
-            # Others' processes can't be read, and are not ours. A zombie's environment is empty.
+            # Other users' processes can't be read. A zombie's environment is empty, so it is not found.
             with suppress(OSError):
                 if wanted in b"\0" + Path(entry.path, "environ").read_bytes():
                     yield int(entry.name)
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder with all that is in it; what can't be removed stays."""
+    """Remove a folder with everything in it; what can't be removed stays."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -280,7 +279,7 @@ def _kill(pid: int) -> None:
 
 
 def output(argv: Sequence[str], *, limit: float, environment: Mapping[str, str] | None = None) -> str:
-    """What a short program writes to its standard output. Raises OSError if it fails or takes over `limit` seconds."""
+    """Run a short program and return what it prints. Raises OSError if it fails or takes over `limit` seconds."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=limit, check=False, env=environment)
     except subprocess.TimeoutExpired as error:

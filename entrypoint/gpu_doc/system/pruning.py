@@ -1,4 +1,4 @@
-"""Keeps a folder within bounds: what was used longest ago goes first."""
+"""Keeps a folder within a size limit: removes first what was used longest ago."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def prune(kept: Iterable[Path], limit: int) -> None:
-    """Remove what was used longest ago until at most `limit` bytes are left; the seal of a file goes with it."""
+    """Remove what was used longest ago until at most `limit` bytes are left. A file's seal is removed with it."""
     sizes = {entry: _size(entry) for entry in kept}
     total = sum(sizes.values())
     for entry in sorted(sizes, key=_last_used):
@@ -22,7 +22,7 @@ def prune(kept: Iterable[Path], limit: int) -> None:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What lies in a folder; nothing where it is none."""
+    """The entries of a folder; none if there is no such folder."""
     try:
         return list(folder.iterdir())
     except OSError:
@@ -30,11 +30,11 @@ def entries(folder: Path) -> list[Path]:
 
 
 def remove(entry: Path) -> None:
-    """Remove a file, or a folder with all in it, as far as that is allowed."""
+    """Remove a file, or a folder with everything in it, as far as that is allowed."""
     if entry.is_dir() and not entry.is_symlink():
         shutil.rmtree(entry, ignore_errors=True)
     else:
-        with suppress(OSError):  # another user's, say: it does no harm where it is
+        with suppress(OSError):  # such as another user's: it does no harm
             entry.unlink(missing_ok=True)
 
 

@@ -1,6 +1,6 @@
-"""The Python environment that local kernels run in, looked at without starting it where that is possible.
+"""The Python environment that local kernels run in, inspected without starting it if possible.
 
-This stands on the path where nothing is stale, so it lists folders and reads small files instead of importing
+A refresh where nothing is stale comes through here. So this lists folders and reads small files instead of importing
 `importlib.metadata`, which costs more than all hashing together.
 """
 
@@ -22,7 +22,7 @@ _ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")
 """What names an active environment; `pythonLocation` is what actions/setup-python sets."""
 _METADATA = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*?)(-py\d.*)?\.(dist-info|egg-info)")
 
-# Distributions whose import name differs; a guess that is only believed where both are installed side by side.
+# Distributions with another import name. The guess counts only if both are installed in the same folder.
 _USUAL_NAMES = {
     "PIL": "pillow",
     "bs4": "beautifulsoup4",
@@ -51,9 +51,9 @@ class PythonEnvironment:
         return any(folder.has(module) for folder in self._folders)
 
     def package_version(self, module: str) -> tuple[str, str] | None:
-        """The distribution that an import name comes from, and its version; None where it cannot be imported.
+        """The distribution that provides an import name, and its version; None if it can't be imported.
 
-        A module without metadata (a file put there by hand) has the version "unknown".
+        A module without metadata, such as a file copied there by hand, has the version "unknown".
         """
         for folder in self._folders:
             if folder.has(module):
@@ -61,14 +61,14 @@ class PythonEnvironment:
         return None
 
     def versions(self, modules: Iterable[str]) -> dict[str, str | None]:
-        """Distribution name to version, for each import name; a missing one stands under its import name as None."""
+        """Map distribution names to versions, for each import name. A missing one maps its import name to None."""
         found = {module: self.package_version(module) for module in modules}
         pairs = [pair or (module, None) for module, pair in found.items()]
         return dict(sorted(pairs))
 
 
 class _Folder:
-    """One entry of a search path: what can be imported from it, and which distribution that belongs to."""
+    """One entry of a search path: what can be imported from it, and from which distributions."""
 
     def __init__(self, path: str, entries: Iterable[str]) -> None:
         self._path = Path(path)
@@ -86,11 +86,11 @@ class _Folder:
     def read(cls, path: str) -> _Folder:
         try:
             return cls(path, os.listdir(path))  # noqa: PTH208 - Path.iterdir makes an object for each of 1,000 names
-        except OSError:  # not there, or a zip file: nothing that we can tell the version of
+        except OSError:  # absent, or a zip file, whose versions we can't tell
             return cls(path, ())
 
     def has(self, module: str) -> bool:
-        # A script in a folder of programs has no suffix either, so what looks like a package must be a folder.
+        # A script in a folder of programs has no suffix either, so a package must really be a folder.
         return module in self._modules or (f"{module}/" in self._modules and (self._path / module).is_dir())
 
     def distribution_of(self, module: str) -> tuple[str, str]:
@@ -102,7 +102,7 @@ class _Folder:
 
     @cached_property
     def _owners(self) -> dict[str, str]:
-        """Import name to distribution, read from what installers wrote; only for names that no guess finds."""
+        """Map import names to distributions, as installers recorded them; only needed for names that no guess finds."""
         owners: dict[str, str] = {}
         for name, (entry, _) in self._metadata.items():
             for module in _provided(self._path / entry):
@@ -133,7 +133,7 @@ def own_environment() -> PythonEnvironment:
 
 
 def active_environment(environ: Mapping[str, str]) -> PythonEnvironment:
-    """The environment a user has activated, if it has ipykernel, else our own."""
+    """The environment that the user activated, if it has ipykernel; else our own."""
     for variable in _ACTIVE:
         prefix = environ.get(variable)
         if not prefix:
@@ -147,9 +147,9 @@ def active_environment(environ: Mapping[str, str]) -> PythonEnvironment:
 
 
 def with_programs_of(chosen: PythonEnvironment, environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment of variables in which `python` and `pip` are those of the chosen Python environment.
+    """Return variables with which `python` and `pip` are those of the chosen Python environment.
 
-    Where another one is active but cannot run kernels, its programs stay first: commands are the user's own.
+    If another environment is active but can't run kernels, its programs stay first: the user chose them for commands.
     """
     active = [prefix for variable in _ACTIVE if (prefix := environ.get(variable))]
     if chosen == own_environment() and active and not any(_is_own(prefix) for prefix in active):

@@ -1,4 +1,4 @@
-"""Does something again after a pause, where it failed of what may pass."""
+"""Tries something again after a pause, if its failure may be temporary."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ E = TypeVar("E", bound=Exception)
 def patiently(
     act: Callable[[], T], failure: type[E], *, pauses: Iterable[float], when: Callable[[E], bool] = lambda _: True
 ) -> T:
-    """Do it, and once more after each of `pauses`, in seconds, while it fails so and `when` says that this may pass.
+    """Call it, and again after each of `pauses` (seconds), while it fails and `when` says that this may pass.
 
-    Raises what it raised at last.
+    Raises the last failure.
     """
     for pause in pauses:
         try:

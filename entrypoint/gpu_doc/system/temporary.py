@@ -1,8 +1,8 @@
-"""Temporary folders that are private, short enough for sockets, and go even when we are killed.
+"""Temporary folders that are private, short enough for sockets, and removed even if we are killed.
 
-Each holds a locked file for as long as its owner lives. A later refresh removes those whose lock nobody holds, which
-works between containers that share a temporary folder too, where process ids say nothing. Where that file is gone, its
-age tells, and that no process here has it open.
+Each holds a file that its owner keeps locked. A later refresh removes the folders without a locked file. Process ids
+would not do: they mean nothing between containers that share a temporary folder. If the file itself is gone, the folder
+is removed when it is old and no process here has the file open.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from gpu_doc.interrupts import held_back
 
 PREFIX = "gpu-doc-"
 _OURS = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")
-"""What `mkdtemp` makes of it."""
+"""The names that `mkdtemp` makes of it."""
 _OLD = 24 * 3600.0
-"""Seconds after which a folder without a lock is taken for abandoned."""
+"""Seconds after which a folder without a lock file counts as abandoned."""
 _NAME = len("/gpu-doc-12345678")
 _SOCKET = 107
 """Bytes that the path of a socket may have on Linux (sun_path)."""
@@ -33,13 +33,13 @@ _SOCKET = 107
 
 @contextmanager
 def private_folder(*, room: int = 0) -> Iterator[Path]:
-    """A folder of our own, removed at the end; with `room`, a path of so many bytes below it may be a socket's.
+    """Make a private folder, and remove it at the end. Its path leaves `room` bytes for the path of a socket below it.
 
-    Raises OSError where no temporary folder can be written.
+    Raises OSError if no temporary folder can be written.
     """
     folder: Path | None = None
     try:
-        with held_back():  # else an interrupt could come between making it and being ready to remove it
+        with held_back():  # else an interrupt could come after making it and before we are ready to remove it
             short = [place for place in _places() if len(os.fsencode(place)) + _NAME + room <= _SOCKET]
             folder, lock = _locked(short[0] if room and short else None)
         with lock:
@@ -50,7 +50,7 @@ def private_folder(*, room: int = 0) -> Iterator[Path]:
 
 
 def _locked(place: str | None) -> tuple[Path, IO[str]]:
-    """Make a folder, and lock the file in it that says so."""
+    """Make a folder, and lock the file in it that marks it as used."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         lock = (folder / "lock").open("w")
@@ -58,11 +58,11 @@ def _locked(place: str | None) -> tuple[Path, IO[str]]:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(lock.fileno()), (folder / "lock").stat()):
                 return folder, lock
-        lock.close()  # a sweep came in between, and took the folder for abandoned
+        lock.close()  # a sweep came in between and took the folder as abandoned
 
 
 def sweep_abandoned() -> list[Path]:
-    """Remove the folders of our user whose owners were killed; gives what was removed."""
+    """Remove our user's folders whose owners were killed; returns those removed."""
     folders = (folder for place in _places() for folder in Path(place).glob(f"{PREFIX}*"))
     return [folder for folder in folders if _remove_abandoned(folder)]
 
@@ -84,7 +84,7 @@ def _remove_abandoned(folder: Path) -> bool:
 
 
 def _remove_unlocked(folder: Path, changed: float) -> bool:
-    """Remove a folder whose lock file is gone, once it is old: its owner may have been killed before, or lost it."""
+    """Remove an old folder without a lock file: its owner was killed before it made one, or the file was deleted."""
     if not _OURS.fullmatch(folder.name) or time.time() - changed < _OLD or _is_held(folder):
         return False
     shutil.rmtree(folder, ignore_errors=True)
@@ -92,16 +92,16 @@ def _remove_unlocked(folder: Path, changed: float) -> bool:
 
 
 def _is_held(folder: Path) -> bool:
-    """Whether a process that we see still has the file open that was the lock."""
+    """Whether a process that we can see still has the deleted lock file open."""
     gone = f"{folder / 'lock'} (deleted)"  # as Linux shows it (man 5 proc)
     for link in Path("/proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):  # another user's, or closed meanwhile
+        with suppress(OSError):  # another user's, or just closed
             if os.readlink(link) == gone:  # noqa: PTH115 - no path: it has more than the name
                 return True
     return False
 
 
 def _places() -> list[str]:
-    with held_back():  # its first call writes a file, to see whether it can
+    with held_back():  # the first call writes a file, to test the folder
         usual = tempfile.gettempdir()
     return list(dict.fromkeys([usual, "/tmp", "/dev/shm"]))  # noqa: S108 - mkdtemp makes them private

@@ -1,4 +1,4 @@
-"""The door to Jinja2 for our own templates: texts for people. The templates are trusted, what is put into them isn't.
+"""Renders our own templates: texts for people. The templates are trusted; the values put into them are not.
 
 Users' templates are rendered in a child process with limits: report/template.py.
 """
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def render(name: str, values: Mapping[str, Any], *, finish: Callable[[Any], str] | None = None) -> str:
     """Fill in a file of `templates/`.
 
-    `finish` makes text of whatever is put in, and sees to it that it stays text. Without it, it becomes HTML, where
-    only what the template calls `safe` is not escaped.
+    `finish` turns each value into escaped text. Without it, the result is HTML, and everything is escaped except what
+    the template marks as `safe`.
     """
     return _environment(finish).get_template(name).render(values)
 

@@ -1,8 +1,8 @@
-"""Text from repositories and notebooks in the Markdown of GitHub: whatever it holds, it is shown, and does nothing.
+"""Escapes text from repositories and notebooks for GitHub's Markdown, so that it is shown and has no effect.
 
-Characters with a meaning become numeric entities, which can't stand for structure (CommonMark 0.31, section 2.5).
-GitHub looks for mentions, issues, commits, emoji and addresses in the text that comes out, outside of code; there a
-space of width zero parts what would be found.
+Special characters become numeric entities, which Markdown never reads as markup (CommonMark 0.31, section 2.5).
+In the rendered text outside of code, GitHub looks for mentions, issues, commits, emoji and addresses. A zero-width
+space breaks these up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gpu_doc.text.plain import plain
 _SPECIAL = re.compile(r"[!\"#$&*:;<=>@\[\\\]^_`{|}~]|^[-+]")
 _NUMBERED = re.compile(r"^(\d+)([.)])")
 _BREAK = "&#8203;"
-"""A space of width zero."""
+"""A zero-width space."""
 _LINKED = re.compile(
     r"(?P<mark>[@#])(?=\S)"  # @person, person@example.org, #12, owner/repository#12
     r"|(?P<colon>:)(?=[\w+-]+:|//)"  # :emoji:, https://
@@ -38,7 +38,7 @@ class Markdown(str):
 
 
 def text(content: object, longest: int = 500) -> Markdown:
-    """Some content as Markdown that shows just that text, on one line, with no link in it; cut where it is long."""
+    """Return Markdown that shows exactly this text, on one line, without links; cut after `longest` characters."""
     if isinstance(content, Markdown):
         return content
     parted = _LINKED.sub(lambda found: f"{found[0]}\N{ZERO WIDTH SPACE}", one_line(str(content), longest))
@@ -47,50 +47,50 @@ def text(content: object, longest: int = 500) -> Markdown:
 
 
 def code(content: object, longest: int = 500) -> Markdown:
-    """Some content as code, on one line: exactly as it is, where nothing is looked for in it."""
+    """Return the content as code on one line. GitHub looks for nothing in code, so that it stays exactly as it is."""
     shown = one_line(str(content), longest)
     if not shown:
         return Markdown("")
-    # A bar in a table needs a backslash, which parsers treat differently behind another one.
+    # In a table, `|` needs a backslash before it, and parsers disagree about two backslashes.
     return Markdown(f"<code>{text(shown)}</code>" if re.search(r"[`|\\]", shown) else f"`{shown}`")
 
 
 def readable(content: str) -> str:
-    """A text without control characters, changes of direction and halves of characters."""
+    """Remove control characters, changes of text direction, and halves of characters."""
     return plain(content).encode("utf-8", "replace").decode()
 
 
 def one_line(content: str, longest: int = 500) -> str:
-    """A text on one line; cut where it is long."""
+    """Put a text on one line, cut after `longest` characters."""
     shown = " ".join(readable(content[: 4 * longest]).split())
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def link(label: str, address: str) -> Markdown:
-    """A link; only its label where the address is none of the web."""
+    """Return a link; only the label if the address is not a web address."""
     if not re.match(r"https?://", address):
         return text(label)
     return Markdown(f"[{text(label)}]({quote(address, safe='/:?=&%#@,;+~._-', errors='replace')})")
 
 
 def linked_code(content: object, address: str) -> Markdown:
-    """Some content as code, with a link where there is an address of the web, and no very long one."""
+    """Return the content as code, linked if the address is a web address and not very long."""
     shown, linked = code(content), link("x", address)
     return Markdown(f"[{shown}]{linked[3:]}") if linked.startswith("[x]") and len(linked) < _LONGEST_LINK else shown
 
 
 def image(label: str, address: str) -> Markdown:
-    """A picture at an address that we made."""
+    """Return an image; the address is trusted."""
     return Markdown(f"!{linked}") if (linked := link(label, address)).startswith("[") else linked
 
 
 def in_a_comment(content: str) -> str:
-    """A name for an HTML comment, which it can't end, and in which it can be found again."""
+    """Escape a name for an HTML comment: it can't end the comment, and the same name gives the same text."""
     return quote(content, safe="/", errors="replace").replace("--", "%2D%2D")
 
 
 def in_a_message(content: str) -> str:
-    """A name for a commit's message: on one line; it mentions nobody, closes nothing, skips no workflow."""
+    """Escape a name for a commit message: on one line; it mentions nobody, closes no issue, skips no workflow."""
     shown = one_line(content)
     broken = re.sub(r"(?<=[@#])(?=\w)|(?<=\bGH-)(?=\d)", "\N{ZERO WIDTH SPACE}", shown, flags=re.IGNORECASE)
     return _SKIP.sub("[\N{ZERO WIDTH SPACE}", broken)

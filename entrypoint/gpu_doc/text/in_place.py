@@ -1,6 +1,6 @@
 """Blocks in ordinary Markdown: `<!-- gpu-doc: EXPRESSION -->` to `<!-- gpu-doc: end -->`.
 
-Only what stands between two markers is ever replaced; markers in code are text.
+Only the text between two markers is replaced. Markers in code are ordinary text.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _END = "<!-- gpu-doc: end -->"
 
 @dataclass(frozen=True)
 class Block:
-    """One block: what it asks for, and what stands in it now."""
+    """One block: its expression and its present text."""
 
     line: int
     expression: str
     body: str
-    """With `\\n` between its lines, and without what a list or quote puts before each of them."""
+    """Its lines joined by `\\n`, without the prefix that a list or quote puts before each of them."""
     inline: bool
-    """Whether it stands inside a line, so that one line must fill it."""
+    """Whether it is inside a line, so that it can hold only one line."""
     prefix: str
-    """What a list or quote puts before each line of the body."""
+    """The prefix that a list or quote puts before each line of the body."""
     start: int
     """Where the first marker ends."""
     end: int
@@ -51,9 +51,9 @@ class Document:
     blocks: tuple[Block, ...] = field(default=())
 
     def fill(self, bodies: Sequence[str]) -> str:
-        """The text with new bodies, one for each block; every byte outside blocks is the same.
+        """Return the text with new bodies, one for each block. Every byte outside of blocks stays the same.
 
-        Raises ReportError where a body cannot stand where its block stands.
+        Raises ReportError if a body does not fit where its block is.
         """
         parts, here = [], 0
         for block, body in zip(self.blocks, bodies, strict=True):
@@ -76,17 +76,17 @@ class Document:
         if block.prefix and body.startswith("|"):
             body = f"\n{body}\n"  # in a list, quote or admonition, Python-Markdown sees no table without these
         lines = [block.prefix + line if line else block.prefix.rstrip() for line in body.split("\n")] if body else []
-        # A marker that ends a block on a line with other text gets a line of its own.
+        # If the end marker shares its line with other text, put it on a separate line.
         alone = self.text[block.end - 1] in "\r\n"
         return newline + "".join(line + newline for line in lines) + ("" if alone else block.prefix)
 
     def _newline(self, block: Block) -> str:
-        """The line ending that the text has at a block."""
+        """The line ending that the text uses at a block."""
         found = _NEWLINE.search(self.text, block.start) or _NEWLINE.search(self.text)
         return found[0] if found else "\n"
 
     def _check(self, text: str, bodies: Sequence[str]) -> None:
-        """Read what was written: a body may open what it does not close."""
+        """Parse the new text: a body may open a comment or code and not close it."""
         try:
             again = parse(text, self.name).blocks
         except ReportError:
@@ -102,14 +102,14 @@ class Document:
                 )
 
     def at(self, line: int) -> Location:
-        """A line of it, for messages."""
+        """Return a line of the document as a place for messages."""
         return Location(self.name, line)
 
 
 def parse(text: str, name: str = "") -> Document:
     """Find the blocks of a Markdown text; `name` is its path, for messages.
 
-    Raises ReportError where markers don't pair.
+    Raises ReportError if a marker lacks its counterpart.
     """
     document = Document(text, name)
     if not _MARKER.search(text):
@@ -190,7 +190,7 @@ def _unclosed(document: Document, opened: tuple[int, int, str], before: str) -> 
 
 
 def _block(document: Document, opened: tuple[int, int, str], end: int) -> Block:
-    """The block between the marker that opened it and the one at `end`."""
+    """Return the block between its opening marker and the end marker at `end`."""
     text = document.text
     marker, start, expression = opened
     line = _line_at(text, marker)
@@ -223,16 +223,16 @@ def _body(inner: str, prefix: str) -> str:
 
 
 def _prefix(text: str, marker: int) -> str:
-    """What the lines after a marker begin with, so that they stay in the same list item or quote."""
+    """Return the prefix that keeps the lines after a marker in the same list item or quote."""
     found = _PREFIX.match(text, _line_start(text, marker), marker)
     before = found[0].removeprefix("\ufeff") if found else ""
     return re.sub(r"[^>\t]", " ", before)
 
 
 def _without_commands(body: str) -> str:
-    """A body as it is written: one kind of line ending, and nothing in it that reads as a marker.
+    """Return a body to write: one kind of line ending, and no markers.
 
-    The zero-width space cannot be seen, so that even in code the text still looks the same.
+    A zero-width space breaks up a marker: it is invisible, so that even in code the text looks the same.
     """
     body = _NEWLINE.sub("\n", body).strip("\n")
     return _MARKER.sub(lambda marker: marker[0][:-1] + "\u200b:", body)
@@ -250,6 +250,6 @@ def _line_start(text: str, position: int) -> int:
 
 
 def _line_at(text: str, position: int) -> int:
-    """The number of the line, from 1, that a position is on."""
+    """Return the number, from 1, of the line at a position."""
     newlines = text.count("\n", 0, position) + text.count("\r", 0, position) - text.count("\r\n", 0, position)
     return newlines + 1

@@ -1,4 +1,4 @@
-"""Writing Markdown in which text from notebooks stays text, whatever it holds."""
+"""Writes Markdown in which any text from notebooks stays text."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from urllib.parse import quote
 Alignment = Literal["left", "right"]
 
 _SPECIAL = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
-# Entities rather than backslashes: Python-Markdown, which MkDocs uses, knows no backslash before these.
+# Entities, not backslashes: Python-Markdown, which MkDocs uses, does not accept a backslash before these.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def one_line(text: str) -> str:
-    """A text on one line, without control characters."""
+    """Put a text on one line, without control characters."""
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def escape(text: str) -> str:
-    """A text as Markdown that shows just that text, on one line, inside other text.
+    """Return Markdown that shows exactly this text, on one line, inside other text.
 
-    An underscore between letters needs no escape. What matters at the start of a line only is left.
+    An underscore between letters needs no escape. Characters that matter only at the start of a line stay.
     """
     entities = re.sub(r"[&<>|]", lambda found: _ENTITIES[found[0]], one_line(text))
     return _SPECIAL.sub(lambda found: "\\" + found[0], entities)
@@ -70,7 +70,7 @@ def joined(parts: Iterable[Written]) -> Written:
 
 
 def attribute(text: str) -> str:
-    """A text for an HTML attribute in double quotes, in Markdown."""
+    """Escape a text for an HTML attribute in double quotes, in Markdown."""
     return html.escape(one_line(text)).replace("|", "&#124;").replace("`", "&#96;")
 
 
@@ -114,7 +114,7 @@ def captioned(picture: str, caption: str) -> str:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """A text as a code block at column 0, whatever backticks it has."""
+    """Put a text into a code block at column 0; the text may contain backticks."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     info = re.sub(r"[^\w+#.-]", "", language)
@@ -122,7 +122,7 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], alignments: Sequence[Alignment] = ()) -> str:
-    """A table of cells that are Markdown already; rows that are short are filled up."""
+    """Return a table; the cells are Markdown already. Short rows are filled with empty cells."""
     width = max([len(head), *(len(row) for row in rows)])
     marks = ["---:" if place < len(alignments) and alignments[place] == "right" else "---" for place in range(width)]
     filled = [[*row, *[""] * (width - len(row))] for row in (head, *rows)]
@@ -131,5 +131,5 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], alignments: Sequen
 
 
 def without_comments(text: str) -> str:
-    """A text in which no HTML comment begins or ends: one would hide what follows it."""
+    """Escape all starts and ends of HTML comments: a comment would hide what follows."""
     return text.replace("<!--", "&lt;!--").replace("-->", "--&gt;")

@@ -1,4 +1,4 @@
-"""What a person may have meant by a name that nobody knows, and which names there are."""
+"""Suggests what a person may have meant by an unknown name, and lists the known names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWN = 12
 
 def nearest(word: str, known: Iterable[str], most: int = 1) -> tuple[str, ...]:
     """Return the names that are nearest in spelling, the nearest first; none where no name is near."""
-    from difflib import get_close_matches  # only what is wrong needs it
+    from difflib import get_close_matches  # needed only for errors
 
     return tuple(get_close_matches(word, sorted(known), n=most))
 
@@ -21,7 +21,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Give names for an error: all of them, or the first ones and how many more."""
+    """Return names for an error: all of them, or the first ones and how many more there are."""
     if not names:
         return "none"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -1,4 +1,4 @@
-"""Values before and after as people read them: with as many digits as show the difference, and that difference."""
+"""Shows values before and after, with enough digits to see the difference, and the difference itself."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from gpu_doc.model.values import Json
 _LONGEST = 200
 """Characters of a value that are shown."""
 _MOST_DIGITS = 25
-"""Digits of a whole number that are shown one by one."""
+"""The most digits of a whole number that are written out."""
 _MINUS = "\N{MINUS SIGN}"
 
 
 def in_words(before: Json, after: Json) -> tuple[str, str, str]:
-    """A value before and after, and the difference; empty where it is not there, None where it is not shown."""
+    """Return the value before, the value after, and the difference. An absent value is empty."""
     decimals = _decimals(before, after)
     return _text(before, decimals), _text(after, decimals), difference(before, after)
 
 
 def difference(before: Json, after: Json) -> str:
-    """What became of a value: `new`, `gone`, of numbers how much it grew or shrank; empty where that can't be said."""
+    """Return how a value changed: `new`, `gone`, or by how much; empty if equal, or not both numbers."""
     if before is None or after is None:
         return "new" if before is None else "gone"
     first, second = _exact(before), _exact(after)
@@ -35,10 +35,10 @@ def difference(before: Json, after: Json) -> str:
 
 
 def _exact(value: Json) -> Fraction | None:
-    """A finite number, exactly: whole numbers may be too large for a float."""
+    """Return a finite number exactly: whole numbers may be too large for a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # By its text: what it was written as, 99.6, rather than the nearest that a float can hold.
+    # From its text, such as 99.6, not from the binary value nearest to it.
     if isinstance(value, float):
         return Fraction(repr(value)) if math.isfinite(value) else None
     return Fraction(value)
@@ -67,7 +67,7 @@ def _sign(number: Fraction) -> str:
 
 
 def _rounded(size: Fraction, digits: int) -> str:
-    """A number to so many digits, without an exponent where it is neither tiny nor huge."""
+    """Round to so many digits; without an exponent unless the number is tiny or huge."""
     number = Decimal(size.numerator) / Decimal(size.denominator)
     if Decimal("1e-6") <= number < Decimal("1e15"):
         return f"{number:.{max(0, digits - 1 - number.adjusted())}f}"
@@ -75,7 +75,7 @@ def _rounded(size: Fraction, digits: int) -> str:
 
 
 def _decimals(before: Json, after: Json) -> int | None:
-    """How many decimals fractions need for three digits of their difference to show; None where there is none."""
+    """How many decimals show three digits of the difference of two fractions; None if they don't differ."""
     first, second = _exact(before), _exact(after)
     if not (isinstance(before, float) or isinstance(after, float)):
         return None
@@ -86,7 +86,7 @@ def _decimals(before: Json, after: Json) -> int | None:
 
 
 def _text(value: Json, decimals: int | None) -> str:
-    """A value, cut where it is long."""
+    """Return a value as text; cut if it is long."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -101,7 +101,7 @@ def _text(value: Json, decimals: int | None) -> str:
 
 
 def _fraction(value: float, decimals: int | None) -> str:
-    """Three digits, more where the difference asks for them, six where there is none; never more than it has."""
+    """Show three digits; more if the difference needs them, six if there is none; never more than the value has."""
     exact = repr(value)
     if not math.isfinite(value) or not 1e-6 <= abs(value) < 1e15:
         return exact

@@ -1,4 +1,4 @@
-"""Which stretches of a Markdown text are prose, and which are code, front matter and the like.
+"""Finds which parts of a Markdown text are prose, and which are code, front matter and the like.
 
 CommonMark's block structure (https://spec.commonmark.org/0.31.2/#appendix-a-parsing-strategy) as far as it decides
 that: containers, fenced and indented code, headings, comments. Admonitions and tabs of MkDocs are containers too,
@@ -20,14 +20,14 @@ _RULE = re.compile(r"(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$|=+ *$|-+ *$")
 _ADMONITION = re.compile(r"(?:!!!|\?\?\?\+?) ?[\w-]+(?: |$)|===[!+]* +[\"']")
 """What opens an admonition, or a tab, of MkDocs' and Material's: their content is indented by four columns."""
 _QUOTE = -1
-"""A container that is a block quote; a list item is the number of columns before its content."""
+"""Stands for a block quote among the containers; a list item is the number of columns before its content."""
 
 _INLINE = re.compile(r"\\[\s\S]|`+|<!--")
 _FRONT_MATTER = re.compile(r"\ufeff?(---|\+\+\+)[ \t]*(?:\r\n|\r|\n)(?=[ \t]*\S)")
 
 
 def front_matter_end(text: str) -> int:
-    """Where the front matter at the head of a text ends; 0 if it has none. A rule followed by prose is none."""
+    """Where the front matter at the start of a text ends; 0 if there is none. A rule followed by prose is not one."""
     start = _FRONT_MATTER.match(text)
     if not start:
         return 0
@@ -41,13 +41,13 @@ def front_matter_end(text: str) -> int:
 
 
 def comments(text: str) -> Iterator[tuple[int, int | None]]:
-    """Start and end of every HTML comment in prose; the end is None where it is never closed in its stretch."""
+    """Yield start and end of every HTML comment in prose; the end is None if its part of the text does not close it."""
     for start, end in _Structure().stretches(text, front_matter_end(text)):
         yield from _comments(text, start, end)
 
 
 def _comments(text: str, start: int, end: int) -> Iterator[tuple[int, int | None]]:
-    """Comments of one stretch. Code spans and comments bind alike: the first to begin wins."""
+    """Yield the comments of one part. Of code spans and comments, the one that begins first wins."""
     runs: dict[int, list[int]] = {}
     for run in re.finditer("`+", text[start:end]):
         runs.setdefault(len(run[0]), []).append(start + run.start())
@@ -66,20 +66,20 @@ def _comments(text: str, start: int, end: int) -> Iterator[tuple[int, int | None
 
 
 class _Structure:
-    """Walks over lines with what CommonMark calls the open blocks."""
+    """Goes through the lines, and keeps what CommonMark calls the open blocks."""
 
     def __init__(self) -> None:
         self._containers: list[int] = []
         self._fence: tuple[str, int] | None = None
-        """The fence that closes the open code block, and how many containers it is in."""
+        """The fence that closes the open code block, and the number of containers around it."""
         self._comment = False
-        """Whether an HTML block that a comment began is open."""
+        """Whether an HTML block that began with a comment is open."""
         self._paragraph = False
         self._empty_item = False
-        """Whether the line before began a list item and had nothing in it."""
+        """Whether the line before began an empty list item."""
 
     def stretches(self, text: str, start: int) -> Iterator[tuple[int, int]]:
-        """Start and end of each stretch of prose: what inline markup can span."""
+        """Yield start and end of each part of prose that inline markup can span."""
         begin: int | None = None
         end = start
         for line in _LINE.finditer(text, start):
@@ -96,7 +96,7 @@ class _Structure:
             yield begin, end
 
     def _line(self, line: str) -> tuple[bool, bool, bool]:
-        """Whether a line goes on with the stretch before it, is prose, and ends the stretch."""
+        """Return whether a line continues the part before it, whether it is prose, and whether it ends the part."""
         depth, rest = self._continued(line)
         if self._fence and depth >= self._fence[1]:
             if _closes(rest, self._fence[0]):
@@ -114,7 +114,7 @@ class _Structure:
         return self._leaf(depth, rest)
 
     def _continued(self, line: str) -> tuple[int, str]:
-        """How many open containers a line continues, and what of it is inside them."""
+        """Return how many open containers a line continues, and the rest of the line inside them."""
         for depth, container in enumerate(self._containers):
             inside = line.lstrip(" ")
             indent = len(line) - len(inside)
@@ -147,7 +147,7 @@ class _Structure:
         return self._block(depth, inside, joins=not opened)
 
     def _indented(self, depth: int) -> tuple[bool, bool, bool]:
-        """Four columns: code, unless it goes on with a paragraph."""
+        """Handle a line indented by four columns: code, unless it continues a paragraph."""
         if self._paragraph:
             return True, True, False
         self._containers = self._containers[:depth]
@@ -171,7 +171,7 @@ class _Structure:
         return joins and lazy and not row, True, single or row
 
     def _opens(self, rest: str, depth: int) -> tuple[int, str] | None:
-        """The container that a line opens, and what of the line is inside it."""
+        """Return the container that a line opens, and the rest of the line inside it."""
         inside = rest.lstrip(" ")
         indent = len(rest) - len(inside)
         if indent > 3:

@@ -1,6 +1,6 @@
-"""Bytes that a program wrote to its terminal, as lines of styled text: what a person saw, scrolled off or not.
+"""Turns the bytes that a program wrote to its terminal into lines of styled text, including what scrolled off.
 
-pyte carries the escape sequences out; here are the ones that it would misread, colours, and a bound on time.
+pyte executes the escape sequences. This module handles those that it would misread, the colours, and a limit on time.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from gpu_doc.text.terminal_colours import PAGE, Theme, background, foreground, m
 from gpu_doc.text.terminal_screen import ROWS, Screen
 
 LONGEST = 4_000_000
-"""Bytes that are read; of a longer log the last ones. pyte takes about 1 MB a second."""
+"""Bytes that are read: the last ones of a longer log. pyte reads about 1 MB per second."""
 
 _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 _STRING = re.compile(rb"\x1b[PX^_].*?(?:\x1b\\|\x07|\Z)", re.DOTALL)
-"""Strings for the terminal itself (images, keyboards), which pyte would print."""
+"""Commands for the terminal itself (images, keyboards), which pyte would print."""
 _OTHER_MODES = re.compile(rb"\x1b\[[<=>][0-9;]*[a-zA-Z]|\x1b\[[0-9;]*[ !\"$'][a-zA-Z]")
-"""Control sequences with prefixes and intermediate bytes that pyte knows nothing of."""
+"""Control sequences with prefixes and intermediate bytes that pyte does not know."""
 
 _UPWARDS = re.compile(rb"\x1b(\[[0-9;]*[AFHJLMSTdfr]|\[\?(1049|47|1047)|[78DMc])")
-"""Sequences after which a line feed need not scroll a line off."""
+"""Sequences after which a line feed may not scroll."""
 
 _NO_JOB_CONTROL = re.compile(
     rb"[\w./-]*sh: cannot set terminal process group \(-?\d+\): [^\n]*\n[\w./-]*sh: no job control[^\n]*\n"
 )
-"""What `bash -i` says of a terminal in which nobody types: a person at one would not see it."""
+"""What `bash -i` prints if its terminal has no user; nobody at a real terminal would see it."""
 
 
 def read_screen(
@@ -39,8 +39,8 @@ def read_screen(
 ) -> tuple[TerminalLine, ...]:
     """Return what the terminal shows and what has scrolled off it, without the empty lines at the end.
 
-    Of a log beyond `LONGEST` bytes only the end is read, and of the lines the last `history`; the first line then says
-    so. Colours are readable on the page of `theme`.
+    Only the last `LONGEST` bytes of the log and the last `history` lines are kept; if something is left out, the first
+    line says so. Colours are readable on the page of `theme`.
     """
     screen = Screen(columns, history)
     tail = _tail(log, history + ROWS)
@@ -59,11 +59,11 @@ def plain_text(lines: Iterable[TerminalLine]) -> list[str]:
     return ["".join(span.text for span in line).rstrip() for line in lines]
 
 
-# --- carrying out ----------------------------------------------------------------------------------------------------
+# --- escape sequences ------------------------------------------------------------------------------------------------
 
 
 def _tail(log: bytes, lines: int) -> bytes:
-    """Return the part that matters: where nothing moves up, that many lines, for the others scroll off; and LONGEST."""
+    """Return the part that matters: at most LONGEST bytes; if nothing moves the cursor up, only the last `lines`."""
     start = max(0, len(log) - LONGEST)
     if not _UPWARDS.search(log, start):
         place = len(log)
@@ -72,7 +72,7 @@ def _tail(log: bytes, lines: int) -> bytes:
                 break
         start = max(start, place + 1)
     if start and log[start - 1 : start] != b"\n":
-        # In the middle of a line: begin where one begins, or where it is written anew.
+        # In the middle of a line: begin at the next line, or where the line is overwritten.
         ends = [place for end in (b"\n", b"\r") if (place := log.find(end, start)) >= 0]
         start = min(ends) + 1 if ends else start
     return log[start:]
@@ -85,7 +85,7 @@ def _feed(screen: Screen, log: bytes) -> None:
 
 
 def _without_colons(match: re.Match[bytes]) -> bytes:
-    """Rewrite `38:2::1:2:3` as `38;2;1;2;3`, and what pyte would misread, as what it knows (ITU T.416, xterm)."""
+    """Rewrite `38:2::1:2:3` as `38;2;1;2;3`, and other forms that pyte would misread (ITU T.416, xterm)."""
     if b":" not in match[1] and b"58" not in match[1]:
         return match[0]
     parts = []
@@ -98,7 +98,7 @@ def _without_colons(match: re.Match[bytes]) -> bytes:
             parts.append(b"24" if rest[0] == b"0" else b"4")
         elif not rest:
             parts.append(head)
-    # 58 is the underline's colour; as `58;5;n` its arguments would be read as styles.
+    # 58 is the underline's colour. pyte would read the arguments of `58;5;n` as styles.
     joined = re.sub(rb"(^|;)58;(5;\d+|2;\d+;\d+;\d+)", b"", b";".join(parts)).strip(b";")
     return b"\x1b[" + joined + b"m" if joined else b""
 
@@ -107,7 +107,7 @@ def _without_colons(match: re.Match[bytes]) -> bytes:
 
 
 def _line(row: Any, columns: int, theme: Theme) -> TerminalLine:
-    """Return a row as spans of one style each; blanks at the end that show nothing are left out."""
+    """Return a row as spans of one style each, without invisible blanks at the end."""
     last = max((x for x, char in row.items() if x < columns and _shows(char)), default=-1)
     cells = [row[x] for x in range(last + 1)]
     spans = []

@@ -30,24 +30,24 @@ _BACKGROUND = {
     "brightblack": "#57606a", "brightred": "#ff8182", "brightgreen": "#6fdd8b", "brightbrown": "#eac54f",
     "brightblue": "#80ccff", "brightmagenta": "#c297ff", "brightcyan": "#76e3ea", "brightwhite": "#ffffff",
 }  # fmt: skip
-"""Behind text the colours are a little lighter, or the text on them is lost."""
+"""Behind text, the colours are a little lighter; otherwise the text can't be read."""
 
 _ON_BACKGROUND = {"black": "#24292f", "white": "#ffffff", "brightwhite": "#ffffff"}
 
 PAGE = {"light": ("#24292f", "#ffffff"), "dark": ("#e6edf3", "#0d1117")}
-"""Text and page of each theme, which reversed text exchanges."""
+"""Colours of text and page in each theme; reversed text swaps them."""
 
 
 def background(name: str) -> str | None:
-    """Return the colour behind text that pyte calls `name`; None is the page's own."""
+    """Return the background that pyte calls `name`; None is the page's own."""
     return None if name == "default" else _BACKGROUND.get(name, f"#{name}")
 
 
 @lru_cache(maxsize=4096)
 def foreground(name: str, behind: str | None, theme: Theme) -> str | None:
-    """Return the colour of text that pyte calls `name` on a background, on the page where that is None."""
+    """Return the text colour that pyte calls `name`, on a background; None is the page's own."""
     if name == "default":
-        # On a background of its own the text can't take the page's colour: the theme might be the other one.
+        # On its own background, the text can't use the page's colour: that depends on the theme.
         return None if behind is None else _legible("#ffffff", behind, "#24292f")
     if behind is not None:
         return _ON_BACKGROUND.get(name) or {**_LIGHT, **_BACKGROUND}.get(name, f"#{name}")
@@ -60,7 +60,7 @@ def _legible(first: str, background: str, second: str) -> str:
 
 
 def _readable(colour: str, page: str) -> str:
-    """Return the colour, darker (on a light page) or lighter where it would not be seen: WCAG's contrast of 3 to 1."""
+    """Return the colour, made darker or lighter until it has WCAG's contrast of 3 to 1 with the page."""
     red, green, blue = _rgb(colour)
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     step = -0.02 if _luminance(page) > 0.5 else 0.02
@@ -71,7 +71,7 @@ def _readable(colour: str, page: str) -> str:
 
 
 def mixed(colour: str, page: str) -> str:
-    """Return faint text: a good half of its colour on the page."""
+    """Return the colour of faint text: a little more than half of its colour, the rest the page's."""
     return _hex([0.6 * a + 0.4 * b for a, b in zip(_rgb(colour), _rgb(page), strict=True)])
 
 

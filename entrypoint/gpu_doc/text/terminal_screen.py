@@ -1,4 +1,4 @@
-"""A terminal's screen: pyte's, twice as fast, with zero-width characters, faint text, and what scrolled off."""
+"""A terminal's screen: like pyte's, but twice as fast, and with zero-width characters, faint text and scrollback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyte import modes
 from wcwidth import wcwidth
 
 ROWS = 50
-"""The height of the terminal that commands run in: programs may go up so far, and not further."""
+"""The height of the terminal that commands run in: programs can move up so far, and not further."""
 
 _ZERO_WIDTH = re.compile("([\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef])")
 
@@ -22,18 +22,18 @@ class Screen(pyte.Screen):
 
     def __init__(self, columns: int, history: int) -> None:
         self._styled = _Cells(None)
-        # pyte's HistoryScreen keeps scrolled lines too, but looks every attribute up in Python: half the time.
+        # pyte's HistoryScreen keeps scrolled lines too, but it looks up every attribute in Python: half as fast.
         self.scrolled: deque[Any] = deque(maxlen=history)
         super().__init__(columns, ROWS)
         self.set_mode(modes.LNM)
 
     def reset(self) -> None:
-        """Begin anew; a line feed returns the carriage too."""
+        """Reset the screen; a line feed also returns the carriage."""
         super().reset()
         self.set_mode(modes.LNM)
 
     def index(self) -> None:
-        """Go a line down, and keep the one that scrolls off."""
+        """Move one line down, and keep the line that scrolls off."""
         if self.cursor.y == self.lines - 1 and not self.margins:
             buffer = self.buffer
             self.scrolled.append(buffer[0])
@@ -44,14 +44,14 @@ class Screen(pyte.Screen):
             super().index()
 
     def erase_in_display(self, how: int = 0, *args: Any, **private: bool) -> None:
-        """Erase, what has scrolled off too if asked to."""
+        """Erase; with 3, also what has scrolled off."""
         super().erase_in_display(how, *args, **private)
         if how == 3:  # xterm: what has scrolled off
             self.scrolled.clear()
 
     def draw(self, data: str) -> None:
-        """Put text down."""
-        # pyte goes character by character; text that takes one column each is put down a line at a time.
+        """Write text at the cursor."""
+        # pyte writes character by character. We write text of single-column characters a line at a time.
         if modes.IRM in self.mode or self.charset or not _narrow(data):
             self._draw_wide(data)
             return
@@ -72,13 +72,13 @@ class Screen(pyte.Screen):
         return self._styled
 
     def _draw_wide(self, data: str) -> None:
-        # pyte drops the rest of the text at a zero-width character that is no combining one (ZWJ, VS16).
+        # pyte drops the text after a zero-width character that is not a combining one (ZWJ, VS16).
         for part in _ZERO_WIDTH.split(data):
             if _ZERO_WIDTH.fullmatch(part):
                 self._join(part)
             else:
                 for character in part:
-                    # A character of two columns that has only one left goes to the next line, as terminals do it.
+                    # As in terminals, a two-column character goes to the next line if only one column is left.
                     if self.cursor.x == self.columns - 1 and _columns(character) == 2:
                         self.cursor.x = self.columns
                     super().draw(character)
@@ -92,13 +92,13 @@ class Screen(pyte.Screen):
             line[x] = line[x]._replace(data=line[x].data + character)
 
     def select_graphic_rendition(self, *attrs: int, **private: bool) -> None:
-        """Change style; sequences of private modes are none."""
+        """Change the style; ignore sequences of private modes."""
         if private:
             return
         faint = _faint(self.cursor.attrs.blink, attrs)
         super().select_graphic_rendition(*attrs)
         if self.cursor.attrs.blink != faint:
-            # pyte has no faint text; `blink`, which no picture shows, stands in for it.
+            # pyte has no faint text. We use `blink` for it, which no picture shows.
             self.cursor.attrs = self.cursor.attrs._replace(blink=faint)
 
     def report_device_status(self, mode: int = 0, **_: bool) -> None:
@@ -109,7 +109,7 @@ class Screen(pyte.Screen):
 
 
 class _Cells(dict[str, Any]):
-    """The cells of one style by their character, made when first used."""
+    """The cells of one style, by character; made on first use."""
 
     def __init__(self, style: Any) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ def _narrow(text: str) -> bool:
 
 
 def _faint(faint: bool, attrs: tuple[int, ...]) -> bool:  # noqa: FBT001 - what it was before
-    """Return whether text is faint after a rendition: 2 begins it, 22, 0 and nothing end it."""
+    """Return whether text is faint after these attributes: 2 begins it; 22, 0 and no attributes end it."""
     rest = list(attrs or (0,))
     while rest:
         attr = rest.pop(0)

@@ -1,10 +1,10 @@
-"""Times and sizes as people say them."""
+"""Times and sizes for people."""
 
 from __future__ import annotations
 
 
 def readable_time(seconds: float) -> str:
-    """Return a duration as people say it: `0.8 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Return a duration for people: `0.8 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

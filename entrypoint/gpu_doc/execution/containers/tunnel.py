@@ -58,12 +58,12 @@ class Tunnel:
         end = time.monotonic() + PATIENCE
         while not _is_listened_to(self.socket):
             if self._ssh.ended or time.monotonic() > end:
-                raise _failure(self.destination, self._ssh.words())
+                raise _failure(self.destination, self._ssh.printed())
             time.sleep(0.02)
 
     def failure(self, words: str) -> EngineError:
         """Return why no engine answers through it, while it is open. `words` are the client's own."""
-        said = self._ssh.words()
+        said = self._ssh.printed()
         if self._ssh.ended:
             return _failure(self.destination, said)
         if "administratively prohibited" in said:
