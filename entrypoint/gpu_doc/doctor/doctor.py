@@ -146,7 +146,7 @@ def _chromium(environ: Mapping[str, str], *, needed: bool) -> Finding:
         says = " ".join([error.what, *error.details.splitlines()[-1:]])
         state: Literal["missing", "warning"] = "missing" if needed else "warning"
         return Finding(component="Chromium", state=state, says=says, remedy=error.remedy)
-    version = re.search(r"\d+(\.\d+)+", machine.said(str(program), "--version") or "")
+    version = re.search(r"\d+(\.\d+)+", machine.output_of(str(program), "--version") or "")
     says = f"{version[0] if version else 'of an unknown version'} at {program} starts"
     if sandbox_closed():
         says += f"; with --no-sandbox, since {_why_no_sandbox()}"
@@ -224,7 +224,7 @@ def _disk(state: Path) -> list[Finding]:
 
 
 def _git(root: Path) -> Finding:
-    version = machine.said("git", "--version")
+    version = machine.output_of("git", "--version")
     if version is None:
         return warning("git", "not installed: evidence will name no commit", "sudo apt-get install git")
     kind = machine.git_repository(root)

@@ -1,1 +1,1 @@
-"""The doors to git: the checkout as it is, and a repository of ours from which results are pushed."""
+"""Everything that uses git: reading the checkout, and a separate repository from which results are pushed."""

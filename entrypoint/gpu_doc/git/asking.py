@@ -1,4 +1,4 @@
-"""Questions to git in the checkout: with its configuration, and with what that must not do."""
+"""Asks git about the checkout, with the checkout's configuration made safe."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from pathlib import Path
 
 from gpu_doc.resources import template_path
 
-# Programs that the checkout's configuration names, such as filters, are not given the token to publish with.
+# Programs that the checkout's configuration names, such as filters, must not get the token to publish with.
 _GIT = ["env", "-u", "INPUT_TOKEN", "git"]
 _OPTIONS = [
-    # `status` would else write the index, and stumble over another git at work.
+    # Otherwise `status` writes the index, and fails while another git writes it.
     "--no-optional-locks",
-    # A program that a job before this one may have left in the configuration of a checkout that is used again.
+    # An earlier job may have put a program into the configuration of a reused checkout.
     "-c",
     "core.fsmonitor=false",
 ]
 TRUSTING = ("-c", "safe.directory=*")
-"""With these git works in checkouts of other users; see templates/runner.gitconfig for older ones."""
+"""These let git work in checkouts of other users; templates/runner.gitconfig does for older versions of git."""
 
 
 def refused(tree: Path) -> str:
-    """What git says where it refuses to work in a checkout, as in one of another user's; else empty."""
+    """Return git's message if it refuses to work in a checkout, such as another user's; else empty."""
     try:
         import git
     except ImportError:
@@ -35,20 +35,20 @@ def refused(tree: Path) -> str:
 
 
 def trust() -> None:
-    """Use checkouts of other users too: on a runner, where a job's container is root in what the runner checked out."""
+    """Use checkouts of other users too: on a runner, the job's container is root, and the runner made the checkout."""
     _GIT[:] = ["env", "-u", "INPUT_TOKEN", f"GIT_CONFIG_SYSTEM={template_path('runner.gitconfig')}", "git"]
     if TRUSTING[1] not in _OPTIONS:
         _OPTIONS.extend(TRUSTING)
 
 
 def ask(folder: Path, *words: str) -> str | None:
-    """What git answers in a folder; None where it is not installed, refuses or fails."""
-    said = ask_for_bytes(folder, *words)
-    return None if said is None else said.decode("utf-8", "surrogateescape").removesuffix("\n")
+    """Return git's output in a folder, as text; None if git is not installed, refuses or fails."""
+    answer = ask_for_bytes(folder, *words)
+    return None if answer is None else answer.decode("utf-8", "surrogateescape").removesuffix("\n")
 
 
 def ask_for_bytes(folder: Path, *words: str) -> bytes | None:
-    """The same, to the byte."""
+    """Return git's output in a folder, as bytes; None if git is not installed, refuses or fails."""
     try:
         import git
     except ImportError:  # GitPython's way to say that there is no program `git`

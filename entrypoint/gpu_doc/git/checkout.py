@@ -1,4 +1,4 @@
-"""What the checkout is, from GitPython and, where every millisecond counts, from files."""
+"""Facts about the checkout, from GitPython or, where every millisecond counts, from git's files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def work_tree(folder: Path) -> Path | None:
-    """The root of the repository that a folder lies in, found by its `.git`; None outside of one."""
+    """The root of the repository around a folder, found by its `.git`; None if there is none."""
     for place in (folder, *folder.parents):
         if (place / ".git").exists():
             return place
@@ -24,9 +24,9 @@ def work_tree(folder: Path) -> Path | None:
 
 
 def clean_commit(root: Path, *, own_files: Iterable[str]) -> str | None:
-    """The commit that the checkout is, where nothing but our own files differs from it; else None.
+    """The checked-out commit, if at most our own files differ from it; else None. None without git or a commit.
 
-    `own_files` are paths relative to `root`, a folder with a trailing slash. None as well without git or a commit.
+    `own_files` are paths relative to `root`; a folder has a trailing slash.
     """
     tree = work_tree(root)
     if tree is None:
@@ -41,7 +41,7 @@ def clean_commit(root: Path, *, own_files: Iterable[str]) -> str | None:
 
 
 def is_changed(root: Path, *, own_files: Iterable[str]) -> bool:
-    """Whether a tracked file differs from the commit that is checked out, other than our own files."""
+    """Whether a tracked file, except our own files, differs from the checked-out commit."""
     tree = work_tree(root)
     status = ask(tree, "status", "--porcelain", "-z", "--untracked-files=no", "--no-renames") if tree else ""
     if tree is None or status is None:
@@ -51,13 +51,13 @@ def is_changed(root: Path, *, own_files: Iterable[str]) -> bool:
 
 
 def containing(tree: Path, commit: str) -> frozenset[str]:
-    """The commits of all references here in whose history a commit stands."""
+    """The commits of all local references whose history contains a commit."""
     listed = ask(tree, "for-each-ref", "--contains", commit, "--format=%(objectname) %(*objectname)")
     return frozenset((listed or "").split())
 
 
 def _from_top(root: Path, tree: Path, names: Iterable[str]) -> tuple[str, ...]:
-    """Paths below root, from the repository's top."""
+    """Convert paths below root to paths from the repository's top."""
     prefix = root.relative_to(tree).as_posix()
     return tuple(name if prefix == "." else f"{prefix}/{name}" for name in names)
 
@@ -67,7 +67,7 @@ def _is_ours(path: str, ours: tuple[str, ...]) -> bool:
 
 
 def tracked_files(root: Path, path: str) -> frozenset[str] | None:
-    """The files at or below a path that git carries to other checkouts, relative to root; None without git."""
+    """The files at or below a path that git tracks, relative to root; None without git."""
     if work_tree(root) is None:
         return None
     listed = ask(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
@@ -75,7 +75,7 @@ def tracked_files(root: Path, path: str) -> frozenset[str] | None:
 
 
 def left_out(root: Path, path: str) -> str:
-    """Say that a file which git tracks is left out of a sparse checkout; nothing where it isn't so.
+    """Return a message if a sparse checkout leaves out a tracked file at a path; else empty.
 
     `path` is relative to root, or a pattern as in `:(glob)src/**`.
     """
@@ -93,10 +93,10 @@ def left_out(root: Path, path: str) -> str:
 
 
 def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:
-    """The files at or below paths that differ from HEAD, or that git does not know; paths are from the tree's top.
+    """The files at or below paths that differ from HEAD or are untracked; paths are from the tree's top.
 
-    Ignored files are among them, or the folder that is ignored: what we write there is published all the same.
-    All of `paths` where git says nothing: better looked at once too often.
+    Ignored files count too, or the ignored folder as one: what we write there is still published.
+    If git gives no answer, return all of `paths`: they are then checked without need.
     """
     wanted = list(paths)
     options = ("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignored=matching")
@@ -105,7 +105,7 @@ def changed_files(tree: Path, paths: Iterable[str]) -> list[str]:
 
 
 def head_commit(tree: Path) -> str | None:
-    """The id of the commit that is checked out; None without one."""
+    """The id of the checked-out commit; None without one."""
     with suppress(OSError):
         head = _head(tree)
         if found := head if _SHA.fullmatch(head) else _reference(_git_folder(tree), head.removeprefix("ref: ")):
@@ -114,7 +114,7 @@ def head_commit(tree: Path) -> str | None:
 
 
 def current_branch(tree: Path) -> str | None:
-    """The branch that is checked out; None where it is a commit, or in a state that git does not understand."""
+    """The checked-out branch; None if HEAD is a commit, or if git can't read it."""
     name = None
     with suppress(OSError):
         head = _head(tree)
@@ -126,24 +126,24 @@ def current_branch(tree: Path) -> str | None:
 
 
 def commit_of_head(tree: Path) -> Commit | None:
-    """What the commit that is checked out says of itself; None without one."""
+    """The checked-out commit; None without one."""
     sha = head_commit(tree)
     raw = ask(tree, "cat-file", "commit", sha) if sha else None
     return commits.parsed(sha, raw.encode("utf-8", "surrogateescape")) if sha and raw else None
 
 
 def commit_named(tree: Path, name: str) -> str | None:
-    """The id of the commit that a branch, a tag or any other name stands for; None where git knows none."""
+    """The id of the commit that a branch, a tag or another name refers to; None if git knows none."""
     return None if name.startswith("-") else ask(tree, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
 
 def content(tree: Path, commit: str, path: str) -> bytes | None:
-    """A file's content in a commit, by its path from the top, as git keeps it; None where there is no such file."""
+    """A file's content in a commit, as git stores it, by its path from the top; None if there is no such file."""
     return asking.ask_for_bytes(tree, "cat-file", "blob", f"{commit}:{path}")
 
 
 def _git_folder(tree: Path) -> Path:
-    """The repository's folder; a work tree of its own and a submodule name it in a file."""
+    """The repository's folder. For linked work trees and submodules, the file `.git` names it."""
     place = tree / ".git"
     if place.is_dir():
         return place
@@ -155,12 +155,12 @@ def _head(tree: Path) -> str:
 
 
 def _reference(folder: Path, name: str) -> str | None:
-    """The commit of a branch, from its own file or the list of those that are packed (gitrepository-layout)."""
+    """The commit of a branch, from its file or from packed-refs (git help gitrepository-layout)."""
     common = folder / "commondir"
     shared = folder / common.read_text("utf-8", "surrogateescape").rstrip("\n") if common.exists() else folder
     with suppress(FileNotFoundError, NotADirectoryError):
         sha = (shared / name).read_text("utf-8", "replace").strip()
-        return sha if _SHA.fullmatch(sha) else None  # a symbolic one is git's to follow
+        return sha if _SHA.fullmatch(sha) else None  # only git can follow a symbolic one
     with suppress(FileNotFoundError):
         for line in (shared / "packed-refs").read_text("utf-8", "surrogateescape").splitlines():
             sha, _, packed = line.partition(" ")
@@ -170,13 +170,13 @@ def _reference(folder: Path, name: str) -> str | None:
 
 
 def identity(tree: Path) -> tuple[str, str] | None:
-    """Name and address that git would commit with; None where it knows none."""
-    said = ask(tree, "var", "GIT_AUTHOR_IDENT")
-    name, _, rest = (said or "").partition(" <")
+    """The name and address that git would commit with; None if it knows none."""
+    answer = ask(tree, "var", "GIT_AUTHOR_IDENT")
+    name, _, rest = (answer or "").partition(" <")
     address, closed, _ = rest.partition(">")
     return (name, address) if name and closed else None
 
 
 def signs_commits(tree: Path) -> bool:
-    """Whether git's settings have commits signed."""
+    """Whether git is configured to sign commits."""
     return ask(tree, "config", "--type=bool", "commit.gpgsign") == "true"

@@ -1,8 +1,8 @@
-"""Values about commits: what one holds, and how one of ours is known again.
+"""Values about commits: what a commit holds, and how we recognize our own.
 
-Our commits carry trailers. `Gpu-Doc-Source` names the commit that the run was made from, `Gpu-Doc-For` whose pull
-request it is. `Gpu-Doc-Seal` is made of the commit's own parent and tree, so that one which somebody amended, rebased
-or picked is no longer taken for ours.
+Our commits carry trailers. `Gpu-Doc-Source` names the commit that the run was made from. `Gpu-Doc-For` names the
+configuration and base that its pull request is for. `Gpu-Doc-Seal` is a hash of the commit's parent and tree: after
+somebody amends, rebases or cherry-picks the commit, it no longer counts as ours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SEAL = "Gpu-Doc-Seal"
 PURPOSE = "Gpu-Doc-For"
 
 _TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*|[ \t]+\S.*")
-"""A line of a block of trailers, or the continuation of one (git-interpret-trailers)."""
+"""A trailer, or the continuation of one on the next line (git help interpret-trailers)."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """A commit, as it says of itself."""
+    """A commit, as its object says."""
 
     sha: str
     parents: tuple[str, ...]
@@ -42,17 +42,17 @@ class Commit:
 
     @property
     def source(self) -> str | None:
-        """The commit that a run of ours was made from; None where the commit doesn't say."""
+        """The commit that our run was made from; None if the trailer is missing."""
         return _trailers(self.message).get(SOURCE)
 
     @property
     def purpose(self) -> str | None:
-        """Which configuration and base a pull request's commit is for; None where the commit doesn't say."""
+        """Which configuration and base the pull request is for; None if the trailer is missing."""
         return _trailers(self.message).get(PURPOSE)
 
     @property
     def intact(self) -> bool:
-        """Whether we made it, and nobody changed it since."""
+        """Whether we made it and nobody changed it since."""
         seal = _trailers(self.message).get(SEAL)
         return len(self.parents) == 1 and seal == _seal(self.parents[0], self.tree)
 
@@ -73,11 +73,11 @@ class Identity:
     name: str
     email: str
     sign: bool
-    """With the key that the person's own git would sign with."""
+    """Whether to sign, with the key that the user's own git would sign with."""
 
 
 def parsed(sha: str, raw: bytes) -> Commit:
-    """Read a commit object (gitformat: header lines, an empty line, the message)."""
+    """Parse a commit object: header lines, an empty line, the message."""
     head, _, message = raw.decode("utf-8", "replace").partition("\n\n")
     fields = [line.partition(" ")[::2] for line in head.splitlines()]
     author = next(text for name, text in fields if name == "author")
@@ -91,7 +91,7 @@ def parsed(sha: str, raw: bytes) -> Commit:
 
 
 def sealed(message: str, *, source: str, parent: str, tree: str) -> str:
-    """Return the message with our trailers at its end: after those that it has, else after an empty line."""
+    """Append our trailers to a message: directly after its own trailers, else after an empty line."""
     text = message.replace("\0", "").rstrip()
     last = _last_paragraph(text)
     gap = "\n" if last and all(_TRAILER.fullmatch(line) for line in last) else "\n\n"
@@ -103,12 +103,12 @@ def _seal(parent: str, tree: str) -> str:
 
 
 def _last_paragraph(message: str) -> list[str]:
-    """The lines that may be trailers; the first paragraph is the title."""
+    """The lines that may be trailers. The first paragraph is the title, so it has none."""
     paragraphs = re.split(r"\n[ \t]*\n", message.strip())
     return paragraphs[-1].strip("\n").splitlines() if len(paragraphs) > 1 else []
 
 
 def _trailers(message: str) -> dict[str, str]:
-    """The trailers by name, the last of each."""
+    """The trailers by name; of the same name, the last one."""
     pairs = (line.partition(": ") for line in _last_paragraph(message))
     return {name: text.strip() for name, colon, text in pairs if colon}

@@ -1,4 +1,4 @@
-"""Pointers of Git LFS: the small text that stands in a checkout where a large file was not fetched."""
+"""Git LFS pointers: the short text in a checkout in place of a large file that was not fetched."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path, PurePath
 
 LARGEST = 1024
-"""Bytes. What is as large is no pointer, whatever it says."""
+"""Bytes. A file of this size or more is not a pointer, whatever it contains."""
 
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: sorted keys, each line ended by LF. An extension's line
 # names the content as it was before that extension (docs/extensions.md), so the first one is the file's own.
@@ -19,21 +19,21 @@ _POINTER = re.compile(
 
 
 def oid(content: bytes) -> str | None:
-    """The SHA-256 of the content that a pointer stands for; None where this is no whole, valid pointer."""
+    """The SHA-256 of the file that a pointer refers to; None if this is not a complete, valid pointer."""
     match = _POINTER.fullmatch(content) if len(content) < LARGEST else None
     return (match["own"] or match["oid"]).decode() if match else None
 
 
 def is_pointer(path: Path) -> bool:
-    """Whether a file is a pointer; false where it can't be read."""
+    """Whether a file is a pointer; false if it can't be read."""
     try:
         return path.is_file() and path.stat().st_size < LARGEST and oid(path.read_bytes()) is not None
-    except (OSError, ValueError):  # unreadable, or no path at all
+    except (OSError, ValueError):  # unreadable, or not a valid path
         return False
 
 
 def remedy(path: str) -> str:
     """What to do about a pointer, for a message."""
-    name = PurePath(path).name  # without folders it fits wherever the command is typed; a full path fits nowhere
+    name = PurePath(path).name  # the name alone matches in any working folder; a full path matches nowhere
     include = "" if any(sign in name for sign in " ,'\"*?[") else f' --include="{name}"'
     return f"Fetch it with `git lfs pull{include}`; in a workflow, give actions/checkout `lfs: true`."

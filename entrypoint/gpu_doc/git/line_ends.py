@@ -1,9 +1,8 @@
-"""Text files whose lines end otherwise in a checkout than in git, as `core.autocrlf` and `.gitattributes` have it.
+"""Text files that have other line ends in a checkout than in git, because of `core.autocrlf` or `.gitattributes`.
 
-The rule: a text file counts by what git would store of it, as far as line ends go. That is so where git makes LF of
-CRLF when a file is added (https://git-scm.com/docs/gitattributes, "End-of-line conversion"); everywhere else, and
-without git, bytes count. Other conversions (`working-tree-encoding`, `ident`, filters) give the same bytes in each
-checkout.
+The rule: if git would turn CRLF into LF when a file is added (https://git-scm.com/docs/gitattributes, "End-of-line
+conversion"), compare the file with the line ends that git would store. Otherwise, and without git, compare its bytes.
+Other conversions (`working-tree-encoding`, `ident`, filters) give the same bytes in each checkout.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from gpu_doc.git import checkout
 from gpu_doc.git.asking import ask
 
 Rule = Literal["never", "text", "always"]
-"""Whether git makes LF of CRLF: never, where the content looks like text, or always."""
+"""When git turns CRLF into LF: never, if the content looks like text, or always."""
 
 _CONTROLS = bytes(code for code in range(32) if code not in b"\b\t\x1b\x0c\r\n") + b"\x7f"
 _TRUE = frozenset({"true", "yes", "on", "1", "input"})
@@ -24,23 +23,23 @@ _TRUE = frozenset({"true", "yes", "on", "1", "input"})
 
 @dataclass(frozen=True)
 class _Tracked:
-    """What git says of a file."""
+    """What git says about a file."""
 
     index: str
-    """How the lines end of what is committed or staged: `lf`, `crlf`, `mixed`, `none`, `-text`; empty if untracked."""
+    """The line ends in the index: `lf`, `crlf`, `mixed`, `none`, `-text`; empty if untracked."""
     attributes: str
-    """As `git ls-files --eol` has them: `text`, `text=auto eol=crlf`, `-text`, or nothing."""
+    """The attributes as `git ls-files --eol` prints them: `text`, `text=auto eol=crlf`, `-text`, or nothing."""
 
 
 class LineEnds:
-    """Tells what git would store. Git is asked once for all files of a folder, and only if one of them has CRLF."""
+    """Knows what git would store. It asks git once for all files of a folder, and only if one of them has CRLF."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, dict[str, _Tracked]] = {}
         self._settings: dict[Path, str] = {}
 
     def stored(self, path: Path, content: bytes) -> bytes:
-        """What git would store of a file with this content: with LF for each CRLF, or as it is."""
+        """Return the content as git would store it: with LF for each CRLF, or unchanged."""
         if b"\r\n" not in content:
             return content
         rule = self.rule(path)
@@ -48,7 +47,7 @@ class LineEnds:
         return content.replace(b"\r\n", b"\n") if folds else content
 
     def as_there(self, path: Path, content: bytes, there: bytes | None) -> bytes:
-        """The content with the line ends that the file has in the checkout, where git stores both the same."""
+        """Return the content with the line ends of the file in the checkout, if git stores both the same."""
         if there is None or (b"\r\n" in content) == (b"\r\n" in there):
             return content
         folded = content.replace(b"\r\n", b"\n")
@@ -58,7 +57,7 @@ class LineEnds:
         return with_crlf if b"\r\n" in there else folded
 
     def rule(self, path: Path) -> Rule:
-        """Whether git makes LF of CRLF in a file, which need not be there yet."""
+        """When git turns CRLF into LF in a file; the file need not exist yet."""
         try:
             path = path.resolve()
         except (OSError, RuntimeError):
@@ -73,7 +72,7 @@ class LineEnds:
             return "always"
         if "text=auto" not in words and self._setting(path.parent) not in _TRUE:
             return "never"
-        # Where git judges by itself, it leaves alone what was committed with CRLF.
+        # With text=auto, git leaves a file alone that was committed with CRLF.
         return "never" if known.index in ("crlf", "mixed") else "text"
 
     def _folder(self, folder: Path) -> dict[str, _Tracked]:
@@ -88,11 +87,11 @@ class LineEnds:
         return self._folders[folder]
 
     def _untracked(self, path: Path) -> _Tracked:
-        """What git would do with a file that it doesn't know yet."""
-        said = ask(path.parent, "check-attr", "-z", "text", "eol", "crlf", "--", path.name)
-        if said is None:
+        """What git would do with an untracked file."""
+        answer = ask(path.parent, "check-attr", "-z", "text", "eol", "crlf", "--", path.name)
+        if answer is None:
             return _Tracked("", "-text")
-        text, eol, legacy = said.split("\0")[2::3]
+        text, eol, legacy = answer.split("\0")[2::3]
         text = legacy if text == "unspecified" else text  # the attribute's name before git 1.7.2
         if text in ("set", "input") or (text == "unspecified" and eol in ("lf", "crlf")):
             return _Tracked("", "text")
@@ -105,9 +104,9 @@ class LineEnds:
 
 
 def is_binary(content: bytes) -> bool:
-    """Whether git takes a content for no text where it judges by itself.
+    """Whether git, with text=auto, treats a content as binary.
 
-    As `convert_is_binary` in git's convert.c has it: a NUL, a CR without LF, or one control character in 128.
+    The same rule as `convert_is_binary` in git's convert.c: a NUL, a CR without LF, or one control character in 128.
     """
     ends = content.count(b"\r\n")
     if b"\0" in content or content.count(b"\r") > ends:

@@ -1,4 +1,4 @@
-"""The program git, run through GitPython: with an environment that we choose, and no secret in what it says."""
+"""Runs the program git through GitPython, in an environment that we choose, and keeps secrets out of its messages."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gpu_doc.resources import template_path
 from gpu_doc.system.retrying import patiently
 
 PAUSES = (1.0, 4.0, 15.0)
-"""Seconds before a server that can't be reached is asked again."""
+"""Seconds to wait before asking an unreachable server again."""
 
 _KEPT = re.compile(r"GIT_(?:SSH|SSH_COMMAND|SSH_VARIANT|SSL_\w+|PROXY_\w+|HTTP_\w+|EXEC_PATH|ASKPASS|CONFIG_\w+)")
-"""Of the caller's variables for git those that say how it reaches servers; the others say where it would work."""
+"""Those of git's variables that say how it reaches servers. The others would change where it works."""
 
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(frozen=True)
 class Done:
-    """How a call of git ended."""
+    """The result of a call of git."""
 
     status: int
     output: bytes
@@ -35,34 +35,34 @@ class Done:
 
     @property
     def text(self) -> str:
-        """The output; bytes that are no UTF-8 stand in it as surrogates."""
+        """The output; bytes that are not UTF-8 become surrogates."""
         return self.output.decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """git, as it runs in one place."""
+    """git, with the environment and words for one repository."""
 
     folder: Path
     checkout: Path
-    """For messages, as the remote."""
+    """Named in messages, like the remote."""
     remote: Remote
     environ: Mapping[str, str] = field(repr=False)
-    """The caller's environment; of what begins with GIT_, only what reaches servers is handed on."""
+    """The caller's environment; of the GIT_ variables, only those for reaching servers are passed on."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Further variables, for each call."""
+    """More variables, for each call."""
     pauses: Sequence[float] = PAUSES
 
     def run(self, *words: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> Done:
-        """Run it with `given` as its standard input, and further variables. Raises PublishError: there is no git."""
+        """Run git with `given` as standard input and more variables. Raises PublishError if git is not installed."""
         try:
             import git
         except ImportError as error:  # GitPython's way to say that there is no program `git`
             raise PublishError("git is not installed", remedy="Install git, and have it on PATH.") from error
         dropped = [name for name in self.environ if name.startswith("GIT_") and not _KEPT.fullmatch(name)]
-        # No program that git calls needs it: it is in the header that we add.
+        # No program that git calls needs the token: it is in the header that we add.
         dropped += ["INPUT_TOKEN"] if "INPUT_TOKEN" in self.environ else []
-        # GitPython can add variables but not take any away.
+        # GitPython can add variables but not remove any.
         argv = ["env", *(word for name in dropped for word in ("-u", name)), *self._git, *words]
         with tempfile.TemporaryFile() as stdin:
             stdin.write(given)
@@ -80,23 +80,23 @@ class Program:
 
     @property
     def _git(self) -> list[str]:
-        """git; on a runner, where we have a token, in checkouts of other users too."""
+        """The command for git; on a runner, where we have a token, it also works in checkouts of other users."""
         trusted = [f"GIT_CONFIG_SYSTEM={template_path('runner.gitconfig')}", "git", *TRUSTING]
         return trusted if self.remote.token else ["git"]
 
     def ask(self, *words: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> Done:
-        """Run it. Raises PublishError or RejectedError where it fails, with what to do."""
+        """Run git. Raises PublishError or RejectedError, with a remedy, if it fails."""
         done = self.run(*words, given=given, variables=variables)
         if done.status:
             raise self.meaning(f"{done.words}\n{done.text}")
         return done
 
     def ask_server(self, *words: str, variables: Mapping[str, str] | None = None) -> Done:
-        """Run it, and again after a while where a server can't be reached. Raises as `ask` does."""
+        """Run git; try again after a pause if a server can't be reached. Raises as `ask` does."""
         return patiently(lambda: self.ask(*words, variables=variables), refusals.UnreachableError, pauses=self.pauses)
 
     def meaning(self, words: str) -> PublishError:
-        """What git's words mean."""
+        """Return the error that git's messages mean."""
         return refusals.meaning(words, remote=self.clean(self.remote.url), checkout=str(self.checkout))
 
     def clean(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What git and the servers behind it refuse, in words that say what to do; and what may pass if tried again."""
+"""Turns refusals of git and its servers into errors with a remedy, and tells which may pass on another try."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class GoneError(PublishError):
 
 
 class UnreachableError(PublishError):
-    """The remote did not answer, or not as it should; a little later it may."""
+    """The remote did not answer, or answered wrongly; a little later it may work."""
 
 
 class ProtectedBranchError(PublishError):
@@ -192,17 +192,17 @@ _REFUSALS = (
     ),
     _Refusal(r"", "git failed", KEPT),
 )
-"""The first that fits counts, and the last always does."""
+"""The first that matches counts; the last always matches."""
 
 
 def meaning(words: str, *, remote: str, checkout: str) -> PublishError:
-    """Return what a failure means. `words` is all that git wrote, without secrets."""
+    """Return the error for a failure. `words` is all that git wrote, without secrets."""
     found = next(refusal for refusal in _REFUSALS if re.search(refusal.pattern, words))
     names = {"remote": remote, "checkout": checkout}
     return found.kind(found.what.format(**names), remedy=found.remedy.format(**names), details=telling(words))
 
 
 def telling(words: str) -> str:
-    """Return the lines that say something: no hints on how to type git commands, none twice."""
+    """Return the useful lines: no hints on how to type git commands, no repetitions."""
     lines = (line.rstrip() for line in words.splitlines())
     return "\n".join(dict.fromkeys(line for line in lines if line not in ("", "remote:") and line[:5] != "hint:"))

@@ -1,4 +1,4 @@
-"""A repository of ours, from which results are pushed: it borrows the checkout's objects and changes nothing there."""
+"""A temporary repository from which results are pushed. It uses the checkout's objects and changes nothing there."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from gpu_doc.git.repository import Origin, Repository
 from gpu_doc.system.temporary import private_folder
 
 _DEPTH = 3
-"""How much of a branch's history a shallow checkout fetches: a merge, our commit below it, and what that stands on."""
+"""Generations of a branch's history that a shallow checkout fetches: a merge, our commit below, and its parent."""
 
 _DEPTHS_OF_COMMITS = (100, 5000)
-"""How much history it asks for to know which of two commits is older: without any files, 5000 are about 1 MB."""
+"""Generations that it fetches to tell which of two commits is older: 5000, without files, are about 1 MB."""
 
 _MANY = 500
-"""Paths in one command line."""
+"""The most paths in one command line."""
 
 
 class Scratch(AbstractContextManager["Scratch"]):
     """Fetches, builds commits, pushes. Not safe for several threads.
 
-    Every method raises PublishError where git or the server refuses, with what to do.
+    Every method raises PublishError, with a remedy, if git or the server refuses.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Scratch(AbstractContextManager["Scratch"]):
     ) -> None:
         self._stack.close()
 
-    # --- what the remote has -----------------------------------------------------------------------------------------
+    # --- the remote --------------------------------------------------------------------------------------------------
 
     def tips(self, *branches: str) -> dict[str, str | None]:
-        """The commits that branches are at on the remote now; None for those that it lacks."""
+        """The present commits of branches on the remote; None for branches that it lacks."""
         references = {f"refs/heads/{branch}": branch for branch in branches}
         listed = self._git.ask_server("ls-remote", "--refs", "origin", *references).text
         pairs = (line.partition("\t") for line in listed.splitlines())
@@ -71,33 +71,33 @@ class Scratch(AbstractContextManager["Scratch"]):
         return {branch: found.get(branch) for branch in branches}
 
     def references(self) -> dict[str, str]:
-        """The commits that the remote's branches and tags stand for now, by their whole names."""
+        """The present commits of the remote's branches and tags, by their full names."""
         listed = self._git.ask_server("ls-remote", "--heads", "--tags", "origin").text
         pairs = (line.partition("\t") for line in listed.splitlines())
-        # The line of a tag with a message is followed by that of its commit (git help ls-remote).
+        # After the line of an annotated tag comes the line of its commit (git help ls-remote).
         return {name.removesuffix("^{}"): sha for sha, _, name in pairs}
 
     def fetch(self, *branches: str) -> dict[str, str | None]:
-        """Their tips, as `tips` gives them, there afterwards with their history.
+        """Fetch branches with their history, and return their commits as `tips` does.
 
-        In a shallow checkout three generations of it are there.
+        In a shallow checkout, fetch three generations.
         """
         tips = self.tips(*branches)
         missing = {sha for sha in tips.values() if sha} - self._repository.there
         if missing:
             try:
                 self._repository.fetch(missing, depth=_DEPTH if self._repository.shallow else None)
-            except GoneError:  # a branch was moved in between, and its old commit thrown away
+            except GoneError:  # a branch moved in between, and the server dropped its old commit
                 return self.fetch(*branches)
         return tips
 
     def have(self, commit: str) -> None:
-        """Have a commit and its files, which may lie deeper than what was fetched in a shallow checkout."""
+        """Fetch a commit and its files: in a shallow checkout, it may lie deeper than what was fetched."""
         if self._repository.shallow and self._git.run("cat-file", "-e", f"{commit}^{{tree}}").status:
             self._repository.fetch([commit], depth=_DEPTH)
 
     def has(self, commit: str) -> bool:
-        """Whether a commit and its files can be had; the server may know no such commit, or give it to nobody."""
+        """Whether a commit and its files can be fetched: the server may not know it, or may refuse."""
         with suppress(GoneError):
             self.have(commit)
         return self._git.run("cat-file", "-e", f"{commit}^{{tree}}").status == 0
@@ -105,11 +105,11 @@ class Scratch(AbstractContextManager["Scratch"]):
     # --- commits and files -------------------------------------------------------------------------------------------
 
     def commit_at(self, sha: str) -> Commit:
-        """What a commit says of itself."""
+        """Return a commit, parsed."""
         return commits.parsed(sha, self._git.ask("cat-file", "commit", sha).output)
 
     def entries(self, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
-        """The files of a commit at these paths, as far as they exist."""
+        """Those of the paths that are files in a commit."""
         wanted = sorted(set(paths))
         found: dict[str, Entry] = {}
         for start in range(0, len(wanted), _MANY):
@@ -122,9 +122,9 @@ class Scratch(AbstractContextManager["Scratch"]):
         return found
 
     def read(self, commit: str, path: str, *, links: bool = False) -> bytes | None:
-        """The bytes of a file as the commit has them, through no filter; None where it is absent or no regular file.
+        """The bytes of a file in a commit, unfiltered; None if it is absent or not a regular file.
 
-        `links`: of a link, where it leads.
+        `links`: also accept a symbolic link, and return its target.
         """
         entry = self.entries(commit, [path]).get(path)
         if entry is None or (entry.mode == "120000" and not links):
@@ -132,7 +132,7 @@ class Scratch(AbstractContextManager["Scratch"]):
         return self._git.ask("cat-file", "blob", entry.blob).output
 
     def changes(self, before: str, after: str) -> dict[str, Entry | None]:
-        """The files that differ between two commits (or trees), as the second has them; None where it lacks them."""
+        """The files that differ between two commits (or trees), as in the second; None for those that it lacks."""
         words = self._git.ask("diff-tree", "-r", "--no-renames", "-z", before, after).text.split("\0")
         found: dict[str, Entry | None] = {}
         for about, path in zip(words[::2], words[1::2], strict=False):
@@ -143,7 +143,7 @@ class Scratch(AbstractContextManager["Scratch"]):
     # --- history -----------------------------------------------------------------------------------------------------
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether one commit is the other, or stands in its history."""
+        """Whether `older` is `newer` or is in its history."""
         repository = self._repository
         if repository.is_ancestor(older, newer):
             return True
@@ -152,7 +152,7 @@ class Scratch(AbstractContextManager["Scratch"]):
         return self._follow(older, newer).is_ancestor(older, newer)
 
     def _follow(self, older: str, newer: str) -> Repository:
-        """A repository of commits without files, that goes back as far as it takes to know which of two is older."""
+        """Return a repository of commits without files, with enough history to tell which of two is older."""
         if self._history is None:
             self._history = Repository(self._folder / "history", self._theirs, self._origin)
         history = self._history
@@ -166,7 +166,7 @@ class Scratch(AbstractContextManager["Scratch"]):
         return history
 
     def is_on_a_branch(self, commit: str, references: Mapping[str, str]) -> bool:
-        """Whether a branch of the remote has a commit in its history; `references` as `references()` gives them."""
+        """Whether a branch of the remote has a commit in its history. `references` comes from `references()`."""
         tips = {sha for name, sha in references.items() if name.startswith("refs/heads/")}
         history = Repository(self._folder / "branches", self._theirs, self._origin)
         for depth in _DEPTHS_OF_COMMITS if tips else ():
@@ -176,18 +176,18 @@ class Scratch(AbstractContextManager["Scratch"]):
         return False
 
     def last_commit_of(self, tip: str, paths: Iterable[str], *, beyond: str | None = None) -> Commit | None:
-        """The newest commit that touched one of these files or folders; `beyond`: of those that this one lacks.
+        """The newest commit that touched one of these files or folders; None if there is none.
 
-        None too where it lies further back than what is checked out, in a shallow checkout.
+        `beyond`: leave out this commit and its history. In a shallow checkout, also None for commits before its start.
         """
         self._reach_head(tip)
         without = [f"^{beyond}"] if beyond else []
         sha = self._git.ask("rev-list", "-1", tip, *without, "--", *paths).text.strip()
-        # One without its parents seems to have added everything.
+        # A commit without its parents seems to have added every file.
         return self.commit_at(sha) if sha and sha not in self._repository.shallow else None
 
     def _reach_head(self, tip: str) -> None:
-        """Have all commits between the one that is checked out and a tip."""
+        """Fetch all commits between the checked-out one and a tip."""
         repository, head = self._repository, self._origin.head
         if not repository.shallow or tip == head or repository.is_ancestor(head, tip):
             return
@@ -199,15 +199,15 @@ class Scratch(AbstractContextManager["Scratch"]):
     # --- making and pushing ------------------------------------------------------------------------------------------
 
     def store(self, path: str, content: bytes) -> str:
-        """Keep a file's content as `git add` would in the checkout, filters applied; returns its id."""
+        """Store a file's content as `git add` would in the checkout, with filters; returns its id."""
         if lfs.oid(content) or self._keeps_line_ends(path, content):
             return self._git.ask("hash-object", "-w", "--stdin", given=content).text.strip()
         return self._ask_in_checkout("hash-object", "-w", "--stdin", f"--path={path}", given=content).text.strip()
 
     def _keeps_line_ends(self, path: str, content: bytes) -> bool:
-        """Whether `git add` would leave CRLF alone, as hash-object does not: the file was committed with them.
+        """Whether `git add` would keep CRLF, although hash-object does not: the file was committed with them.
 
-        It does so where it judges by itself whether a file is text (gitattributes, "Set to string value auto").
+        It does so with text=auto (git help attributes, "Set to string value auto").
         """
         if b"\r\n" not in content or b"\r\n" not in (self.read(self._origin.head, path) or b""):
             return False
@@ -217,14 +217,14 @@ class Scratch(AbstractContextManager["Scratch"]):
         return judges and filtered == "unspecified"
 
     def _ask_in_checkout(self, *words: str, given: bytes = b"") -> Done:
-        """Ask with the checkout's attributes, and with filters that run where they would for `git add`."""
+        """Run git with the checkout's attributes; filters run in the same folder as for `git add`."""
         checkout = str(self._theirs.checkout)
         return self._git.ask("-C", checkout, *words, given=given, variables={"GIT_WORK_TREE": checkout})
 
     def commit(
         self, parent: str, entries: Mapping[str, Entry | None], message: str, who: Identity, *, source: str
     ) -> str:
-        """Make a commit with the parent's files but for these changes (None: removed); returns its id.
+        """Make a commit with the parent's files and these changes (None: removed); returns its id.
 
         `source` is the commit that the run was made from.
         """
@@ -247,7 +247,7 @@ class Scratch(AbstractContextManager["Scratch"]):
         nothing = "0" * len(self._origin.head)
         removals = [f"0 {nothing}\t{path}\0" for path, entry in entries.items() if entry is None]
         files = [f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in entries.items() if entry]
-        given = "".join(removals + files).encode("utf-8", "surrogateescape")  # a file's name may be a removed folder's
+        given = "".join(removals + files).encode("utf-8", "surrogateescape")  # a file may replace a folder
         self._git.ask("update-index", "-z", "--index-info", given=given, variables=index)
         tree = self._git.ask("write-tree", "--missing-ok", variables=index).text.strip()
         if others := self.changes(parent, tree).keys() - entries.keys():
@@ -259,27 +259,27 @@ class Scratch(AbstractContextManager["Scratch"]):
     def push(self, branch: str, commit: str | None, *, expected: str | None) -> None:
         """Set a branch of the remote to a commit; None deletes it.
 
-        `expected` is the commit that it must be at; None: it must not exist. Raises RejectedError: it is elsewhere.
+        `expected` is its present commit; None: it must not exist. Raises RejectedError if that is not so.
         """
         self._push_large_files()
         reference = f"refs/heads/{branch}"
         options = ("--porcelain", "--no-verify", "--no-recurse-submodules")
         lease = f"--force-with-lease={reference}:{expected or ''}"
 
-        # A server that takes shallow pushes (git 2.39) crashes over a deletion that comes with a shallow history.
+        # A server that accepts shallow pushes (git 2.39) crashes on a deletion from a shallow repository.
         variables = {} if commit else {"GIT_SHALLOW_FILE": ""}
         words = ("push", *options, lease, "origin", f"{commit or ''}:{reference}")
         try:
             self._git.ask_server(*words, variables=variables)
         except RejectedError:
-            # An earlier try may have succeeded, and its answer been lost.
+            # An earlier try may have succeeded while its answer was lost.
             if self.tips(branch)[branch] != commit:
                 raise
         if commit:
             self._repository.there.add(commit)
 
     def _push_large_files(self) -> None:
-        """Upload what Git LFS took out of the files that were stored."""
+        """Upload the contents that Git LFS replaced by pointers."""
         stored = sorted(path.name for path in self._repository.folder.glob("lfs/objects/??/??/*"))
         for start in range(0, len(stored), _MANY):
             self._git.ask_server("lfs", "push", "--object-id", "origin", *stored[start : start + _MANY])

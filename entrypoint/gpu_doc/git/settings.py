@@ -1,7 +1,7 @@
-"""The configuration of our repository: what of the person's own bears on a push, a signature or a filter, and ours.
+"""The configuration of our repository: the user's settings for pushing, signing and filters, and our own.
 
-Ours reads no other configuration. Conditional includes would not fit it (actions/checkout keeps its credentials in one
-that names the checkout's folder), and it must not take from the checkout where that one works, or what it runs.
+Our repository reads no other configuration. The checkout's could include other files by its folder (actions/checkout
+keeps its credentials that way), and could say where git works and which programs it runs.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _KEPT = re.compile(
     r"|remote\..+\.(?:promisor|partialclonefilter)|extensions\.partialclone",
     re.IGNORECASE,
 )
-"""What is taken of the configuration that lies in a runner's checkout. It may be left from other people's jobs, and a
-proxy, a certificate or a program in it would get hold of our token."""
+"""The only settings that we take from a runner's checkout. Other people's jobs may have left their own there: a proxy,
+a certificate or a program could steal our token."""
 _NOT_TAKEN = re.compile(r"lfs\.storage|lfs\.locksverify", re.IGNORECASE)
-"""Where the checkout keeps large files is no place for ours."""
+"""Not taken: the checkout's folder for large files is not for ours."""
 
 GLOBAL = "person"
-"""The file in our repository's folder that stands for the person's own configuration."""
+"""The file in our repository's folder that replaces the user's own configuration."""
 
 _BEFORE: tuple[Setting, ...] = (
-    # A server that says nothing for so long is gone. Its hooks may take their time.
+    # A server that is silent for so long is gone. Its hooks may take some time.
     ("http.lowspeedlimit", "1"),
     ("http.lowspeedtime", "300"),
-    # Without these a checkout that never ran `git lfs install` would commit whole files where pointers belong.
+    # Without these, if nobody ran `git lfs install`, git would commit whole files in place of pointers.
     ("filter.lfs.clean", "git-lfs clean -- %f"),
     ("filter.lfs.process", "git-lfs filter-process"),
     ("filter.lfs.required", "true"),
@@ -55,13 +55,13 @@ _AFTER: tuple[Setting, ...] = (
 
 
 def listed(output: str) -> list[Setting]:
-    """Read what `git config --list -z` writes: a key without a value is true."""
+    """Parse the output of `git config --list -z`. A key without a value is true."""
     pairs = (entry.partition("\n") for entry in output.split("\0") if entry)
     return [(key, value if newline else "true") for key, newline, value in pairs]
 
 
 def of_runner(output: str) -> list[Setting]:
-    """Read what `git config --list --show-scope -z` writes: of the checkout's own settings the harmless ones alone."""
+    """Parse `git config --list --show-scope -z`; of the checkout's own settings, keep only the safe ones."""
     fields = output.split("\0")
     scoped = zip(fields[::2], fields[1::2], strict=False)
     return [
@@ -73,7 +73,7 @@ def of_runner(output: str) -> list[Setting]:
 
 
 def ours(theirs: Iterable[Setting], remote: Remote) -> list[Setting]:
-    """What our repository is configured with, where the person's own git has `theirs`."""
+    """Return our repository's settings, given the user's settings `theirs`."""
     theirs = list(theirs)
     taken = [(key, value) for key, value in theirs if _is_taken(key, own=remote.token is None)]
     return [*_BEFORE, *taken, *_AFTER, ("remote.origin.url", remote.url), *_lazy(theirs)]
@@ -86,7 +86,7 @@ def _is_taken(key: str, *, own: bool) -> bool:
 
 
 def _lazy(theirs: list[Setting]) -> Iterator[Setting]:
-    """A checkout that was cloned in part has what it lacks fetched when it is needed."""
+    """Yield the settings with which a partial clone fetches missing objects when they are needed."""
     lazy = [key for key, value in theirs if re.fullmatch(r"remote\..+\.promisor", key) and value != "false"]
     if lazy or "extensions.partialclone" in dict(theirs):
         yield "remote.origin.promisor", "true"
@@ -113,7 +113,7 @@ def _escaped(word: str) -> str:
 
 
 def variables(folder: Path, remote: Remote) -> dict[str, str]:
-    """The variables with which git works in our repository, and nowhere else."""
+    """Return the variables that make git work in our repository, and nowhere else."""
     return {
         "GIT_DIR": str(folder),
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -127,7 +127,7 @@ def variables(folder: Path, remote: Remote) -> dict[str, str]:
 
 
 def _login(remote: Remote) -> dict[str, str]:
-    """The variables that carry the token to the remote's server, and to no other; nobody is asked for another."""
+    """Return the variables that send the token to the remote's server only; git never asks for a password."""
     if remote.token is None:
         return {}
     parts = urlsplit(remote.url)
@@ -141,5 +141,5 @@ def _login(remote: Remote) -> dict[str, str]:
 
 
 def encoded(token: str) -> str:
-    """The token as it stands in the header."""
+    """Encode the token for the header."""
     return base64.b64encode(f"x-access-token:{token}".encode()).decode()

@@ -1,4 +1,4 @@
-"""What of the checkout its commit does not have, and what belongs to another repository inside it."""
+"""Which files are not in the checked-out commit, and which belong to another repository inside the checkout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gpu_doc.git.asking import ask
 
 
 def submodules(tree: Path, folders: Iterable[str]) -> frozenset[str]:
-    """Which of these folders are another repository's, as the index says; paths are from the tree's top."""
+    """Those of the folders that are submodules, by the index; paths are from the tree's top."""
     wanted = list(folders)
     listed = ask(tree, "--literal-pathspecs", "ls-files", "--stage", "-z", "--", *wanted) if wanted else ""
     entries = (entry.partition("\t") for entry in (listed or "").split("\0"))
@@ -17,9 +17,9 @@ def submodules(tree: Path, folders: Iterable[str]) -> frozenset[str]:
 
 
 def uncommitted(tree: Path, paths: Iterable[str]) -> set[str]:
-    """What differs from HEAD at or below paths, from the tree's top; what git ignores does not count.
+    """The files at or below paths that differ from HEAD, without ignored ones; paths are from the tree's top.
 
-    A submodule counts by its own commit, which must be the one that HEAD names.
+    A submodule differs if its commit is not the one that HEAD names.
     """
     wanted, inner = set(paths), dict[str, set[str]]()
     for path in wanted:
@@ -42,12 +42,12 @@ def uncommitted(tree: Path, paths: Iterable[str]) -> set[str]:
 
 
 def removed(folder: Path, pathspecs: Iterable[str]) -> set[str]:
-    """What HEAD has and the checkout has not, of what pathspecs (seen from the folder) match; from the tree's top.
+    """The files in HEAD, but not in the checkout, that pathspecs in a folder match; paths are from the tree's top.
 
-    What a sparse checkout leaves out is not removed.
+    A file that a sparse checkout leaves out does not count.
     """
     options = ("--name-only", "--no-renames", "--diff-filter=D", "-z", "HEAD")
-    # One by one: git refuses all of them where one leads out of the repository.
+    # One by one: git refuses all of them if one leads out of the repository.
     listed = [ask(folder, "diff", *options, "--", each) or "" for each in set(pathspecs)]
     return {path for each in listed for path in each.split("\0") if path}
 
@@ -57,7 +57,7 @@ def _above(path: str) -> set[str]:
 
 
 def ignored(tree: Path, paths: Iterable[str]) -> set[str]:
-    """Which of these paths git ignores and does not have; from the tree's top."""
+    """Those of the paths that git ignores and does not track; from the tree's top."""
     wanted = [path for path in paths if not _in_nested(tree, path)]
     options = ("--others", "--ignored", "--exclude-standard")
     listed = ask(tree, "--literal-pathspecs", "ls-files", "-z", *options, "--", *wanted) if wanted else ""
@@ -65,5 +65,5 @@ def ignored(tree: Path, paths: Iterable[str]) -> set[str]:
 
 
 def _in_nested(tree: Path, path: str) -> bool:
-    """Whether a path lies in another repository below the tree."""
+    """Whether a path is in another repository inside the tree."""
     return any((tree / folder / ".git").exists() for folder in list(Path(path).parents)[:-1])

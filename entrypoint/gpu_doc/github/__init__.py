@@ -1,1 +1,1 @@
-"""The doors to GitHub: the event of a workflow run, and the API."""
+"""GitHub: the event of a workflow run, and the API."""

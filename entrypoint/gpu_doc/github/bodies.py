@@ -1,15 +1,15 @@
-"""Texts that GitHub takes: their length, and how ours are known again."""
+"""Texts for GitHub: their length, and how we recognize our own."""
 
 from __future__ import annotations
 
 LONGEST_BODY = 65_536
-"""Characters that GitHub takes for the text of a pull request, an issue, or a comment."""
+"""Characters that GitHub accepts in a pull request, an issue, or a comment."""
 
 _CUT = "\n\n*The rest is left out: GitHub takes 65,536 characters. The reports have all of it.*\n"
 
 
 def fitting(body: str) -> str:
-    """Return a text that GitHub takes: cut at a line's end, with a sentence that says so."""
+    """Return a text that is short enough for GitHub: cut at the end of a line, with a sentence that says so."""
     if len(body) <= LONGEST_BODY:
         return body
     kept = body[: LONGEST_BODY - len(_CUT)]
@@ -22,5 +22,5 @@ def is_marked(body: str | None, marker: str) -> bool:
 
 
 def is_same(there: str | None, ours: str) -> bool:
-    """Whether two texts are the same but for line ends, which a form may have changed."""
+    """Whether two texts are the same except for line ends, which a web form may have changed."""
     return (there or "").replace("\r\n", "\n").strip() == ours.strip()

@@ -1,4 +1,4 @@
-"""GitHub's API, as far as publishing needs it: one repository, seen with one token."""
+"""The parts of GitHub's API that publishing needs: one repository, used with one token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpu_doc.github.repository import Repository
 
 
 class GitHub:
-    """One repository. Every failure is a PublishError, and the token stands in none."""
+    """One repository. Every failure is a PublishError without the token in it."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class GitHub:
         note: Callable[[str], None],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`api_url` as in GITHUB_API_URL; `note` hears what is worth knowing; `pause` waits for some seconds."""
+        """`api_url` is as in GITHUB_API_URL; `note` prints a note; `pause` waits, in seconds."""
         self._connection = Connection(repository, token, api_url, note, pause)
         there = Repository(repository, self._connection, note)
         self.issues = Issues(there)
@@ -36,5 +36,5 @@ class GitHub:
         self.close()
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._connection.close()

@@ -1,4 +1,4 @@
-"""Requests to GitHub's API through PyGithub: made again where that is safe, waited for, and refused in words."""
+"""Sends requests to GitHub's API through PyGithub: retries safe ones, waits for rate limits, explains refusals."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TIMEOUT = 30
 """Seconds for one request."""
 
 LONGEST_WAIT = 300.0
-"""Seconds that all waiting for rate limits may take together."""
+"""The most seconds to wait for rate limits in total."""
 
 _AFTER_FAILURES = (1.0, 3.0, 9.0)
-"""Seconds of pause before a request that failed, rather than being refused, is made again."""
+"""Seconds to wait before a request that failed (not one that was refused) is sent again."""
 
 
 class RefusedError(Exception):
-    """GitHub answered that it does not do what it was asked for."""
+    """GitHub refused a request."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.text)
@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 class _RateLimitError(Exception):
-    """The same request would be taken later."""
+    """GitHub would accept the same request later."""
 
     def __init__(self, refusal: Refusal, seconds: float) -> None:
         super().__init__(refusal.text)
@@ -49,12 +49,12 @@ class _UnreachableError(Exception):
 
 
 class Connection:
-    """What all requests with one token share: the connections, and the patience with rate limits."""
+    """What all requests with one token share: the connections, and the time left to wait for rate limits."""
 
     def __init__(
         self, repository: str, token: str, api_url: str, note: Callable[[str], None], pause: Callable[[float], None]
     ) -> None:
-        """`repository` is named in failures; `note` hears of waiting, `pause` does it."""
+        """`repository` is named in errors; `note` prints a note before waiting; `pause` waits, in seconds."""
         self._repository = repository
         self._token = token
         self._api_url = api_url.rstrip("/")
@@ -64,13 +64,13 @@ class Connection:
         self._waits = 0
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         if "api" in self.__dict__:
             self.api.close()
 
     @cached_property
     def api(self) -> github.Github:
-        """PyGithub, set so that an object makes no request of its own accord."""
+        """PyGithub, configured so that its objects make no requests by themselves."""
         import github
 
         return github.Github(
@@ -79,15 +79,15 @@ class Connection:
             user_agent="gpu-doc",
             per_page=100,
             timeout=TIMEOUT,
-            retry=None,  # its waiting could neither be told nor bounded
+            retry=None,  # we could neither announce nor limit its waiting
             seconds_between_requests=None,
-            seconds_between_writes=None,  # GitHub asks for a second where many are made: we make four at most
+            seconds_between_writes=None,  # GitHub asks for a second between many writes; we make four at most
             lazy=True,
         )
 
     @contextmanager
     def asked(self, doing: str) -> Iterator[None]:
-        """Turn what goes wrong inside into PublishError; `doing` is what was asked for: `open a pull request`."""
+        """Turn errors inside the `with` into PublishError; `doing` is an infinitive, such as `open a pull request`."""
         try:
             yield
         except _RateLimitError as error:
@@ -100,11 +100,11 @@ class Connection:
             raise PublishError(what, where=self._api_url, details=str(error), remedy=remedy) from error
 
     def repeat(self, request: Callable[[], T]) -> T:
-        """Make a request that may be made twice: it reads, or sets something to a value. Raises RefusedError."""
+        """Send a request that may be repeated: it reads, or sets something to a value. Raises RefusedError."""
         return self.once(request, done=lambda: None)
 
     def once(self, request: Callable[[], T], done: Callable[[], T | None]) -> T:
-        """Make a request that must not be done twice: where it fails, `done` looks for its result before the next try.
+        """Send a request that must not be done twice: after a failure, `done` looks for its result before the next try.
 
         Raises RefusedError.
         """
@@ -112,7 +112,7 @@ class Connection:
         while True:
             try:
                 return self._try(request)
-            except _RateLimitError as error:  # it was not done
+            except _RateLimitError as error:  # GitHub did not do it
                 self._wait(error)
             except (RefusedError, _UnreachableError) as error:
                 if isinstance(error, RefusedError) and error.refusal.status < 500:
@@ -147,11 +147,11 @@ class Connection:
         except requests.RequestException as error:
             raise _UnreachableError(self._told(error)) from None
         except (AssertionError, RuntimeError, TypeError, ValueError, github.BadAttributeException) as error:
-            # PyGithub's ways to say that an answer is no JSON, or names another server than the one that was asked.
+            # PyGithub raises these if an answer is not JSON, or names another server than ours.
             raise self.strange(self._told(error)) from None
 
     def strange(self, details: str) -> PublishError:
-        """Give the failure for an answer that GitHub would not give."""
+        """Return the error for an answer that GitHub would never give."""
         remedy = "GITHUB_API_URL says where its API is: https://api.github.com, or https://HOST/api/v3."
         return PublishError("what answers is not GitHub's API", where=self._api_url, details=details, remedy=remedy)
 

@@ -1,8 +1,8 @@
-"""What made a workflow run start, read from its environment and the payload that GitHub wrote beside it.
+"""The event that started a workflow run, read from the environment and from GitHub's payload file.
 
 Variables: https://docs.github.com/actions/reference/workflows-and-actions/variables, payloads:
-https://docs.github.com/webhooks/webhook-events-and-payloads. Names of branches come from whoever opened the pull
-request: they are text, checked for nothing but characters that no git reference can have.
+https://docs.github.com/webhooks/webhook-events-and-payloads. Whoever opened the pull request chose the names of
+branches. Treat them as plain text: we only check that git allows the characters.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ _REMEDY = "gpu-doc reads what GitHub's runner, or act, sets; `uses: org/gpu-doc-
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """The event of a workflow run. What an event does not have is None, or empty where it is text."""
+    """The event of a workflow run. What an event lacks is None, or empty if it is text."""
 
     name: str
     repository: str
-    """`owner/name`, of the repository that the workflow runs in."""
+    """`owner/name` of the repository that the workflow runs in."""
     ref: str
     """`refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`."""
     branch: str | None
     """The branch that the run was started on; None for tags and pull requests."""
     is_tag: bool
     sha: str
-    """The commit that the run was started on; for a pull request the merge that GitHub made to try it."""
+    """The commit that the run was started on; for a pull request, GitHub's test merge."""
     base_sha: str | None = None
-    """The commit that a pull request's base was on."""
+    """The commit of a pull request's base."""
     base_branch: str | None
-    """Where a pull request goes to; without one, `branch`."""
+    """The base branch of a pull request; without one, `branch`."""
     head_branch: str | None
-    """Where a pull request comes from, or the branch that a finished workflow ran on."""
+    """The head branch of a pull request, or the branch that a finished workflow ran on."""
     pull_request: int | None
     head_sha: str | None
     """The newest commit of a pull request, or the commit that a finished workflow ran on."""
     from_fork: bool
-    """Whether the code of this event comes from another repository, or from one that is gone by now."""
+    """Whether the code of this event comes from another repository, or from a deleted one."""
     before: str | None
-    """Of a push, the commit that the branch was on before; None where the push made the branch."""
+    """The branch's commit before a push; None if the push created the branch."""
     default_branch: str | None
     run_id: str
     attempt: int
-    """1 for the first, counted up by each re-run."""
+    """1 for the first run; each re-run adds 1."""
     run_url: str
     server_url: str
     api_url: str
@@ -65,12 +65,12 @@ class Event:
 
     @property
     def has_read_only_token(self) -> bool:
-        """Whether GitHub gives the workflow's token no right to write, whatever `permissions` says."""
+        """Whether GitHub makes the workflow's token read-only, whatever `permissions` says."""
         return self.from_fork or "dependabot[bot]" in (self.actor, self.author)
 
 
 def read(environ: Mapping[str, str]) -> Event:
-    """Read the event; what is missing or malformed raises UsageError."""
+    """Read the event. Raises UsageError if something is missing or malformed."""
     name = _variable(environ, "GITHUB_EVENT_NAME")
     repository = _matching(_REPOSITORY, _variable(environ, "GITHUB_REPOSITORY"), "GITHUB_REPOSITORY")
     payload = _Payload(_load(environ), name)
@@ -111,7 +111,7 @@ def read(environ: Mapping[str, str]) -> Event:
 
 @dataclass(frozen=True, kw_only=True)
 class _Head:
-    """What a pull request, or a workflow that another one reacts to, says of its code."""
+    """Where the code comes from, as a pull request or a workflow_run event says."""
 
     number: int | None = None
     branch: str | None = None
@@ -153,8 +153,8 @@ def _of_workflow_run(payload: _Payload, repository: str) -> _Head:
         sha=payload.sha("workflow_run", "head_sha"),
         from_fork=_is_foreign(payload.text("workflow_run", "head_repository", "full_name"), ours),
     )
-    # GitHub leaves the list empty for forks, and in a fork it may hold pull requests to other repositories. Several of
-    # one branch: the first is as good as another.
+    # GitHub leaves the list empty for forks. In a fork, it may hold pull requests to other repositories. If there are
+    # several, we take the first.
     own = payload.identity("repository", "id")
     for place in range(payload.length("workflow_run", "pull_requests")):
         where = ("workflow_run", "pull_requests", place)
@@ -165,7 +165,7 @@ def _of_workflow_run(payload: _Payload, repository: str) -> _Head:
 
 
 def _is_foreign(theirs: str | None, ours: str) -> bool:
-    """Whether code comes from another repository; the repository of a fork that was deleted has no name."""
+    """Whether code comes from another repository. A deleted fork has no name."""
     return theirs is None or theirs.lower() != ours.lower()
 
 
@@ -178,7 +178,7 @@ def _before(payload: _Payload) -> str | None:
 
 
 class _Payload:
-    """A payload, in which anything may be missing or of another type."""
+    """A payload; anything in it may be missing or of another type."""
 
     def __init__(self, data: Json, event: str) -> None:
         self._data = data

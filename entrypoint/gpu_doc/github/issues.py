@@ -1,4 +1,4 @@
-"""Issues of one repository, and comments: a pull request's are an issue's, to GitHub."""
+"""Issues of one repository, and comments. For GitHub, comments on a pull request are comments on an issue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Issue:
     number: int
     url: str
     created: bool = False
-    """Whether it was opened just now."""
+    """Whether we have just opened it."""
 
 
 class Issues:
@@ -37,9 +37,9 @@ class Issues:
     def keep_comment(
         self, number: int, marker: str, body: str, *, create: bool = True
     ) -> Literal["created", "updated", "unchanged"]:
-        """Keep one comment of ours on a pull request or an issue; its first line is `marker`, an HTML comment.
+        """Update our one comment on a pull request or an issue; its first line is `marker`, an HTML comment.
 
-        Without `create` only one that is there already is brought up to date.
+        With `create`, add it if there is none.
         """
         text = fitting(f"{marker}\n{body}")
         with self._connection.asked(f"comment on #{number}"):
@@ -72,7 +72,7 @@ class Issues:
         return next((comment for comment in comments if fits(comment)), None)
 
     def find(self, marker: str) -> Issue | None:
-        """Find the open issue of ours whose first line is `marker`. A request for each hundred open ones."""
+        """Find our open issue with `marker` as first line. One request per hundred open issues."""
         with self._connection.asked("look for the issue"):
             for issue in self._connection.repeat(lambda: list(self._repository.there.get_issues(state="open"))):
                 if is_marked(issue.body, marker) and self._is_ours(issue):
@@ -80,7 +80,7 @@ class Issues:
         return None
 
     def keep(self, marker: str, title: str, body: str, labels: Sequence[str]) -> Issue:
-        """Give the open issue of ours whose first line is `marker`; open one where there is none."""
+        """Return our open issue with `marker` as first line; open one if there is none."""
         if found := self.find(marker):
             return found
         with self._connection.asked("open an issue"):
@@ -104,14 +104,14 @@ class Issues:
             )
 
     def _is_ours(self, written: github.IssueComment.IssueComment | github.Issue.Issue) -> bool:
-        """Whether we may touch it: a person who writes our marker makes nothing ours."""
+        """Whether we wrote it: our marker in a person's text is not enough."""
         author = written.user
-        # Who deleted their account has none.
+        # A deleted account has no author.
         return getattr(author, "type", "") == "Bot" or getattr(author, "login", None) == self._login
 
     @cached_property
     def _login(self) -> str:
-        """Whom the token belongs to; those of Apps may not ask, and what they write is a bot's."""
+        """The token's owner. Apps may not ask for it; their author is a bot."""
         try:
             return self._connection.repeat(lambda: self._connection.api.get_user().login)
         except RefusedError:

@@ -1,4 +1,4 @@
-"""Pull requests of one repository, and what is written on them."""
+"""Pull requests of one repository."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from gpu_doc.github.repository import Repository
 
 _AFTER_PUSH = (1.0, 2.0, 4.0, 8.0)
-"""Seconds of pause while GitHub does not see yet what was pushed a moment ago."""
+"""Seconds to wait while GitHub does not see a new push yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PullRequest:
-    """A pull request, as it was when asked for."""
+    """A pull request, as it was when we asked."""
 
     number: int
     url: str
@@ -48,7 +48,7 @@ class PullRequests:
         return self._find(head_branch, base, "open")
 
     def find_newest(self, head_branch: str, base: str) -> PullRequest | None:
-        """Find the newest one, open or not. One request."""
+        """Find the newest pull request between them, open or not. One request."""
         return self._find(head_branch, base, "all")
 
     def _find(self, head_branch: str, base: str, state: str) -> PullRequest | None:
@@ -59,13 +59,13 @@ class PullRequests:
                     state=state, sort="created", direction="desc", base=base, head=f"{owner}:{head_branch}"
                 ).get_page(0)
             )
-        # A filter that GitHub does not understand it passes over.
+        # GitHub ignores a filter that it does not understand.
         return next(
             (_pull_request(pull) for pull in found if (pull.head.ref, pull.base.ref) == (head_branch, base)), None
         )
 
     def create(self, head: str, base: str, title: str, body: str, *, draft: bool) -> PullRequest:
-        """Open a pull request; where there is one already, give that."""
+        """Open a pull request; if there is one already, return it."""
         pauses = iter(_AFTER_PUSH)
         with self._connection.asked("open a pull request"):
             while True:
@@ -91,7 +91,7 @@ class PullRequests:
         )
 
     def update(self, number: int, *, body: str, title: str | None = None) -> None:
-        """Replace a pull request's text, and its title if one is given."""
+        """Replace a pull request's text, and its title if given."""
         text = fitting(body)
         with self._connection.asked(f"update pull request #{number}"):
             there = self._repository.there.get_pull(number)
@@ -108,15 +108,15 @@ class PullRequests:
             self._connection.repeat(lambda: self._repository.there.get_pull(number).edit(state="closed"))
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
-        """Add labels to a pull request or an issue; GitHub makes those that are not there yet."""
+        """Add labels to a pull request or an issue; GitHub creates new ones."""
         ask = self._connection
-        # PyGithub's own method sends a bare list, which GitHub's description of its API no longer has.
+        # PyGithub's own method sends a bare list, which GitHub's API description no longer allows.
         path, labelled = f"/repos/{self._repository.there.full_name}/issues/{number}/labels", {"labels": list(labels)}
         with ask.asked(f"label #{number}"):
             ask.repeat(lambda: ask.api.requester.requestJsonAndCheck("POST", path, input=labelled))
 
     def request_reviewers(self, number: int, reviewers: Sequence[str]) -> None:
-        """Ask people, and teams as `org/team`, for a review; who can't be asked is noted."""
+        """Ask people, and teams (`org/team`), for a review; note those who can't be asked."""
         people = [name for name in reviewers if "/" not in name]
         teams = [name.partition("/")[2] for name in reviewers if "/" in name]
         with self._connection.asked(f"request reviews of #{number}"):
@@ -129,13 +129,13 @@ class PullRequests:
                     raise
                 if len(reviewers) == 1:
                     self._repository.note(f"{reviewers[0]} can't be asked for a review: {error.refusal.text}")
-                else:  # GitHub asks nobody where one can't be asked
+                else:  # GitHub asks nobody if one of them can't be asked
                     for reviewer in reviewers:
                         self.request_reviewers(number, [reviewer])
 
 
 def _may_be_too_early(refusal: Refusal) -> bool:
-    """Whether GitHub may not have seen yet what was pushed a moment ago."""
+    """Whether GitHub may not have seen the new push yet."""
     return refusal.status == 422 and (bool(refusal.fields & {"head", "base"}) or refusal.says("no commits between"))
 
 

@@ -1,7 +1,7 @@
-"""What GitHub says when it does not do as asked, and what a person can do about it.
+"""Explains GitHub's refusals, and what a person can do about them.
 
-The sentences are GitHub's own, as they stand in its answers; https://docs.github.com/rest/using-the-rest-api has the
-rate limits and the codes of validation errors.
+The patterns match sentences in GitHub's answers. https://docs.github.com/rest/using-the-rest-api documents the rate
+limits and the codes of validation errors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gpu_doc.model.values import Json
 from gpu_doc.text.units import readable_time
 
 _SECONDARY_WAIT = 60.0
-"""Seconds, where GitHub says that we are too fast and not for how long: at least a minute, says its documentation."""
+"""Seconds to wait if GitHub says only that we are too fast: its documentation says at least a minute."""
 
 _KEPT = " The results are kept: the next run publishes them without running."
 
@@ -27,15 +27,15 @@ class Refusal:
     status: int
     message: str = ""
     errors: tuple[str, ...] = ()
-    """What is wrong with single fields, in words."""
+    """What is wrong with each field, in words."""
     fields: frozenset[str] = frozenset()
-    """The fields that it finds wrong."""
+    """The names of the wrong fields."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """By names in lower case."""
+    """By lower-case name."""
 
     @classmethod
     def read(cls, status: int, data: Json, headers: Mapping[str, str] | None) -> Refusal:
-        """Take an answer apart; it may come from a proxy, and hold anything."""
+        """Parse an answer. It may come from a proxy and hold anything."""
         known = data if isinstance(data, dict) else {}
         errors = known.get("errors")
         listed = errors if isinstance(errors, list) else [errors] if errors else []
@@ -49,27 +49,27 @@ class Refusal:
 
     @property
     def text(self) -> str:
-        """All that it says."""
+        """The whole text of the refusal."""
         return "; ".join(filter(None, [self.message.rstrip("."), *(error.rstrip(".") for error in self.errors)]))
 
     def says(self, pattern: str) -> bool:
-        """Whether a pattern is found in what it says, whatever the case of letters."""
+        """Whether a pattern is found in the text, ignoring case."""
         return re.search(pattern, self.text, re.IGNORECASE) is not None
 
     def is_rate_limit(self) -> bool:
-        """Whether the same request would be taken later."""
+        """Whether GitHub would accept the same request later."""
         if self.status not in (403, 429):
             return False
         spent = self.headers.get("x-ratelimit-remaining") == "0"
         return self.status == 429 or spent or "retry-after" in self.headers or self.says(r"rate limit|abuse detection")
 
     def wait(self, now: float, times: int) -> float:
-        """How many seconds a rate limit is to be waited for. `now` in seconds of the epoch, `times`: waited already."""
+        """Return the seconds to wait for a rate limit. `now` is seconds since the epoch, `times`: earlier waits."""
         after, reset = self.headers.get("retry-after", ""), self.headers.get("x-ratelimit-reset", "")
         if after.isdecimal():
             return float(after)
         if self.headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-            return max(1.0, float(reset) - now + 1)  # when in that second it ends is not said
+            return max(1.0, float(reset) - now + 1)  # the limit ends at some point within that second
         return _SECONDARY_WAIT * float(2**times)
 
 
@@ -82,12 +82,12 @@ def _in_words(error: Json) -> str:
 
 
 class ReadOnlyError(PublishError):
-    """The token may not do what was asked for: in runs for pull requests of forks and Dependabot it never may."""
+    """The token may not do that. In runs for pull requests of forks and Dependabot, it is always read-only."""
 
 
 @dataclass(frozen=True)
 class _Known:
-    """A refusal that many meet. In `what` and `remedy` words in braces are filled in; see `explain`."""
+    """A common refusal. `explain` fills in the words in braces in `what` and `remedy`."""
 
     status: int
     pattern: str
@@ -169,7 +169,7 @@ _KNOWN = (
 
 
 def explain(refusal: Refusal, *, repository: str, doing: str) -> PublishError:
-    """Give the failure that a refusal means; `doing` is what was asked for, as an infinitive: `open a pull request`."""
+    """Return the error for a refusal; `doing` is an infinitive, such as `open a pull request`."""
     sso = re.search(r"https://\S+", refusal.headers.get("x-github-sso", ""))
     words = {
         "repository": repository,
@@ -189,7 +189,7 @@ def explain(refusal: Refusal, *, repository: str, doing: str) -> PublishError:
 
 
 def too_long(refusal: Refusal, seconds: float, *, repository: str, doing: str) -> PublishError:
-    """Give the failure for a rate limit that lasts longer than we wait."""
+    """Return the error for a rate limit that lasts longer than we wait."""
     return PublishError(
         f"GitHub's rate limit does not let us {doing}: {refusal.text}; it lasts another {readable_time(seconds)}",
         where=repository,

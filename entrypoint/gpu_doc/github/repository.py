@@ -1,8 +1,8 @@
-"""One repository on GitHub, seen with one token.
+"""One repository on GitHub, used with one token.
 
-PyGithub's objects are lazy here and made from a number or a name, so that each method makes the requests that it says
-and no other. The first of all asks for the repository: a renamed one goes by its new name from then on, since PyGithub
-follows what GitHub answers to the old name without the request's query.
+PyGithub's objects are lazy here and made from a number or a name, so that each method makes exactly the requests that
+its docstring names. The first request asks for the repository itself. If it was renamed, we use the new name from then
+on: for the old name, PyGithub follows GitHub's redirect without the request's query.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Repository:
     """What requests about one repository share."""
 
     def __init__(self, name: str, connection: Connection, note: Callable[[str], None]) -> None:
-        """`note` hears what is worth knowing."""
+        """`note` prints a note."""
         self._name = name
         self.connection = connection
         self.note = note
 
     @cached_property
     def there(self) -> github.Repository.Repository:
-        """PyGithub's object: one request, made once. Raises PublishError."""
+        """PyGithub's object: one request, sent once. Raises PublishError."""
         ask = self.connection
         with ask.asked("look at the repository"):
             repository = ask.repeat(lambda: ask.api.get_repo(self._name).complete())

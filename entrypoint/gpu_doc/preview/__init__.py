@@ -1,1 +1,1 @@
-"""The preview of changed reports: sides that are compared, pictures inside the page, reports as HTML."""
+"""The preview of changed reports: one page with pictures before and after, and the reports as HTML."""

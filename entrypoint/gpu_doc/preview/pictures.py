@@ -1,4 +1,4 @@
-"""Pictures inside a page: as data URIs, as large as they were laid out, and no more than a page may weigh."""
+"""Embeds pictures in a page as data URIs, in their real size, until the page is full."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 
 LARGEST = 45_000_000
-"""Characters that all pictures of a page take in it."""
+"""The most characters of all pictures of a page together."""
 
 _TYPES = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
@@ -16,7 +16,7 @@ _TYPES = (
     (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp"),
     (re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]", re.DOTALL), "image/svg+xml"),
 )
-"""How pictures begin. As <img>, an SVG neither runs scripts nor loads anything."""
+"""The first bytes of each kind of picture. In an <img>, an SVG neither runs scripts nor loads anything."""
 _DENSITY = re.compile(rb"pHYs(?P<x>.{4}).{4}\x01", re.DOTALL)
 _CSS_PIXEL = 0.0254 / 96
 """Metres."""
@@ -28,19 +28,19 @@ class Picture:
 
     source: str
     width: int | None
-    """CSS pixels; None where the file doesn't say."""
+    """CSS pixels; None if the file doesn't say."""
 
 
 class Album:
-    """Turns files into pictures of a page, as long as there is room."""
+    """Turns files into pictures for a page, while there is room."""
 
     def __init__(self, room: int = LARGEST) -> None:
         self._room = room
         self.left_out = 0
-        """How many pictures there was no room for."""
+        """The number of pictures for which there was no room."""
 
     def picture(self, content: bytes | None) -> Picture | None:
-        """A file's content as a picture; None where it is none (a pointer of Git LFS, say), or too much."""
+        """Return a file's content as a picture; None if it is not one (such as a Git LFS pointer), or too large."""
         kind = next((kind for start, kind in _TYPES if start.match((content or b"")[:2000])), None)
         if content is None or kind is None:
             return None
@@ -53,7 +53,7 @@ class Album:
 
 
 def _width(content: bytes, kind: str) -> int | None:
-    """The width of a PNG at its density (https://www.w3.org/TR/png-3/#11pHYs)."""
+    """The width of a PNG in CSS pixels, by its density (https://www.w3.org/TR/png-3/#11pHYs)."""
     density = _DENSITY.search(content[:200]) if kind == "image/png" else None
     if density is None or not (per_metre := int.from_bytes(density["x"], "big")):
         return None

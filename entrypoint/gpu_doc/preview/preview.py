@@ -1,4 +1,4 @@
-"""`gpu-doc preview`: the changed reports as one page with all inside, pictures before and after side by side."""
+"""`gpu-doc preview`: the changed reports as one self-contained page, pictures before and after side by side."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 NAME = "index.html"
 _OURS = '<meta name="generator" content="gpu-doc">'
-"""Stands at the head of our pages, and of no other."""
+"""Marks our pages, in their head."""
 _MOST_VALUES = 2000
-"""Of one report; a longer table is read by nobody."""
+"""The most rows for one report: nobody reads a longer table."""
 _MOST_TEXT = 4_000_000
-"""Characters of HTML of all reports together."""
+"""The most characters of HTML for all reports together."""
 
 
 def preview(config: Config, *, base: str, event: Event | None, out: Path) -> tuple[Path, tuple[ReportChange, ...], str]:
-    """Compare the checkout with a commit; gives the page, what is on it, and what was compared with.
+    """Compare the checkout with a commit. Returns the page's path, the changes on it, and the name of the base.
 
-    `base` is any name that git has for a commit. Empty, it is the base of the pull request where that is at hand, else
-    the commit that is checked out. Raises UsageError.
+    `base` is any name that git has for a commit. If empty, it is the base of the pull request if that commit is here,
+    else the checked-out commit. Raises UsageError.
     """
     tree = checkout.work_tree(config.root)
     if tree is None:
@@ -64,7 +64,7 @@ def _base(tree: Path, base: str, event: Event | None) -> tuple[str | None, str]:
         remedy = f"`{fetch}` may bring it; in a workflow, actions/checkout with `fetch-depth: 0`."
         raise UsageError(f"git knows no commit `{base}` here", where=str(tree), remedy=remedy)
     merge = checkout.commit_of_head(tree) if event and event.pull_request else None
-    # GitHub checks out a merge that it made to try the pull request; its first parent is the base as it was then.
+    # For a pull request, a test merge is checked out; its first parent is the base at that time.
     if event and merge and len(merge.parents) == 2 and checkout.commit_named(tree, merge.parents[0]):
         return merge.parents[0], event.base_branch or merge.parents[0][:12]
     if event and event.base_sha and (commit := checkout.commit_named(tree, event.base_sha)):
@@ -82,9 +82,9 @@ def build(
     base: str = "",
     failures: Sequence[str] = (),
 ) -> Path:
-    """Write the page into a folder of its own. `base` names what is compared with, `failures` are sentences.
+    """Write the page into its folder. `base` is the base's name for people; `failures` are sentences.
 
-    Raises UsageError where the folder holds something else, MachineError where it can't be written.
+    Raises UsageError if the folder holds something else, MachineError if it can't be written.
     """
     _claim(out)
     css = template_path("preview.css").read_text("utf-8")
@@ -139,7 +139,7 @@ def _pair(change: PictureChange, before: Side, after: Side, album: Album) -> dic
 
 
 def _texts(changes: Sequence[ReportChange], after: Side, album: Album) -> list[str | None]:
-    """The reports as they read now, as HTML; what is too long becomes None, what is not there is empty."""
+    """Return the present reports as HTML; a too long one is None, an absent one is empty."""
     texts: list[str | None] = []
     room = _MOST_TEXT
     for change in changes:
@@ -158,7 +158,7 @@ def _texts(changes: Sequence[ReportChange], after: Side, album: Album) -> list[s
 
 
 def _claim(out: Path) -> None:
-    """Make the folder, unless it holds something that isn't ours."""
+    """Make the folder; refuse one that holds something that isn't ours."""
     page = out / NAME
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,7 @@ def _claim(out: Path) -> None:
 
 
 def _write(out: Path, page: str) -> Path:
-    """The page, whole or not at all."""
+    """Write the page completely or not at all."""
     temporary = out / f".{NAME}.{os.getpid()}.gpu-doc"
     try:
         temporary.write_text(page, "utf-8", errors="replace")

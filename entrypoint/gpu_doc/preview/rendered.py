@@ -1,4 +1,4 @@
-"""A report as HTML, to look at: with its pictures inside, and nothing that does anything. It may be a stranger's."""
+"""Renders a report as HTML with embedded pictures and nothing active: a stranger may have written it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 LONGEST = 1_000_000
-"""Characters of a report that are rendered; that takes some seconds."""
+"""The most characters of a report to render; that takes some seconds."""
 
 _TAGS = (
     *(
@@ -71,7 +71,7 @@ _SCHEMES = ("(prefers-color-scheme: dark)", "(prefers-color-scheme: light)")
 
 
 def rendered(text: str, path: str, picture: Callable[[str], Picture | None]) -> str:
-    """A report's Markdown as HTML. `path` is the report's; `picture` gives that of a path from root."""
+    """Return a report's Markdown as HTML. `path` is the report's; `picture` finds a picture by its path from root."""
     import bleach
     from bs4 import BeautifulSoup
     from markdown_it import MarkdownIt
@@ -89,14 +89,14 @@ def rendered(text: str, path: str, picture: Callable[[str], Picture | None]) -> 
 
 
 def _align(token: Token) -> None:
-    """Say by an attribute what Markdown says by a style: the page takes no styles but its own."""
+    """Replace an alignment's style by an attribute: the page allows no styles but its own."""
     style = token.attrGet("style")
     if token.type in ("td_open", "th_open") and isinstance(style, str):
         token.attrs = {"align": style.removeprefix("text-align:")}
 
 
 def _from_root(source: str, path: str) -> str:
-    """A path from root, of a relative one in a report; empty where it leads elsewhere."""
+    """Convert a relative path in a report to a path from root; empty if it leads elsewhere."""
     try:
         parts = urlsplit(source)
     except ValueError:
@@ -108,13 +108,13 @@ def _from_root(source: str, path: str) -> str:
 
 def _show_pictures(page: BeautifulSoup, find: Callable[[str], Picture | None]) -> None:
     for source in page.find_all("source"):
-        found = find(_said(source, "srcset")) if _said(source, "media") in _SCHEMES else None
+        found = find(_attribute(source, "srcset")) if _attribute(source, "media") in _SCHEMES else None
         if found:
             source["srcset"] = found.source
         else:
             source.decompose()
     for image in page.find_all("img"):
-        found = find(_said(image, "src"))
+        found = find(_attribute(image, "src"))
         if found is None:
             image.replace_with(_missing(page, image))
             continue
@@ -124,21 +124,21 @@ def _show_pictures(page: BeautifulSoup, find: Callable[[str], Picture | None]) -
 
 
 def _missing(page: BeautifulSoup, image: Tag) -> Tag:
-    """What stands for a picture that isn't on the page."""
+    """Make the placeholder for a picture that isn't on the page."""
     place: Tag = page.new_tag("span", attrs={"class": "missing"})
-    place.string = f"{_said(image, 'alt') or _said(image, 'src') or 'picture'} (not shown here)"
+    place.string = f"{_attribute(image, 'alt') or _attribute(image, 'src') or 'picture'} (not shown here)"
     return place
 
 
 def _mend_links(page: BeautifulSoup) -> None:
-    """Links to the web stay; those to files beside the report lead nowhere from here, and become text."""
+    """Keep links to the web. Turn links to files beside the report into text: from here they lead nowhere."""
     for link in page.find_all("a"):
-        if _said(link, "href").startswith(("https://", "http://", "mailto:")):
+        if _attribute(link, "href").startswith(("https://", "http://", "mailto:")):
             link["rel"] = "noopener noreferrer nofollow"
         else:
             link.unwrap()
 
 
-def _said(tag: Tag, name: str) -> str:
+def _attribute(tag: Tag, name: str) -> str:
     value: Json = tag.get(name)
     return value if isinstance(value, str) else ""

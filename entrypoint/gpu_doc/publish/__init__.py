@@ -1,1 +1,1 @@
-"""What leaves a refresh: files in the checkout, commits, pull requests."""
+"""Publishes the results of a refresh: commits and pull requests."""

@@ -1,6 +1,6 @@
-"""What an open pull request already holds is taken into the checkout, so that nobody runs for it once more.
+"""Takes the results of an open pull request into the checkout, so that they are not made again.
 
-Until somebody merges it, each push and each night would else find its reports stale, and start the GPU for nothing.
+Otherwise, until somebody merges it, each push and each night would find its reports stale, and use the GPU for nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from gpu_doc.publish.offer import Base, Offer
 from gpu_doc.record.checkout import Draft, read, write
 
 Files = dict[str, bytes | None]
-"""Contents by path from the repository's top; None: no such file."""
+"""Contents by path from the repository's top; None: there is no such file."""
 
 
 def adopt(tools: PublishTools, planned: Plan, plan: Callable[[], Plan]) -> dict[str, Files]:
-    """Write what the pull request's branch has for stale reports, where fewer runs are stale with it.
+    """Write the pull request's files of stale reports into the checkout, if fewer runs are stale with them.
 
-    Gives what stood there before, by the reports' paths. Nothing is written over what a person has not committed.
+    Returns the files that were there before, by the reports' paths. Never overwrites uncommitted work.
     """
     before: dict[str, Files] = {}
     reports = {report.report.path: report.report for report in planned.reports}
@@ -45,7 +45,7 @@ def adopt(tools: PublishTools, planned: Plan, plan: Callable[[], Plan]) -> dict[
 
 @contextmanager
 def adopted(tools: PublishTools, planned: Plan, plan: Callable[[], Plan]) -> Iterator[None]:
-    """Adopt for a while: what stood there before is put back."""
+    """Adopt for the time of the `with`; then put back the files that were there before."""
     before = adopt(tools, planned, plan)
     try:
         yield
@@ -54,7 +54,7 @@ def adopted(tools: PublishTools, planned: Plan, plan: Callable[[], Plan]) -> Ite
 
 
 def _held(tools: PublishTools, reports: Sequence[Report]) -> Iterator[tuple[Offer, dict[str, bytes]]]:
-    """What the branch has for reports, and the files that it comes to here."""
+    """Yield what the branch has for each report, and the files that this makes here."""
     layout, branch = tools.layout, tools.target.branch
     tip = tools.scratch.fetch(branch)[branch] if reports else None
     on_branch = BranchState.of(tools, tip) if tip else None
@@ -85,7 +85,7 @@ def _put_back(tools: PublishTools, reports: Mapping[str, Report], before: Mappin
 
 
 def _write(tools: PublishTools, report: Report, files: Mapping[str, bytes | None]) -> None:
-    """Write a report's files; folders that are left empty go with them."""
+    """Write a report's files; remove folders that become empty."""
     layout = tools.layout
     names = {path: os.path.relpath(layout.tree / path, layout.root.resolve()) for path in files}
     gone = [path for path, content in files.items() if content is None]

@@ -1,4 +1,4 @@
-"""What is on the branch of a pull request: our commit, perhaps with the base merged into it, or somebody's work."""
+"""Finds out what is on a pull request's branch: our commit, perhaps below merges of the base, or a person's work."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from gpu_doc.git.commits import Commit, Entry
 
 _MERGES = 50
-"""How often "Update branch" is followed."""
+"""The most merges by "Update branch" to look through."""
 
 _OTHERS = 20
-"""How many commits of other people are looked below."""
+"""The most commits of other people to look through."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +26,19 @@ class BranchState:
 
     tip: Commit
     commit: Commit
-    """Our own commit; the tip, or what somebody merged the base into."""
+    """Our own commit: the tip, or the commit that somebody merged the base into."""
     changes: Mapping[str, Entry | None]
-    """What the branch changes, compared with the base that it stands on."""
+    """The branch's changes, compared with the base below it."""
     start: str
-    """That base."""
+    """The base commit below it."""
     foreign: str
-    """The commit that is not ours, or the pull request's of another configuration or base; empty where all is well."""
+    """A commit of somebody else, or of another configuration's or base's pull request; empty if there is none."""
     is_below: bool = False
-    """Whether ours lies below somebody's, as below a suggestion that a reviewer committed: all else is about ours."""
+    """Whether somebody's commit is on top of ours, such as a reviewer's suggestion. The other fields are about ours."""
 
     @classmethod
     def of(cls, tools: PublishTools, tip: str) -> BranchState:
-        """Look at a branch's tip."""
+        """Inspect a branch, given its tip."""
         scratch = tools.scratch
         top = scratch.commit_at(tip)
         ours = _below_merges(tools, top)
@@ -56,7 +56,7 @@ class BranchState:
         return cls(tip=top, commit=ours or top, changes=scratch.changes(start, tip), start=start, foreign=tip)
 
     def offers(self, tools: PublishTools, reports: Sequence[Report]) -> list[Offer]:
-        """What the branch holds for these reports."""
+        """Return the branch's files for these reports."""
         source = self.commit.source or self.tip.sha
         content = self.commit.sha if self.is_below else self.tip.sha
         return offers_of(
@@ -69,9 +69,9 @@ class BranchState:
 
 
 def _below_merges(tools: PublishTools, top: Commit) -> Commit | None:
-    """Our commit, itself or below merges of the base; None where there is something else.
+    """Return our commit, at the tip or below merges of the base; None if there is something else.
 
-    "Update branch" makes those merges: as long as they change nothing of ours they are nobody's work.
+    "Update branch" makes such merges. As long as they change nothing of ours, they are not a person's work.
     """
     commit, base = top, tools.target.base
     for _ in range(_MERGES):
@@ -87,11 +87,11 @@ def _below_merges(tools: PublishTools, top: Commit) -> Commit | None:
 
 
 def _below_others(tools: PublishTools, top: Commit) -> Commit | None:
-    """Our commit below those of other people; None where there is none near."""
+    """Return our commit below other people's; None if there is none among the first few."""
     commit = top
     for _ in range(_OTHERS):
         if commit.intact:
-            # One without a purpose was committed to the base, on which all of this stands.
+            # Our commit without a purpose belongs to the base, below the branch.
             return commit if commit.purpose == tools.target.purpose else None
         if not commit.parents:
             return None

@@ -1,4 +1,4 @@
-"""Whether what is checked out is what results are published to, and whether it could be made again from a commit."""
+"""Checks, before runs: is the target branch checked out, and can the reports be made again from its commit."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from gpu_doc.publish.offer import Layout
 
 _NAMED = 10
-"""Files that a message names."""
+"""The most files that a message names."""
 
 
 # --- the branch ------------------------------------------------------------------------------------------------------
 
 
 def demand_branch(tools: PublishTools) -> None:
-    """Raise UnpublishableError where the base branch does not have the commit that is checked out.
+    """Raise UnpublishableError if the base branch does not contain the checked-out commit.
 
-    It may have moved on since the event: then the commit must not be older than what the event names. Who gives the
-    base says that the results are for it.
+    The branch may have moved on since the event, but the commit must not be older than the one that the event names. If
+    a person named the base, nothing is checked: then the results are for it.
     """
     target = tools.target
     if target.base_is_given or target.source in target.named:
@@ -60,10 +60,10 @@ _NONE = "`--publish none` writes the files only."
 
 
 def demand_reports(layout: Layout, reports: Sequence[Report]) -> None:
-    """Raise where a report lies where no commit of this repository can have it: in another one, or outside."""
+    """Raise if no commit of this repository can contain a report: it is in another repository, or outside."""
     above = {report.path: {*_above(layout, report.path), *_above(layout, f"{report.assets}/x")} for report in reports}
     folders = set().union(*above.values())
-    # Also where a submodule was not fetched: the index knows it, and its folder is empty.
+    # The index also knows submodules that were not fetched; their folders are empty.
     others = status.submodules(layout.tree, folders) | {
         folder for folder in folders if os.path.lexists(layout.tree / folder / ".git")
     }
@@ -77,7 +77,7 @@ def demand_reports(layout: Layout, reports: Sequence[Report]) -> None:
 
 
 def _above(layout: Layout, path: str) -> list[str]:
-    """The folders between the repository's top and a path from root."""
+    """Return the folders between the repository's top and a path from root."""
     return [folder.as_posix() for folder in Path(layout.path(path)).parents][:-1]
 
 
@@ -85,9 +85,9 @@ def _above(layout: Layout, path: str) -> list[str]:
 
 
 def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
-    """Raise UnpublishableError where what reports are made from is not in the commit: nobody could make them again.
+    """Raise UnpublishableError if a source of the reports is not committed: nobody could make them again.
 
-    What git ignores may be generated, or fetched: of that only the configuration, notebooks and templates count.
+    Ignored files may be generated or fetched. Of these, only the configuration, notebooks and templates count.
     """
     essential = set(_inside(layout, _essential(config, planned)))
     others = set(_inside(layout, _others(planned)))
@@ -106,8 +106,8 @@ def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
 
 
 def _is_written(layout: Layout, config: Config, path: str) -> bool:
-    """Whether a file is one that we, a run or an interpreter write: reports, what runs produce, compiled modules."""
-    # Not everybody lists in .gitignore what nobody commits.
+    """Whether we, a run or an interpreter write a file: reports, what runs produce, compiled modules."""
+    # Not everybody lists these in .gitignore.
     if not BESIDE.isdisjoint(path.split("/")[:-1]):
         return True
     own = [layout.path(place) for report in config.reports for place in report.written]
@@ -124,14 +124,14 @@ def _is_written(layout: Layout, config: Config, path: str) -> bool:
 
 
 def _essential(config: Config, planned: Plan) -> Iterator[str]:
-    """The configuration, notebooks and templates, from root."""
+    """Yield the configuration, notebooks and templates, as paths from root."""
     yield os.path.relpath(config.path, config.root)
     for each in planned.reports:
         yield from filter(None, [each.report.template, *(run.run.notebook for run in each.runs)])
 
 
 def _others(planned: Plan) -> Iterator[str]:
-    """Modules, further files and data, from root."""
+    """Yield modules, `depends-on` files and data, as paths from root."""
     for each in planned.reports:
         for run in each.runs:
             for part in (run.fingerprint.source, run.fingerprint.machine) if run.fingerprint else ():
@@ -140,7 +140,7 @@ def _others(planned: Plan) -> Iterator[str]:
 
 
 def _named(planned: Plan) -> Iterator[str]:
-    """Further files and data as runs name them, for git: what was removed is in no fingerprint."""
+    """Yield patterns of `depends-on` files and data for git: a removed file is in no fingerprint."""
     for each in planned.reports:
         for run in each.runs:
             yield from (f":(glob){pattern}" for pattern in run.run.depends_on)
@@ -148,7 +148,7 @@ def _named(planned: Plan) -> Iterator[str]:
 
 
 def _inside(layout: Layout, paths: Iterable[str]) -> Iterator[str]:
-    """Paths from root as the repository has them, as written and where links lead to; what lies outside is left out."""
+    """Convert paths from root to the repository's, as written and with links resolved; leave out those outside."""
     for path in paths:
         written = Path(os.path.normpath(layout.root / path))
         if written.is_relative_to(layout.tree):

@@ -1,6 +1,6 @@
-"""Commits results to a branch: on top of whatever is there by now, and nothing but our own files.
+"""Commits results to a branch, on top of its present tip, and changes only our own files.
 
-A race on push is won by fetching, putting our files on the new tip, and trying again, with growing random pauses.
+If somebody else pushes first, fetch, put our files on the new tip, and try again, with growing random pauses.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from gpu_doc.publish.target import Target
 
 PATIENCE = 600.0
-"""Seconds for which a race is tried to be won."""
+"""Seconds after which we give up when others always push first."""
 
 _LONGEST_PAUSE = 30.0
-"""Seconds. Shorter ones let a hundred racers keep each other, and the server, too busy for anyone to win."""
+"""Seconds. With shorter pauses, a hundred jobs kept each other and the server too busy, and none succeeded."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishTools:
-    """What publishing works with."""
+    """What all parts of publishing need."""
 
     scratch: Scratch
     layout: Layout
@@ -39,9 +39,9 @@ class PublishTools:
 
 
 def commit(tools: PublishTools, offers: Sequence[Offer]) -> str:
-    """Put offers on the base branch; gives the commit's SHA, empty where the branch has it all.
+    """Commit offers to the base branch. Returns the commit's SHA; empty if the branch has everything already.
 
-    Raises PublishError, and ProtectedBranchError where the branch takes no pushes.
+    Raises PublishError; ProtectedBranchError if the branch accepts no pushes.
     """
     target, told = tools.target, set[str]()
     end = time.monotonic() + PATIENCE
@@ -70,13 +70,13 @@ def commit(tools: PublishTools, offers: Sequence[Offer]) -> str:
             pause(attempt)
         else:
             return made
-    raise AssertionError  # the pauses alone take longer than our patience
+    raise AssertionError  # the pauses alone take longer than PATIENCE
 
 
 def placed(
     tools: PublishTools, tip: str, offers: Sequence[Offer], told: set[str]
 ) -> tuple[dict[str, Entry | None], list[str]]:
-    """What offers change on a tip, and of which reports. What must not be changed is said, once."""
+    """Return what offers change on a tip, and for which reports. Note, once, what must not be changed."""
     base = Base(tools.scratch, tools.layout, tip=tip, given=tools.target.base_is_given)
     changes: dict[str, Entry | None] = {}
     reports = []
@@ -92,7 +92,7 @@ def placed(
 
 
 def message_of(tools: PublishTools, reports: Sequence[str], *more: str) -> str:
-    """The commit's message, with the trailers of the configuration and `more`; source and seal come after them."""
+    """Return the commit message, with the configuration's trailers and `more`; source and seal are added later."""
     publish = tools.target.publish
     text = words.commit_message(publish.title, reports, publish.message)
     trailers = [*publish.trailers, *more]
@@ -100,6 +100,6 @@ def message_of(tools: PublishTools, reports: Sequence[str], *more: str) -> str:
 
 
 def pause(attempt: int) -> None:
-    """Let others finish: longer and longer, and never two racers for the same time."""
+    """Let others finish first: wait longer each time, for a random time so that two jobs don't collide again."""
     longest = min(_LONGEST_PAUSE, 0.1 * 1.6 ** min(attempt, 20))
-    time.sleep(random.uniform(longest / 4, longest))  # noqa: S311 - nobody gains from guessing it
+    time.sleep(random.uniform(longest / 4, longest))  # noqa: S311 - guessing it gains nothing

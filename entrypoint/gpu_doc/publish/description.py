@@ -1,8 +1,8 @@
-"""What a pull request says and is labelled with: brought up to date with what is on its branch, and left to people.
+"""Keeps a pull request's text, title, labels and reviewers up to date, and respects what people changed.
 
-A line of its text that is not shown holds what was told: a hash of the content, so that a text that is still right is
-left alone and one that was not written, since GitHub refused, is written by the next run; a hash of the title, so that
-a person's own is kept; and who was asked for a review, so that nobody is asked twice.
+A hidden line in its text records what we wrote. A hash of the content: a text that is still right is left alone, and
+one that GitHub refused is written by the next run. A hash of the title: a person's own title is kept. The reviewers:
+nobody is asked twice.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _TOLD = re.compile(r"^<!-- gpu-doc-action told: content=(\w+) title=(\w+) review
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What a run has for the pull request."""
+    """A run's results for the pull request."""
 
     offers: Sequence[Offer]
     refreshed: frozenset[str]
-    """Paths of the reports that the run has brought up to date, or found so: what is there for them is replaced."""
+    """Paths of the reports that the run refreshed or found fresh: it replaces their files on the branch."""
     reports: Sequence[Report]
     """All reports of the configuration."""
     failures: Sequence[str] = ()
     failed: frozenset[str] = frozenset()
-    """Paths of the reports whose refresh failed: what is there for them is older."""
+    """Paths of the reports that failed: their files on the branch are older."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sides:
-    """What is compared: the base, and what is on the branch."""
+    """The two commits that are compared: the base and the branch."""
 
     before: str
     after: str
@@ -55,7 +55,7 @@ class Sides:
 
 @dataclass(frozen=True, kw_only=True)
 class _Told:
-    """What the hidden line holds, all of it hashes."""
+    """The hidden line: only hashes."""
 
     content: str
     title: str
@@ -63,7 +63,7 @@ class _Told:
 
     @classmethod
     def of(cls, body: str) -> _Told | None:
-        """What a text holds; None where a person took the line away, or an earlier version wrote it."""
+        """Read the line from a text; None if a person removed it, or an earlier version wrote the text."""
         found = _TOLD.search(body)
         names = frozenset(filter(None, found[3].split(","))) if found else frozenset()
         return cls(content=found[1], title=found[2], reviewers=names) if found else None
@@ -100,9 +100,9 @@ def create(tools: PublishTools, github: GitHub, results: Results, sides: Sides, 
 def keep(
     tools: PublishTools, github: GitHub, there: PullRequest, results: Results, sides: Sides, *, fresh: bool
 ) -> Published:
-    """Bring text, title, labels and reviewers to what they should be; what is right, or a person's own, stays.
+    """Update text, title, labels and reviewers; keep what is right, and what people changed.
 
-    A draft stays one until a person says that it is ready. Raises PublishError.
+    A draft stays a draft until a person marks it as ready. Raises PublishError.
     """
     publish = tools.target.publish
     told = _Told.of(there.body)
@@ -111,7 +111,7 @@ def keep(
     reviewers = [name for name in publish.reviewers if _hash(name) not in asked]
     now = _Told(
         content=_content(results, sides),
-        # Of one that is not known to be ours nothing is known to be a person's either: it stays.
+        # Without a record that the title is ours, it may be a person's: it stays.
         title=_hash(title or there.title) if told and told.title == _hash(there.title) else told.title if told else "0",
         reviewers=asked | {_hash(name) for name in reviewers},
     )
@@ -126,7 +126,7 @@ def keep(
 
 
 def _label(tools: PublishTools, github: GitHub, there: PullRequest) -> bool:
-    """Add the labels that it lacks; those of people stay."""
+    """Add missing labels; keep those that people added."""
     known = {label.casefold() for label in there.labels}
     missing = [label for label in tools.target.publish.labels if label.casefold() not in known]
     if missing:
@@ -135,7 +135,7 @@ def _label(tools: PublishTools, github: GitHub, there: PullRequest) -> bool:
 
 
 def _content(results: Results, sides: Sides) -> str:
-    """What the text is about; not which run wrote it, nor for which commit: those would change it each time."""
+    """Return what the text depends on; without the run and its commit, which would change it each time."""
     changes = sorted((path, entry.blob if entry else "") for path, entry in sides.changes.items())
     return _hash(json.dumps([changes, list(results.failures), sorted(results.failed)]))
 
@@ -163,7 +163,7 @@ def _body(tools: PublishTools, results: Results, sides: Sides, told: _Told) -> s
 
 
 def _older(report: Report, side: _Side) -> words.Older:
-    """From which commit, and when, what a report shows was made."""
+    """Return from which commit, and when, the results in a report were made."""
     content = side.read(f"{report.assets}/{evidence.NAME}")
     known = evidence.parse(content) if content is not None else None
     made = [run.made for run in known.runs.values()] if known else []
@@ -176,7 +176,7 @@ def _older(report: Report, side: _Side) -> words.Older:
 
 @dataclass(frozen=True)
 class _Side:
-    """The reports as a commit has them; paths from root."""
+    """The reports in a commit; paths are from root."""
 
     tools: PublishTools
     commit: str
@@ -188,7 +188,7 @@ class _Side:
 def published(
     pull_request: PullRequest, operation: Literal["created", "updated", "none"], commit: str = ""
 ) -> Published:
-    """How publishing ended, with a pull request."""
+    """Return the result of publishing with a pull request."""
     return Published(
         mode="pull-request", commit=commit, number=pull_request.number, url=pull_request.url, operation=operation
     )

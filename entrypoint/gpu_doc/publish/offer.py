@@ -1,7 +1,7 @@
-"""What a report's files should be on a branch that somebody else may have moved meanwhile.
+"""Decides what a report's files should be on a branch that somebody else may have moved meanwhile.
 
-A generated report is replaced whole. Of a report that is refreshed in place only the blocks are ours: they are put
-into the text that the branch has by now.
+A generated report is replaced as a whole. In a report that is refreshed in place, only the blocks are ours: we put them
+into the branch's present text.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from gpu_doc.record.checkout import read
 from gpu_doc.text import in_place
 
 Changes = Mapping[str, Entry | None]
-"""What a commit does: entries by path from the repository's top, None where a file is removed."""
+"""A commit's changes: entries by path from the repository's top; None removes a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A report's files, by path from the repository's top, as a run left them, and the commit the run was made from."""
+    """A report's files after a run, by path from the repository's top, and the commit that the run was made from."""
 
     report: Report
     text: str
@@ -34,20 +34,20 @@ class Offer:
     files: Mapping[str, bytes]
     source: str
     start: str
-    """The commit that the files were put on: what differs from it, others changed meanwhile."""
+    """The commit below the files: others made the differences between it and the branch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where the files of reports lie in the repository."""
+    """Where the files of reports are in the repository."""
 
     root: Path
     tree: Path
 
     def path(self, path: str) -> str:
-        """The place in the repository of a path from root; a link that is followed when writing is followed here.
+        """Convert a path from root to a path in the repository. Follows the same links as writing does.
 
-        Raises PublishError where it lies outside of the repository.
+        Raises PublishError if it leads out of the repository.
         """
         try:
             return (self.root / path).resolve().relative_to(self.tree.resolve()).as_posix()
@@ -56,11 +56,11 @@ class Layout:
             raise PublishError("a link leads out of the repository", where=Location(path), remedy=remedy) from error
 
     def evidence(self, report: Report) -> str:
-        """Where a report's evidence lies in the repository."""
+        """The path of a report's evidence in the repository."""
         return self.path(f"{report.assets}/{evidence.NAME}")
 
     def own(self, report: Report, content: Callable[[str], bytes | None]) -> dict[str, bytes]:
-        """A report's files on one side, as its evidence there lists them; empty where it has no evidence."""
+        """A report's files, as its evidence lists them, read with `content`; empty without evidence."""
         place = self.evidence(report)
         written = content(place)
         known = evidence.parse(written) if written is not None else None
@@ -73,14 +73,14 @@ class Layout:
 
 
 def from_checkout(layout: Layout, reports: Sequence[Report], source: str) -> list[Offer]:
-    """What lies in the checkout for these reports; those without evidence have nothing to offer."""
+    """Return the checkout's files for these reports; a report without evidence has nothing to offer."""
     return offers_of(layout, reports, lambda path: read(layout.tree / path), source=source, start=source)
 
 
 def offers_of(
     layout: Layout, reports: Sequence[Report], content: Callable[[str], bytes | None], *, source: str, start: str
 ) -> list[Offer]:
-    """What one side has for these reports, given the content of its files."""
+    """Return the files for these reports, read with `content`."""
     made = [(report, layout.own(report, content)) for report in reports]
     return [
         Offer(
@@ -97,22 +97,22 @@ def offers_of(
 
 
 class Base:
-    """A branch's tip that offers are put on."""
+    """The tip of a branch to which offers are committed."""
 
     def __init__(self, scratch: Scratch, layout: Layout, *, tip: str, given: bool = False) -> None:
-        """`given`: a person says that results are for this branch, whatever its history is."""
+        """`given`: a person said that the results are for this branch, whatever its history is."""
         self._scratch = scratch
         self._given = given
         self._layout = layout
         self.tip = tip
 
     def changes(self, offer: Offer) -> tuple[dict[str, Entry | None], str]:
-        """What an offer changes there; or nothing, and a sentence that says why it must not."""
+        """Return what an offer changes there; or nothing, and a sentence that says why it must not."""
         files, why = self.files(offer)
         return (self._entries(offer, files), "") if files else ({}, why)
 
     def files(self, offer: Offer) -> tuple[dict[str, bytes], str]:
-        """What the offer's files should be there; or nothing, and a sentence that says why they must stay."""
+        """Return what the offer's files should be there; or nothing, and a sentence that says why they must stay."""
         if self.tip != offer.start and (why := self._removed(offer) or self._overtaken(offer)):
             return {}, why
         files = dict(offer.files)
@@ -127,7 +127,7 @@ class Base:
         return files, ""
 
     def _entries(self, offer: Offer, files: Mapping[str, bytes]) -> dict[str, Entry | None]:
-        """The entries that differ from the tip's. Files of an earlier refresh that are no longer used go."""
+        """Return the entries that differ from the tip's. Files of an earlier refresh that are not used any more go."""
         before = self._layout.own(offer.report, lambda path: self._scratch.read(self.tip, path))
         known = self._scratch.entries(self.tip, [*files, *before])
         changes: dict[str, Entry | None] = {}
@@ -140,9 +140,9 @@ class Base:
         return changes | dict.fromkeys(sorted(obsolete))
 
     def _reapplied(self, offer: Offer) -> bytes | None:
-        """The tip's text of a report in place, with the offer's blocks; None where its blocks are others by now.
+        """Return the tip's text of a report in place, with the offer's blocks; None if its blocks changed meanwhile.
 
-        The checkout may hold what its person has written and not committed: that is not published.
+        Uncommitted text in the checkout is not published.
         """
         ours = offer.files.get(offer.text)
         theirs = self._scratch.read(self.tip, offer.text)
@@ -152,17 +152,17 @@ class Base:
         return ours if found is None and self._same(offer, offer.text) else found
 
     def _same(self, offer: Offer, *paths: str) -> bool:
-        """Whether files are on the tip what they were where the run started."""
+        """Whether files on the tip are the same as in the commit where the run started."""
         return self._scratch.entries(self.tip, paths) == self._scratch.entries(offer.start, paths)
 
     def _removed(self, offer: Offer) -> str:
-        """Whether somebody took the report away since the run started."""
+        """Return a sentence if somebody removed the report since the run started; else empty."""
         there = [self._scratch.entries(commit, [offer.text]) for commit in (offer.start, self.tip)]
         gone = there[0] and not there[1]
         return f"{offer.report.path} was removed on the branch meanwhile; it stays removed" if gone else ""
 
     def _overtaken(self, offer: Offer) -> str:
-        """Why what is on the tip must stay: a newer result, or a person's work on the generated files."""
+        """Return why the tip's files must stay: a newer result, or a person's work on generated files; else empty."""
         name = offer.report.path
         judged = [path for path in offer.files if offer.report.template or path != offer.text]
         judged += self._layout.own(offer.report, lambda path: self._scratch.read(self.tip, path))
@@ -170,7 +170,7 @@ class Base:
         if self._same(offer, *judged):
             return ""
         if not self._scratch.is_ancestor(offer.start, self.tip):
-            # Nothing tells what is newer. But what is there was made from this history, and ours was not.
+            # We can't tell which is newer. But theirs was made from the present history, and ours was not.
             gone = f"{name}: somebody pushed with force meanwhile, and the branch no longer has {offer.start[:10]}"
             return "" if self._given else f"{gone}; what it has instead stays"
         last = self._scratch.last_commit_of(self.tip, judged, beyond=offer.start)
@@ -184,7 +184,7 @@ class Base:
 
 
 def reapplied(ours: bytes, theirs: bytes) -> bytes | None:
-    """A text with the bodies of another's blocks, where both have the same blocks in the same order; else None."""
+    """Return `theirs` with the bodies of our blocks, if both have the same blocks in the same order; else None."""
     try:
         made = in_place.parse(ours.decode())
         found = in_place.parse(theirs.decode())

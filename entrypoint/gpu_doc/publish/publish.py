@@ -1,4 +1,4 @@
-"""Publishing, from what a refresh left in the checkout to a commit or a pull request."""
+"""Publishes what a refresh wrote into the checkout, as a commit or a pull request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Publisher:
-    """Publishes one refresh. A context: its repository and what it learnt of the remote end with it."""
+    """Publishes one refresh. A context manager: the end removes its temporary repository."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Publisher:
         note: Callable[[str], None],
         environ: Mapping[str, str],
     ) -> None:
-        """`whole` is the configuration with all reports, `chosen` with those that are refreshed."""
+        """`whole` is the configuration with all reports, `chosen` with those to refresh."""
         self._whole = whole
         self._chosen = chosen
         self._mode = mode
@@ -43,7 +43,7 @@ class Publisher:
         self._environ = environ
         self._stack = ExitStack()
         self.changed: tuple[str, ...] = ()
-        """Paths of the reports that differ from the commit, as far as that is known."""
+        """Paths of the reports that differ from the commit, once that is known."""
 
     def __enter__(self) -> Publisher:
         return self
@@ -54,7 +54,7 @@ class Publisher:
         self._stack.__exit__(kind, error, trace)
 
     def demand_what_is_needed(self, planned: Plan, *, force: bool) -> None:
-        """Raise now, rather than after hours of runs, for what publishing would lack: PublishError or UsageError."""
+        """Raise PublishError or UsageError before hours of runs, not after, if publishing can't work."""
         from gpu_doc.publish import checked_out
 
         if self._mode == "pull-request":
@@ -81,7 +81,7 @@ class Publisher:
             raise PublishError("there is no token to open a pull request with", remedy=remedy)
 
     def adopt(self, planned: Plan, plan: Callable[[], Plan]) -> bool:
-        """Take over what the pull request's branch has for stale reports; gives whether it had any."""
+        """Take stale reports from the pull request's branch; returns whether there were any."""
         if self._mode == "commit" or planned.fresh:
             return False
         from gpu_doc.publish.adopt import adopt
@@ -89,16 +89,16 @@ class Publisher:
         return bool(adopt(self._tools, planned, plan))
 
     def plan_after_adopting(self, planned: Plan, plan: Callable[[], Plan]) -> Plan:
-        """The plan as it would be after `adopt`; the checkout stays as it was."""
+        """Return the plan as it would be after `adopt`; the checkout stays unchanged."""
         from gpu_doc.publish.adopt import adopted
 
         with adopted(self._tools, planned, plan):
             return plan()
 
     def publish(self, failed: frozenset[str], failures: Sequence[str]) -> Published:
-        """Publish what differs from the commit that is checked out. Raises PublishError.
+        """Publish what differs from the checked-out commit. Raises PublishError.
 
-        `failed` are the paths of reports that stayed as they were, `failures` a sentence for each that went wrong.
+        `failed` are the paths of reports that failed and stayed unchanged; `failures` has a sentence for each failure.
         """
         offers = self._offers(failed)
         self.changed = changed = tuple(offer.report.path for offer in offers)
@@ -111,7 +111,7 @@ class Publisher:
         return replace(done, changed=changed)
 
     def _offers(self, failed: frozenset[str]) -> list[Offer]:
-        """What of the checkout's reports differs from its commit."""
+        """Return the files of the checkout's reports that differ from its commit."""
         if not changed_files(self._target.tree, self._own_paths()):
             return []
         from gpu_doc.publish.offer import Base, from_checkout
@@ -137,7 +137,7 @@ class Publisher:
         return self._without_pull_request(done, failed) if self._mode == "auto" else done
 
     def _without_pull_request(self, done: Published, failed: frozenset[str]) -> Published:
-        """Close a pull request from when the branch was protected, if the branch has it all by now."""
+        """Close the pull request that was opened while the branch was protected, if the branch has everything now."""
         try:
             return replace(self._pull_request([], failed, []), mode="commit", commit=done.commit)
         except PublishError as error:

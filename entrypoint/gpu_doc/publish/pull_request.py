@@ -1,7 +1,7 @@
 """One pull request per base and configuration, from a branch that holds one commit of ours on top of the base.
 
-It is left alone while merging it would give just what we have to offer. A commit that is not ours, on that branch,
-is never overwritten. What other runs published there is carried over.
+It is left alone while merging it would give exactly our results. Somebody else's commit on that branch is never
+overwritten. What other runs published there is kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TRIES = 20
 
 
 def demand_own_branch(tools: PublishTools) -> None:
-    """Raise PublishError where the branch is that of another configuration's or base's pull request."""
+    """Raise PublishError if the branch belongs to another configuration's or base's pull request."""
     branch = tools.target.branch
     tip = tools.scratch.fetch(branch)[branch]
     if tip:
@@ -35,7 +35,7 @@ def demand_own_branch(tools: PublishTools) -> None:
 
 
 def publish(tools: PublishTools, github: GitHub, results: Results) -> Published:
-    """Bring the pull request up to date: open it, update it, close it, or leave it alone. Raises PublishError."""
+    """Open, update or close the pull request, or leave it alone. Raises PublishError."""
     told: set[str] = set()
     for attempt in range(_TRIES):
         try:
@@ -81,9 +81,9 @@ def _attempt(tools: PublishTools, github: GitHub, results: Results, told: set[st
 
 
 def _carried(tools: PublishTools, on_branch: BranchState, results: Results, base: str) -> list[Offer]:
-    """What the branch holds of reports that this run did not refresh, where the base did not change them meanwhile.
+    """Return the branch's files of reports that this run did not refresh, unless the base changed them meanwhile.
 
-    Of a report in place that goes for what is ours; into a new text its blocks are put.
+    For a report in place, only our blocks count: they are put into the base's new text.
     """
     if on_branch.foreign:
         return []
@@ -101,7 +101,7 @@ def _carried(tools: PublishTools, on_branch: BranchState, results: Results, base
 def _not_overtaken(
     tools: PublishTools, offers: Sequence[Offer], on_branch: BranchState | None, base: str, told: set[str]
 ) -> list[Offer]:
-    """The offers; in place of each that a newer run has overtaken, what that one published."""
+    """Return the offers; if a newer run has published a report already, its files replace ours."""
     if on_branch is None or on_branch.foreign:
         return list(offers)
     published = on_branch.commit.source
@@ -121,7 +121,7 @@ def _not_overtaken(
 
 
 def _is_newer(tools: PublishTools, published: str, source: str, base: str) -> bool:
-    """Whether what is published comes later than `source`, or the base was forced to its history and away from ours."""
+    """Whether `published` is later than `source`, or a forced push put the base on its history and off ours."""
     is_ancestor = tools.scratch.is_ancestor
     if is_ancestor(source, published):
         return True
@@ -129,7 +129,7 @@ def _is_newer(tools: PublishTools, published: str, source: str, base: str) -> bo
 
 
 def _is_the_same(tools: PublishTools, on_branch: BranchState, base: str, changes: Mapping[str, Entry | None]) -> bool:
-    """Whether merging the branch as it is gives what we would publish: then nobody is to hear of it."""
+    """Whether merging the present branch gives what we would publish. Then nobody needs to be told."""
     paths = list(changes)
     if on_branch.foreign and tools.scratch.entries(on_branch.tip.sha, paths) == {p: e for p, e in changes.items() if e}:
         return True
@@ -137,8 +137,8 @@ def _is_the_same(tools: PublishTools, on_branch: BranchState, base: str, changes
         return False
     same = dict(on_branch.changes) == dict(changes)
     same = same and tools.scratch.entries(base, paths) == tools.scratch.entries(on_branch.start, paths)
-    # Where the base was forced to another history, merging would bring back what was taken out of it; where the branch
-    # was merged and that was reverted, merging it once more would bring nothing.
+    # After a forced push to the base, merging would bring back the commits that were removed. After the branch was
+    # merged and that merge reverted, merging it again would bring nothing.
     return (
         same
         and tools.scratch.is_ancestor(on_branch.start, base)
@@ -168,7 +168,7 @@ def _foreign(tools: PublishTools, on_branch: BranchState) -> PublishError:
 
 
 def _close(tools: PublishTools, github: GitHub, on_branch: BranchState | None) -> Published:
-    """Nothing differs from the base any more: close the pull request, and remove its branch if nobody else uses it."""
+    """Close the pull request, since nothing differs from the base any more; delete its branch if unused."""
     target = tools.target
     if on_branch is None:
         return Published(mode="pull-request")
@@ -190,7 +190,7 @@ def _close(tools: PublishTools, github: GitHub, on_branch: BranchState | None) -
 def _opened(
     tools: PublishTools, github: GitHub, results: Results, sides: description.Sides, *, fresh: bool
 ) -> Published:
-    """The pull request for what is on the branch; `fresh`: it has just been pushed."""
+    """Open or update the pull request for the branch; `fresh`: we have just pushed it."""
     target = tools.target
     pull_request = github.pull_requests.find_open(target.branch, target.base)
     if pull_request:
@@ -201,7 +201,7 @@ def _opened(
 
 
 def _was_closed(tools: PublishTools, github: GitHub, commit: str) -> bool:
-    """Whether a person closed a pull request with just this content: it is not opened once more."""
+    """Whether a person closed a pull request with exactly this content: then it is not opened again."""
     last = github.pull_requests.find_newest(tools.target.branch, tools.target.base)
     if last is None or last.head_sha != commit or last.merged:
         return False

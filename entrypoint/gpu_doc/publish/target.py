@@ -1,4 +1,4 @@
-"""Where results go: which repository and branch, as which author, and from which commit."""
+"""Finds out where results go: to which repository and branch, as which author, and from which commit."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 Mode = Literal["pull-request", "commit", "auto"]
 
 _BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
-"""Whom commits by GITHUB_TOKEN are shown to be from. https://github.com/actions/checkout#push-a-commit-using-the-built-in-token"""
+"""The author of commits by GITHUB_TOKEN. https://github.com/actions/checkout#push-a-commit-using-the-built-in-token"""
 
 _BRANCH = re.compile(r"(?!/|-)(?!.*(?://|\.\.|@\{|/\.|\.lock(?:/|$)))(?!\.)[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])")
-"""What git takes for a branch's name (git help check-ref-format)."""
+"""The branch names that git accepts (git help check-ref-format)."""
 
 _HOSTED = re.compile(
     r"(?:(?:https|ssh)://(?:[^@/]*@)?|git@)(?P<host>[\w.-]+)(?::\d+)?[/:](?P<repository>[\w.-]+/[\w.-]+?)(?:\.git)?/?"
 )
-"""The remotes that GitHub gives for a repository."""
+"""The forms of a GitHub repository's address."""
 
 _SERVED = re.compile(
     r"(?:(?P<scheme>https?|ssh|git)://(?:[^@/]*@)?(?P<host>[^/:@]+)(?::\d+)?/|(?:[^@/:]+@)?[^@/:]+:(?!//))"
@@ -45,42 +45,42 @@ class Target:
     tree: Path
     """The top of the checkout."""
     source: str
-    """The commit that is checked out."""
+    """The checked-out commit."""
     base: str
     """The branch that the reports are for."""
     base_is_given: bool = False
-    """Whether a person said so, by `--base` or the input `base`."""
+    """Whether a person named the base, by `--base` or the input `base`."""
     named: tuple[str, ...] = ()
-    """The commits that the event says that branch to have had."""
+    """Commits that were on the branch, as the event says."""
     branch: str
     """The branch of the pull request; one for each base and configuration."""
     configuration: str
     """The configuration's path in the repository."""
     remote: Remote
     repository: str
-    """`owner/name` on GitHub; empty where the remote is none that we know."""
+    """`owner/name` on GitHub; empty if the remote is elsewhere."""
     server_url: str
     api_url: str
     token: str
-    """For the API; empty where there is none."""
+    """The token for the API; empty if there is none."""
     run_url: str
     identity: Identity
     publish: Publish
 
     @property
     def purpose(self) -> str:
-        """What the pull request is for, on one line: other configurations and bases have their own."""
+        """What the pull request is for, on one line: each configuration and base has its own."""
         return re.sub(r"[\x00-\x1f]", " ", f"{self.configuration} on {self.base}")
 
     @property
     def place(self) -> str:
-        """The repository, for messages: without a login that a person's own address may hold."""
+        """The repository, for messages; without a login that the address may contain."""
         return self.repository or re.sub(r"(?<=://)[^/@]*@", "", self.remote.url)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What the command line or the action's inputs say; empty leaves it to the configuration and the event."""
+    """The options of the command line or the action; an empty one leaves it to the configuration and the event."""
 
     base: str = ""
     token: str = ""
@@ -118,14 +118,14 @@ def find(config: Config, wishes: Wishes, event: Event | None) -> Target:
 
 
 def configuration_of(config: Config) -> str:
-    """The configuration's path in the repository; a link counts by its own place."""
+    """The configuration's path in the repository; a link is not followed."""
     return config.path.relative_to(checkout.work_tree(config.root) or config.root).as_posix()
 
 
 def branch_name(pattern: str, base: str, configuration: str) -> str:
-    """The branch of the pull request. A configuration beside the repository's main one is told by its place.
+    """Return the pull request's branch. A configuration other than the repository's main one has its path in the name.
 
-    Raises UsageError where git would not take the name.
+    Raises UsageError if git would not accept the name.
     """
     slug = slug_of(configuration)
     if slug and "{config}" not in pattern:
@@ -138,13 +138,13 @@ def branch_name(pattern: str, base: str, configuration: str) -> str:
 
 
 def slug_of(configuration: str) -> str:
-    """What tells a configuration from the repository's main one in names; empty for that one."""
+    """Return what names a configuration in a branch; empty for the repository's main one."""
     other = re.sub(r"^(?:\.github/)?gpu-doc\.yml$|/gpu-doc\.yml$|\.ya?ml$", "", configuration)
     return re.sub(r"[^\w.-]+", "-", other).strip("-.")
 
 
 def is_own_branch(publish: Publish, branch: str, configuration: str = "gpu-doc.yml") -> bool:
-    """Whether a branch is one that we make pull requests from: nothing is to be published for it."""
+    """Whether we made a branch for a pull request: nothing is published to it."""
     if "{base}" not in publish.branch:
         slug = slug_of(configuration)
         own = publish.branch.replace("{config}", slug)
@@ -161,7 +161,7 @@ def _valid(branch: str, key: str) -> str:
 
 
 def _base(tree: Path, source: str, event: Event | None) -> str:
-    """The branch that is checked out, as the event or the checkout says."""
+    """The checked-out branch, as the event or the checkout says."""
     here = checkout.current_branch(tree)
     head = event.head_branch if event and event.pull_request else None
     if event and head and source == event.sha != event.head_sha:
@@ -183,13 +183,13 @@ def _base(tree: Path, source: str, event: Event | None) -> str:
 
 
 def _named(base: str, event: Event) -> tuple[str, ...]:
-    """The commits that an event says a branch to have had."""
+    """Commits that were on the base, as the event says."""
     pairs = [(event.branch, event.sha), (None if event.from_fork else event.head_branch, event.head_sha)]
     return tuple(sha for branch, sha in pairs if sha and branch == base)
 
 
 def _identity(publish: Publish, tree: Path, *, on_runner: bool) -> Identity:
-    """Whose commits they are. Raises UsageError where nobody says."""
+    """The author of our commits. Raises UsageError if there is none."""
     sign = checkout.signs_commits(tree) if publish.sign is None else publish.sign
     if publish.author:
         name, _, address = publish.author.rstrip("> ").rpartition("<")
@@ -210,7 +210,7 @@ class _Destination:
 
 
 def demand_own_repository(config: Config, event: Event) -> None:
-    """Raise UnpublishableError where another repository than the event's is checked out."""
+    """Raise UnpublishableError if another repository than the event's is checked out."""
     tree = checkout.work_tree(config.root)
     if tree and (other := other_repository(tree, event)):
         raise UnpublishableError(
@@ -222,7 +222,7 @@ def demand_own_repository(config: Config, event: Event) -> None:
 
 
 def _place_of_event(wishes: Wishes, event: Event) -> _Destination:
-    """The event's repository."""
+    """Return the event's repository. Raises PublishError without a token."""
     if not wishes.token:
         remedy = "The action's input `token` is the workflow's own unless it is set; other steps set GH_TOKEN."
         raise PublishError("there is no token to publish with", remedy=remedy)
@@ -235,9 +235,9 @@ def _place_of_event(wishes: Wishes, event: Event) -> _Destination:
 
 
 def other_repository(tree: Path, event: Event) -> str:
-    """The repository that is checked out, where it is not the event's; else empty.
+    """The checked-out repository, if it is not the event's; else empty.
 
-    A remote without a server's name in it, such as a folder, says nothing.
+    Empty too if the remote names no server, such as a folder.
     """
     found = [match for url in remotes.own_urls(tree) if (match := _SERVED.fullmatch(url))]
     server = urlsplit(event.server_url).hostname or ""
@@ -252,7 +252,7 @@ def other_repository(tree: Path, event: Event) -> str:
 
 
 def _place_of_person(tree: Path) -> _Destination:
-    """Where the person's own git would push to, with their own credentials."""
+    """Return where the user's own git would push to, with the user's credentials."""
     name = remotes.push_remote(tree, checkout.current_branch(tree))
     address = remotes.push_url(tree, name) if name else None
     if address is None:

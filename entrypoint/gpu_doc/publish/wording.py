@@ -1,4 +1,4 @@
-"""What the texts for GitHub share: how much of everything there is room for, and the changes of reports as rows."""
+"""Parts that the texts for GitHub share: fitting them into a limit, and the changes of reports as rows."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from gpu_doc.text.github_markdown import code, image, link, linked_code, text
 from gpu_doc.text.numbers import in_words
 
 LONGEST_BODY = 65_000
-"""Characters; GitHub takes 65,536 for an issue, a pull request or a comment, and a marker may come on top."""
+"""Characters; GitHub accepts 65,536 for an issue, a pull request or a comment, and a marker may be added."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PictureLinks:
-    """Where pictures of both sides can be seen."""
+    """Web addresses of the pictures before and after."""
 
     server_url: str
     repository: str
-    """`owner/name`; empty where it is on no server that we know."""
+    """`owner/name`; empty if it is not on a server that we know."""
     before_sha: str
     after_sha: str
     root_prefix: str
-    """Root, from the top of the repository; empty or `.` where it is the top."""
+    """Root's path from the top of the repository; empty or `.` if it is the top."""
 
     def path(self, path: str) -> str:
-        """A path from root, from the top of the repository."""
+        """Convert a path from root to a path from the repository's top."""
         return path if self.root_prefix in ("", ".") else f"{self.root_prefix.rstrip('/')}/{path}"
 
     def url(self, sha: str, path: str) -> str:
-        """Where the server shows a file of a commit, in private repositories too; empty where there is no server."""
+        """The web address of a file in a commit, in private repositories too; empty without a server."""
         if not (self.server_url and self.repository):
             return ""
         return f"{self.server_url}/{self.repository}/blob/{sha}/{quote(self.path(path), safe='/', errors='replace')}"
 
     def commit_url(self, sha: str) -> str:
-        """Where the server shows a commit; empty where there is no server."""
+        """The web address of a commit; empty without a server."""
         return f"{self.server_url}/{self.repository}/commit/{sha}" if self.server_url and self.repository else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """How much of everything is shown."""
+    """How many items of each kind a text shows."""
 
     reports: int
     values: int
-    """Of all reports together; one that needs less than its share leaves the rest to others. The same for pictures."""
+    """For all reports together; one that needs less than its share leaves the rest to others. Pictures likewise."""
     pictures: int
     places: int
-    """Of each report: lines on where its runs happened, on why it changed, and on its texts."""
+    """For each report: lines about where its runs happened, why it changed, and its texts."""
     failures: int
     runs: int
     details: int
-    """Characters of each failure's details."""
+    """The most characters of each failure's details."""
 
 
 def _rooms() -> Iterator[Room]:
-    """Less and less; a quarter at a time, so that a text is nearly as long as it may be."""
+    """Yield less and less room, in steps of a quarter, so that the text comes close to the limit."""
     for step in range(13):
         part = 0.75**step
         yield Room(
@@ -81,23 +81,23 @@ Values = Callable[[Room], Mapping[str, Any]]
 
 
 def fitting(template: str, values: Values, *, size: Callable[[str], int] = len, limit: int = LONGEST_BODY) -> str:
-    """A text with as much as there is room for."""
+    """Fill in a template with as many items as fit into the limit."""
     made = ""
     for room in _ROOMS:
         shared = {"code": code, "link": link, "image": image, "linked_code": linked_code}
         made = render(template, {**shared, **values(room)}, finish=text)
         if size(made) <= limit:
             return made
-    return made  # the least of it fits: texts are cut one by one too
+    return made  # the smallest room always fits: single texts are cut too
 
 
 def failed(failures: Sequence[str], room: Room) -> dict[str, Any]:
-    """What failures.md.j2 needs."""
+    """Return the values for failures.md.j2."""
     return {"failures": failures[: room.failures], "more_failures": max(0, len(failures) - room.failures)}
 
 
 def changed(changes: Sequence[ReportChange], room: Room, *, place: PictureLinks | None) -> dict[str, Any]:
-    """What changes.md.j2 needs; without a place pictures are named only."""
+    """Return the values for changes.md.j2; without `place`, pictures are only named."""
     shown = changes[: room.reports]
     values = _shares([len(change.values) for change in shown], room.values)
     pictures = _shares([len(change.pictures) for change in shown], room.pictures)
@@ -114,9 +114,9 @@ def changed(changes: Sequence[ReportChange], room: Room, *, place: PictureLinks 
 
 
 def _shares(wanted: Sequence[int], total: int) -> list[int]:
-    """Share something out: nobody gets more than they want, nor more than others who want more."""
+    """Divide `total` fairly: nobody gets more than they want, nor more than others who want more."""
     shares = [0] * len(wanted)
-    # Who wants least comes first and leaves the rest to others; where there is too little, the first of them get it.
+    # The smallest wishes come first and leave the rest to others. If too little is left, the first in the list get it.
     for done, place in enumerate(sorted(range(len(wanted)), key=lambda place: (wanted[place], -place))):
         shares[place] = min(wanted[place], total // (len(wanted) - done))
         total -= shares[place]
@@ -148,7 +148,7 @@ def _report(
 
 
 def text_in_words(change: TextChange) -> str:
-    """What became of a text: `3 lines added, 1 removed`."""
+    """Return how a text changed: `3 lines added, 1 removed`."""
     came, went = change.lines
     if not came and not went:
         return f"its {change.unit}s are in another order"

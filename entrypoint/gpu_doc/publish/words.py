@@ -1,6 +1,6 @@
 """The texts that GitHub shows: pull request, comments, issue. Their wording is in `templates/`.
 
-Each is filled in with fewer rows and pictures until it is short enough; what was left out is said where it would stand.
+Each is filled in with fewer rows and pictures until it is short enough. A note says what was left out, and where.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ __all__ = [
 __all__ += ["failing", "pull_request_body", "recovered", "still_failing"]
 
 _NAMED = 50
-"""Reports that a commit's message names."""
+"""The most reports that a commit message names."""
 
 
 # --- pull request ----------------------------------------------------------------------------------------------------
 
 
 def marker(kind: str, *names: str) -> str:
-    """The first line of what we keep up to date, by which we find it again."""
+    """Return the first line of a text that we keep up to date; by this line we find it again."""
     return f"<!-- gpu-doc-action {kind}: {' '.join(map(in_a_comment, names))} -->"
 
 
@@ -42,14 +42,14 @@ class Older:
 
     path: str
     commit: str
-    """What they were made from; empty where that is not known."""
+    """The commit of the results; empty if not known."""
     made: str
-    """When, as a date; empty where that is not known."""
+    """The date of the results; empty if not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What a pull request is about, and which run wrote it."""
+    """The base of a pull request, its sources, and the run that wrote it."""
 
     configuration: str
     base: str
@@ -58,13 +58,13 @@ class About:
     """The commit that the run was made from."""
     older: Sequence[Older] = ()
     told: str = ""
-    """A line that is not shown."""
+    """A hidden line."""
 
 
 def pull_request_body(
     changes: Sequence[ReportChange], *, place: PictureLinks, about: About, failures: Sequence[str] = ()
 ) -> str:
-    """What a pull request says; `failures` are sentences, a line each."""
+    """Return a pull request's text; `failures` are sentences, one per line."""
 
     def values(room: Room) -> dict[str, Any]:
         return {
@@ -94,7 +94,7 @@ def pull_request_body(
 
 
 def commit_message(title: str, reports: Sequence[str], message: str | None) -> str:
-    """A commit's message without trailers: title, the reports that change, what the configuration adds."""
+    """Return a commit message without trailers: title, changed reports, the configuration's own text."""
     named = [f"- {in_a_message(path)}" for path in reports[:_NAMED]]
     if len(reports) > _NAMED:
         named.append(f"- and {len(reports) - _NAMED} more")
@@ -103,7 +103,7 @@ def commit_message(title: str, reports: Sequence[str], message: str | None) -> s
 
 
 def closing_comment(*, base: str, source: str, run_url: str) -> str:
-    """Why a pull request is closed: nothing differs from its base any more."""
+    """Return the comment on closing a pull request: nothing differs from its base any more."""
     return fitting("closing.md.j2", lambda _: {"base": base, "source": source[:12], "run_url": run_url})
 
 
@@ -111,7 +111,7 @@ def closing_comment(*, base: str, source: str, run_url: str) -> str:
 
 
 def comment_marker(configuration: str) -> str:
-    """The first line of the comment that shows a pull request's changes."""
+    """Return the first line of the comment that shows a pull request's changes."""
     return marker("preview", configuration)
 
 
@@ -124,7 +124,7 @@ def comment(
     failures: Sequence[str] = (),
     left_out: int = 0,
 ) -> str:
-    """What a comment on a pull request says, without its marker; `left_out` items did not reach us."""
+    """Return a comment on a pull request, without its marker; `left_out` items did not reach us."""
 
     def values(room: Room) -> dict[str, Any]:
         return {
@@ -143,27 +143,27 @@ def comment(
 
 
 def issue_marker(workflow: str) -> str:
-    """The first line of the issue that stands for a workflow's failure."""
+    """Return the first line of the issue about a workflow's failure."""
     return marker("issue", workflow)
 
 
 def issue_title(workflow: str) -> str:
-    """The title of that issue; GitHub shows titles as plain text, and takes 256 characters."""
+    """Return the title of that issue. GitHub shows titles as plain text, and accepts 256 characters."""
     return f"{in_a_message(workflow)[:200]} fails: reports are not refreshed"
 
 
 def failing(*, workflow: str, run_url: str, failures: Sequence[str] = ()) -> str:
-    """What the issue says, without its marker."""
+    """Return the issue's text, without its marker."""
     return _issue("failing", workflow, run_url, failures)
 
 
 def still_failing(*, workflow: str, run_url: str, failures: Sequence[str] = ()) -> str:
-    """A comment on that issue: it failed again."""
+    """Return the comment on that issue: it failed again."""
     return _issue("still-failing", workflow, run_url, failures)
 
 
 def recovered(*, workflow: str, run_url: str) -> str:
-    """The comment with which that issue is closed."""
+    """Return the comment on closing that issue."""
     return _issue("recovered", workflow, run_url, ())
 
 

@@ -11,21 +11,21 @@ from gpu_doc.system import process
 
 def has_fontconfig() -> bool:
     """Whether fontconfig is installed, so that fonts can be looked up."""
-    return said("fc-list", "--version") is not None
+    return output_of("fc-list", "--version") is not None
 
 
 def has_font(language: str) -> bool:
     """Whether a font covers a language, given as fontconfig's tag: `zh-cn`, `ja`, `ko`; `und-zsye` is emoji."""
-    return bool(said("fc-list", f":lang={language}", "family"))
+    return bool(output_of("fc-list", f":lang={language}", "family"))
 
 
 def git_repository(folder: Path) -> Literal["whole", "shallow"] | None:
     """The kind of clone that a folder is in; None if it is in none, or if git refuses it as another user's."""
-    answer = said("git", "-C", str(folder), "rev-parse", "--is-shallow-repository")
+    answer = output_of("git", "-C", str(folder), "rev-parse", "--is-shallow-repository")
     return None if answer is None else "shallow" if answer == "true" else "whole"
 
 
-def said(*argv: str) -> str | None:
+def output_of(*argv: str) -> str | None:
     """What a program prints; None if it is not installed, fails, or takes more than 30 seconds."""
     try:
         return process.output(list(argv), limit=30).strip()

@@ -1,4 +1,4 @@
-"""Where the engine is, by the rules of the `docker` program; without the SDK, for the path where nothing is stale."""
+"""Finds the engine by the rules of the `docker` program; without the SDK, since that is slow to import."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Address:
     certificates: str = ""
     """The folder with `ca.pem`, `cert.pem` and `key.pem`; empty without TLS."""
     source: str
-    """Who says so, for messages: `docker-host`, `DOCKER_HOST`, `the Docker context NAME`, or nobody (empty)."""
+    """Where the address was given, for messages: `docker-host`, `DOCKER_HOST`, `the Docker context NAME`, or empty."""
 
     @property
     def socket(self) -> Path | None:
-        """The unix socket on this machine, None for an engine elsewhere."""
+        """The unix socket on this machine; None for an engine elsewhere."""
         return Path(self.host.removeprefix("unix://")) if self.host.startswith("unix://") else None
 
     @property
     def variables(self) -> dict[str, str]:
-        """The address as the environment that the SDK and `docker` take it from."""
+        """The environment variables that give the address to the SDK and to `docker`."""
         secured = {"DOCKER_CERT_PATH": self.certificates} if self.certificates else {}
         return {"DOCKER_HOST": self.host, **secured, **({"DOCKER_TLS_VERIFY": "1"} if self.verify else {})}
 
@@ -41,7 +41,7 @@ class Address:
 def find(docker_host: str | None, environ: Mapping[str, str]) -> Address:
     """Return the address: gpu-doc.yml's `docker-host`, else DOCKER_HOST, else the current context, else the default.
 
-    Raises MachineError: the context named is not there or can't be read.
+    Raises MachineError if the context does not exist or can't be read.
     """
     for host, source in ((docker_host, "docker-host"), (environ.get("DOCKER_HOST"), "DOCKER_HOST")):
         if host:

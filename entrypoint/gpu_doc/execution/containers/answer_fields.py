@@ -1,7 +1,7 @@
 """Fields of an engine's answers, typed. Any may be absent, null, or of another type: then it is empty, or 0.
 
-An answer may come from an engine older or newer than those we know, from another program that speaks the same API, or
-cut short by what stands between. No answer may be a defect of ours, so whatever reads one reads it through these.
+An answer may come from an older or newer engine, from another program that speaks the same API, or may be cut short on
+its way. No answer may crash us, so all code reads answers through these functions.
 
 https://docs.docker.com/reference/api/engine/ - field names and the versions that brought or dropped them.
 """
@@ -15,7 +15,7 @@ from gpu_doc.execution.containers.failures import EngineError
 
 
 def lacks(field: str, what: str, answer: Any) -> EngineError:
-    """Return the error of an answer without the one field that nothing can be done without."""
+    """Return the error for an answer without a field that we can't do without."""
     return EngineError(
         f"the engine answered without {what} (`{field}`)",
         cause="settings",
@@ -50,5 +50,5 @@ def as_number(value: Any) -> int:
 
 
 def as_labels(value: Any) -> dict[str, str]:
-    """Return the labels of a container or a volume, less those that have no text."""
+    """Return the labels of a container or a volume, without those that are not text."""
     return {str(name): text for name, text in as_table(value).items() if isinstance(text, str)}

@@ -1,7 +1,7 @@
-"""ipykernel put into a copy of an image that lacks it: built once, found again by its tag.
+"""Installs ipykernel into a copy of an image that lacks it. The copy is built once and found again by its tag.
 
-A container of the base runs pip, and is committed: this needs no builder on the engine. What pip needs to reach the
-team's package index goes into a volume, which a commit leaves out: an index's address may hold a password.
+A container of the base image runs pip, and is committed: this needs no builder on the engine. Settings for the team's
+package index go into a volume, which a commit leaves out: an index's address may contain a password.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from gpu_doc.execution.containers.workspace import Archive
 from gpu_doc.system.temporary import PREFIX
 
 LINE = "RUN python3 -m pip install ipykernel"
-"""What does the same in a Dockerfile."""
+"""The same as a line of a Dockerfile."""
 
 _LONGEST = 1200.0
 """Seconds that pip may take."""
@@ -68,7 +68,7 @@ _THEIRS = re.compile(
     r"PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|PROXY|TIMEOUT|DEFAULT_TIMEOUT|RETRIES)|(https?|no|all)_proxy",
     re.IGNORECASE,
 )
-"""What is handed in of the runner's environment. Others of pip's variables name places on the runner."""
+"""The variables passed in from the runner. pip's other variables name paths on the runner."""
 
 
 def bootstrapped(
@@ -79,11 +79,11 @@ def bootstrapped(
     labels: Mapping[str, str],
     progress: Callable[[str], None],
 ) -> Image:
-    """Return an image that has ipykernel besides all that `image` has, which it keeps the name and digest of.
+    """Return a copy of `image` with ipykernel; it keeps the name and digest of `image`.
 
-    `labels` are those of what we build in (`sweep.labels`, kind "build").
+    `labels` mark the container that builds it (`sweep.labels`, kind "build").
 
-    Raises EngineError: the image has no Python or no pip, or pip could not install.
+    Raises EngineError if the image has no Python or no pip, or pip fails.
     """
     tag = f"gpu-doc/kernel:{sha256(f'{image.id}{_SCRIPT}'.encode()).hexdigest()[:16]}"
     built = images.find(engine, tag)
@@ -95,7 +95,7 @@ def bootstrapped(
 
 @contextmanager
 def _alone(tag: str) -> Iterator[None]:
-    """Of this user's processes on this machine one builds, and the others wait for it."""
+    """Let only one of this user's processes on this machine build; the others wait for it."""
     name = f"{PREFIX}{os.getuid()}-{tag.rpartition(':')[2]}.lock"
     with (Path(tempfile.gettempdir()) / name).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -136,7 +136,7 @@ def _build(engine: Engine, image: Image, tag: str, environ: Mapping[str, str], l
 def _container(engine: Engine, image: Image, base: Configured, labels: Mapping[str, str]) -> Iterator[str]:
     configuration = {
         "Image": image.id,
-        # A commit can replace an entrypoint but not take one away: so none is set where there was none.
+        # A commit can replace an entrypoint but not remove it: so we set none if there was none.
         "Entrypoint" if base.entrypoint else "Cmd": ["/bin/sh", f"{_FOLDER}/install"],
         "User": "0:0",
         "WorkingDir": "/",
@@ -158,7 +158,7 @@ def _container(engine: Engine, image: Image, base: Configured, labels: Mapping[s
 
 
 def _ended(engine: Engine, container: str, image: Image) -> tuple[int, str]:
-    """Wait until it has ended; return its exit status and what it said."""
+    """Wait until it has ended; return its exit status and output."""
     end = time.monotonic() + _LONGEST
     while True:
         with sentences(image.reference):
@@ -177,7 +177,7 @@ def _ended(engine: Engine, container: str, image: Image) -> tuple[int, str]:
 
 
 def _changes(base: Configured, labels: Mapping[str, str]) -> Iterator[str]:
-    """Yield the instructions that give a commit what the base has, and not what we set to build it."""
+    """Yield the instructions that restore the base's settings in the commit."""
     yield f"USER {base.user or '0'}"
     yield f"WORKDIR {base.folder or '/'}"
     if base.entrypoint:
@@ -185,7 +185,7 @@ def _changes(base: Configured, labels: Mapping[str, str]) -> Iterator[str]:
         yield f"CMD {json.dumps(base.command)}"
     else:
         yield f"CMD {json.dumps(base.command or ['/bin/sh'])}"
-    # A label can't be taken away; an empty owner is nobody, so that no sweep takes what others make from this image.
+    # Labels can't be removed. Empty ones have no owner, so that no sweep removes containers made from this image.
     yield from (f'LABEL {name}=""' for name in labels)
 
 
@@ -205,7 +205,7 @@ def _files(environ: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def _authorities(environ: Mapping[str, str]) -> Path | None:
-    """Return the file of certificate authorities that the runner trusts, where its environment names one."""
+    """Return the file of certificate authorities that the runner's environment names, if any."""
     named = (environ.get(name) for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"))
     return next((Path(path) for path in named if path), None)
 

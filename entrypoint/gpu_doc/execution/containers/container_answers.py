@@ -1,6 +1,6 @@
-"""What engines say of containers and volumes, typed.
+"""Typed readers for engines' answers about containers and volumes.
 
-Each reader says what it means where a field lacks. Only where nothing can be done without, EngineError says so.
+Each reader documents what a missing field means. A field that we can't do without raises EngineError.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _UNNAMED = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """How a container is."""
+    """The state of a container."""
 
     phase: str
-    """In the engine's word: created, running, exited, ..."""
+    """As the engine calls it: created, running, exited, ..."""
     running: bool
     status: int | None
     """As the engine tells it; None where it doesn't."""
@@ -37,7 +37,7 @@ class State:
 
 
 def state(container: Any) -> State:
-    """Return the state in GET /containers/ID/json. Raises EngineError: there is none."""
+    """Return the state in GET /containers/ID/json. Raises EngineError if there is none."""
     found = as_table(as_table(container).get("State"))
     phase = as_text(found.get("Status")).lower()
     running = found.get("Running")
@@ -54,18 +54,18 @@ def state(container: Any) -> State:
 
 
 def entrypoint(container: Any) -> tuple[str, ...]:
-    """Return what GET /containers/ID/json says it starts; nothing where it doesn't."""
+    """Return the entrypoint in GET /containers/ID/json; empty if it is missing."""
     return as_texts(as_table(as_table(container).get("Config")).get("Entrypoint"))
 
 
 def unnamed_volumes(container: Any) -> frozenset[str]:
-    """Return the volumes in GET /containers/ID/json that nobody named: the engine did, with 64 hexadecimal digits."""
+    """Return the anonymous volumes in GET /containers/ID/json: the engine names them with 64 hexadecimal digits."""
     names = (as_text(as_table(mount).get("Name")) for mount in as_list(as_table(container).get("Mounts")))
     return frozenset(name for name in names if _UNNAMED.fullmatch(name))
 
 
 def identity(answer: Any, what: str) -> str:
-    """Return the id of what was made: POST /containers/create, POST /containers/ID/exec. Raises EngineError."""
+    """Return the id in the answer to POST /containers/create or /containers/ID/exec. Raises EngineError."""
     found = as_text(as_table(answer).get("Id"))
     if not found:
         raise lacks("Id", f"the id of {what}", answer)
@@ -73,7 +73,7 @@ def identity(answer: Any, what: str) -> str:
 
 
 def link_target(stat: Any) -> str:
-    """Return where a path in a container leads that is a link (X-Docker-Container-Path-Stat); empty for others."""
+    """Return the target of a link in a container (X-Docker-Container-Path-Stat); empty if it is not a link."""
     return as_text(as_table(stat).get("linkTarget"))
 
 
@@ -85,7 +85,7 @@ class Listed:
     phase: str
     labels: Mapping[str, str]
     volumes: frozenset[str]
-    """The names of those that it uses."""
+    """The names of the volumes that it uses."""
 
     @property
     def over(self) -> bool:
@@ -94,7 +94,7 @@ class Listed:
 
 
 def containers(answer: Any) -> list[Listed]:
-    """Return the containers listed; what has no id is none."""
+    """Return the listed containers; skip entries without an id."""
     found = [as_table(each) for each in as_list(answer)]
     return [
         Listed(
@@ -114,12 +114,12 @@ class Volume:
 
     name: str
     folder: str
-    """Where it lies on the engine's machine; empty where the engine doesn't say."""
+    """Its folder on the engine's machine; empty if the engine doesn't say."""
     labels: Mapping[str, str]
 
 
 def volume(answer: Any) -> Volume:
-    """Return the volume that was made (POST /volumes/create). Raises EngineError: it has no name."""
+    """Return the new volume (POST /volumes/create). Raises EngineError if it has no name."""
     found = _volume(answer)
     if not found.name:
         raise lacks("Name", "the name of a volume", answer)
@@ -127,7 +127,7 @@ def volume(answer: Any) -> Volume:
 
 
 def volumes(answer: Any) -> list[Volume]:
-    """Return the volumes in GET /volumes; what has no name is none."""
+    """Return the volumes in GET /volumes; skip entries without a name."""
     return [found for each in as_list(as_table(answer).get("Volumes")) if (found := _volume(each)).name]
 
 

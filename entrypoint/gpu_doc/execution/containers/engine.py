@@ -1,7 +1,7 @@
-"""The door to the container engine: the only module that imports its SDK.
+"""Connects to the container engine. The only module that imports the engine's SDK.
 
-`connect` finds and reaches it; `reconnect` does so again from a child process. What the SDK raises anywhere becomes
-one of our errors inside `sentences`.
+`connect` finds and connects to it; `reconnect` does so again from a child process. Inside `sentences`, all that the SDK
+raises becomes one of our errors.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _LEAST = ".".join(map(str, LEAST_API))
 
 _TO_CONNECT = 15
 _TO_ANSWER = 600
-"""Seconds that one call may take: committing or removing gigabytes says nothing until it is done."""
+"""Seconds that one call may take: the engine answers only after it has committed or removed gigabytes."""
 
 _TO_TIDY = 20
-"""Seconds that removing, killing or listing may take. Who answers nothing in that time is taken to be gone.
+"""Seconds that removing, killing or listing may take. After that, the engine counts as gone.
 
 Podman alone waits 10 s for a container to stop before it removes it.
 """
@@ -46,22 +46,22 @@ _TO_PING = 5
 
 
 class Engine:
-    """A connection to an engine. Not for several threads at once where a call streams; `reconnect` gives another."""
+    """A connection to an engine. While a call streams, no other thread may use it; `reconnect` makes another one."""
 
     def __init__(self, client: Any, place: Mapping[str, str], *, remote: bool, tunnel: Tunnel | None = None) -> None:
         self.client = client
         """A docker.DockerClient."""
         self.address = dict(place)
-        """What `reconnect` takes; JSON can hold it."""
+        """The argument for `reconnect`, as JSON values."""
         self.remote = remote
-        """It was reached over ssh or TCP: it sees none of our paths."""
+        """It was reached over ssh or TCP, so it can't see our paths."""
         self.silent = False
-        """It gave no answer to `tidying`, which then asks nothing more of it."""
+        """It did not answer a call of `tidying`, which then makes no more calls."""
         self._tunnel = tunnel
 
     @cached_property
     def facts(self) -> EngineFacts:
-        """What it says of itself. Raises EngineError."""
+        """Facts about the engine. Raises EngineError."""
         with sentences():
             info, version = self.client.info(), self.client.version(api_version=False)
         found = engine_facts.facts(info, version)
@@ -69,17 +69,17 @@ class Engine:
 
     @contextmanager
     def tidying(self, where: str = "") -> Iterator[Any]:
-        """Give a docker.APIClient for what is no work of ours: looking for leftovers, killing, removing.
+        """Yield a docker.APIClient for cleaning up: looking for leftovers, killing, removing.
 
-        Each call has a short limit, and after one that was not answered there is none: so that we come to an end
-        though the engine does not answer. Where it is only slow to remove something, it goes on with that by itself.
+        Each call has a short time limit, and after one without an answer we make no more: so we end even if the engine
+        does not answer. If the engine is only slow to remove something, it finishes by itself.
 
         Raises EngineError.
         """
         if self.silent:
             raise failures.gone("it timed out before", where=where, late=True)
         try:
-            # One for each time: the SDK keeps a socket for each of the last 25 addresses that a client asked.
+            # A new client each time: the SDK keeps a socket for each of the last 25 addresses that a client asked.
             with sentences(where), closing(_made(self.address, self.client.api.api_version, _TO_TIDY)) as client:
                 yield client.api
         except EngineError as error:
@@ -89,7 +89,7 @@ class Engine:
             raise
 
     def answers(self) -> bool:
-        """Whether it answers now; from any thread, and in seconds."""
+        """Whether the engine answers now. Any thread may ask; takes seconds at most."""
         try:
             with closing(_made(self.address, self.client.api.api_version, _TO_PING)) as client:
                 return bool(client.ping())
@@ -97,7 +97,7 @@ class Engine:
             return False
 
     def login(self, reference: str) -> dict[str, str]:
-        """Return the header with the runner's `docker login` at an image's registry, if there is one."""
+        """Return the header with the runner's `docker login` for an image's registry, if there is one."""
         registry, _ = docker.auth.resolve_repository_name(reference)
         header = docker.auth.get_config_header(self.client.api, registry)
         return {"X-Registry-Auth": header} if header else {}
@@ -120,7 +120,7 @@ def connect(docker_host: str | None, environ: Mapping[str, str], runtime: Path) 
 
     `runtime` is a private folder with a short path, for the tunnel's socket; one connection for each folder.
 
-    Raises EngineError: there is none, we may not use it, or it is too old.
+    Raises EngineError if there is none, we may not use it, or it is too old.
     """
     place = address.find(docker_host, environ)
     if place.host.startswith("ssh://"):
@@ -148,7 +148,7 @@ def _through_ssh(host: str, environ: Mapping[str, str], runtime: Path) -> Engine
 
 
 def reconnect(place: Mapping[str, str], *, remote: bool = False) -> Engine:
-    """Connect to an engine by another's `address`, from a child process say. Raises EngineError."""
+    """Connect to the engine of another connection's `address`, for example in a child process. Raises EngineError."""
     try:
         return Engine(_client(place), place, remote=remote or not place["DOCKER_HOST"].startswith("unix://"))
     except _NOT_CONNECTED as error:
@@ -157,7 +157,7 @@ def reconnect(place: Mapping[str, str], *, remote: bool = False) -> Engine:
 
 @contextmanager
 def sentences(where: str = "") -> Iterator[None]:
-    """Turn what the SDK raises inside into an EngineError that says it in words. `where`: an image, a run."""
+    """Turn what the SDK raises inside the `with` into an EngineError. `where` names an image or a run."""
     try:
         yield
     except APIError as error:
@@ -170,10 +170,10 @@ def sentences(where: str = "") -> Iterator[None]:
         raise failures.gone(str(error), where=where) from error
 
 
-# An answer that is none of an engine's is a KeyError or ValueError; requests' errors are OSErrors.
+# An answer that does not come from an engine raises KeyError or ValueError; requests' errors are OSErrors.
 _NOT_CONNECTED = (DockerException, KeyError, ValueError, OSError)
 
-# What breaks while an answer is streamed comes from urllib3, or from the socket itself.
+# While an answer streams, errors come from urllib3 or from the socket itself.
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
 
 
@@ -196,7 +196,7 @@ def _spoken_version(variables: Mapping[str, str]) -> str:
     """Return the version of the API that the engine speaks. Raises what the SDK and sockets raise."""
     socket_path = variables["DOCKER_HOST"].removeprefix("unix://")
     if socket_path.startswith("/"):
-        # The SDK leaves a socket open that can't be connected.
+        # The SDK leaks a socket that it can't connect, so we try ourselves first.
         with socket.socket(socket.AF_UNIX) as knock:
             knock.connect(socket_path)
     client = _made(variables, _LEAST, _TO_CONNECT)

@@ -1,4 +1,4 @@
-"""What an engine says of itself: its version, what it can hold, and how it gives GPUs."""
+"""Facts about an engine: its version, the limits that it can enforce, and how it gives GPUs to containers."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.gpus.offer import KIND, Offer
 
 _LISTS_DEVICES = (1, 50)
-"""The API from which on GET /info lists the devices that an engine has; where it lists none, it has none."""
+"""From this API version on, GET /info lists the engine's devices; if it lists none, there are none."""
 
 _CALLS_CDI_HOOK = (1, 52)
-"""The API of Docker 29, which takes requests for NVIDIA's driver also where only the hook for CDI is installed."""
+"""Docker 29's API: it accepts requests for NVIDIA's driver even if only the hook for CDI is installed."""
 
 _PODMAN_GIVES_GPUS = 5
-"""The first Podman whose Docker API knows CDI; earlier ones say nothing, and give nothing."""
+"""The first Podman whose Docker API supports CDI; earlier ones give no GPU, without an error."""
 
 _FLAGS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota", "processes": "PidsLimit"}
-"""What GET /info calls the limits of gpu-doc.yml."""
+"""Maps limits of gpu-doc.yml to their flags in GET /info."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFacts:
-    """What an engine says of itself; memory in bytes."""
+    """Facts about an engine; memory in bytes."""
 
     id: str
     version: str
     api_version: str
     podman: bool
-    """It is Podman's service, which speaks Docker's API."""
+    """Whether it is Podman's service, which speaks Docker's API."""
     cpus: int
-    """0 where it doesn't say; so with `memory`."""
+    """0 if the engine doesn't say; the same for `memory`."""
     memory: int
     rootless: bool
-    """Root in a container is the engine's own user outside."""
+    """Rootless: root in a container is the engine's own user outside."""
     remapped: bool
     """User ids in containers are other ones outside (userns-remap)."""
     offer: Offer
@@ -45,18 +45,18 @@ class EngineFacts:
     selinux: bool
     operating_system: str
     folder: str
-    """Where it keeps images and volumes, on its own machine; empty where it doesn't say."""
+    """Its folder for images and volumes, on its own machine; empty if it doesn't say."""
     limits: frozenset[str]
-    """Which of `limits` in gpu-doc.yml it can hold: memory, cpus, processes. A rootless one may have no cgroups."""
+    """The `limits` of gpu-doc.yml that it can enforce: memory, cpus, processes. A rootless one may have no cgroups."""
 
     @property
     def name(self) -> str:
-        """What people call it: `Podman 5.4.2`, and for Docker the version alone."""
+        """Its name for people: `Podman 5.4.2`; for Docker, only the version."""
         return f"Podman {self.version}" if self.podman else self.version
 
 
 def facts(info: Any, version: Any) -> EngineFacts:
-    """Return what GET /info and GET /version tell, whatever they lack."""
+    """Read the facts from GET /info and GET /version; any field may be missing."""
     info, version = as_table(info), as_table(version)
     security = " ".join(as_texts(info.get("SecurityOptions")))
     api_version = as_text(version.get("ApiVersion"))
@@ -75,13 +75,13 @@ def facts(info: Any, version: Any) -> EngineFacts:
         selinux="name=selinux" in security,
         operating_system=as_text(info.get("OperatingSystem")),
         folder=as_text(info.get("DockerRootDir")),
-        # Only `false` says that it can't: a newer API may leave out what every engine can.
+        # Only `false` means that it can't: a newer API may leave out what every engine can do.
         limits=frozenset(name for name, flag in _FLAGS.items() if info.get(flag) is not False),
     )
 
 
 def spoken(version: Any) -> str:
-    """Return the version of the API that an engine speaks, by GET /version. Raises EngineError: it says none."""
+    """Return the API version that an engine speaks, from GET /version. Raises EngineError if it is missing."""
     said = as_text(as_table(version).get("ApiVersion"))
     if not re.fullmatch(r"\d+\.\d+", said):
         raise EngineError(
@@ -94,7 +94,7 @@ def spoken(version: Any) -> str:
 
 
 def numbers(version: str) -> tuple[int, int]:
-    """Return the first two numbers of a version, 0 for those that are not there: `5.4.2-dev` is (5, 4)."""
+    """Return the first two numbers of a version, 0 if missing: `5.4.2-dev` is (5, 4)."""
     found = [int(each[:9]) for each in re.findall(r"\d+", version)[:2]]
     major, minor = (*found, 0, 0)[:2]
     return major, minor
@@ -106,7 +106,7 @@ def _is_podman(version: Mapping[str, Any]) -> bool:
 
 
 def _offer(info: Mapping[str, Any], api: tuple[int, int], podman: int | None) -> Offer:
-    """Return how it gives GPUs, as far as it says. `podman` is its version, None for Docker's engine."""
+    """Return how it gives GPUs to containers, as far as it says. `podman` is Podman's version; None for Docker."""
     runtimes = {str(name) for name in as_table(info.get("Runtimes"))}
     folders = as_texts(info.get("CDISpecDirs"))
     listed = [as_text(as_table(each).get("ID")) for each in as_list(info.get("DiscoveredDevices"))]
@@ -115,7 +115,7 @@ def _offer(info: Mapping[str, Any], api: tuple[int, int], podman: int | None) ->
     return Offer(
         podman=podman is not None,
         nvidia=podman is None and "nvidia" in runtimes,
-        # Without folders it has no driver for CDI. Podman doesn't tell them; it always has one.
+        # Without folders, it has no driver for CDI. Podman never names folders, but always has the driver.
         cdi=bool(folders or names) if podman is None else podman >= _PODMAN_GIVES_GPUS,
         names=names if says else None,
         folders=folders,

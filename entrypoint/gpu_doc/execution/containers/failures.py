@@ -1,4 +1,4 @@
-"""What an engine's failures mean: its own words sorted by cause, with what to do. Texts in, errors out; no SDK."""
+"""Turns an engine's messages into errors, sorted by cause, with a remedy. It needs no SDK."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 from gpu_doc.errors import ContainerError
 
 Cause = Literal["engine", "image", "refused", "network", "disk", "gpu", "program", "vanished", "settings"]
-"""engine: it is not there or went away; image: there is none such; refused: a registry won't give it; network: what may
-pass, and `retries` tries again; disk: full on the engine's side; program: the image lacks what was to start; vanished:
-a container or volume that is no more; settings: it won't have what we ask.
+"""engine: it is absent or went away; image: there is no such image; refused: a registry refuses it; network: it may
+pass, and `retries` tries again; disk: the engine's disk is full; program: the image lacks the program to start;
+vanished: a container or volume does not exist any more; settings: the engine rejects what we ask for.
 """
 
 
@@ -23,7 +23,7 @@ class EngineError(ContainerError):
         super().__init__(what, where=where, remedy=remedy, details=details)
         self.cause: Cause = cause
         self.late = late
-        """It gave no answer in time."""
+        """Whether it did not answer in time."""
 
 
 _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
@@ -160,7 +160,7 @@ _REFUSALS: tuple[tuple[str, Cause, str, str], ...] = (
 
 
 def refusal(words: str, *, where: str = "") -> EngineError:
-    """Return the error for what an engine answered. `words` are its own, and stand in the details."""
+    """Return the error for an engine's refusal. `words` is its own message; it becomes the details."""
     for pattern, cause, what, remedy in _REFUSALS:
         if re.search(pattern, words, re.IGNORECASE):
             return EngineError(what, cause=cause, where=where, remedy=remedy, details=words)
@@ -168,7 +168,7 @@ def refusal(words: str, *, where: str = "") -> EngineError:
 
 
 def gone(words: str, *, where: str = "", late: bool = False) -> EngineError:
-    """Return the error of an engine that stopped to answer in the middle; `late`: it is known to have timed out."""
+    """Return the error for an engine that stopped answering; `late`: it is known to have timed out."""
     late = late or bool(re.search(r"timed? ?out", words, re.IGNORECASE))
     return EngineError(
         "the engine gave no answer in time" if late else "the engine went away: it was stopped, or restarted",
@@ -181,12 +181,12 @@ def gone(words: str, *, where: str = "", late: bool = False) -> EngineError:
 
 
 def slow(words: str, *, where: str = "") -> EngineError:
-    """Return the error of an engine that answers, but has not done yet what it was asked for."""
+    """Return the error for an engine that answers, but is not done yet."""
     return EngineError("the engine is not done with it yet", cause="settings", where=where, details=words, late=True)
 
 
 def unreadable(words: str, *, where: str = "") -> EngineError:
-    """Return the error of an answer that is no JSON."""
+    """Return the error for an answer that is not JSON."""
     return EngineError(
         "what answers for the engine gives no answers of an engine",
         cause="engine",
@@ -197,7 +197,7 @@ def unreadable(words: str, *, where: str = "") -> EngineError:
 
 
 def unreachable(host: str, source: str, words: str) -> EngineError:
-    """Return the error of an engine that can't be connected to. `source` names who gave the address, if anybody."""
+    """Return the error for an engine that we can't connect to. `source` says where the address was given, if known."""
     given = f" (from {source})" if source else ""
     for pattern, what, remedy in _UNREACHABLE:
         if re.search(pattern, words):

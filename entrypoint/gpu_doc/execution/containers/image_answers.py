@@ -1,6 +1,6 @@
-"""What engines say of images, typed: those that they have, those in a registry, and how a pull goes on.
+"""Typed readers for engines' answers about images: local ones, those in a registry, and the progress of a pull.
 
-Each reader says what it means where a field lacks. Only where nothing can be done without, EngineError says so.
+Each reader documents what a missing field means. A field that we can't do without raises EngineError.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 from gpu_doc.execution.containers.answer_fields import as_list, as_number, as_table, as_text, as_texts, lacks
 
 _LISTS, _TEXTS = frozenset(("Cmd", "Entrypoint", "Env")), frozenset(("User", "WorkingDir"))
-"""Of an image's Config."""
+"""Fields of an image's Config."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Configured:
-    """What an image says of how it runs; newer engines leave out what is empty (API 1.52)."""
+    """How an image wants to be run. Newer engines leave out empty fields (API 1.52)."""
 
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
@@ -37,7 +37,7 @@ def configured(image: Any) -> Configured:
 
 
 def described(answer: Any) -> dict[str, Any]:
-    """Return GET /images/NAME/json with what is not as the API describes it left out. Raises EngineError: no id."""
+    """Return GET /images/NAME/json without fields of a wrong type. Raises EngineError if there is no id."""
     found = dict(as_table(answer))
     if not as_text(found.get("Id")):
         raise lacks("Id", "the id of an image", answer)
@@ -60,7 +60,7 @@ def described(answer: Any) -> dict[str, Any]:
 
 
 def distribution(answer: Any) -> tuple[str, str]:
-    """Return digest and kind of what a registry has: GET /distribution/NAME/json. Raises EngineError: no digest."""
+    """Return a registry's digest and media type from GET /distribution/NAME/json. Raises EngineError without digest."""
     found = as_table(as_table(answer).get("Descriptor"))
     if not as_text(found.get("digest")):
         raise lacks("Descriptor", "the digest of an image", answer)
@@ -75,14 +75,14 @@ class Pulled:
     """Empty where it is about the whole image."""
     status: str
     here: int
-    """Bytes; so is `whole`, 0 where it is not known."""
+    """Bytes, as is `whole`; 0 if not known."""
     whole: int
     problem: str
-    """Why there will be no image."""
+    """Why the pull failed."""
 
 
 def pulled(event: Any) -> Pulled:
-    """Return an event of a pull, from which anything may lack. `error` goes with API 1.48, `errorDetail` stays."""
+    """Return an event of a pull; any field may be missing. API 1.48 drops `error` and keeps `errorDetail`."""
     found = as_table(event)
     size = as_table(found.get("progressDetail"))
     return Pulled(
@@ -96,22 +96,22 @@ def pulled(event: Any) -> Pulled:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What Podman says of an image in a registry: GET /libpod/manifests/NAME/json."""
+    """Podman's answer about an image in a registry: GET /libpod/manifests/NAME/json."""
 
     problem: str
     kind: str
-    """Its media type; empty where it doesn't say."""
+    """Its media type; empty if missing."""
     lists: bool
-    """It lists images for several kinds of machines."""
+    """Whether it lists images for several platforms."""
 
 
 def manifest(answer: Any) -> Manifest:
-    """Return what Podman says of an image in a registry, from which anything may lack."""
+    """Return Podman's answer about an image in a registry; any field may be missing."""
     found = as_table(answer)
     kind, problem = as_text(found.get("mediaType")), as_text(found.get("message"))
     return Manifest(problem=problem, kind=kind, lists=bool(as_list(found.get("manifests"))))
 
 
 def size(image: Any) -> int:
-    """Return the bytes of an image, 0 where the engine doesn't say."""
+    """Return the bytes of an image; 0 if the engine doesn't say."""
     return as_number(as_table(image).get("Size"))

@@ -1,4 +1,4 @@
-"""Which images an engine has, asked in two milliseconds: no SDK, for the path where nothing is stale."""
+"""Asks an engine for its images within two milliseconds: without the SDK, which is slow to import."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATIENCE = 2.0
 
 
 class ImageLookup:
-    """Looks at images on this machine's engine; each question is asked once. Never fails: what it can't see is None."""
+    """Looks at images on this machine's engine; asks each question once. Never fails: what it can't see is None."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -27,10 +27,10 @@ class ImageLookup:
     def identity(
         self, reference: str, *, docker_host: str | None, pull: str, known: ImageIdentity | None
     ) -> ImageIdentity | None:
-        """Return which image a run would have here, None where that can't be seen.
+        """Return the image that a run would use here; None if that can't be seen.
 
-        `known` is the identity in evidence. A run stays on it where it is here or can be pulled, unless `pull` is
-        `always`; then it is what the reference means here now, since a run pulls before it is planned again.
+        `known` is the identity in evidence. A run keeps it if it is here or can be pulled. With `pull: always`, the
+        run uses what the reference means here now: it has been pulled before the plan is made.
         """
         here = self._socket(docker_host)
         if here is None:
@@ -49,7 +49,7 @@ class ImageLookup:
         return usable if pull == "missing" else now
 
     def moved(self, reference: str, *, docker_host: str | None, known: ImageIdentity) -> bool:
-        """Say whether the reference means another image here than `known` by now."""
+        """Return whether the reference now points to another image here than `known`."""
         now = self.identity(reference, docker_host=docker_host, pull="always", known=known)
         return now is not None and not now.same(known)
 
@@ -67,11 +67,11 @@ class ImageLookup:
 
 
 def _inspect(engine: Path, name: str) -> dict[str, Any] | None:
-    """Return GET /images/NAME/json, None where the engine has none.
+    """Return GET /images/NAME/json; None if the engine has no such image.
 
-    Raises OSError, ValueError, MachineError: no engine answers, or not as one.
+    Raises OSError, ValueError or MachineError if no engine answers, or the answer is not an engine's.
     """
-    # https://docs.docker.com/reference/api/engine/; HTTP/1.0: the answer ends with the connection.
+    # https://docs.docker.com/reference/api/engine/. With HTTP/1.0, the answer ends with the connection.
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_PATIENCE)
         connection.connect(str(engine))

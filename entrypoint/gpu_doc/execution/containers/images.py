@@ -1,4 +1,4 @@
-"""Images: found on the engine, or pulled, with what the pull is doing said in words."""
+"""Finds images on the engine or pulls them, and reports the progress of a pull."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ class Image:
     """An image that the engine has."""
 
     reference: str
-    """As it is written in gpu-doc.yml."""
+    """As written in gpu-doc.yml."""
     id: str
-    """`sha256:…`; containers are made from it, so that a tag that moves meanwhile changes nothing."""
+    """`sha256:…`. Containers are made from it, so that a moving tag changes nothing."""
     identity: ImageIdentity
-    """What fingerprints and evidence hold."""
+    """The identity in fingerprints and evidence."""
     choices: tuple[str | None, ...]
-    """Where only the registry can tell by which digest it has the image: those it may be; None where it may be none."""
+    """Possible digests, if only the registry knows the right one; with None among them if there may be none."""
     user: str
-    """Whom it runs as by itself; empty is root."""
+    """The image's own user; empty means root."""
     environment: Mapping[str, str]
 
 
 def find(engine: Engine, reference: str, *, known: ImageIdentity | None = None) -> Image | None:
-    """Return an image that the engine has, None where it hasn't. `known`: see `ensure`. Raises EngineError."""
+    """Return an image that the engine has; else None. `known`: see `ensure`. Raises EngineError."""
     return _described(engine, reference, reference, known)
 
 
 def ensure(
     engine: Engine, reference: str, *, pull: str, known: ImageIdentity | None, progress: Callable[[str], None]
 ) -> Image:
-    """Return the image that a run takes, pulled where `pull` (missing, always, never) says so.
+    """Return the image that a run uses; pull it if `pull` (missing, always, never) says so.
 
-    `known` is the identity in evidence of the same reference. It stays the one, as long as it is here or can be pulled;
-    only `always` moves it. An image that no registry has is what its name means on the engine.
+    `known` is the identity of the same reference in evidence. A run keeps it while it is here or can be pulled; only
+    `always` changes it. For an image that no registry has, its name on the engine decides.
 
-    Raises EngineError: there is none such, or it can't be pulled.
+    Raises EngineError if there is no such image, or it can't be pulled.
     """
     if pull == "always":
         return _newest(engine, reference, known, progress)
@@ -62,7 +62,7 @@ def ensure(
 def _known(
     engine: Engine, reference: str, known: ImageIdentity, pull: str, progress: Callable[[str], None]
 ) -> Image | None:
-    """Return the image in evidence, pulled by its digest where need be; None where it can't be had any more."""
+    """Return the image in evidence; pull it by its digest if needed. None if it is not available any more."""
     held = _described(engine, known.digest, reference, known)
     if held or pull == "never":
         return held
@@ -122,7 +122,7 @@ def _described(engine: Engine, name: str, reference: str, known: ImageIdentity |
         raise
     config = description["Config"]
     identity, choices = references.identify(description, reference, known, podman=engine.facts.podman)
-    if None in choices and _tells_origin(engine):  # it would say so, had the image been pulled
+    if None in choices and _tells_origin(engine):  # had the image been pulled, the engine would say so
         identity, choices = origin.by_content(identity), ()
     return Image(
         reference=reference,
@@ -135,7 +135,7 @@ def _described(engine: Engine, name: str, reference: str, known: ImageIdentity |
 
 
 def _tells_origin(engine: Engine) -> bool:
-    """Say whether the engine tells where images were pulled from (`Identity`)."""
+    """Return whether the engine tells where images were pulled from (`Identity`)."""
     return not engine.facts.podman and engine_facts.numbers(str(engine.client.api.api_version)) >= _TELLS_ORIGIN
 
 
@@ -146,9 +146,9 @@ _TELLS_ORIGIN = (1, 53)
 
 
 def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> str:
-    """Pull with the runner's own `docker login`, credential helpers included: the SDK asks them.
+    """Pull with the runner's own `docker login`; the SDK also asks credential helpers.
 
-    Return the digest that the engine tells of; empty is none, as with Podman.
+    Return the digest that the engine reports; empty if it reports none, like Podman.
     """
     digest = None
     meter = Meter()
@@ -159,7 +159,7 @@ def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> st
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", UserWarning
-            )  # of a credential helper that is not there; it is an error next
+            )  # a warning about a missing credential helper; the error comes next
             events = engine.client.api.pull(reference, stream=True, decode=True)
         for event in map(image_answers.pulled, events):
             if event.problem:
@@ -176,7 +176,7 @@ def _pull(engine: Engine, reference: str, progress: Callable[[str], None]) -> st
 _DIGEST = re.compile(r"Digest: (sha256:[0-9a-f]{64})")
 _FIRST = 3.0
 _SELDOM = 30.0
-"""Seconds until a pull is first heard of, and at most between two words of it: a log is no terminal."""
+"""Seconds before the first message about a pull, and between messages: a log is not a terminal."""
 
 _DONE = ("Pull complete", "Already exists")
 

@@ -1,8 +1,8 @@
-"""Where images come from: which registry has one, and under which digest.
+"""Finds out where images come from: which registry has one, and under which digest.
 
-Docker's classic store keeps a registry's digests only. Containerd's store gives every image one, of which only the
-registry, or Docker from API 1.53 on, can tell whether anybody else knows it. And an image may have two digests in one
-repository: that of an index, and that of what the index lists for this kind of machine.
+Docker's classic store keeps only a registry's digests. Containerd's store gives every image a digest; only the
+registry, or Docker from API 1.53 on, knows whether it is a registry's. And an image may have two digests in one
+repository: that of an index, and that of the index's entry for this platform.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from gpu_doc.execution.containers.reference import repository
 from gpu_doc.model.configuration import ImageIdentity
 
 _PATIENCE = 10.0
-"""Seconds that a registry may take to say whether it has an image. Without its answer we get on, too."""
+"""Seconds to wait for a registry's answer whether it has an image. We can continue without it."""
 
 _INDEX = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 
 
 def offered(engine: Engine, reference: str) -> str:
-    """Return the digest that an image has where it would be pulled from, without pulling; Podman tells none of a tag.
+    """Return an image's digest in its registry, without pulling. Podman gives none for a tag.
 
     Raises EngineError.
     """
@@ -33,7 +33,7 @@ def offered(engine: Engine, reference: str) -> str:
 
 
 def _offer(engine: Engine, reference: str) -> tuple[str, str]:
-    """Return digest and kind."""
+    """Return digest and media type."""
     if engine.facts.podman:
         return _offer_of_podman(engine, reference)
     with sentences(reference):
@@ -55,10 +55,10 @@ def _offer_of_podman(engine: Engine, reference: str) -> tuple[str, str]:
 def with_registry_digest(
     engine: Engine, reference: str, identity: ImageIdentity, choices: Sequence[str | None], *, pulled: str | None = None
 ) -> ImageIdentity:
-    """Return the identity with the digest that a registry has the image by, if one has it.
+    """Return the identity with the image's digest in a registry, if one has it.
 
-    `choices`: of `reference.identify`. `pulled`: which digest a pull told, empty where it told none; None where nothing
-    was pulled.
+    `choices` come from `reference.identify`. `pulled` is the digest that a pull reported, empty if it reported none;
+    None if nothing was pulled.
     """
     digests, sure = [choice for choice in choices if choice], None not in choices
     if not digests:
@@ -70,14 +70,14 @@ def with_registry_digest(
         with _briefly(engine):
             found = _asked(engine, reference, digests)
     except EngineError:
-        # What nobody answers for, is more often built here where its name says no registry.
+        # No answer: an image whose name has no registry was more likely built here.
         found = digests[0] if pulled is not None or not repository(reference).startswith("docker.io/") else None
     found = found or (digests[0] if sure else None)
     return replace(identity, digest=found) if found else by_content(identity)
 
 
 def by_content(identity: ImageIdentity) -> ImageIdentity:
-    """Return the identity of an image that no registry has."""
+    """Return the identity for an image that no registry has."""
     return ImageIdentity(identity.content or identity.digest.rpartition("@")[2], identity.content)
 
 
@@ -88,21 +88,21 @@ def may_be_a_registrys(
     known: ImageIdentity | None,
     error: EngineError,
 ) -> bool:
-    """Say whether a registry may have an image that it would not give just now, for `error`'s reason."""
+    """Return whether a registry may have an image although it refused it with `error`."""
     if None not in choices:
         return bool(choices) or "@" in identity.digest
     was_a_registrys = known is not None and known.content is not None and "@" in known.digest
     if error.cause == "image":
         return False
-    if error.cause == "refused":  # Docker Hub's word for names that nobody has
+    if error.cause == "refused":  # Docker Hub says this also for names that do not exist
         return was_a_registrys
     return was_a_registrys or not repository(reference).startswith("docker.io/")
 
 
 def _asked(engine: Engine, reference: str, digests: Sequence[str]) -> str | None:
-    """Return the digest that the registry has; an index goes first. Raises EngineError: it can't be asked."""
+    """Return the digest that the registry has; prefer an index. Raises EngineError if it can't be asked."""
     held: list[str] = []
-    for name in (reference, *digests):  # the tag may have moved on, or be gone
+    for name in (reference, *digests):  # the tag may have moved, or may be deleted
         try:
             digest, kind = _offer(engine, name)
         except EngineError as error:

@@ -1,4 +1,4 @@
-"""What a run's container is: the Engine API's own words, made by functions that need no engine.
+"""Makes the Engine API's description of a run's container; these functions need no engine.
 
 https://docs.docker.com/reference/api/engine/ - POST /containers/create
 """
@@ -17,33 +17,33 @@ from gpu_doc.model.configuration import Limits, Run
 from gpu_doc.model.values import Json
 
 WORKSPACE = "/workspace"
-"""Where the checkout stands in a container."""
+"""The checkout's path in a container."""
 
 HOME = "/gpu-doc"
-"""Where our agent lies, and what a run needs besides the checkout; a volume that goes with the container."""
+"""The folder for our agent and what else a run needs; a volume that is removed with the container."""
 
-"""What an image's Python may be called; the first that can be started is used."""
+"""Possible names of an image's Python; the first that can be started is used."""
 
 NAME = "runner"
-"""The user's name, for a user id that the image knows nothing of."""
+"""The name for a user id that the image does not know."""
 
 _START = f"import sys; sys.path.insert(0, {HOME!r}); from gpu_doc.execution.agent.agent import main; main(sys.argv[1:])"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """A folder of the engine's machine in the container, at the same path unless `target` says another."""
+    """A folder of the engine's machine, mounted at the same path or at `target`."""
 
     source: str
     target: str
     writable: bool = False
     kind: Literal["bind", "volume"] = "bind"
-    """A volume's `source` is its name."""
+    """For a volume, `source` is its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a run finds around it, once engine, image and user are known."""
+    """The environment of a run, once engine, image and user are known."""
 
     image: str
     """The image's id."""
@@ -51,20 +51,20 @@ class Setting:
     """User and group id; None is the image's own user."""
     mounts: tuple[Mount, ...] = ()
     volumes: Mapping[str, str] = field(default_factory=dict)
-    """Named volumes that outlive the run, by the path at which they stand: caches, where our folders aren't seen."""
+    """Named volumes that outlive the run, by mount path: caches, if the engine can't see our folders."""
     masked: tuple[tuple[str, bool], ...] = ()
-    """Paths in the workspace that must not be seen, and whether each is a folder."""
+    """Paths in the workspace to hide, and whether each is a folder."""
     devices: tuple[Mapping[str, Json], ...] = ()
     """The API's DeviceRequests: GPUs."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What the configuration's `env` hands in."""
+    """The variables that the configuration's `env` passes in."""
     labels: Mapping[str, str] = field(default_factory=dict)
     unlabelled: bool = False
-    """SELinux would forbid what is mounted from outside."""
+    """Whether SELinux would forbid the container to read mounted folders."""
 
 
 def payload(run: Run, setting: Setting, place: str) -> dict[str, Json]:
-    """Return what creates the container of a run that starts in the folder `place`."""
+    """Return the request that creates the container of a run that starts in the folder `place`."""
     config: dict[str, Json] = {
         "Image": setting.image,
         "Entrypoint": [PYTHON, "-u", "-c", _START],
@@ -86,18 +86,18 @@ def payload(run: Run, setting: Setting, place: str) -> dict[str, Json]:
 
 
 def with_python(config: Mapping[str, Json], python: str) -> dict[str, Json]:
-    """The same with another name of the image's Python."""
+    """Return the request with another name of the image's Python."""
     return {**config, "Entrypoint": [python, *config["Entrypoint"][1:]]}
 
 
 def with_mount(config: Mapping[str, Json], mount: Mapping[str, Json]) -> dict[str, Json]:
-    """The same with one more mount."""
+    """Return the request with one more mount."""
     host = config["HostConfig"]
     return {**config, "HostConfig": {**host, "Mounts": [*host["Mounts"], dict(mount)]}}
 
 
 def environment(run: Run, setting: Setting) -> dict[str, str]:
-    """All that we put into the container's environment; nothing of the runner's but what is listed."""
+    """Return the container's environment; of the runner's variables, only the listed ones."""
     cache = f"{HOME}/home/.cache"
     own = {
         "HOME": f"{HOME}/home",
@@ -112,19 +112,19 @@ def environment(run: Run, setting: Setting) -> dict[str, str]:
     if run.command:
         found |= {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
     if run.limits.cpus:
-        # Libraries count the machine's cores and start a thread for each, however few they may use.
+        # Libraries start a thread for each of the machine's cores, even if they may use only a few.
         found["OMP_NUM_THREADS"] = str(max(1, math.ceil(run.limits.cpus)))
     if setting.devices:
         found["NVIDIA_DRIVER_CAPABILITIES"] = "compute,utility"
     if not any(device.get("Driver") == "nvidia" for device in setting.devices):
-        # An image may say `all`, which NVIDIA's runtime obeys where it is the engine's default. CDI gives just what is
-        # asked of it.
+        # An image may set `all`, which NVIDIA's runtime obeys if it is the engine's default. CDI gives only what is
+        # requested.
         found |= NO_GPUS
     return {**found, **run.caches, **setting.environment}
 
 
 def capped(limits: Limits, *, cpus: int, memory: int) -> tuple[Limits, tuple[str, ...]]:
-    """Return limits that the engine's machine can keep, and a sentence for each that it can't."""
+    """Return the limits, lowered to what the machine has, and a sentence for each change."""
     sentences = []
     if limits.cpus and cpus and limits.cpus > cpus:
         sentences.append(f"`limits.cpus` is {limits.cpus:g}, this machine has {cpus}: capped")
@@ -146,7 +146,7 @@ def _host_config(run: Run, setting: Setting) -> dict[str, Json]:
         "PidsLimit": limits.processes,
         "ShmSize": limits.shm,
         "Init": True,
-        # Output comes to us through the attached stream, and is kept by us; the engine's copy would only fill its disk.
+        # Output reaches us through the attached stream. The engine's own copy would only fill its disk.
         "LogConfig": {"Type": "none", "Config": {}},
         "Mounts": [*_volumes(setting), *(_bind(mount) for mount in setting.mounts)],
         "Tmpfs": {path: "ro,size=4k" for path, folder in setting.masked if folder},
@@ -161,25 +161,25 @@ def _host_config(run: Run, setting: Setting) -> dict[str, Json]:
 
 
 def _volumes(setting: Setting) -> list[dict[str, Json]]:
-    """Volumes without a name go with the container. What programs write to temporary folders is scratch too."""
+    """Anonymous volumes are removed with the container. Temporary folders are scratch too."""
     scratch = [anonymous(path, setting.labels) for path in (HOME, "/tmp", "/var/tmp")]  # noqa: S108 - in the container
     kept = [{"Type": "volume", "Source": name, "Target": path} for path, name in setting.volumes.items()]
     return [*scratch, *kept]
 
 
 def anonymous(target: str, labels: Mapping[str, str]) -> dict[str, Json]:
-    """A volume that is removed with its container."""
+    """Return a volume that is removed with its container."""
     return {"Type": "volume", "Target": target, "VolumeOptions": {"Labels": dict(labels)}}
 
 
 def named_volumes(create: Mapping[str, Any]) -> frozenset[str]:
-    """Return the volumes that a container is given by name, as GET /containers/create is asked for it."""
+    """Return the names of the named volumes in a request to create a container."""
     mounts = create["HostConfig"].get("Mounts") or []
     return frozenset(each["Source"] for each in mounts if each["Type"] == "volume" and each.get("Source"))
 
 
 def overlay(lower: str, upper: str, work: str, labels: Mapping[str, str]) -> dict[str, Json]:
-    """The checkout as a copy-on-write view: what is written lands in `upper`."""
+    """Return the checkout as a copy-on-write view: writes go to `upper`."""
     # https://docs.kernel.org/filesystems/overlayfs.html: these characters separate options and layers.
     escaped = "".join(f"\\{letter}" if letter in "\\:," else letter for letter in lower)
     options = {"type": "overlay", "device": "overlay", "o": f"lowerdir={escaped},upperdir={upper},workdir={work}"}
@@ -193,7 +193,7 @@ def _bind(mount: Mount) -> dict[str, Json]:
 
 
 def agent_job(run: Run, places: Sequence[str]) -> dict[str, Json]:
-    """Return what the agent is to do, as its job.json holds it; `places`: where the run starts, and the root."""
+    """Return the agent's job.json; `places` are the folder where the run starts, and the root."""
     return {
         "kernel": run.kernel or "",
         "command": list(run.command) if run.command else None,
@@ -201,7 +201,7 @@ def agent_job(run: Run, places: Sequence[str]) -> dict[str, Json]:
         "places": list(places),
         "columns": COLUMNS,
         "rows": ROWS,
-        # What is attached is cut on our side, which outlives a container that is killed.
+        # Output of an attached container is cut on our side, which outlives a killed container.
         "limit": min(run.limits.output, LONGEST_LOG) if run.detach else LONGEST_LOG,
         "produces": list(run.produces),
         "detach": run.detach,
@@ -228,7 +228,7 @@ def _ended(text: str) -> str:
 
 
 def ids(table: str, user: str) -> Sequence[int]:
-    """Return the user and group id that an image's `User` means, by its /etc/passwd: `""`, `1000`, `jovyan:users`."""
+    """Return user and group id for an image's `User` (`""`, `1000`, `jovyan:users`), by its /etc/passwd."""
     name, _, group = user.partition(":")
     for line in table.splitlines():
         words = line.split(":")

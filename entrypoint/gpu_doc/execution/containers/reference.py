@@ -14,7 +14,7 @@ from gpu_doc.model.configuration import ImageIdentity
 
 
 def repository(reference: str) -> str:
-    """Return where an image comes from, written in full: `ubuntu:22.04` is of `docker.io/library/ubuntu`."""
+    """Return an image's full repository: for `ubuntu:22.04`, `docker.io/library/ubuntu`."""
     name = reference.partition("@")[0]
     last = name.rpartition("/")[2]
     if ":" in last:
@@ -30,20 +30,20 @@ def repository(reference: str) -> str:
 def identify(
     description: Mapping[str, Any], reference: str, known: ImageIdentity | None = None, *, podman: bool = False
 ) -> tuple[ImageIdentity, tuple[str | None, ...]]:
-    """Return which image it is, and the digests of which only the registry can tell which one it has; often empty.
+    """Return the image's identity, and digests from which only the registry can choose; often none.
 
-    None is among them where it may have none of them.
+    None is among them if the registry may have no such image.
 
-    `description` is the engine's answer to GET /images/NAME/json. `known` is the identity in evidence, which stays
-    where it is the same image. Podman gives a digest to what is built with it, as containerd's store does.
+    `description` is the engine's answer to GET /images/NAME/json. `known` is the identity in evidence; it is kept if it
+    is the same image. Podman, like containerd's store, also gives a digest to images that it built.
     """
     ours, same, written = _digests(description, reference), content(description), reference.partition("@")[2]
     own = _is_own_digest(description) or podman
     if known and known.digest == description["Id"]:
-        return known, ()  # evidence of an earlier version, which took the id of an image that no registry has
+        return known, ()  # evidence of an earlier version, which used the id for an image that no registry has
     kept = known.digest if known and known.digest in ours else None
     named = next((each for each in ours if written and each.endswith(f"@{written}")), None)
-    # An earlier version took any digest of containerd's store for a registry's; there was no `content` then.
+    # An earlier version, without `content`, mistook every digest of containerd's store for a registry's.
     if named or (kept and known and (known.content or not own)):
         return ImageIdentity(str(named or kept), same), ()
     if known and "@" in known.digest and same and known.content == same:
@@ -59,16 +59,16 @@ def identify(
 
 
 def content(description: Mapping[str, Any]) -> str | None:
-    """Return a hash of what a container gets of an image; None where the engine has no layers of it for this machine.
+    """Return a hash of what a container gets from an image; None if the engine has no layers for this machine.
 
-    Ids won't do: Docker's classic store and Podman take the hash of the image's configuration, containerd's store that
-    of its manifest or index, which depends on who packed it.
+    The id is not enough: Docker's classic store and Podman use the hash of the image's configuration; containerd's
+    store uses that of its manifest or index, which depends on who packed it.
     """
     layers = (description.get("RootFS") or {}).get("Layers")
     if not layers:
         return None
     config = description.get("Config") or {}
-    # An engine leaves out what is empty, or says null, or [], depending on its version.
+    # Depending on its version, an engine leaves out an empty field, or says null or [].
     settings = {name: config[name] for name in _SETTINGS if config.get(name) and (name, config[name]) != _NOWHERE}
     whole = {"os": description.get("Os"), "architecture": description.get("Architecture"), "layers": layers}
     text = json.dumps({**whole, **settings}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -80,19 +80,19 @@ _NOWHERE = ("WorkingDir", "/")
 
 
 def _digests(description: Mapping[str, Any], reference: str) -> tuple[str, ...]:
-    """Return the digests in the reference's repository. Podman calls `localhost` what it built itself."""
+    """Return the digests in the reference's repository. Podman puts its own images under `localhost`."""
     wanted = repository(reference)
     found = [each for each in description.get("RepoDigests") or () if repository(each) == wanted]
     return () if wanted.startswith("localhost/") else tuple(sorted(found))
 
 
 def _is_own_digest(description: Mapping[str, Any]) -> bool:
-    """Say whether it is in containerd's store, where each image has a digest whether a registry has it or not."""
+    """Return whether it is in containerd's store, where each image has a digest, even if no registry has it."""
     return any(each.endswith(f"@{description['Id']}") for each in description.get("RepoDigests") or ())
 
 
 def _pulled_from(description: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the repositories that the engine got an image from, or brought it to; None: it doesn't say (API 1.53)."""
+    """Return the repositories that it was pulled from or pushed to; None if the engine doesn't say (API 1.53)."""
     identity = description.get("Identity")
     if not identity:
         return None
@@ -100,9 +100,9 @@ def _pulled_from(description: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def usable(known: ImageIdentity | None, reference: str) -> ImageIdentity | None:
-    """Return `known`, an earlier identity, if it can be had as one of this reference; a digest in that decides.
+    """Return `known`, an earlier identity, if it still fits this reference; a digest in the reference decides.
 
-    What no registry has can be had by its name alone.
+    An image that no registry has fits by its name alone.
     """
     if not known or "@" in reference or "@" not in known.digest:
         return None

@@ -1,4 +1,4 @@
-"""Our end of a container's standard input and output: the agent's frames, and a kernel's sockets carried over them."""
+"""Our end of a container's standard input and output: it carries the agent's frames and a kernel's sockets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Attached:
     """The stream of an attached container, whose agent speaks frames on its standard output."""
 
     def __init__(self, stream: Any, complaints: Callable[[bytes], None]) -> None:
-        """`stream` is the SDK's; `complaints` gets what comes on standard error: the agent's own last words."""
+        """`stream` is the SDK's; `complaints` gets standard error, such as the agent's traceback."""
         self.complaints = complaints
         # The SDK wraps the connection in a file object that can only be read.
         self._socket: socket.socket = getattr(stream, "_sock", stream)
@@ -32,7 +32,7 @@ class Attached:
         self._stream = stream
         self._unread = b""
         self.broken = False
-        """Something else in the container has written to the stream: what came after is not the agent's."""
+        """Whether something else in the container wrote to the stream: from then on, we can't trust it."""
         self.closed = threading.Event()
         self.out = frames.Writer(self._socket.sendall)
 
@@ -50,18 +50,18 @@ class Attached:
             return
 
     def speaks(self) -> bool:
-        """Wait for the agent's first word; False where the container ended without one."""
+        """Wait for the agent's first frame; False if the container ended without one."""
         with suppress(OSError):
             self._unread = self._read(frames.LARGEST) + self._unread
         return bool(self._unread)
 
     def event(self, event: str, **facts: Any) -> None:
-        """Tell the agent something; an agent that is gone shows when frames are read."""
+        """Send the agent an event. If the agent is gone, reading frames shows that."""
         with suppress(OSError):
             self.out.event(event, **facts)
 
     def close(self) -> None:
-        """Hang up, which ends the agent and with it the container."""
+        """Close the connection, which ends the agent and so the container."""
         self.closed.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -114,7 +114,7 @@ class Relay:
         self._listeners = [self._listen(f"{prefix}-{number}", number) for number in range(1, sockets + 1)]
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
-        """Do what the agent sent."""
+        """Handle a frame from the agent."""
         connection = self._channels.get(channel)
         if connection is None:
             return

@@ -1,7 +1,7 @@
-"""Copies on an engine that all runs of a refresh share: the checkout, and data, where the engine can't use ours.
+"""Copies of the checkout and of data, shared by all runs of a refresh, for an engine that can't see our files.
 
-Each is a volume, filled once through a container that never starts. Runs see the checkout through a copy-on-write view
-of that volume, as they would see ours.
+Each copy is a volume, filled once through a container that never starts. Runs use a copy-on-write view of the
+checkout's volume, as they would use one of our checkout.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gpu_doc.execution.containers.workspace import Parcel, packed
 
 
 class SharedCopies:
-    """What was copied to one engine. `image` is one that is there: which one does not matter."""
+    """The copies on one engine. `image` is any image that it has."""
 
     def __init__(self, engine: Engine, image: str, labels: Mapping[str, str]) -> None:
         self._engine = engine
@@ -31,7 +31,7 @@ class SharedCopies:
     def checkout(self, parcel: Parcel) -> str:
         """Return the folder on the engine's machine that holds a copy of the checkout.
 
-        Raises EngineError; MachineError: something of it can't be read.
+        Raises EngineError; MachineError if a file can't be read.
         """
         if not self._checkout:
             self._checkout = self._fill(recipe.WORKSPACE, parcel)
@@ -39,19 +39,19 @@ class SharedCopies:
 
     @property
     def held(self) -> dict[str, str]:
-        """The volume that holds the copy of the checkout, by a place at which it may be mounted beside the view.
+        """Return the volume with the checkout's copy, by a path to mount it at, beside the view.
 
-        A detached command needs it for as long as it lives: the engine removes no volume that a container uses.
+        It keeps the volume alive for a detached command: the engine removes no volume that a container uses.
         """
         return {f"{recipe.HOME}/checkout": self._volumes[recipe.WORKSPACE]} if self._checkout else {}
 
     def overlays(self, probe: Path) -> bool:
-        """Whether the copy of the checkout can be laid under a copy-on-write view, in which `probe` is seen."""
+        """Whether a copy-on-write view of the checkout's copy works and shows the file `probe`."""
         mark = recipe.WORKSPACE + "/" + probe.as_posix()
         return bool(self._checkout) and overlay_shows(self._engine, self._image, self._checkout, mark, self._labels)
 
     def data(self, path: Path, target: str) -> str:
-        """Return the name of a volume that holds a copy of data, to be mounted at `target`. Raises as `checkout`."""
+        """Return the name of a volume with a copy of data, to mount at `target`. Raises as `checkout` does."""
         if target not in self._volumes:
             self._fill(target, Parcel(user=(0, 0), agent=False, copies=((path, target),)))
         return self._volumes[target]

@@ -1,7 +1,7 @@
-"""What a killed gpu-doc left on an engine: found by its labels, and removed once its owner is surely gone.
+"""Removes what a killed gpu-doc left on an engine: found by its labels, once its owner is certainly gone.
 
-Labels of every container and volume of ours: whose it is (`owner`), since which start of the machine (`boot`), the file
-that the owner holds locked while it lives (`lock`), and where that path means something (`namespace`).
+Each container and volume of ours has labels: its owner (`owner`), the owner's boot of the machine (`boot`), the file
+that the owner keeps locked while it lives (`lock`), and the mount namespace in which that path is valid (`namespace`).
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from gpu_doc.execution.containers.removal import remove_container
 
 PREFIX = "io.gpu-doc."
 LAYER = f"{PREFIX}layer"
-"""The label that says whose result a run makes."""
+"""The label for the layer of state that a run's result belongs to."""
 _PAUSES = (0.0, 0.1, 1.0, 3.0)
-"""Seconds before each look at what is left: a container may be gone, and its volumes not yet."""
+"""Seconds before each check for leftovers: a container may be gone before its volumes are."""
 _LONG_ENOUGH = 20.0
-"""Seconds of looking and removing after which nobody looks once more."""
+"""Seconds after which we stop checking again."""
 
 Kind = Literal["run", "probe", "build", "lab"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """Who we are, to those who sweep later."""
+    """Identifies us to later sweeps."""
 
     name: str
     """HOSTNAME:UID."""
     boot: str
-    """The kernel's id of this start of the machine; empty where there is none."""
+    """The kernel's id of this boot; empty if there is none."""
     namespace: str
-    """Our mount namespace: in another one the path of a lock may mean another file, or none."""
+    """Our mount namespace: in another one, a lock's path may lead to another file, or none."""
 
 
 def owner() -> Owner:
-    """Return who we are."""
+    """Return our identity."""
     boot = namespace = ""
     with suppress(OSError):  # both are Linux's
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -68,8 +68,8 @@ def labels(
 ) -> dict[str, str]:
     """Return the labels of a container or volume.
 
-    `lock` is held while we live; `run` is its address; `gpus` are the devices leased; `detached` is the time (ISO 8601,
-    UTC) or "never" until which it is spared when we are gone, None for what goes with us.
+    `lock` is locked while we live; `run` is the run's address; `gpus` are the leased devices. `detached` is the time
+    (ISO 8601, UTC, or "never") until which it may outlive us; None if it must not.
     """
     facts = {
         "owner": who.name,
@@ -87,7 +87,7 @@ def labels(
 
 @dataclass(frozen=True, kw_only=True)
 class Swept:
-    """What was removed, by id or name; and what could not be, each as a sentence."""
+    """The ids and names of what was removed; a sentence for each thing that could not be removed."""
 
     containers: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -95,19 +95,19 @@ class Swept:
 
 
 def sweep(engine: Engine, *, who: Owner, everything: bool = False) -> Swept:
-    """Remove containers and volumes whose owner is gone; never those of other owners, nor of a gpu-doc that lives.
+    """Remove containers and volumes whose owner is gone; never those of other owners, or of a gpu-doc that lives.
 
-    Detached commands are spared until their time is over, ended ones too: their result waits to be picked up.
-    `everything` takes those, and what may be another namespace's.
+    Detached commands are kept until their time is over, even if they have ended: their result waits to be collected.
+    `everything` also removes these, and those that may belong to another namespace.
 
-    Raises EngineError: the engine went away.
+    Raises EngineError if the engine went away.
     """
     mine = [f"{PREFIX}owner={who.name}"]
     containers = _containers(engine, mine)
     dead = [each for each in containers if _is_over(each.labels, each.phase, who, everything=everything)]
     left: list[str] = []
     gone = _containers_removed(engine, dead, left)
-    # A volume that a spared container uses is refused, and stays with it.
+    # The engine does not remove a volume that a kept container uses.
     volumes = _volumes(engine, mine)
     old = [each.name for each in volumes if _is_over(each.labels, "", who, everything=everything)]
     used = {name for each in containers if each not in dead for name in each.volumes}
@@ -123,7 +123,7 @@ def _is_over(marks: Mapping[str, str], state: str, who: Owner, *, everything: bo
 
 
 def _lives(marks: Mapping[str, str], who: Owner, *, everything: bool) -> bool:
-    """Say whether an owner lives, or may live where we can't see."""
+    """Return whether an owner lives, or may live where we can't see it."""
     if marks.get(f"{PREFIX}boot", "") != who.boot:
         return False
     try:
@@ -131,7 +131,7 @@ def _lives(marks: Mapping[str, str], who: Owner, *, everything: bool) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # the file is gone with its owner, or it never was in our namespace
+    except OSError:  # the file was removed with its owner, or it is in another namespace
         return marks.get(f"{PREFIX}namespace", "") != who.namespace and not everything
     return False
 
@@ -139,13 +139,13 @@ def _lives(marks: Mapping[str, str], who: Owner, *, everything: bool) -> bool:
 def _has_passed(until: str) -> bool:
     try:
         return until != "never" and datetime.fromisoformat(until) < datetime.now(timezone.utc)
-    except (ValueError, TypeError):  # not one that we write
+    except (ValueError, TypeError):  # not a time that we wrote
         return True
 
 
 def _containers_removed(engine: Engine, containers: Sequence[Listed], left: list[str]) -> list[str]:
-    """Remove some, and give the ids of those that were there to be removed."""
-    # Volumes that we made are found by their labels, and removed where nobody needs them any more.
+    """Remove containers; return the ids of those that existed."""
+    # Volumes that we made have labels; they are removed separately when nobody needs them.
     made = [each.name for each in _volumes(engine, [f"{PREFIX}owner"])] if containers else []
     ids = [each.id for each in containers]
     return [each for each in ids if _done(partial(_remove, engine, each, made), left)]
@@ -156,7 +156,7 @@ def _remove(engine: Engine, container: str, made: Sequence[str]) -> None:
 
 
 def _volume_removed(engine: Engine, volume: str, left: list[str]) -> bool:
-    """Remove one, and say whether it was there to be removed."""
+    """Remove a volume; return whether it existed."""
 
     def remove() -> None:
         with engine.tidying(f"volume {volume[:12]}") as api:
@@ -178,9 +178,9 @@ def _done(removal: Callable[[], None], left: list[str]) -> bool:
 
 
 def remove_own(engine: Engine, lock: Path, fingerprints: Sequence[str] = (), layer: str = "") -> tuple[str, ...]:
-    """Remove what we ourselves made, by our lock, and our layer's detached commands of these runs, whoever began them.
+    """Remove what this process made, found by its lock, and our layer's detached commands of these runs.
 
-    Returns what could not be removed, each as a sentence. Raises EngineError: the engine went away.
+    Returns a sentence for each thing that could not be removed. Raises EngineError if the engine went away.
     """
     for each in fingerprints:
         _containers_removed(engine, _containers(engine, [f"{PREFIX}fingerprint={each}", *_of_layer(layer)]), [])
@@ -204,9 +204,9 @@ def _of_layer(layer: str) -> list[str]:
 
 
 def detached(engine: Engine, who: Owner, fingerprint: str, layer: str) -> list[str]:
-    """Return the ids of a layer's detached commands by their fingerprint that run, or have ended, and nobody follows.
+    """Return the ids of a layer's detached commands with this fingerprint, running or ended, that nobody follows.
 
-    Raises EngineError: the engine went away.
+    Raises EngineError if the engine went away.
     """
     wanted = {"owner": who.name, "fingerprint": fingerprint, "kind": "run"}
     marks = [f"{PREFIX}{name}={value}" for name, value in wanted.items()]
@@ -216,9 +216,9 @@ def detached(engine: Engine, who: Owner, fingerprint: str, layer: str) -> list[s
 
 
 def waiting(engine: Engine, who: Owner) -> list[tuple[str, str]]:
-    """Return the detached commands that no gpu-doc follows: their runs, and until when they are spared ("never").
+    """Return the detached commands that no gpu-doc follows: their runs, and until when they are kept (or "never").
 
-    Raises EngineError: the engine went away.
+    Raises EngineError if the engine went away.
     """
     found = [each.labels for each in _containers(engine, [f"{PREFIX}owner={who.name}", f"{PREFIX}detached"])]
     alone = [marks for marks in found if not _lives(marks, who, everything=False)]
@@ -226,7 +226,7 @@ def waiting(engine: Engine, who: Owner) -> list[tuple[str, str]]:
 
 
 def leased(engine: Engine) -> frozenset[str]:
-    """Return the GPUs that containers hold which run, or are about to. Raises EngineError: the engine went away."""
+    """Return the GPUs of containers that run or are about to. Raises EngineError if the engine went away."""
     alive = [each for each in _containers(engine, [f"{PREFIX}gpus"]) if not each.over]
     return frozenset(name for each in alive for name in each.labels.get(f"{PREFIX}gpus", "").split(",")) - {""}
 
@@ -244,7 +244,7 @@ def _volumes(engine: Engine, labels: Sequence[str]) -> list[Volume]:
 
 
 def _asked(engine: Engine, question: Callable[[Any], Any]) -> Any:
-    """Ask, with patience for an engine that is only busy. Raises EngineError."""
+    """Ask the engine; try again while it is only busy. Raises EngineError."""
     try:
         with engine.tidying() as api:
             return question(api)

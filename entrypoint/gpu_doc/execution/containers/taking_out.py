@@ -1,4 +1,4 @@
-"""What is taken out of a container: what a run left there, and small files that tell of its image."""
+"""Copies files out of a container: a run's results, and small files that describe the image."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.system.retrying import patiently
 
 _PAUSES = (0.1, 0.3, 1.0)
-"""Seconds between tries to take something out."""
+"""Seconds between tries."""
 
 
 def take_out(api: Any, container: str, path: str, into: Path, *, most: int, where: str) -> None:
-    """Copy a folder of a container, running or not, into one of ours: `most` bytes, whatever lies there.
+    """Copy a folder of a container, running or not, into one of ours; at most `most` bytes.
 
-    `where` is for errors, the name of the image. Raises EngineError, OSError; RunError: it is more.
+    `where`, the image's name, is for errors. Raises EngineError, OSError; RunError if there is more.
     """
-    # Podman refuses, or gives nothing, while a container is ending.
+    # While a container is ending, Podman refuses or gives nothing.
     take = partial(_take_once, api, container, path, into, most, where)
     patiently(take, EngineError, pauses=_PAUSES, when=lambda error: error.cause == "settings")
 
@@ -35,7 +35,7 @@ def _take_once(api: Any, container: str, path: str, into: Path, most: int, where
     with sentences():
         chunks, _ = api.get_archive(container, path)
         try:
-            # Closed at once if we take no more: the engine removes no container that it still hands out of.
+            # Close the stream at once when we stop: the engine can't remove a container that it still reads from.
             with closing(chunks), io.BufferedReader(_Chunks(chunks)) as stream:
                 _unpack(stream, into, most)
         except RunError:
@@ -47,14 +47,14 @@ def _take_once(api: Any, container: str, path: str, into: Path, most: int, where
 
 
 def _unpack(stream: IO[bytes], into: Path, most: int) -> None:
-    """Write what a container hands out below a folder: files and folders only, and none outside of it.
+    """Unpack a container's tar stream below a folder: only files and folders, and none outside of it.
 
-    Raises OSError: it can't be written; RunError: its files have more than `most` bytes, or they are too many.
+    Raises OSError if it can't be written; RunError if there are more than `most` bytes, or too many files.
     """
     total = files = 0
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for entry in archive:
-            inner = Path(*Path(entry.name).parts[1:])  # the first part is the folder that was asked for
+            inner = Path(*Path(entry.name).parts[1:])  # the first part is the requested folder
             target = into / inner
             if not (entry.isdir() or entry.isreg()) or not _inside(target, into):
                 continue
@@ -80,7 +80,7 @@ def _inside(target: Path, folder: Path) -> bool:
 
 
 def small_file(api: Any, container: str, path: str) -> str:
-    """Return a text file of a container, followed where it is a link; empty where there is none. Raises EngineError."""
+    """Return a text file of a container; follows links; empty if there is none. Raises EngineError."""
     try:
         with sentences():
             chunks, known = api.get_archive(container, path)

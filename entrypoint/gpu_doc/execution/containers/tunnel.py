@@ -1,7 +1,7 @@
-"""The way to an engine over ssh: the system's own `ssh`, so that the user's configuration, keys and jump hosts count.
+"""Reaches an engine over ssh, with the system's `ssh` program: so the user's configuration, keys and jump hosts apply.
 
-One connection serves every call, also those of our child processes; the SDK's own `ssh://` takes a third of a second
-for each and knows little of the configuration.
+One connection serves every call, also those of our child processes. The SDK's own `ssh://` takes a third of a second
+per call and supports little of the configuration.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from gpu_doc.execution.containers.failures import Cause, EngineError
 from gpu_doc.system.process import Companion
 
 PATIENCE = 40.0
-"""Seconds until the tunnel must stand; ssh itself gives up connecting after 20."""
+"""Seconds to wait for the tunnel; ssh itself gives up connecting after 20."""
 
 _OPTIONS = {
-    "BatchMode": "yes",  # nobody is there to type a password
+    "BatchMode": "yes",  # nobody can type a password
     "ClearAllForwardings": "no",
     "ConnectTimeout": "20",
-    "ControlPath": "none",  # a shared connection would keep the tunnel after our end
+    "ControlPath": "none",  # a shared connection would keep the tunnel open after we end
     "ExitOnForwardFailure": "yes",
     "RemoteCommand": "none",
     "ServerAliveInterval": "15",
@@ -30,12 +30,12 @@ _OPTIONS = {
 
 
 class Tunnel:
-    """An ssh connection that shows a remote engine's socket as `socket` on this machine."""
+    """An ssh connection that forwards `socket` on this machine to a remote engine's socket."""
 
     def __init__(self, address: str, environ: Mapping[str, str], runtime: Path) -> None:
-        """Connect, and wait until it stands. `address`: `ssh://[user@]host[:port][/path/of/the/socket]`.
+        """Connect, and wait until the tunnel works. `address`: `ssh://[user@]host[:port][/path/of/the/socket]`.
 
-        Raises EngineError: ssh can't.
+        Raises EngineError if ssh fails.
         """
         parts = urlsplit(address)
         self.destination = f"ssh://{parts.netloc}"
@@ -62,7 +62,7 @@ class Tunnel:
             time.sleep(0.02)
 
     def failure(self, words: str) -> EngineError:
-        """Return why no engine answers through it, while it is open. `words` are the client's own."""
+        """Return the error if no engine answers through the open tunnel. `words` is the client's message."""
         said = self._ssh.printed()
         if self._ssh.ended:
             return _failure(self.destination, said)
@@ -78,15 +78,15 @@ class Tunnel:
         return EngineError(what, cause="engine", remedy=remedy, details="\n".join(filter(None, (said, words))))
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._ssh.close()
         self.socket.unlink(missing_ok=True)
 
 
 def _is_listened_to(socket: Path) -> bool:
-    """Whether a socket takes connections. ssh makes it a moment before it listens; until then it refuses them.
+    """Whether a socket accepts connections. ssh creates it a moment before it listens; until then, it refuses them.
 
-    Asked of the kernel (proc_pid_net(5), unix: flag __SO_ACCEPTCON), since connecting would ask the engine already.
+    We ask the kernel (proc_pid_net(5), unix: flag __SO_ACCEPTCON), since connecting would already reach the engine.
     """
     lines = Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()
     fields = (line.split(maxsplit=7) for line in lines)

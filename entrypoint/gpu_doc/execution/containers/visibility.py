@@ -1,4 +1,4 @@
-"""What an engine sees of this machine: whether our paths mean the same there, and whether it can overlay them."""
+"""Finds out what an engine sees of this machine: are our paths the same there, and can it overlay them."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _LOOK = "/gpu-doc-look"
 
 @dataclass(frozen=True, kw_only=True)
 class Visibility:
-    """What was found out."""
+    """What an engine can do with our files."""
 
     sees_paths: bool
-    """A bind mount shows our files. Not so where the engine runs on another machine, in a virtual one, or beside us."""
+    """Bind mounts show our files. Not if the engine runs on another machine, in a virtual one, or in a container."""
     same_ids: bool
-    """Who runs in there may write to folders of ours: user ids are the same. A rootless engine has others."""
+    """The container's user may write to our folders, since user ids are the same. Not with a rootless engine."""
     overlays: bool
-    """The checkout can be laid under a copy-on-write view, in which this user may write."""
+    """A copy-on-write view of the checkout works, and this user may write in it."""
 
 
 BLIND = Visibility(sees_paths=False, same_ids=False, overlays=False)
 
 
 def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, labels: Mapping[str, str]) -> Visibility:
-    """Find out with containers that are made, looked into, and never started.
+    """Find out, with containers that are created and inspected but never started.
 
-    `ours` is a file of the checkout, by which it is recognised; `uid` the user who would write.
+    `ours` is a file of the checkout, to recognize it by; `uid` is the user who would write.
     """
     if engine.remote:
         return BLIND
@@ -46,7 +46,7 @@ def look(engine: Engine, image: str, checkout: Path, *, ours: Path, uid: int, la
     if shown != _content(ours):
         return BLIND
     same = not (engine.facts.remapped or engine.facts.rootless)
-    # Who is root may overlay everything, but the run's own user couldn't overwrite root's files then.
+    # Root may overlay everything. But if the files are root's, the run's own user could not overwrite them.
     writable = same and uid == checkout.stat().st_uid != 0
     path = f"{recipe.WORKSPACE}/{ours.relative_to(checkout)}"
     overlays = writable and overlay_shows(engine, image, str(checkout), path, labels)
@@ -58,9 +58,9 @@ def _content(path: Path) -> bytes:
 
 
 def overlay_shows(engine: Engine, image: str, lower: str, path: str, labels: Mapping[str, str]) -> bool:
-    """Whether a container sees a file, by its path in there, through a copy-on-write view of a folder of the engine's.
+    """Whether a container sees a file, at `path` inside, through a copy-on-write view of the engine's folder `lower`.
 
-    Raises EngineError: the engine went away.
+    Raises EngineError if the engine went away.
     """
     names: list[str] = []
     try:
@@ -83,7 +83,7 @@ def overlay_shows(engine: Engine, image: str, lower: str, path: str, labels: Map
 def _shown(
     engine: Engine, image: str, mounts: list[dict[str, Json]], labels: Mapping[str, str], path: str
 ) -> bytes | None:
-    """Give a file, or where a link leads, as a container with these mounts would see it; None where it wouldn't."""
+    """Return a file's content, or a link's target, as a container with these mounts sees it; else None."""
     api = engine.client.api
     config = {"Image": image, "Entrypoint": ["-"], "Labels": dict(labels), "HostConfig": {"Mounts": mounts}}
     try:

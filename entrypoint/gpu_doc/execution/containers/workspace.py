@@ -1,4 +1,4 @@
-"""What goes into a container before it starts: the agent, the user's entry, where need be a copy of the checkout."""
+"""Packs what goes into a container before it starts: the agent, the user's entry, and perhaps the checkout."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
-    """What is put into a container."""
+    """Everything to put into a container."""
 
     user: tuple[int, int]
-    """Whom the files belong to in there."""
+    """The owner of the files in the container."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Small files by their absolute path."""
     agent: bool = True
-    """With our agent, and the folders that a run needs."""
+    """Whether to add our agent and the folders that a run needs."""
     checkout: Path | None = None
-    """What to copy to the workspace; None where it is seen there."""
+    """The checkout to copy to the workspace; None if the engine can see it."""
     left_out: frozenset[str] = frozenset()
-    """Paths, relative to the checkout, that are mounted rather than copied."""
+    """Paths, relative to the checkout, that are mounted, not copied."""
     copies: tuple[tuple[Path, str], ...] = ()
-    """Further files and folders, and where they go; only to be read."""
+    """More files and folders, and their read-only places."""
     own_folders: tuple[str, ...] = ()
-    """Folders that are there already, and become the user's."""
+    """Existing folders that become the user's."""
 
 
 class Archive(tarfile.TarFile):
     """A tar stream (`mode="w|"`) that an engine reads to its last byte.
 
-    Python fills the end up to 10,240 bytes. Podman 4 stops reading at the two empty blocks that end an archive, and
-    then fails now and then because it could not read the rest.
+    Python pads the end to a multiple of 10,240 bytes. Podman 4 stops reading at the two empty blocks that end an
+    archive, and then sometimes fails because it did not read the rest.
     """
 
     closed: bool
 
     def close(self) -> None:
-        """Write the two blocks, and nothing more."""
+        """Write the two empty blocks and nothing more."""
         if not self.closed:
             self.closed = True
             self.fileobj.write(tarfile.NUL * (2 * tarfile.BLOCKSIZE))
@@ -63,11 +63,11 @@ class Archive(tarfile.TarFile):
 
 @contextmanager
 def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
-    """A parcel as the blocks of a tar stream, made while they are taken: it may be larger than memory and disk.
+    """Yield a parcel as blocks of a tar stream, packed while they are read: it may be larger than memory and disk.
 
-    In large blocks: the HTTP client would read a file in small ones, and be nine times as slow.
+    The blocks are large: the HTTP client would read a file in small ones, nine times as slow.
 
-    Raises MachineError: a file can't be read.
+    Raises MachineError if a file can't be read.
     """
     reader, writer = os.pipe()
     failed: list[OSError] = []
@@ -77,7 +77,7 @@ def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
             with os.fdopen(writer, "wb") as sink, Archive.open(fileobj=sink, mode="w|") as archive:
                 _Packer(archive, parcel).pack()
         except BrokenPipeError:
-            return  # who reads had enough, and knows why
+            return  # the reader stopped, and knows why
         except OSError as error:
             failed.append(error)
 
@@ -93,7 +93,7 @@ def packed(parcel: Parcel) -> Iterator[Iterator[bytes]]:
 
 
 def packed_texts(texts: Mapping[str, str]) -> IO[bytes]:
-    """Small files by their absolute path, as a tar stream."""
+    """Return a tar stream of small files, given by their absolute path."""
     stream = io.BytesIO()
     with Archive.open(fileobj=stream, mode="w|") as archive:
         for path, text in texts.items():
@@ -142,7 +142,7 @@ class _Packer:
         self._archive.addfile(entry)
 
     def _tree(self, source: Path, target: str, *, own: bool) -> None:
-        """Add a folder, or a file. What vanishes meanwhile is left out."""
+        """Add a folder or a file; skip what vanishes meanwhile."""
         if not source.is_dir():
             self._entry(source, target, own=own)
             return
@@ -151,7 +151,7 @@ class _Packer:
             left_out = self._parcel.left_out
             folders[:] = [name for name in folders if not own or _wanted(Path(folder, name), place / name, left_out)]
             for name in (*folders, *names):
-                # git's own files may hold a token; the rest is of no use in another environment.
+                # git's own files may contain a token; the rest is useless in another environment.
                 if name not in BESIDE or not own:
                     self._entry(Path(folder, name), f"{target}/{place / name}", own=own)
 
@@ -172,13 +172,13 @@ class _Packer:
 
 
 def _wanted(folder: Path, place: Path, left_out: frozenset[str]) -> bool:
-    """Say whether a folder of the checkout is copied; `place` is its path in there."""
-    # A virtual environment names its interpreter by the path on this machine.
+    """Return whether to copy a folder of the checkout; `place` is its path in the container."""
+    # A virtual environment refers to its interpreter by a path on this machine.
     return not (folder.name in BESIDE or str(place) in left_out or (folder / "pyvenv.cfg").exists())
 
 
 def size(parcel: Parcel, patience: float) -> tuple[int, bool]:
-    """Return how many bytes the files have that are copied; False with it where `patience`, in seconds, ran out."""
+    """Return the bytes to copy, and whether all were counted within `patience` seconds."""
     end = time.monotonic() + patience
     total = 0
     for path in _files(parcel):

@@ -1,1 +1,1 @@
-"""The door to GPUs: which are here, who holds them, and how an engine is asked for them."""
+"""GPUs: which are here, which runs hold them, and how to request them from an engine."""

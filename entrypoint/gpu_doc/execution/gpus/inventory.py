@@ -1,4 +1,4 @@
-"""Which GPUs this machine has, and this process may use."""
+"""Finds the GPUs that this machine has and this process may use."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from gpu_doc.system import process
 PCI = Path("/sys/bus/pci/devices")
 _NVIDIA, _AMD = "0x10de", "0x1002"
 _DISPLAYS = ("0x03", "0x12")
-"""The classes of display controllers and of accelerators; AMD's MI cards are of either."""
+"""PCI classes of display controllers and of accelerators; AMD's MI cards have one or the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU, or one part of a split one (MIG); memory in bytes."""
+    """A GPU, or a MIG instance of one; memory in bytes."""
 
     id: str
-    """Its UUID; where only NVIDIA_VISIBLE_DEVICES tells of it, what stands there."""
+    """Its UUID; if only NVIDIA_VISIBLE_DEVICES names it, the name there."""
     index: str
-    """Its number in the order of the PCI bus, as nvidia-smi counts; `0:1` for a part."""
+    """Its number in the order of the PCI bus, like nvidia-smi's; `0:1` for a MIG instance."""
     name: str
-    """Empty where only NVIDIA_VISIBLE_DEVICES tells of it; its memory is not known then either."""
+    """Empty if only NVIDIA_VISIBLE_DEVICES names it; then its memory is not known either."""
     memory: int
     free: int
 
@@ -44,25 +44,25 @@ class Inventory:
 
     gpus: tuple[Gpu, ...] = ()
     hidden: int = 0
-    """How many more there are, which NVIDIA_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES keeps from us."""
+    """The number of GPUs that NVIDIA_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES hides from us."""
     driver: str = ""
     problem: str = ""
-    """Why some or all can't be used, in the driver's own words."""
+    """Why some or all can't be used, as the driver says."""
     refusal: GpuDocError | None = None
-    """Why an engine could not be asked for them, where only it knows of them."""
+    """Why we could not ask the engine, if only the engine knows the GPUs."""
     amd: bool = False
-    """There is one of AMD's, which runs don't get."""
+    """Whether there is an AMD GPU; runs don't get these."""
 
 
 def gibibytes(size: int) -> str:
-    """A size of memory as people say it: `80 GiB`."""
+    """Return a size of memory for people: `80 GiB`."""
     return f"{size / (1 << 30):.3g} GiB"
 
 
 def inventory(environ: Mapping[str, str], *, pci: Path = PCI) -> Inventory:
-    """Ask the driver, in a process of its own: with a broken GPU the driver's library may hang."""
+    """Ask the driver, in a separate process: with a broken GPU, the driver's library may hang."""
     try:
-        # Isolated, and without packages: only the GPUs are of interest.
+        # Isolated and without packages, since we only want the GPUs.
         argv = [sys.executable, "-I", "-S", probe.__file__]
         facts = json.loads(process.output(argv, limit=60, environment=environ))
     except OSError as error:
@@ -74,7 +74,7 @@ def inventory(environ: Mapping[str, str], *, pci: Path = PCI) -> Inventory:
 
 
 def of_facts(facts: Mapping[str, Json]) -> Inventory:
-    """What a probe (execution/agent/probe.py) has found, in a container say; nothing where it has found nothing."""
+    """Return the GPUs that a probe (execution/agent/probe.py) found, for example in a container."""
     gpus = tuple(Gpu(**gpu) for gpu in facts.get("gpus", ()))
     hidden, driver, problem = facts.get("hidden", 0), facts.get("driver", ""), facts.get("problem", "")
     return Inventory(gpus=gpus, hidden=hidden, driver=driver, problem=problem)

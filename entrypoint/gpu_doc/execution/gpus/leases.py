@@ -1,7 +1,7 @@
-"""Leases of GPUs, which hold between all processes, users and runners of one host.
+"""Leases of GPUs, for all processes, users and runners of one host.
 
-A lease is a file per GPU that is flock()ed while its run lives: a killed holder lets go by itself. Containers that
-outlive their gpu-doc keep their GPUs by label, which the caller looks up (`busy`).
+A lease is a file per GPU that stays flock()ed while its run lives: if the holder is killed, the lock ends by itself. A
+container that outlives its gpu-doc keeps its GPUs by a label; the caller looks that up (`busy`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from gpu_doc.execution.gpus.inventory import Gpu
 
 _NAME = "gpu-doc-gpus"
 _SHARED = 0o1777
-"""Everybody may write there, and remove only what is theirs."""
+"""Everybody may write there, but remove only their own files."""
 
 
 def shared_folder(name: str = _NAME) -> Path:
-    """Where all users of this host meet, whatever their TMPDIR; a service may have a /tmp of its own."""
+    """The folder that all users of this host share, independent of TMPDIR. A service may have its own /tmp."""
     run = Path("/run/lock")
     with suppress(OSError):
         if stat.S_IMODE(run.stat().st_mode) & _SHARED == _SHARED:
@@ -33,7 +33,7 @@ def shared_folder(name: str = _NAME) -> Path:
 
 
 class Lease:
-    """GPUs that are ours until it is closed; none of them for a run on the CPU."""
+    """GPUs that are ours until it is closed; none for a run on the CPU."""
 
     def __init__(self, gpus: Sequence[Gpu] = (), locks: Sequence[int] = ()) -> None:
         self.gpus = tuple(gpus)
@@ -41,11 +41,11 @@ class Lease:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """What an engine, a label or `busy` names them by."""
+        """The names that engines, labels and `busy` use for them."""
         return tuple(gpu.id for gpu in self.gpus)
 
     def close(self) -> None:
-        """Let go of them."""
+        """Release them."""
         while self._locks:
             os.close(self._locks.pop())
 
@@ -57,23 +57,23 @@ class Lease:
 
 
 class Leases:
-    """Gives leases; from several threads too."""
+    """Gives leases; safe for several threads."""
 
     def __init__(self, folder: Path, busy: Callable[[], frozenset[str]] = frozenset) -> None:
-        """`folder` is the same for all who share the GPUs; `busy` gives ids that live containers hold."""
+        """`folder` is the same for all who share the GPUs; `busy` returns the ids that live containers hold."""
         self._folder = folder
         self._busy = busy
 
     def try_lease(self, gpus: Sequence[Gpu], count: int) -> Lease | None:
-        """Lease `count` of `gpus`, the first that are free; None while there are not so many.
+        """Lease the first `count` free ones of `gpus`; None while there are not enough.
 
-        Raises MachineError: the folder can't be used.
+        Raises MachineError if the folder can't be used.
         """
         if count == 0:
             return Lease()
         try:
             prepare(self._folder)
-            gate = _lock(self._folder / "gate", wait=True)  # who tries at the same time would else get too few
+            gate = _lock(self._folder / "gate", wait=True)  # else two that try at the same time could both get too few
             try:
                 return self._lease(gpus, count)
             finally:
@@ -90,7 +90,7 @@ class Leases:
             for gpu in gpus:
                 with suppress(BlockingIOError):
                     free.append((gpu, _lock(self._folder / re.sub(r"[^\w-]", "_", gpu.id))))
-            # Asked when we hold the locks: who dies from now on has left its container before.
+            # Ask only now that we hold the locks: any holder that died before is a container by now, with its label.
             busy = self._busy() if len(free) >= count else frozenset()
             taken = [(gpu, lock) for gpu, lock in free if gpu.id not in busy][:count]
             if len(taken) < count:
@@ -103,7 +103,7 @@ class Leases:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder where users meet. Raises OSError: something else is there."""
+    """Make the folder that users share. Raises OSError if something else is there."""
     if not os.path.lexists(folder):
         made = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
         made.chmod(_SHARED)
@@ -116,15 +116,15 @@ def prepare(folder: Path) -> None:
 
 
 def _lock(path: Path, *, wait: bool = False) -> int:
-    """Lock a file and give its descriptor. Raises BlockingIOError where another holds it and we don't `wait`."""
+    """Lock a file and return its descriptor. Raises BlockingIOError if another holds it and we don't `wait`."""
     while True:
         descriptor = open_lock(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             held = os.fstat(descriptor)
             with suppress(FileNotFoundError):
-                if os.path.samestat(held, path.lstat()):  # else it was removed meanwhile: our lock means nothing
-                    os.utime(descriptor)  # what cleans old files out of /tmp takes it for a young one
+                if os.path.samestat(held, path.lstat()):  # else it was removed meanwhile, and our lock is worthless
+                    os.utime(descriptor)  # so that programs that clean /tmp see it as new
                     return descriptor
         except BaseException:
             os.close(descriptor)
@@ -133,10 +133,10 @@ def _lock(path: Path, *, wait: bool = False) -> int:
 
 
 def open_lock(path: Path) -> int:
-    """Open a file that everybody may lock, making it where it is not there; no link is followed."""
+    """Open a file that everybody may lock; create it if needed. Follows no link."""
     while True:
         try:
-            # Not with O_CREAT: fs.protected_regular refuses that for others' files in shared folders, to root too.
+            # Not with O_CREAT: fs.protected_regular refuses that, even to root, for others' files in shared folders.
             descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             _create(path)
@@ -148,7 +148,7 @@ def open_lock(path: Path) -> int:
 
 
 def _create(path: Path) -> None:
-    """Make an empty file that everybody may open from its first moment on, whatever our umask says."""
+    """Create an empty file that everybody may open from its first moment, whatever our umask is."""
     descriptor, made = tempfile.mkstemp(prefix=".", dir=path.parent)
     try:
         os.fchmod(descriptor, 0o666)

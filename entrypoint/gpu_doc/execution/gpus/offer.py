@@ -1,4 +1,4 @@
-"""How an engine gives GPUs to containers: by NVIDIA's runtime or hook, or as CDI devices by their names.
+"""How an engine gives GPUs to containers: through NVIDIA's runtime or hook, or as named CDI devices.
 
 CDI: https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md
 """
@@ -13,36 +13,36 @@ from pathlib import Path
 from typing import Any
 
 KIND = "nvidia.com/gpu="
-"""What the full name of a CDI device of NVIDIA's begins with: `nvidia.com/gpu=0`, `nvidia.com/gpu=GPU-…`."""
+"""The beginning of the full name of NVIDIA's CDI devices: `nvidia.com/gpu=0`, `nvidia.com/gpu=GPU-…`."""
 
 FOLDERS = ("/etc/cdi", "/var/run/cdi")
-"""Where specifications lie if an engine doesn't say, as with Podman."""
+"""The folders of specifications if an engine doesn't say, like Podman."""
 
 _HOOK, _CDI_HOOK = "nvidia-container-runtime-hook", "nvidia-cdi-hook"
 _PROGRAMS = ":".join(("/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin"))
 
 _LARGEST = 16 << 20
-"""Bytes of a specification; larger ones are none."""
+"""The most bytes of a specification; larger files are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What an engine can be asked for."""
+    """What we can ask an engine for."""
 
     podman: bool = False
-    """It takes CDI devices only: its API passes over what is asked of another driver."""
+    """It accepts only CDI devices: its API ignores requests for another driver."""
     nvidia: bool = False
-    """NVIDIA's runtime is set up, or its hook is here; only a start tells whether a GPU is there."""
+    """It has NVIDIA's runtime or hook. Only starting a container shows whether there is a GPU."""
     cdi: bool = False
-    """It takes CDI devices."""
+    """It accepts CDI devices."""
     names: frozenset[str] | None = None
-    """Those of NVIDIA's that it has, without `KIND`: `0`, `GPU-…`, `all`. None where that can't be known."""
+    """The names of its NVIDIA CDI devices, without `KIND`: `0`, `GPU-…`, `all`. None if not known."""
     folders: tuple[str, ...] = ()
-    """Where it looks for specifications, as far as it says."""
+    """Its folders of specifications, as far as it says."""
     calls_cdi_hook: bool = False
-    """It takes requests for NVIDIA's driver where only the hook for CDI is installed."""
+    """It accepts requests for NVIDIA's driver even if only the hook for CDI is installed."""
     amd: bool = False
-    """It has AMD's GPUs, which runs don't get."""
+    """It has AMD GPUs; runs don't get these."""
 
     @property
     def any(self) -> bool:
@@ -51,7 +51,7 @@ class Offer:
 
 
 def seen_here(offer: Offer) -> Offer:
-    """Return what an engine on this machine offers: with the hooks that are installed, and CDI's specifications."""
+    """Return what an engine on this machine offers: adds the installed hooks and the CDI specifications."""
     nvidia = offer.nvidia or (not offer.podman and (_is_here(_HOOK) or (offer.calls_cdi_hook and _is_here(_CDI_HOOK))))
     offer = replace(offer, nvidia=nvidia)
     if offer.names is not None or not offer.cdi:
@@ -64,9 +64,9 @@ def _is_here(program: str) -> bool:
 
 
 def specified(folders: Iterable[str]) -> frozenset[str] | None:
-    """Return the names of NVIDIA's devices that specifications in these folders have; None where no folder is here.
+    """Return the names of NVIDIA's devices in the specifications in these folders; None if no folder exists.
 
-    A file that can't be read, or is none, is passed over, as engines do.
+    Like engines, ignore files that can't be read or are not specifications.
     """
     here = [Path(folder) for folder in folders if Path(folder).is_dir()]
     if not here:
@@ -89,6 +89,6 @@ def _named(specification: Any) -> Iterable[str]:
         return
     devices = specification.get("devices")
     for device in devices if isinstance(devices, list) else ():
-        # Written `name: 0` without quotes it is a number.
+        # YAML reads `name: 0` without quotes as a number.
         if isinstance(device, Mapping) and isinstance(name := device.get("name"), str | int):
             yield str(name)

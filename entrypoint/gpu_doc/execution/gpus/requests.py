@@ -1,4 +1,4 @@
-"""How a run gets just the GPUs that it has leased: from an engine, or by CUDA's own variables."""
+"""Gives a run exactly the GPUs that it has leased: through an engine, or by CUDA's variables."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from gpu_doc.model.values import Json
 Driver = Literal["auto", "nvidia", "cdi"]
 
 ALL = Gpu(id="all", index="all", name="", memory=0, free=0)
-"""All that an engine has, for a look at what is there."""
+"""All GPUs of an engine, to find out which there are."""
 
 NO_GPUS = {"NVIDIA_VISIBLE_DEVICES": "void"}
-"""What keeps NVIDIA's runtime, where it is the engine's default, from giving GPUs that nobody asked for."""
+"""Stops NVIDIA's runtime, if it is the engine's default, from giving GPUs that nobody requested."""
 
 _GENERATE = "nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
 
 
 def device_requests(gpus: Sequence[Gpu], driver: Driver, offer: Offer) -> list[Json]:
-    """HostConfig.DeviceRequests for POST /containers/create.
+    """Return HostConfig.DeviceRequests for POST /containers/create.
 
-    With `auto`, CDI is used where the engine has all of the GPUs by CDI: containers lose those that NVIDIA's hook gave
-    them when systemd reloads its units. An engine may have the NVIDIA driver without saying so: it is asked then, and
-    refuses when the container starts.
+    With `auto`, use CDI if the engine has all of the GPUs as CDI devices: containers lose GPUs given by NVIDIA's hook
+    when systemd reloads its units. An engine may have the NVIDIA driver without saying so. So we request it anyway; if
+    it is missing, starting the container fails.
 
-    Raises MachineError: it can't be asked for them in this way.
+    Raises MachineError if the engine can't give them this way.
     """
     if not gpus:
         return []
@@ -39,14 +39,14 @@ def device_requests(gpus: Sequence[Gpu], driver: Driver, offer: Offer) -> list[J
             raise _unnamed(unnamed, offer)
         names = [name for gpu in gpus for name in _cdi_names(gpu, offer)]
         return [{"Driver": "cdi", "DeviceIDs": [f"{KIND}{name}" for name in names]}]
-    # https://docs.docker.com/reference/api/engine/, as `docker run --gpus` sends it, but with the driver named:
-    # capabilities alone may find AMD's. Driver capabilities stay the image's choice; the toolkit's default is compute
-    # and utility.
+    # https://docs.docker.com/reference/api/engine/, as `docker run --gpus` sends it, but with the driver named, since
+    # capabilities alone may find AMD's. The image chooses the driver capabilities; the toolkit's default is compute and
+    # utility.
     return [{"Driver": "nvidia", "DeviceIDs": [gpu.id for gpu in gpus], "Capabilities": [["gpu"]]}]
 
 
 def by_cdi(gpus: Sequence[Gpu], driver: Driver, offer: Offer) -> bool:
-    """Whether these GPUs are asked for by CDI. Raises MachineError: they must be, and the engine has none so."""
+    """Whether to request these GPUs by CDI. Raises MachineError if we must, but the engine lacks such a device."""
     if driver == "cdi" and not (offer.cdi and offer.names != frozenset()):
         raise MachineError(
             "the engine knows no CDI device of NVIDIA's, and `gpu-driver: cdi` asks for one",
@@ -62,13 +62,13 @@ def by_cdi(gpus: Sequence[Gpu], driver: Driver, offer: Offer) -> bool:
 
 
 def _cdi_names(gpu: Gpu, offer: Offer) -> list[str]:
-    """The name that a GPU has by CDI: its UUID or its number; none where the engine lists neither. `ALL` has several.
+    """Return a GPU's CDI name: its UUID or its number; none if the engine lists neither. `ALL` has several.
 
-    A number counts the machine's GPUs, where one that we see from within a container may have another; so UUIDs first.
+    UUIDs come first: inside a container, a GPU may have another number than on the machine.
     """
     candidates = [gpu.id, gpu.index] if gpu.name else [gpu.id]
     if offer.names is None:
-        return candidates[-1:]  # specifications have always had numbers; older toolkits make no UUIDs
+        return candidates[-1:]  # specifications always have numbers; older toolkits write no UUIDs
     if found := [name for name in candidates if name in offer.names]:
         return found[:1]
     every = sorted(offer.names) if gpu is ALL else []
@@ -76,7 +76,7 @@ def _cdi_names(gpu: Gpu, offer: Offer) -> list[str]:
 
 
 def _refuse_podman(driver: Driver, offer: Offer) -> None:
-    """Raise MachineError where Podman would say nothing, and give nothing."""
+    """Raise MachineError if Podman would give no GPU, without an error."""
     if driver == "nvidia":
         what = "Podman gives GPUs by CDI only, and `gpu-driver: nvidia` asks for them in another way"
         raise MachineError(what, remedy="Take `gpu-driver` out of gpu-doc.yml, or set it to cdi.")
@@ -98,8 +98,8 @@ def _unnamed(gpus: Sequence[Gpu], offer: Offer) -> MachineError:
 
 
 def cuda_variables(gpus: Sequence[Gpu]) -> dict[str, str]:
-    """What lets a local process use these GPUs and no others; none of them for an empty sequence."""
-    # Numbers, since some programs read them as such. CUDA's own order would put the fastest first.
+    """Return the variables that let a local process use these GPUs and no others; no GPU for an empty sequence."""
+    # Numbers, since some programs expect them. PCI order, since CUDA's own order puts the fastest first.
     parts = any(":" in gpu.index for gpu in gpus)
     names = [gpu.id if parts else gpu.index for gpu in gpus]
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(names)}
