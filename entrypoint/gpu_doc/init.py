@@ -16,7 +16,7 @@ from gpu_doc.model.location import Location
 from gpu_doc.resources import template_path, workflow_path
 
 SCHEMA = ".gpu-doc.schema.json"
-"""A file beside the configuration, to be committed: editors need no network, and it fits the version that wrote it."""
+"""Committed beside the configuration, so that editors need no network and use the schema of this version."""
 _CONFIGURATION = PLACES[0]
 _WORKFLOWS = ".github/workflows"
 _WORKFLOW = "push.yml"
@@ -24,20 +24,19 @@ _WORKFLOW = "push.yml"
 
 @dataclass(frozen=True)
 class Initialised:
-    """Paths relative to the folder, with forward slashes: files written now, and files that were there and stay."""
+    """Paths relative to the folder, with forward slashes: new files, and files that existed and were kept."""
 
     written: tuple[str, ...]
     kept: tuple[str, ...]
 
 
 def init(folder: Path, *, work_tree: Path | None = None) -> Initialised:
-    """Write what is not there yet, each file whole or not at all; no file is ever overwritten.
+    """Write the missing files, each completely or not at all. Never overwrites a file.
 
-    The configuration comes last, so that one that is there has all its files. Where a configuration is there from the
-    start, only those files are written that it names, since others would lie about unused; and the workflow. That is
-    workflows/push.yml, and only written where no workflow calls us yet. `work_tree` is the top of the repository, in
-    which GitHub looks for workflows.
-    Raises UsageError where something cannot be written.
+    The configuration comes last, so that its files exist before it does. If there is a configuration already, only the
+    files that it names are written, since others would be unused; and the workflow. That is workflows/push.yml, written
+    only if no workflow calls gpu-doc yet. `work_tree` is the top of the repository, where GitHub looks for workflows.
+    Raises UsageError if something can't be written.
     """
     found = at(folder)
     own = found.relative_to(folder).as_posix() if found else None
@@ -56,13 +55,13 @@ def init(folder: Path, *, work_tree: Path | None = None) -> Initialised:
 
 
 def _within(folder: Path, top: Path) -> str:
-    """The folder's path from the repository's top; empty where it is the top."""
+    """The folder's path from the repository's top; empty if it is the top."""
     path = folder.resolve().relative_to(top.resolve()).as_posix()
     return "" if path == "." else path
 
 
 def _files(folder: Path, top: Path) -> Iterator[tuple[Path, bytes]]:
-    """Give each file's path and content, what uses the others last."""
+    """Yield each file's path and content; a file comes after those that it uses."""
     source = template_path("init")
     files = sorted(path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
     for name in files:
@@ -74,12 +73,12 @@ def _files(folder: Path, top: Path) -> Iterator[tuple[Path, bytes]]:
 
 
 def _working_in(folder: str, workflow: bytes) -> bytes:
-    """The workflow for a project in a folder of the repository; its inputs stand at its end."""
+    """Return the workflow for a project in a subfolder; its inputs are at its end."""
     return workflow + f"      working-directory: {json.dumps(folder)}\n".encode() if folder else workflow
 
 
 def _workflow(top: Path) -> Path:
-    """The workflow that calls gpu-doc already, under whichever name; else where one goes that replaces no other."""
+    """The existing workflow that calls gpu-doc, of any name; else a path for a new one that replaces no other."""
     folder = top / _WORKFLOWS
     ours = [path for path in sorted(folder.glob("*.y*ml")) if "gpu-doc" in _text(path)]
     free = [folder / name for name in (_WORKFLOW, "gpu-doc.yml") if not os.path.lexists(folder / name)]
@@ -93,7 +92,7 @@ def _text(path: Path) -> str:
 
 
 def _create(path: Path, name: str, content: bytes) -> bool:
-    """Create a file in one step; False if someone else was quicker."""
+    """Create a file in one step; False if somebody else was faster."""
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,12 +112,12 @@ def _create(path: Path, name: str, content: bytes) -> bool:
 
 
 def _name(temporary: Path, path: Path) -> None:
-    """Give a complete file its name. Raises FileExistsError rather than replace another."""
+    """Rename a complete file to its final name. Raises FileExistsError instead of replacing another."""
     try:
         os.link(temporary, path)
     except FileExistsError:
         raise
-    except OSError:  # FAT and some network shares know no hard links
+    except OSError:  # FAT and some network shares have no hard links
         if os.path.lexists(path):
             raise FileExistsError(path) from None
         temporary.rename(path)

@@ -1,4 +1,4 @@
-"""`gpu-doc lab`: JupyterLab in the container of a run, but for one thing: it writes to the checkout itself."""
+"""`gpu-doc lab`: JupyterLab in a run's container; but unlike a run, it writes to the checkout itself."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from gpu_doc.text.plain import plain
 
 _LOCAL = "JupyterLab of this environment, without a container: python -m jupyterlab"
 _LOOK_AGAIN = 1.0
-"""Seconds between two looks at GPUs that others hold."""
+"""Seconds between checks of GPUs that others hold."""
 _SHOWN = 20
 """Lines of JupyterLab's log that a message shows."""
 
 
 def choose(config: Config, notebook: str | None, *, here: Path) -> Run:
-    """Return the run whose image is meant: the first that uses the notebook, or the first of all, and has an image.
+    """Return the first run that has an image and, if one is given, uses the notebook.
 
     `notebook` is a path from `here` or from root. Raises UsageError.
     """
@@ -49,7 +49,7 @@ def choose(config: Config, notebook: str | None, *, here: Path) -> Run:
     if chosen is None:
         whose = f"that uses {notebook}" if notebook else "in the configuration"
         raise UsageError(f"no run {whose} has an image", where=Location(str(config.path)), remedy=f"{_LOCAL}.")
-    # Whatever runs in it: a command has no notebook to open, and nothing is to be left behind.
+    # A command has no notebook to open, and we want to leave nothing behind.
     return replace(chosen, command=None, detach=False, bootstrap=False)
 
 
@@ -64,9 +64,9 @@ def _using(runs: list[Run], notebook: str, root: Path, here: Path) -> list[Run]:
 
 
 def person(checkout: Path) -> tuple[int, int]:
-    """Return whom JupyterLab runs as: this user, whose files it writes; where that is root, the checkout's owner.
+    """Return the user and group that JupyterLab runs as: this user, so that files are theirs; for root, the owner's.
 
-    Raises MachineError: that is root too.
+    Raises MachineError if root owns the checkout too.
     """
     if os.getuid():
         return os.getuid(), os.getgid()
@@ -81,9 +81,9 @@ def person(checkout: Path) -> tuple[int, int]:
 def place_of(
     run: Run, docker: Docker, config: Config, user: tuple[int, int], note: Callable[[str], None]
 ) -> ContainerSetup:
-    """Return where JupyterLab finds itself: where the run does, as `user`. The image is pulled where it must be.
+    """Return the setup of JupyterLab's container: like the run's, but as `user`. Pulls the image if needed.
 
-    Raises GpuDocError: there is no such image, or nothing can be written to the checkout from its engine.
+    Raises GpuDocError if there is no such image, or if containers of its engine can't write to the checkout.
     """
     known = _known(run, config)
     docker.prepare([(run, known)], note)
@@ -101,7 +101,7 @@ def place_of(
 
 
 def _known(run: Run, config: Config) -> ImageIdentity | None:
-    """What the run's image was when its report was made."""
+    """The run's image when its report was made."""
     report = next(report for report in config.reports if report.path == run.report)
     kept = evidence.read(config.root / report.assets / evidence.NAME)
     known = kept.runs.get(run.address) if kept else None
@@ -109,7 +109,7 @@ def _known(run: Run, config: Config) -> ImageIdentity | None:
 
 
 def lease(run: Run, docker: Docker, environ: Mapping[str, str], note: Callable[[str], None]) -> Lease:
-    """Take the GPUs of the run, and wait for them where others hold them. Raises MachineError."""
+    """Lease the run's GPUs; wait while others hold them. Raises MachineError."""
     devices = Hosts(environ, docker).devices(run)
     if devices is None:
         return Lease()
@@ -122,9 +122,9 @@ def lease(run: Run, docker: Docker, environ: Mapping[str, str], note: Callable[[
 
 
 def serve(place: ContainerSetup, gpus: Sequence[Gpu], listener: socket, opened: str | None, console: Console) -> None:
-    """Run JupyterLab until it is shut down, or we are told to end (KeyboardInterrupt); `opened` is a notebook.
+    """Run JupyterLab until it is shut down or interrupted (KeyboardInterrupt); `opened` is a notebook.
 
-    Raises GpuDocError: it does not start, or ends by itself.
+    Raises GpuDocError if it does not start, or ends by itself.
     """
     order = _order(place, gpus)
     with engine.reconnect(place.address) as connection, Lab(connection, order, listener) as lab:
@@ -154,7 +154,7 @@ def _url(place: ContainerSetup, listener: socket, opened: str | None, token: str
 
 
 def _order(place: ContainerSetup, gpus: Sequence[Gpu]) -> dict[str, Json]:
-    """As for a run, with the checkout itself instead of a view or a copy of it."""
+    """Return the order for the container: as for a run, but with the checkout itself, not a view or a copy."""
     setting = place.setting(gpus, "lab")
     checkout = recipe.Mount(source=str(place.checkout), target=recipe.WORKSPACE, writable=True)
     setting = replace(

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def reference_tables() -> str:
-    """Give the tables of docs/reference.md."""
+    """Return the tables of docs/reference.md."""
     from gpu_doc.config.tables import tables  # only the documentation needs it
 
     return tables()

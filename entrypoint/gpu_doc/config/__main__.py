@@ -1,4 +1,4 @@
-"""`python -m gpu_doc.config` writes what docs/ holds of the schema, in a checkout; tests hold it in step."""
+"""`python -m gpu_doc.config` writes the generated parts of docs/ in a checkout; tests check that they are current."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ END = "<!-- end of what is written -->\n"
 
 
 def reference(text: str) -> str:
-    """Give docs/reference.md with its tables renewed."""
+    """Return docs/reference.md with its tables renewed."""
     before, _, rest = text.partition(START)
     return f"{before}{START}\n{tables()}\n{END}{rest.partition(END)[2]}"
 

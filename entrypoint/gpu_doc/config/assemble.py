@@ -1,4 +1,4 @@
-"""Makes the model's values of what the schema read: merging, and the checks that need several keys or the disk."""
+"""Turns what the schema read into the model's values: merges levels, and does checks across keys or with files."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _MERGED = frozenset(key for key, spec in DEFAULTS.keys.items() if isinstance(spe
 """The keys that merge key by key; others replace."""
 
 Absent = Callable[[Path, str], str]
-"""What is known of a file that is not there, given root and its path: the end of a sentence, or nothing."""
+"""Explains a missing file, given root and its path: the end of a sentence, or empty."""
 
 
 class Assembly:
-    """One configuration being put together; what is wrong is added to `problems`."""
+    """Assembles one configuration; adds what is wrong to `problems`."""
 
     def __init__(self, path: Path, root: Path, problems: Problems, absent: Absent) -> None:
         self.absent = absent
@@ -43,10 +43,10 @@ class Assembly:
         self.lines: dict[tuple[str, ...], int] = {}
         self.files: dict[str, bool] = {}
         self.defaults = Run(report="", name="", address="", line=0)
-        """What a run is made of that says nothing itself."""
+        """The settings of a run that has none of its own."""
 
     def config(self, values: Values) -> Config:
-        """Put the whole together."""
+        """Assemble the whole configuration."""
         reports = values.get("reports", ())
         self.check_paths([report for report in reports if "path" in report])
         defaults = values.get("defaults", Values(values.node))
@@ -64,7 +64,7 @@ class Assembly:
         )
 
     def report(self, values: Values, defaults: Values) -> Report:
-        """Put one report together."""
+        """Assemble one report."""
         path, template = values.get("path", ""), values.get("template")
         if template is not None:
             self.need_file(template, values.place("template"))
@@ -88,7 +88,7 @@ class Assembly:
         )
 
     def runs(self, report: str, name: str, all_runs: Values, levels: tuple[Values, ...]) -> Iterator[Run]:
-        """Give the runs of one entry: one, or one for each point of its matrix."""
+        """Return the runs of one entry: one, or one for each point of its matrix."""
         run = levels[-1]
         key = all_runs.key(name)
         if not self.check_run(name, run, key):
@@ -108,7 +108,7 @@ class Assembly:
             yield Run(address=address, point=written, parameters=parameters, **shared)
 
     def check_run(self, name: str, run: Values, key: Node) -> bool:
-        """Say whether a run can be made of what is written, and note why not."""
+        """Return whether a run is complete; note what is wrong."""
         before = len(self.problems)
         has = [kind for kind in ("notebook", "command") if run.has(kind)]
         if len(has) != 1:
@@ -124,7 +124,7 @@ class Assembly:
         return len(self.problems) == before and bool(run.get("notebook") or run.get("command"))
 
     def check_matrix(self, run: Values) -> None:
-        """Values must fit into addresses, and stand in one place; there may not be too many."""
+        """Check that values fit into addresses, that none is in `parameters` too, and that there are not too many."""
         matrix = run.get("matrix", {})
         for name, values in matrix.items():
             self.problems += [value.problem(f"`{name}`: {why}") for value, why in trouble(values)]
@@ -137,7 +137,7 @@ class Assembly:
             self.problems.append(run.key("matrix").problem(problem))
 
     def check_paths(self, reports: list[Values]) -> None:
-        """No report may be another's source, or share its file or its folder of pictures."""
+        """Check that no report is another's source, or shares its file or its folder of pictures."""
         seen: dict[str, str] = {}
         sources = {report.get("template") for report in reports}
         sources |= {run.get("notebook") for report in reports for run in report.get("runs", {}).values()}
@@ -153,7 +153,7 @@ class Assembly:
                 self.problems.append(node.problem(f"`{path}` is a template or notebook too, and would be overwritten"))
 
     def check_claims(self, expect: Mapping[str, str], addresses: set[str], names: set[str]) -> None:
-        """A claim must be about a run of its report."""
+        """Check that each claim is about a run of its report."""
         known = addresses | names | {f"{name}[*]" for name in names}
         for address in expect:
             run = address.partition("]/")[0] + "]" if "]/" in address else address.partition("/")[0]
@@ -165,7 +165,7 @@ class Assembly:
                 self.problems.append(expect.key(address).problem(f"`{address}`: this report has no run `{run}`{hint}"))
 
     def need_file(self, path: str, node: Node, why: str = "") -> None:
-        """A file must be there."""
+        """Check that a file exists."""
         if path not in self.files:
             self.files[path] = (self.root / path).is_file()
         if not self.files[path]:
@@ -176,14 +176,14 @@ class Assembly:
 
 
 class OtherAssembly(Assembly):
-    """Of a configuration that belongs to another commit: the files that it names need not be here."""
+    """Assembles the configuration of another commit: the files that it names need not exist here."""
 
     def need_file(self, path: str, node: Node, why: str = "") -> None:
-        """No file must be there."""
+        """Check nothing."""
 
 
 def merge(levels: tuple[Values, ...]) -> dict[str, Any]:
-    """Lay run over report over defaults, for the keys that may stand at each of these levels."""
+    """Merge run over report over defaults, for the keys that all three levels may have."""
     merged: dict[str, Any] = {}
     for level in levels:
         for key, value in level.items():
@@ -200,12 +200,12 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell keys as the model does."""
+    """Rename keys to the model's fields."""
     return {key.replace("-", "_"): value for key, value in values.items()}
 
 
 def _settings(merged: dict[str, Any]) -> dict[str, Any]:
-    """Give the fields of a Run that defaults, report and run decide together."""
+    """Return the fields of a Run that come from the merged levels."""
     limits = merged.pop("limits", {})
     requires = merged.pop("requires", {})
     settings = _fields(merged)

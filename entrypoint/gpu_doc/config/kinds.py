@@ -1,4 +1,4 @@
-"""Kinds of single values in the configuration: how each is read, said in words, and written as JSON Schema."""
+"""Kinds of single values in the configuration: how each is read, described, and written as JSON Schema."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from gpu_doc.config.yaml12 import Entries, Items, Problems, Scalar, Tree, plain
 from gpu_doc.model.values import Json
 
 WRONG: Final = object()
-"""What reading gives where it noted a problem."""
+"""The result of reading a value with a problem."""
 
 
 class Kind:
-    """A kind of value: `accept` gives the value of a node, or WRONG; `expected` says in words what fits."""
+    """A kind of value: `accept` returns the value of a node, or WRONG; `expected` describes valid values."""
 
     shape: ClassVar[type[Tree]] = Scalar
 
@@ -25,24 +25,24 @@ class Kind:
         self.schema = schema
 
     def read(self, node: Tree, name: str, problems: Problems) -> Any:
-        """Give the value, or note a problem that names `name` and give WRONG."""
+        """Return the value; or note a problem that names `name`, and return WRONG."""
         value = self.accept(node) if isinstance(node, self.shape) else WRONG
         return self.refuse(node, name, problems) if value is WRONG else value
 
     def refuse(self, node: Tree, name: str, problems: Problems) -> Any:
-        """Note that something else stands there."""
+        """Note that the value is of another kind."""
         bare = isinstance(node, Scalar) and node.value is not None and not isinstance(node.value, str)
         hint = "; quotes make it a text" if bare and self.schema.get("type") == "string" else ""
         problems.append(node.problem(f"`{name}`: expected {self.expected}, found {found(node)}{hint}"))
         return WRONG
 
     def json(self) -> dict[str, Json]:
-        """Give the JSON Schema."""
+        """Return the JSON Schema."""
         return dict(self.schema)
 
 
 def found(node: Tree) -> str:
-    """Say in words what stands there."""
+    """Describe what was found."""
     if isinstance(node, Items):
         return "a list" if node.items else "an empty list"
     if isinstance(node, Entries):
@@ -70,7 +70,7 @@ def text(expected: str = "text", pattern: str = r"(?:.|\n)*\S(?:.|\n)*") -> Kind
 
 
 def path(*suffixes: str) -> Kind:
-    """A path or glob inside root, with forward slashes; `./` and doubled slashes are tidied away."""
+    """A path or glob inside root, with forward slashes; `./` and double slashes are removed."""
     ending = f", ending in {either(suffixes)}" if suffixes else ""
     inside = text(
         f"a relative path inside the root folder, with forward slashes{ending}",
@@ -86,13 +86,13 @@ def path(*suffixes: str) -> Kind:
 
 
 def word(expected: str) -> Kind:
-    """A word of a command, a version: numbers and the like count as written, so that they need no quotes."""
+    """A word of a command, or a version. Numbers and the like are kept as written, so that they need no quotes."""
     schema = {"type": ["string", "number", "boolean"]}
     return Kind(expected, lambda node: node.text if node.value is not None else WRONG, schema)
 
 
 def single() -> Kind:
-    """One value of a matrix; read as the node, since addresses name it as written."""
+    """One value of a matrix. The result is the node, since addresses use the value as written."""
     return Kind("a single value", lambda node: node, {"type": ["string", "number", "boolean", "null"]})
 
 
@@ -141,7 +141,7 @@ _TIMES = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 
 
 def size(*, bounded: bool = True) -> Kind:
-    """Bytes, 1 or more: `8g` and `8GiB` are 8 * 1024**3, as Docker has it; `8GB` is 8 * 10**9."""
+    """Bytes, 1 or more: as in Docker, `8g` and `8GiB` are 8 * 1024**3; `8GB` is 8 * 10**9."""
     pattern = r"[0-9]+(?:\.[0-9]+)?(?:[bB]|[kKmMgGtT](?:[iI]?[bB]|[iI])?)"
     return _measure(
         "a size such as `8g` or `10MB`", pattern, _SIZES, lambda value: int(value) or WRONG, bounded=bounded
@@ -157,7 +157,7 @@ def duration(*, bounded: bool = True) -> Kind:
 def _measure(
     expected: str, pattern: str, units: Mapping[str, float], unit: Callable[[float], Any], *, bounded: bool
 ) -> Kind:
-    """A bare number of the base unit, or numbers with units; `none`, where not bounded, is None."""
+    """A number in the base unit, or numbers with units; unless `bounded`, `none` is allowed and means None."""
     number = amount()
 
     def accept(node: Scalar) -> Any:
@@ -176,11 +176,11 @@ def _measure(
 
 
 class Anything(Kind):
-    """Any value that JSON can say."""
+    """Any value that JSON can hold."""
 
     def __init__(self) -> None:
         super().__init__("any value", plain, {})
 
     def read(self, node: Tree, name: str, problems: Problems) -> Any:  # noqa: ARG002  # nothing can be wrong
-        """Give the value."""
+        """Return the value."""
         return plain(node)

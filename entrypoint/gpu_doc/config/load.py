@@ -1,4 +1,4 @@
-"""Reads gpu-doc.yml: merges what is written per defaults, report and run, and reports every problem at once."""
+"""Reads gpu-doc.yml: merges defaults, report and run, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _not_asked(_root: Path, _path: str) -> str:
 
 
 def find(start: Path) -> Path | None:
-    """Find the configuration in `start` or above it, up to the repository's root; without git only in `start`."""
+    """Find the configuration in `start` or above it, up to the repository's root; without git, only in `start`."""
     start = start.absolute()
     above = [start, *start.parents]
     top = next((index for index, folder in enumerate(above) if (folder / ".git").exists()), 0)
@@ -30,12 +30,12 @@ def find(start: Path) -> Path | None:
 
 
 def at(folder: Path) -> Path | None:
-    """The configuration that lies in a folder itself; a link that leads nowhere is one too."""
+    """The configuration directly in a folder; a broken link counts too."""
     return next((folder / place for place in PLACES if os.path.lexists(folder / place)), None)
 
 
 def above(start: Path) -> Path | None:
-    """The nearest configuration in a folder above `start`, whether or not commands there would use it."""
+    """The nearest configuration above `start`, even if commands there would not use it."""
     candidates = (folder / place for folder in start.absolute().parents for place in PLACES)
     return next((path for path in candidates if path.is_file()), None)
 
@@ -46,11 +46,11 @@ def root_of(path: Path) -> Path:
 
 
 def load(path: Path, absent: Absent = _not_asked) -> Config:
-    """Read, merge and check the configuration. `absent` says what is known of a file that is not there.
+    """Read, merge and check the configuration. `absent` explains a missing file.
 
     Raises ConfigError with all of its problems.
     """
-    path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, and root be another folder
+    path = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, and root would be another folder
     name = path.relative_to(root_of(path)).as_posix()
     try:
         content = path.read_bytes()
@@ -62,9 +62,9 @@ def load(path: Path, absent: Absent = _not_asked) -> Config:
 
 
 def load_other(content: bytes, path: Path) -> tuple[Config, Run]:
-    """Read the configuration as another commit has it at `path`; the files that it names need not be here.
+    """Read the configuration of another commit, at `path` there; the files that it names need not exist here.
 
-    Gives what holds for each run that says nothing itself, too. Raises ConfigError as `load` does.
+    Also returns the settings of a run that has none of its own. Raises ConfigError as `load` does.
     """
     assembly = OtherAssembly(path, root_of(path), [], _not_asked)
     return _assembled(content, assembly), assembly.defaults
@@ -106,5 +106,5 @@ def _refusal(name: str, problems: Problems) -> ConfigError:
 
 
 def _printable(text: str) -> str:
-    """A problem on one line, whatever the names in it are made of."""
+    """Put a problem on one line, whatever characters its names have."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -12,9 +12,9 @@ Matrix = Mapping[str, Sequence[Scalar]]
 
 
 def points(name: str, matrix: Matrix) -> Iterator[tuple[str, dict[str, str], dict[str, Value]]]:
-    """Give each point's address, values as written, and values, the last key changing fastest.
+    """Yield each point's address, values as written, and values; the last key changes fastest.
 
-    Without a matrix there is one point, addressed by the run's name alone.
+    Without a matrix, there is one point; its address is the run's name.
     """
     if not matrix:
         yield name, {}, {}
@@ -26,12 +26,12 @@ def points(name: str, matrix: Matrix) -> Iterator[tuple[str, dict[str, str], dic
 
 
 def as_written(value: Scalar) -> str:
-    """Give the text by which an address names a value: `1e-4` stays `1e-4`, and nothing at all is `null`."""
+    """Return a value as addresses write it: `1e-4` stays `1e-4`, and an empty value is `null`."""
     return value.text or ("null" if value.value is None else "")
 
 
 def trouble(values: Sequence[Scalar]) -> Iterator[tuple[Scalar, str]]:
-    """Find the values of one key that no address could name, or that two of them share."""
+    """Yield the values of one key that don't fit into an address, or that occur twice."""
     seen = set()
     for value in values:
         text = as_written(value)

@@ -1,4 +1,4 @@
-"""What options of the command line take that stand for keys of the configuration; the action's inputs take the same."""
+"""Reads command-line options that replace keys of the configuration; the action's inputs use the same functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def image(text: str) -> str:
 
 
 def gpus(text: str) -> str | int | tuple[int | str, ...]:
-    """Read GPUs as the configuration has them, the brackets of a list of ids left out or not.
+    """Read GPUs as in the configuration; a list of ids may lack its brackets.
 
     Raises ArgumentTypeError.
     """

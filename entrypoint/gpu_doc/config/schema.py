@@ -267,7 +267,7 @@ def sections(kind: Kind = ROOT) -> Iterator[Section]:
 
 
 def json_schema() -> dict[str, Json]:
-    """Give the JSON Schema of the whole file, for editors (draft 2020-12)."""
+    """Return the JSON Schema of the whole file, for editors (draft 2020-12)."""
     definitions = {section.name: section.definition() for section in sections()}
     definitions[RUN.name]["oneOf"] = [{"required": ["notebook"]}, {"required": ["command"]}]
     return {
@@ -280,5 +280,5 @@ def json_schema() -> dict[str, Json]:
 
 
 def schema_text() -> str:
-    """Give the JSON Schema as the text of a file."""
+    """Return the JSON Schema as the text of a file."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

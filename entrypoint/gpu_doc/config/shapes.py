@@ -12,42 +12,42 @@ from gpu_doc.model.values import Json
 
 
 class Values(dict[str, Any]):
-    """What was read from a mapping, and the node it was read from."""
+    """The values read from a mapping, and the mapping's node."""
 
     def __init__(self, node: Tree) -> None:
         super().__init__()
         self.node = node
 
     def written(self) -> dict[str, Tree]:
-        """Give what stands there, also where it could not be read."""
+        """Return the written entries, including those that could not be read."""
         return self.node.entries if isinstance(self.node, Entries) else {}
 
     def has(self, key: str) -> bool:
-        """Say whether `key` is written at all."""
+        """Return whether `key` is written at all."""
         return key in self.written()
 
     def place(self, key: str) -> Tree:
-        """Give the place of the value of `key`."""
+        """Return the place of the value of `key`."""
         return self.written()[key]
 
     def key(self, key: str) -> Scalar:
-        """Give the place of `key` itself."""
+        """Return the place of `key` itself."""
         assert isinstance(self.node, Entries)
         return self.node.keys[key]
 
     def line(self, key: str) -> int:
-        """Give the line of `key`."""
+        """Return the line of `key`."""
         return self.key(key).line
 
 
 class Shape(Kind):
-    """A kind that holds others. Nothing written, as where all lines below a key are commented out, counts as empty."""
+    """A kind that holds others. A missing value, as when all lines below a key are comments, counts as empty."""
 
     def __init__(self, expected: str) -> None:
         super().__init__(expected, lambda _: WRONG, {})
 
     def refused(self, node: Tree, name: str, problems: Problems) -> bool:
-        """Note a problem unless a node of our shape, or nothing, stands there."""
+        """Note a problem unless the node has our shape or is empty."""
         fits = isinstance(node, self.shape) or (isinstance(node, Scalar) and node.value is None)
         return not fits and self.refuse(node, name, problems) is WRONG
 
@@ -63,7 +63,7 @@ class ListOf(Shape):
         self.least = least
 
     def read(self, node: Tree, name: str, problems: Problems) -> Any:
-        """Give the items that could be read, or WRONG."""
+        """Return the items that could be read, or WRONG."""
         if self.refused(node, name, problems):
             return WRONG
         items = node.items if isinstance(node, Items) else []
@@ -73,7 +73,7 @@ class ListOf(Shape):
         return tuple(value for value in values if value is not WRONG)
 
     def json(self) -> dict[str, Json]:
-        """Give the JSON Schema."""
+        """Return the JSON Schema."""
         if self.least:
             return {"type": "array", "items": self.item.json(), "minItems": self.least}
         return {"type": ["array", "null"], "items": self.item.json()}
@@ -90,7 +90,7 @@ class MapOf(Shape):
         self.value = value
 
     def read(self, node: Tree, name: str, problems: Problems) -> Any:
-        """Give the Values that could be read, or WRONG."""
+        """Return the Values that could be read, or WRONG."""
         if self.refused(node, name, problems):
             return WRONG
         values = Values(node)
@@ -103,20 +103,20 @@ class MapOf(Shape):
         return values
 
     def json(self) -> dict[str, Json]:
-        """Give the JSON Schema."""
+        """Return the JSON Schema."""
         names = {"pattern": self.key.schema["pattern"]}
         return {"type": ["object", "null"], "propertyNames": names, "additionalProperties": self.value.json()}
 
 
 class OneOf(Shape):
-    """The first of several kinds that fits; where only one has the shape of what is written, it says what is wrong."""
+    """The first of several kinds that fits. If only one has the right shape, its own message says what is wrong."""
 
     def __init__(self, expected: str, *kinds: Kind) -> None:
         super().__init__(expected)
         self.kinds = kinds
 
     def read(self, node: Tree, name: str, problems: Problems) -> Any:
-        """Give what the first fitting kind gives, or WRONG."""
+        """Return the value by the first fitting kind, or WRONG."""
         likely = [kind for kind in self.kinds if isinstance(node, kind.shape)]
         if len(likely) == 1 and not isinstance(node, Scalar):
             return likely[0].read(node, name, problems)
@@ -125,12 +125,12 @@ class OneOf(Shape):
         return self.refuse(node, name, problems) if value is WRONG else value
 
     def json(self) -> dict[str, Json]:
-        """Give the JSON Schema."""
+        """Return the JSON Schema."""
         return {"anyOf": [kind.json() for kind in self.kinds]}
 
 
 class Key:
-    """A key of a section: what it holds, one sentence about it, its default, and an example where that helps."""
+    """A key of a section: its kind, one sentence about it, its default, and perhaps an example."""
 
     def __init__(self, kind: Kind, text: str, *, default: Json = WRONG, example: Json = WRONG) -> None:
         self.kind = kind
@@ -139,7 +139,7 @@ class Key:
         self.example = example
 
     def json(self) -> dict[str, Json]:
-        """Give the JSON Schema."""
+        """Return the JSON Schema."""
         schema = {**self.kind.json(), "description": self.text}
         if self.default is not WRONG:
             schema["default"] = self.default
@@ -165,7 +165,7 @@ class Section(Shape):
         self.keys: Mapping[str, Key] = {**own, **shared}
 
     def read(self, node: Tree, name: str, problems: Problems) -> Any:
-        """Give the Values that could be read, or WRONG."""
+        """Return the Values that could be read, or WRONG."""
         if self.refused(node, name, problems):
             return WRONG
         values = Values(node)
@@ -182,7 +182,7 @@ class Section(Shape):
         return {"$ref": f"#/$defs/{self.name}"}
 
     def definition(self) -> dict[str, Json]:
-        """Give the JSON Schema that `json()` refers to."""
+        """Return the JSON Schema that `json()` refers to."""
         properties = {key: spec.json() for key, spec in self.own.items()}
         if self.base:
             properties |= {key: {"$ref": f"#/$defs/{self.base.name}/properties/{key}"} for key in self.base.keys}

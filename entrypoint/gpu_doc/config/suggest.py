@@ -1,4 +1,4 @@
-"""What a person may have meant: near keys, keys of another section, near files. Loaded only once something is wrong."""
+"""Suggests what a person may have meant: similar keys or files, keys of other sections. Loaded only for errors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from gpu_doc.config.shapes import Section
 
 _LOOK_AT = 5000
-"""Files looked at in search of a near one: enough for most repositories, and never slow."""
+"""The most files to search for a similar name: enough for most repositories, and never slow."""
 
 
 def unknown_key(key: str, section: Section) -> str:
-    """Say that `section` has no such key, and which one was meant, or where it belongs."""
+    """Return a message that `section` has no such key, with the key that was meant, or where it belongs."""
     start = f"unknown key `{key}`"
     hyphened = key.replace("_", "-").lower()
     if hyphened in section.keys:
@@ -40,7 +40,7 @@ def _homes(key: str, asking: Section) -> str:
 
 
 def near_files(root: Path, path: str) -> str:
-    """Say which files of `root` may have been meant by `path`, which does not exist; nothing where none is near."""
+    """Return a question naming files of `root` similar to the missing `path`; empty if there are none."""
     wanted = PurePosixPath(path)
     suffix = wanted.suffix.lower()
     files = [file for file in islice(_files(root), _LOOK_AT) if PurePosixPath(file).suffix.lower() == suffix]

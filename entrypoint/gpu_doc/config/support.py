@@ -1,4 +1,4 @@
-"""What the configuration can say already and this version does not do yet."""
+"""Refuses or notes keys of the configuration that have no effect yet, or none on a local run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BINDING = frozenset({"time", "cell-time", "output"})
 
 
 def not_yet(config: Config) -> None:
-    """Refuse what a later version will do, rather than pass over it in silence.
+    """Refuse keys that only a later version supports, so that they are not ignored silently.
 
     Raises ConfigError, whose `details` have one line for each place.
     """
@@ -29,7 +29,7 @@ def not_yet(config: Config) -> None:
 
 
 def unbound_limits(config: Config) -> str | None:
-    """Name, in one sentence, the written limits that do not bind local runs."""
+    """Return one sentence with the configured limits that don't apply to local runs; None without any."""
     local = [run for report in config.reports for run in report.runs if not run.image]
     written = {key for run in local for key in run.limits.written} - _BINDING
     if not written:
@@ -40,7 +40,7 @@ def unbound_limits(config: Config) -> str | None:
 
 
 def _written(config: Config) -> Iterator[tuple[int, str]]:
-    """Find the lines that ask for it."""
+    """Yield the lines with such keys, and why."""
     for report in config.reports:
         if report.expect:
             yield config.lines[report.path, "expect"], "`expect`: claims are checked in a later version"

@@ -1,4 +1,4 @@
-"""docs/reference.md's tables of what the configuration may hold."""
+"""Makes the tables of the configuration in docs/reference.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ORDER = (ROOT.name, REPORT.name, RUN.name, DEFAULTS.name)
 
 
 def tables() -> str:
-    """Give the tables as Markdown, one for each section of the configuration."""
+    """Return the tables as Markdown, one for each section of the configuration."""
     parts = sorted(sections(), key=lambda part: _ORDER.index(part.name) if part.name in _ORDER else len(_ORDER))
     return "\n".join(_table(part) for part in parts)
 
@@ -46,7 +46,7 @@ def _default(key: Key, name: str, section: Section) -> str:
 
 
 def _flow(value: Json) -> str:
-    """Write a default as one would in the file."""
+    """Write a default as in the file."""
     if isinstance(value, list):
         return f"[{', '.join(map(_flow, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,7 +1,7 @@
-"""YAML with the scalars of version 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema), and with places.
+"""YAML with the scalars of version 1.2's core schema (https://yaml.org/spec/1.2.2/#103-core-schema) and positions.
 
-PyYAML's own loaders follow YAML 1.1, where `1e-4` is text, `on` is true and `12:30` is 750. Only its parser serves
-here: it knows no types, and this module gives them.
+PyYAML's own loaders follow YAML 1.1, where `1e-4` is text, `on` is true and `12:30` is 750. So we use only its parser,
+which knows no types, and convert the scalars here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ except ImportError:  # PyYAML was built without libyaml: the same, but ten times
 
 MAX_NODES = 100_000
 MAX_DEPTH = 60
-"""What a file may hold with its aliases expanded, so that a few lines of them cannot fill the memory."""
+"""The most values with aliases expanded: a few lines of aliases must not fill the memory."""
 
 
 class MarkedProblem(NamedTuple):
@@ -45,7 +45,7 @@ class Node:
         self.column = column
 
     def problem(self, text: str) -> MarkedProblem:
-        """Something is wrong here."""
+        """Return a problem at this position."""
         return MarkedProblem(self.line, self.column, text)
 
 
@@ -71,7 +71,7 @@ class Items(Node):
 
 
 class Entries(Node):
-    """A mapping; keys are text as written, and `keys` says where each one stands."""
+    """A mapping; keys are text as written, and `keys` has their positions."""
 
     __slots__ = ("entries", "keys")
 
@@ -85,7 +85,7 @@ Tree: TypeAlias = Scalar | Items | Entries
 
 
 def parse(text: str, problems: Problems) -> Tree | None:
-    """Read one document; None where it is empty or, with the reason in `problems`, cannot be read at all."""
+    """Parse one document. None if it is empty, or if it can't be read; then `problems` has the reason."""
     try:
         raw = _Composer(text).get_single_node()
         return None if raw is None else _Reader(problems).tree(raw, depth=0)
@@ -97,7 +97,7 @@ def parse(text: str, problems: Problems) -> Tree | None:
 
 
 def plain(tree: Tree) -> Json:
-    """Give the value without places, as `json.loads` would."""
+    """Return the value without positions, as `json.loads` would."""
     if isinstance(tree, Scalar):
         return tree.value
     if isinstance(tree, Items):
@@ -120,7 +120,7 @@ _BASES = {1: 10, 2: 8, 3: 16}
 
 
 def scalar(text: str) -> Value:
-    """Give the value of an unquoted scalar.
+    """Return the value of an unquoted scalar.
 
     Raises ValueError for an integer of more digits than Python converts (some thousands).
     """
@@ -150,7 +150,7 @@ class _Composer(_Loader):
     def resolve(self, *_: object) -> None: ...
 
     def descend_resolver(self, parent: object, _: object) -> None:
-        """Called before each node; without a bound here the C parser would overrun the stack."""
+        """Limit the depth: PyYAML calls this before each node, and the C parser would overrun the stack."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise _TooLargeError(parent)
@@ -160,11 +160,11 @@ class _Composer(_Loader):
 
 
 class _TooLargeError(Exception):
-    """Its argument is the node where it became too much."""
+    """Its argument is the node at which the limit was passed."""
 
 
 class _Reader:
-    """Turns the parser's nodes into ours, following aliases, and notes what is not allowed."""
+    """Turns the parser's nodes into ours; expands aliases, and notes what is not allowed."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
@@ -218,7 +218,7 @@ class _Reader:
         return node
 
     def merge(self, node: Entries, source: Tree) -> None:
-        """Fill in what `<<: *alias` or `<<: [*one, *two]` brings: what is written, and what came first, wins."""
+        """Merge the entries of `<<: *alias` or `<<: [*one, *two]`. Entries written here win, then earlier aliases."""
         for part in source.items if isinstance(source, Items) else [source]:
             if not isinstance(part, Entries):
                 self.problems.append(part.problem("`<<` takes a mapping or a list of mappings"))
@@ -236,7 +236,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 
 def _syntax_problem(error: YAMLError, text: str) -> MarkedProblem:
-    """Say what the parser said, with a hint where a tab is to blame."""
+    """Return the parser's message as a problem; say so if a tab is the cause."""
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         found = _FORBIDDEN.search(text)
         before = text[: found.start()] if found else ""

@@ -1,1 +1,1 @@
-"""What `gpu-doc doctor` looks at."""
+"""`gpu-doc doctor` and `gpu-doc clean`."""

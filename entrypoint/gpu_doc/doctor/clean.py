@@ -1,4 +1,4 @@
-"""`gpu-doc clean`: removes what a gpu-doc left that was killed."""
+"""`gpu-doc clean`: removes what a killed gpu-doc left behind."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gpu_doc.system.temporary import private_folder, sweep_abandoned
 
 
 def clean(config: Config | None, environ: Mapping[str, str], state: State | None, *, everything: bool) -> Iterator[str]:
-    """Clean every engine that commands here would use, then this machine; yields what was done, in words.
+    """Clean every engine that commands here would use, then this machine. Yields a sentence for each thing done.
 
-    `everything`: detached commands too. What can't be cleaned is said, and the rest goes on.
+    `everything`: also remove detached commands. A failure is reported, and cleaning goes on.
     """
     who = sweep.owner()
     done = False

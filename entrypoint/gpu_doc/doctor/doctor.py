@@ -1,4 +1,4 @@
-"""What this machine has and lacks, each finding with its remedy. Everything is tried rather than assumed."""
+"""Finds out what this machine has and lacks, each finding with a remedy. It tries things; it assumes nothing."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from gpu_doc.system import machine, python_environment
 from gpu_doc.system.temporary import private_folder
 
 ROOMY = 2 << 30
-"""Bytes on the disk of the state folder below which we warn: an executed notebook with its pictures takes megabytes."""
+"""Warn below so many free bytes for the state folder: an executed notebook with its pictures takes megabytes."""
 
 WIDTH = 100
-"""Columns of the table, where a finding is longer than a line."""
+"""Columns at which the table wraps long findings."""
 
-_ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")  # the last is actions/setup-python's
+_ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")  # the last one is set by actions/setup-python
 _FONTS = {"zh-cn": "Chinese", "ja": "Japanese", "ko": "Korean", "und-zsye": "emoji"}
 
 
 def examine(config: Config | None, environ: Mapping[str, str], cwd: Path) -> list[Finding]:
-    """Look at everything that runs and pictures need. Without a configuration nothing counts as needed."""
+    """Check everything that runs and pictures need. Without a configuration, nothing is needed."""
     runs = [run for report in config.reports for run in report.runs] if config else []
     local = [run for run in runs if not run.image]
     root = config.root if config else cwd
@@ -51,7 +51,7 @@ def examine(config: Config | None, environ: Mapping[str, str], cwd: Path) -> lis
 
 
 def text(findings: list[Finding]) -> str:
-    """Return a table: state, component, what was found; remedies below what they mend."""
+    """Return a table: state, component, what was found; each remedy below its finding."""
     column = max((len(finding.component) for finding in findings), default=0)
     lines: list[str] = []
     for finding in findings:
@@ -66,7 +66,7 @@ def text(findings: list[Finding]) -> str:
             break_long_words=False,
         )
         if finding.remedy:
-            lines.append(f"{indent}→ {finding.remedy}")  # one line, however long: it is there to be copied
+            lines.append(f"{indent}→ {finding.remedy}")  # one line, even if long, so that it can be copied
     return "\n".join(lines)
 
 
@@ -98,7 +98,7 @@ def _default_kernel(environ: Mapping[str, str]) -> Finding:
 
 
 def _passed_over(chosen: python_environment.PythonEnvironment, environ: Mapping[str, str]) -> str | None:
-    """The folder of an environment that is active, but was not chosen."""
+    """The folder of an active environment that was not chosen."""
     prefix = next((environ[name] for name in _ACTIVE if environ.get(name)), None)
     if prefix is None or chosen.executable != python_environment.own_environment().executable:
         return None
@@ -125,7 +125,7 @@ def _installed_kernels() -> dict[str, str]:
 
 
 def _takes_pictures(config: Config) -> bool:
-    """Whether some template, or report refreshed in place, calls a function that needs the browser."""
+    """Whether a template, or a report refreshed in place, calls a function that needs the browser."""
     names = "|".join(function.name for function in functions.in_order() if function.takes_pictures)
     asking = re.compile(rf"\b({names})\s*\(")
     for report in config.reports:
@@ -181,7 +181,7 @@ def _fonts() -> Finding:
 
 
 def _gpu(runs: list[Run], environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Judge this machine's GPUs, and whether local runs get those that they ask for."""
+    """Check this machine's GPUs, and whether local runs get the GPUs that they request."""
     found = inventory(environ)
     lacking = False
     for run in runs:

@@ -1,4 +1,4 @@
-"""The engines that runs in containers use, and all that the runs need there. Everything is tried; nothing is pulled."""
+"""Checks the engines for runs in containers, and all that runs need there. Tries everything, but pulls nothing."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from gpu_doc.model.configuration import Config, Run
 from gpu_doc.text.units import readable_size
 
 ROOMY = 10 << 30
-"""Bytes on the engine's disk below which we warn: an image with CUDA and a framework takes about as much."""
+"""Warn below so many free bytes on the engine's disk: an image with CUDA and a framework takes about as much."""
 
 _MUCH = 1 << 30
-"""Bytes of a checkout whose copying is worth a warning."""
+"""Warn if a checkout to copy has more bytes."""
 
 _PATIENCE = 2.0
 """Seconds that counting the bytes of a checkout may take."""
 
 
 def examine(config: Config, checkout: Path, environ: Mapping[str, str], runtime: Path) -> Iterator[Finding]:
-    """Look at every engine that the configuration's runs use, and at all that they need there.
+    """Check every engine that the configuration's runs use, and all that they need there.
 
     `runtime` is a private folder with a short path.
     """
@@ -49,7 +49,7 @@ def examine(config: Config, checkout: Path, environ: Mapping[str, str], runtime:
 
 
 def not_needed(environ: Mapping[str, str], runtime: Path) -> Finding:
-    """Return what there is, where no run has an image."""
+    """Return the finding if no run has an image."""
     try:
         with connect(None, environ, runtime) as engine:
             there = f"engine {engine.facts.name} at {address.find(None, environ).host}"
@@ -60,7 +60,7 @@ def not_needed(environ: Mapping[str, str], runtime: Path) -> Finding:
 
 @dataclass
 class _Examination:
-    """One engine, and the runs that happen there."""
+    """One engine and its runs."""
 
     engine: Engine
     name: str
@@ -71,7 +71,7 @@ class _Examination:
     runtime: Path
 
     def findings(self) -> Iterator[Finding]:
-        """Look at everything. Raises EngineError: the engine went away meanwhile."""
+        """Check everything. Raises EngineError if the engine goes away."""
         references = list(dict.fromkeys(str(run.image) for run in self.runs))
         here = {reference: image for reference in references if (image := find(self.engine, reference))}
         labels = sweep.labels(sweep.owner(), self.runtime / "lock", "probe")
@@ -89,7 +89,7 @@ class _Examination:
         yield from gpus.look(self.runs, images, self.environ)
 
     def _look(self, images: Images) -> Visibility | None:
-        """Find out what the engine sees of this machine; that takes an image, whichever it is."""
+        """Find out what the engine sees of this machine; this needs any one image."""
         if not images.here:
             return visibility.BLIND if self.engine.remote else None
         image, ours = next(iter(images.here.values())), self.config.path
@@ -113,7 +113,7 @@ class _Examination:
         return warning("Docker", says, remedy) if size > _MUCH else ok("Docker", says)
 
     def _copied(self, seen: Visibility) -> workspace.Parcel:
-        """Return what runs need copied: data only where it can't be mounted."""
+        """Return what must be copied for runs; data only if it can't be mounted."""
         data = [frozenset(os.path.normpath(self.config.root / each.path) for each in run.data) for run in self.runs]
         outside = [Path(path) for path in frozenset().union(*data) if not Path(path).is_relative_to(self.checkout)]
         mounted = [path for path in map(Path, frozenset.intersection(*data)) if path.is_relative_to(self.checkout)]
@@ -124,7 +124,7 @@ class _Examination:
         )
 
     def _reason(self, seen: Visibility) -> tuple[str, str]:
-        """Say why nothing but a copy will do, and what would make it unnecessary or cheap."""
+        """Return why a copy is needed, and what would make it unnecessary or cheap."""
         facts, owner = self.engine.facts, self.checkout.stat().st_uid
         less = "Keep what runs don't read out of the checkout; what all of them read can be named in `data`."
         if not seen.sees_paths:
@@ -139,7 +139,7 @@ class _Examination:
         return "the engine can lay no copy-on-write view over it", less
 
     def _limits(self) -> Iterator[Finding]:
-        """Tell limits that the engine's machine can't give, and those that nothing would hold there."""
+        """Report limits above what the engine's machine has, and limits that the engine can't enforce."""
         facts = self.engine.facts
         lower = "Lower it in gpu-doc.yml, or name an engine with more: docker-host."
         capped = {

@@ -1,4 +1,4 @@
-"""What was looked at, how it fares, and what to do: a line of `gpu-doc doctor`."""
+"""A line of `gpu-doc doctor`: what was checked, its state, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpu_doc.errors import GpuDocError
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One component and how it fares; `missing` only where the configuration needs it."""
+    """One component and its state; `missing` only if the configuration needs it."""
 
     component: str
     state: Literal["ok", "warning", "missing"]
@@ -21,29 +21,29 @@ class Finding:
 
 
 def ok(component: str, says: str) -> Finding:
-    """Return the finding of what is well."""
+    """Return the finding: all is well."""
     return Finding(component=component, state="ok", says=says)
 
 
 def warning(component: str, says: str, remedy: str = "") -> Finding:
-    """Return the finding of what could be better, or may not do."""
+    """Return the finding: it could be better, or may not be enough."""
     return Finding(component=component, state="warning", says=says, remedy=remedy)
 
 
 def missing(component: str, says: str, remedy: str) -> Finding:
-    """Return the finding of what the configuration needs and does not have."""
+    """Return the finding: the configuration needs it, and it is missing."""
     return Finding(component=component, state="missing", says=says, remedy=remedy)
 
 
 def failure(component: str, error: GpuDocError, *, subject: str = "") -> Finding:
-    """Return the finding of what a run would fail for. `subject` is what it is about, where the error doesn't say."""
+    """Return the finding: a run would fail with this error. `subject` names the cause if the error doesn't."""
     says = error.what if not subject or subject in error.what else f"{subject}: {error.what}"
     last = error.details.strip().splitlines()[-1:]
     return missing(component, says, error.remedy or "".join(last))
 
 
 def free_space(component: str, place: Path, wanted: int, remedy: str, *, use: str = "") -> Finding:
-    """Return what is free on the disk of a folder, a warning where that is less than `wanted` bytes."""
+    """Return the free space on a folder's disk; a warning if less than `wanted` bytes."""
     try:
         free = shutil.disk_usage(place).free
     except OSError as error:

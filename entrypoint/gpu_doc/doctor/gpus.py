@@ -1,4 +1,4 @@
-"""Whether runs in containers get the GPUs that they ask for: judged by what a container with GPUs finds."""
+"""Checks whether runs in containers get the GPUs that they request, by starting a container with GPUs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gpu_doc.model.values import Json
 
 
 def look(runs: Sequence[Run], images: Images, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Look for the GPUs of an engine's runs, as runs do; nothing is said where none asks for one, and none is there."""
+    """Look for the GPUs of an engine's runs, as runs do. No finding if no run requests one and there is none."""
     runs = [run for run in runs if run.gpus != "none"]
     if not runs:
         return
@@ -42,7 +42,7 @@ def look(runs: Sequence[Run], images: Images, environ: Mapping[str, str]) -> Ite
 
 
 def _tried(runs: Sequence[Run], images: Images, found: Inventory) -> Iterator[Finding]:
-    """Judge runs that get their GPUs in the same way, by a container that gets all there are."""
+    """Check runs that get their GPUs in the same way, with one container that gets all GPUs."""
     facts: Mapping[str, Json] | None = None
     trial = next((run for run in runs if run.image in images.startable), None)
     if trial and found.gpus:
@@ -63,7 +63,7 @@ def _shown(images: Images, run: Run, gpus: Sequence[Gpu]) -> Mapping[str, Json]:
 
 
 def _judged(runs: Sequence[Run], found: Inventory, facts: Mapping[str, Json] | None) -> Iterator[Finding]:
-    """Say of each run whether its GPUs are there. `facts` are what a container found, None where none was started."""
+    """Yield a finding for each run: are its GPUs there. `facts` come from a container; None if none was started."""
     lacking = False
     for run in runs:
         try:

@@ -1,4 +1,4 @@
-"""The images that runs name: started as a run would start them, as far as finding their kernel, but never pulled."""
+"""Checks the images of runs: starts each as a run would, until its kernel is found. Pulls nothing."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ from gpu_doc.text.units import readable_size
 
 @dataclass
 class Images:
-    """Those of one engine."""
+    """The images on one engine."""
 
     engine: Engine
     name: str
     """The engine's address."""
     root: Path
     labels: Mapping[str, str]
-    """Of the containers that are started."""
+    """Labels for the containers that are started."""
     here: Mapping[str, Image]
-    """Those that are on the engine, by their reference."""
+    """The images that the engine has, by reference."""
     startable: set[str] = field(default_factory=set)
-    """Those that have turned out to have a Python that runs can start."""
+    """The images with a Python that runs can start."""
 
     def look(self, reference: str, users: Sequence[Run]) -> Iterator[Finding]:
-        """Look at an image as each of the runs needs it that use it."""
+        """Check an image for each of the runs that use it."""
         if reference not in self.here:
             yield self._absent(reference, users)
             return
         if any(run.pull == "always" for run in users):
             yield from self._pulled_again(self.here[reference])
         notebooks = [replace(run, kernel=self._kernel(run)) for run in users if run.notebook]
-        # An image whose kernel starts can start a command, too.
+        # If an image's kernel starts, a command can start too.
         alike = {(run.kernel, run.user): run for run in notebooks}
         alike |= {("", run.user): run for run in users if run.user not in {each.user for each in notebooks}}
         for run in alike.values():
@@ -63,7 +63,7 @@ class Images:
     def _kernel(self, run: Run) -> str:
         """Return the kernel that a run's notebook gets, empty for the image's own Python."""
         name = run.kernel or ""
-        with suppress(GpuDocError):  # a notebook that can't be read is told by `plan` and `run`
+        with suppress(GpuDocError):  # `plan` and `run` report a notebook that can't be read
             name = name or kernel_name(self.root / str(run.notebook))
         return "" if is_any_python(name) else name
 
@@ -83,7 +83,7 @@ class Images:
         return warning("image", f"{says}{which}, when a run needs it", f"To try its kernel now: {pull}")
 
     def _pulled_again(self, image: Image) -> Iterator[Finding]:
-        """Ask whether an image that is here could be pulled once more."""
+        """Check whether a local image could be pulled again."""
         try:
             offered(self.engine, image.reference)
         except EngineError as error:
@@ -93,7 +93,7 @@ class Images:
                 yield ok("image", f"{image.reference} was built here: `pull: always` takes it as it is")
 
     def _tried(self, run: Run, image: Image) -> Finding:
-        """Start an image as a run would, as far as finding its kernel."""
+        """Start an image as a run would, until its kernel is found."""
         try:
             said = self.greeting(run, image)
         except NoPythonError as error:
@@ -117,14 +117,14 @@ class Images:
         return f"{image.reference}, {readable_size(size)}, {_short(image.identity.digest)}"
 
     def greeting(self, run: Run, image: Image, gpus: Sequence[Gpu] = ()) -> Mapping[str, Json]:
-        """Start the agent of a run in an image, and return what it says first: `probe` with its facts, or `refused`.
+        """Start a run's agent in an image, and return its first event: `probe` with its facts, or `refused`.
 
-        Raises GpuDocError: it can't be started, or ends without a word.
+        Raises GpuDocError if it can't be started, or ends without an event.
         """
         facts = self.engine.facts
         requests = device_requests(gpus, run.gpu_driver, facts.offer)
         user = user_of(run)
-        # As it will be, but for what is the run's own: its files, its command.
+        # Like a run's container, but without the run's files and command.
         limits, _ = recipe.capped(run.limits, cpus=facts.cpus, memory=facts.memory)
         run = replace(run, command=("true",) if run.command else None, limits=limits, detach=False, caches={})
         setting = recipe.Setting(image=image.id, user=user, devices=tuple(requests), labels=self.labels)
@@ -151,12 +151,12 @@ class Images:
 
 
 def _short(digest: str) -> str:
-    """Return as much of a digest as people compare."""
+    """Return the first part of a digest, which is enough for people."""
     return f"sha256:{digest.rpartition(':')[2][:12]}"
 
 
 def _python(run: Run, facts: Mapping[str, Json]) -> str:
-    """Say what a container's Python has for a run."""
+    """Describe a container's Python and its kernel for a run."""
     kernel = facts["packages"].get("ipykernel")
     if not run.notebook:
         return f"Python {facts['python']}"

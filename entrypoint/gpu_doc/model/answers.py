@@ -1,4 +1,4 @@
-"""Calls of template functions, and what they are answered with."""
+"""Calls of template functions, and their answers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Call:
 
     @property
     def key(self) -> str:
-        """The same call has the same key, however its keywords are ordered."""
+        """A text that is the same for equal calls, in whatever order their keywords are."""
         return json.dumps([self.function, list(self.args), dict(self.kwargs)], sort_keys=True, ensure_ascii=False)
 
     @classmethod
     def from_key(cls, key: str) -> Call:
-        """The call that has this key."""
+        """Return the call with this key."""
         function, args, kwargs = json.loads(key)
         return cls(function=function, args=tuple(args), kwargs=kwargs)
 
@@ -38,16 +38,16 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """A file that an answer needs beside the report: a picture to take, or bytes to copy."""
+    """A file beside the report that an answer needs: a picture to take, or bytes to copy."""
 
     name: str
     """The file's name in the report's assets folder."""
     digest: str
-    """SHA-256 of what the file is made from: same digest, same file, and it need not be made again."""
+    """SHA-256 of what the file is made from: with the same digest, the file need not be made again."""
     exhibit: Exhibit | None = None
     source: Path | None = None
     content: bytes | None = None
-    """Exactly one of exhibit (photograph it), source (copy that file) and content (these bytes) is set."""
+    """Exactly one is set: exhibit (photograph it), source (copy that file) or content (these bytes)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,12 +68,12 @@ Cells = tuple[tuple[Cell, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a call gives to the template, and the files it needs."""
+    """The result of a call for the template, and the files that it needs."""
 
     value: Json
     """Markdown text, or for `value()` a number or string."""
     runs: tuple[str, ...] = ()
-    """Addresses of the runs it was made from."""
+    """Addresses of the runs that it was made from."""
     assets: tuple[Asset, ...] = ()
     cells: Cells | None = None
     """What its table says; None where it is none."""

@@ -10,7 +10,7 @@ from gpu_doc.model.values import Json
 
 @dataclass(frozen=True, kw_only=True)
 class ValueChange:
-    """A value that a report shows, before and after. None where it is not shown on that side."""
+    """A value that a report shows, before and after; None if not shown on that side."""
 
     name: str
     """Its address: `baseline/accuracy`."""
@@ -20,7 +20,7 @@ class ValueChange:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureChange:
-    """A picture that a report shows, before and after: paths from root, None where it is not shown on that side."""
+    """A picture that a report shows, before and after: paths from root; None if not shown on that side."""
 
     before: str | None
     after: str | None
@@ -30,18 +30,18 @@ class PictureChange:
 
 @dataclass(frozen=True, kw_only=True)
 class TextChange:
-    """A text that a report shows, such as a log, where it is told by how many of its lines changed."""
+    """A text that a report shows, such as a log, of which we say how many lines changed."""
 
     name: str
     """What it is, for people: `train/log`, `train/work (source)`."""
     lines: tuple[int, int]
-    """How many lines, or rows of a table, came, and how many went; neither where they only moved."""
+    """The numbers of new and of removed lines or table rows; both 0 if lines only moved."""
     unit: Literal["line", "row"] = "line"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportChange:
-    """What a reader of a report sees changed."""
+    """The changes that a reader of a report sees."""
 
     path: str
     """The report, from root."""
@@ -50,10 +50,10 @@ class ReportChange:
     pictures: tuple[PictureChange, ...] = ()
     texts: tuple[TextChange, ...] = ()
     lines: tuple[int, int] = (0, 0)
-    """How many lines of its text came, and how many went."""
+    """The numbers of new and of removed lines in its text."""
     why: tuple[str, ...] = ()
-    """What its runs and its text are made from that is another by now."""
+    """The sources of its runs and its text that changed."""
     commits: tuple[str, ...] = ()
     """The commits that its runs were made from."""
     environment: tuple[tuple[str, str], ...] = ()
-    """Where the runs behind it happened now, as label and text: image, GPU, driver, ..."""
+    """Where its runs happened this time, as label and text: image, GPU, driver, ..."""

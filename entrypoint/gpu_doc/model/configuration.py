@@ -1,4 +1,4 @@
-"""gpu-doc.yml as values: reports, their runs, and what each of them is given."""
+"""gpu-doc.yml as values: reports, their runs, and their settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Limits:
     cell_time: float | None = None
     output: int = 10_000_000
     written: frozenset[str] = frozenset()
-    """The keys that stand in the configuration: those that bind only containers are named once on a local run."""
+    """The keys that the configuration sets. A local run names once those that apply only to containers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class DataSource:
 
 @dataclass(frozen=True, kw_only=True)
 class GpuRequirement:
-    """What a run needs of GPUs, else exit 5. Memory in bytes, of each GPU."""
+    """The GPUs that a run needs; without them, exit 5. Memory in bytes, per GPU."""
 
     count: int = 1
     memory: int | None = None
@@ -54,25 +54,25 @@ class Retries:
 
 @dataclass(frozen=True)
 class ImageIdentity:
-    """Which image it is, on whatever engine and in whatever store."""
+    """Identifies an image independent of the engine and its store."""
 
     digest: str
-    """`repository@sha256:…`, by which it can be pulled; `sha256:…`, the same as `content`, where no registry has it."""
+    """`repository@sha256:…`, by which it can be pulled; if no registry has it, `sha256:…`, the same as `content`."""
     content: str | None = None
-    """A hash of its layers and settings, which every engine says the same of; None where nobody looked."""
+    """A hash of its layers and settings, the same on every engine; None if not computed."""
 
     def same(self, other: ImageIdentity) -> bool:
-        """Say whether both are one image: a registry's digests differ where one is an index and the other is of it."""
+        """Return whether both are the same image. Digests differ if one is an index, and the other an entry of it."""
         return self.digest == other.digest or (self.content is not None and self.content == other.content)
 
     def to_machine(self) -> dict[str, Json]:
-        """Return what a fingerprint's machine part says of it."""
+        """Return its entries in a fingerprint's machine part."""
         content = {"image-content": self.content} if self.content not in (None, self.digest) else {}
         return {"image-digest": self.digest, **content}
 
     @classmethod
     def of_machine(cls, machine: Mapping[str, Json]) -> ImageIdentity | None:
-        """Return what a fingerprint's machine part says of an image; None where it names none."""
+        """Return the image in a fingerprint's machine part; None if there is none."""
         digest, content = machine.get("image-digest"), machine.get("image-content")
         if not isinstance(digest, str) or not digest:
             return None
@@ -81,7 +81,7 @@ class ImageIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of a report, merged from defaults, report and run; each point of a matrix is a Run of its own."""
+    """One run of a report, merged from defaults, report and run; each point of a matrix is a separate Run."""
 
     report: str
     """The report's path, relative to root, with forward slashes."""
@@ -90,18 +90,18 @@ class Run:
     address: str
     """`baseline`, or with the matrix point as written: `sweep[lr=0.1,seed=1]`."""
     line: int
-    """Where it stands in the configuration file."""
+    """Its line in the configuration file."""
     notebook: str | None = None
     """`.ipynb`, `.py` or `.md`, relative to root, with forward slashes. Exactly one of notebook and command is set."""
     command: tuple[str, ...] | None = None
     parameters: Mapping[str, Json] = field(default_factory=dict)
     """What papermill injects, the matrix point's values included."""
     point: Mapping[str, str] = field(default_factory=dict)
-    """The matrix point, values as written in the configuration; empty outside matrices."""
+    """The matrix point, values as written in the configuration; empty without a matrix."""
     image: str | None = None
-    """What it runs in; None is this machine."""
+    """The image that it runs in; None: on this machine."""
     configured_image: str | None = None
-    """The image of the configuration where the command line has it run on this machine: launch_command() names it."""
+    """The configured image, for launch_command(), if the command line makes it run on this machine."""
     pull: Literal["missing", "always", "never"] = "missing"
     bootstrap: bool = False
     kernel: str | None = None
@@ -125,7 +125,7 @@ class Run:
 
     @property
     def folder(self) -> str:
-        """Where it happens, relative to root: a notebook beside itself, unless `cwd` is root; `.` is root."""
+        """Its working folder, relative to root: a notebook's own folder, unless `cwd` is root; `.` is root."""
         return posixpath.dirname(self.notebook or "") or "." if self.cwd == "notebook" else "."
 
 
@@ -157,7 +157,7 @@ class Report:
 
     @property
     def written(self) -> tuple[str, str]:
-        """All that we write for it into the checkout, relative to root: the report, and the folder of its assets."""
+        """What we write into the checkout, relative to root: the report, and its assets' folder."""
         return self.path, self.assets
 
 
@@ -177,7 +177,7 @@ class Capture:
 
 @dataclass(frozen=True, kw_only=True)
 class Publish:
-    """How results leave the checkout."""
+    """How results are published."""
 
     mode: Literal["pull-request", "commit", "auto", "check", "none"] = "pull-request"
     branch: str = "gpu-doc/refresh-{base}"
@@ -186,11 +186,11 @@ class Publish:
     reviewers: tuple[str, ...] = ()
     draft: bool = False
     author: str | None = None
-    """`Name <address>`; None is the bot of GitHub Actions there, and what git says elsewhere."""
+    """`Name <address>`; None: on GitHub Actions its bot, elsewhere git's configured identity."""
     message: str | None = None
     trailers: tuple[str, ...] = ()
     sign: bool | None = None
-    """None is what git's own `commit.gpgsign` says."""
+    """None: as git's `commit.gpgsign` says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,12 +204,12 @@ class Config:
     capture: Capture = Capture()
     publish: Publish = Publish()
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
-    """Where keys stand, for messages: (report, run's name, key), (report, "expect") or ("capture", key)."""
+    """The lines of keys, for messages: (report, run's name, key), (report, "expect") or ("capture", key)."""
 
     def at(self, line: int = 0) -> Location:
-        """A line of the file, for messages; 0 is the file."""
+        """Return a line of the file as a place for messages; 0 is the whole file."""
         return Location(self.path.relative_to(self.root).as_posix(), line)
 
     def at_key(self, run: Run, key: str) -> Location:
-        """Where a key stands that holds for a run: at the run itself, at least."""
+        """Return the place of a key for a run; if it is not written there, the place of the run."""
         return self.at(self.lines.get((run.report, run.name, key), run.line))

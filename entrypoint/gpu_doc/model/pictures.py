@@ -13,7 +13,7 @@ from gpu_doc.model.values import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A stretch of terminal text in one style. Colours are `#rrggbb`, None is the theme's own; reverse is resolved."""
+    """Terminal text in one style. Colours are `#rrggbb`; None is the theme's own. Reversal is applied already."""
 
     text: str
     foreground: str | None = None
@@ -29,16 +29,16 @@ TerminalLine = tuple[Span, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Exhibit:
-    """What one picture shows: a cell's outputs, with or without its source, or lines of a terminal.
+    """The content of one picture: a cell's outputs, with or without its source, or lines of a terminal.
 
-    All of it comes from notebooks and is not trusted: on the page it never reaches network or disk.
+    All of it comes from notebooks and is not trusted: the page lets it reach neither network nor disk.
     """
 
     kind: Literal["output", "cell", "terminal"]
     outputs: tuple[Json, ...] = ()
     """Outputs in nbformat 4, as plain dictionaries."""
     source: str = ""
-    """The cell's source, where `kind` is cell."""
+    """The cell's source, if `kind` is cell."""
     language: str = "python"
     lines: tuple[TerminalLine, ...] = ()
     width: int
@@ -48,9 +48,9 @@ class Exhibit:
     scale: int
     theme: Literal["light", "dark"] = "light"
     name: str = ""
-    """The address, for messages; not part of what is pictured."""
+    """The address, for messages; not part of the picture."""
     location: Location | None = None
-    """Notebook and cell, for messages; not part of what is pictured either."""
+    """Notebook and cell, for messages; not part of the picture."""
 
     @property
     def where(self) -> Location | str:
@@ -59,7 +59,7 @@ class Exhibit:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything that is pictured; execution counts and output metadata without effect are not."""
+        """SHA-256 of all that is in the picture; not of execution counts, nor of metadata without effect."""
         shown = {k: v for k, v in asdict(self).items() if k not in ("name", "location")}
         shown["outputs"] = [{k: v for k, v in o.items() if k != "execution_count"} for o in self.outputs]
         return sha256(json.dumps(shown, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""What became of results that were to be published."""
+"""The result of publishing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """How publishing ended."""
+    """The result of publishing."""
 
     mode: Literal["pull-request", "commit", "check", "none"]
     changed: tuple[str, ...] = ()
-    """Paths of the reports that differ from the commit that was checked out."""
+    """Paths of the reports that differ from the checked-out commit."""
     commit: str = ""
-    """SHA of the commit that was pushed; empty where none was."""
+    """SHA of the pushed commit; empty if there is none."""
     number: int | None = None
     url: str = ""
     operation: Literal["created", "updated", "closed", "none"] = "none"

@@ -1,4 +1,4 @@
-"""What a finished run left."""
+"""The results of runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpu_doc.model.values import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a finished run left in state.
+    """The result of a finished run, in state.
 
     `folder` holds `executed.ipynb` (a notebook) or `terminal.log` (a command: the raw bytes of its terminal),
     `produced/` with the files of `produces` at their paths, and `record.json`.
@@ -36,9 +36,9 @@ class Result:
 
     @property
     def resources(self) -> Path:
-        """What it took, as JSON (see execution/agent/sampling.py); runs of earlier versions left none."""
+        """The resources that it used, as JSON (see execution/agent/sampling.py). Absent for runs of earlier versions."""
         return self.folder / "resources.json"
 
     def produced(self, path: str) -> Path:
-        """A file that the run left, by its path in `produces`."""
+        """A file that the run produced, by its path in `produces`."""
         return self.folder / "produced" / path

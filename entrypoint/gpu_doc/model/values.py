@@ -6,4 +6,4 @@ from typing import Any
 
 Scalar = str | int | float | bool | None
 Json = Any
-"""Whatever `json.loads` may give. Notebooks, parameters and answers are made of it."""
+"""Anything that `json.loads` may return. Notebooks, parameters and answers consist of it."""

@@ -1,4 +1,4 @@
-"""The code cells of notebooks: source notebooks as their authors wrote them, executed ones as papermill left them.
+"""The code cells of notebooks: of source notebooks, and of those that papermill executed.
 
 notebooks/file.py reads them.
 """
@@ -45,31 +45,31 @@ class SourceCell:
     """A code cell as its author wrote it."""
 
     number: int
-    """From 1, code cells only; 0 for injected parameters, which don't count."""
+    """Counts code cells from 1; 0 for injected parameters, which don't count."""
     id: str
-    """Empty where the format has none that lasts."""
+    """Empty if the format has no permanent ids."""
     tags: tuple[str, ...]
     label: str
     """From its `#| label:` line, else empty."""
     source: str
     language: str
-    """For fenced code: `python`, `bash`, ..."""
+    """The language for fenced code: `python`, `bash`, ..."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything that an address may call it."""
+        """All names that an address may use for it."""
         number = (f"#{self.number}",) if self.number else ()
         return (*number, *self.tags, *(name for name in (self.label, self.id) if name))
 
     @property
     def name(self) -> str:
-        """What messages call it beside its number; may be empty."""
+        """Its name in messages, beside its number; may be empty."""
         return own_name(self.tags, self.label)
 
 
 @dataclass(frozen=True)
 class ExecutedCell(SourceCell):
-    """A code cell with what it put out, as in nbformat 4."""
+    """A code cell with its outputs, as in nbformat 4."""
 
     outputs: tuple[Mapping[str, Json], ...] = ()
 
@@ -80,12 +80,12 @@ def source_cells(path: Path) -> list[SourceCell]:
 
 
 def executed_cells(path: Path) -> list[ExecutedCell]:
-    """The code cells of an executed notebook with their outputs, read anew. Raises NotebookFileError."""
+    """The code cells of an executed notebook with their outputs; not cached. Raises NotebookFileError."""
     return _executed(_read_executed(path))
 
 
 def shown_cells(path: Path) -> list[ExecutedCell]:
-    """The same, with what Jupyter widgets show at the end in place of the widgets. Raises NotebookFileError."""
+    """The same, with Jupyter widgets replaced by what they show at the end. Raises NotebookFileError."""
     notebook = _read_executed(path)
     if "widgets" not in notebook["metadata"]:
         return _executed(notebook)
@@ -107,8 +107,7 @@ def _executed(notebook: Notebook) -> list[ExecutedCell]:
 def kernel_name(path: Path) -> str:
     """The kernelspec that a notebook names; empty if it names none.
 
-    Raises NotebookFileError; so too where it names none but says that it is in another language than Python, which an
-    unnamed kernel is.
+    Raises NotebookFileError; also if it names none but is not in Python: a kernel without a name is Python's.
     """
     notebook = read(path)
     name = str(notebook["metadata"].get("kernelspec", {}).get("name") or "")
@@ -122,9 +121,9 @@ def kernel_name(path: Path) -> str:
 
 
 def is_python(path: Path, kernel: str) -> bool:
-    """Whether a notebook's code is Python: with any Python for its kernel, or because it says so.
+    """Whether a notebook's code is Python: its kernel is a Python, or its metadata says so.
 
-    A kernel of an environment may have any name. Raises NotebookFileError.
+    An environment's kernel may have any name. Raises NotebookFileError.
     """
     return is_any_python(kernel) or _said_language(read(path)) in _PYTHON
 
@@ -133,7 +132,7 @@ Cell = TypeVar("Cell", bound=SourceCell)
 
 
 def find_cell(cells: Sequence[Cell], name: str, notebook: str) -> Cell:
-    """Give the cell that a tag, id, label or number names; `notebook` is its path for messages.
+    """Return the cell that a tag, id, label or number names; `notebook` is its path for messages.
 
     Raises ReportError, with the names there are, if the name fits no cell or more than one.
     """
@@ -149,7 +148,7 @@ def find_cell(cells: Sequence[Cell], name: str, notebook: str) -> Cell:
 
 
 def missing_cell(cells: Sequence[SourceCell], name: str, notebook: str, *, values: Sequence[str] = ()) -> ReportError:
-    """The error about a name that no cell has, nor any of the glued `values`."""
+    """Return the error about a name that neither a cell nor a glued value has."""
     count = sum(1 for cell in cells if cell.number)
     if re.fullmatch(r"#\d+", name):
         return ReportError(f"no cell {name} in {notebook}; it has {count} code cell{'s' if count != 1 else ''}")
@@ -166,7 +165,7 @@ def missing_cell(cells: Sequence[SourceCell], name: str, notebook: str, *, value
 
 
 def read(path: Path) -> Mapping[str, Json]:
-    """A notebook in the one shape of notebook_shape.py; the last few are kept. Raises NotebookFileError."""
+    """A notebook in the shape of shape.py; the last few are cached. Raises NotebookFileError."""
     try:
         stat = path.stat()
     except OSError:
@@ -185,7 +184,7 @@ _Fields = tuple[int, str, tuple[str, ...], str, str, str]
 
 
 def _code_cells(notebook: Mapping[str, Json]) -> Iterator[tuple[_Fields, Mapping[str, Json]]]:
-    """Number, id, tags, label, source and language of each code cell, and the cell itself."""
+    """Yield the fields of each code cell (number, id, tags, label, source, language), and the cell itself."""
     language, number = _language(notebook), 0
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
@@ -198,7 +197,7 @@ def _code_cells(notebook: Mapping[str, Json]) -> Iterator[tuple[_Fields, Mapping
 
 
 def joined(text: Json) -> str:
-    """A text that nbformat may have split into lines."""
+    """Join a text that nbformat may have split into lines."""
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
@@ -215,6 +214,6 @@ def _said_language(notebook: Mapping[str, Json]) -> str:
 
 
 def _cell_language(source: str, language: str) -> str:
-    """The language of a cell: a magic such as `%%bash` at its head changes it."""
+    """The language of a cell: a magic such as `%%bash` on its first line changes it."""
     magic = re.match(r"\s*%%(\w+)", source)
     return _MAGIC_LANGUAGES.get(magic[1], language) if magic else language

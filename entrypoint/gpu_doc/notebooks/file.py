@@ -1,9 +1,9 @@
-"""The one door to notebook files: whatever a plan, a run or a report sees of a notebook comes through here.
+"""Reads notebook files. Plans, runs and reports see notebooks only through this module.
 
-Notebooks are written by many programs, and not all of them hold to the format. What Jupyter opens too and can only be
-meant in one way is taken so; all else is refused before anything runs, with the line. What comes out is always of one
-shape (notebook_shape.py), without what an earlier execution left. nbformat's import would cost the path where all is
-fresh 0.15 s.
+Many programs write notebooks, and not all of them follow the format. If Jupyter opens a file too, and its meaning is
+clear, we accept it; everything else is refused before anything runs, with the line. The result always has the same
+shape (shape.py), without the outputs of earlier executions. We don't import nbformat: it would add 0.15 s to a refresh
+with nothing to do.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from gpu_doc.model.location import Location
 from gpu_doc.notebooks.shape import NO_CELLS, REPAIR, Notebook, normal
 
 _LARGEST_HEADER = 100_000
-"""Values in the YAML at a file's head."""
+"""The most values in the YAML header of a file."""
 _CONFLICT = re.compile(rb"^(?:<<<<<<< |>>>>>>> )", re.MULTILINE)
 
 
 def read(path: Path, name: str, *, outputs: bool = False) -> Notebook:
-    """Read a notebook, or a script or Markdown file that jupytext turns into one; `name` is what messages call it.
+    """Read a notebook, or a script or Markdown file that jupytext turns into one; `name` is its path in messages.
 
-    `outputs`: keep them, of a notebook that we executed. Raises NotebookFileError.
+    `outputs`: keep the outputs, for a notebook that we executed. Raises NotebookFileError.
     """
     try:
         content = path.read_bytes()
@@ -47,11 +47,11 @@ def read(path: Path, name: str, *, outputs: bool = False) -> Notebook:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file of JSON so that whoever reads it, even after a crash, finds the old text or the new one.
+    """Write a JSON file atomically: readers find the old text or the new one, even after a crash.
 
-    Half a character, as a cell may print it, is escaped as JSON does it: UTF-8 can't hold it.
+    A cell may print half a character (a lone surrogate), which UTF-8 can't hold: it is escaped as in JSON.
 
-    Raises OSError: with the file's name, among others where the disk is full.
+    Raises OSError, with the file's name, for example if the disk is full.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -81,7 +81,7 @@ def _parsed(text: str, content: bytes, name: str) -> dict[str, Any]:
         raise NotebookFileError("this notebook is empty", where=Location(name, 1), remedy=REPAIR)
     try:
         notebook = json.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of more than 4300 digits is a ValueError of its own
+    except (ValueError, RecursionError) as error:  # a number of more than 4300 digits raises another ValueError
         raise _broken(content, name, error) from error
     if not isinstance(notebook, dict):
         raise NotebookFileError(NO_CELLS, where=Location(name, 1), remedy=REPAIR)
@@ -105,7 +105,7 @@ def _broken(content: bytes, name: str, error: Exception) -> NotebookFileError:
 
 
 def _from_text(content: bytes, suffix: str, name: str) -> Notebook:
-    """A script or Markdown file, as jupytext reads it."""
+    """Read a script or Markdown file with jupytext."""
     import jupytext
 
     text = _decoded(content, name)
@@ -128,9 +128,9 @@ def _from_text(content: bytes, suffix: str, name: str) -> Notebook:
 
 
 def _endless_header(text: str) -> int:
-    """The line at which a piece of YAML begins that a few aliases make huge; 0 where there is none.
+    """Return the line of a YAML part that becomes huge when its aliases are expanded; 0 if there is none.
 
-    jupytext takes aliases apart, and never comes back from what is called a bomb.
+    jupytext expands aliases, and would never finish with such a "bomb".
     """
     lines = [line.removeprefix("#").strip() for line in text.splitlines()]
     ends = [number for number, line in enumerate(lines) if line == "---"]
@@ -142,14 +142,14 @@ def _endless_header(text: str) -> int:
 
 
 def _size(piece: str) -> float:
-    """How many values a piece of YAML has once its aliases are taken apart; without end where it holds itself."""
+    """Return the number of values in a YAML text with aliases expanded; infinite if it contains itself."""
     import yaml
 
     sizes: dict[int, float] = {}
 
     def measure(node: yaml.Node) -> float:
         if id(node) not in sizes:
-            sizes[id(node)] = inf  # as long as it is being measured: it is its own part
+            sizes[id(node)] = inf  # while it is measured: if it occurs again, it contains itself
             value = node.value if isinstance(node, yaml.CollectionNode) else ()
             parts = [part for entry in value for part in (entry if isinstance(entry, tuple) else (entry,))]
             sizes[id(node)] = 1 + sum(map(measure, parts))

@@ -1,4 +1,4 @@
-"""Where in a JSON text its parts stand: what `json` forgets, and a message about one of them needs."""
+"""Finds the positions of values in a JSON text. Messages need them, and `json` does not keep them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def value(text: str, at: int) -> object:
-    """The value that begins at a place."""
+    """The value at a position."""
     return _DECODER.raw_decode(text, at)[0]
 
 
 def items(text: str, at: int) -> Iterator[int]:
-    """Where the items of the array at a place begin."""
+    """The positions of the items of the array at a position."""
     at = blanks(text, at + 1)
     while text[at] != "]":
         yield at
@@ -25,7 +25,7 @@ def items(text: str, at: int) -> Iterator[int]:
 
 
 def members(text: str, at: int) -> Iterator[tuple[str, int]]:
-    """The keys of the object at a place, and where their values begin."""
+    """The keys of the object at a position, and the positions of their values."""
     at = blanks(text, at + 1)
     while text[at] != "}":
         key, at = _DECODER.raw_decode(text, at)
@@ -36,14 +36,14 @@ def members(text: str, at: int) -> Iterator[tuple[str, int]]:
 
 
 def blanks(text: str, at: int) -> int:
-    """The first place from here on that is no blank."""
+    """The first position from here on that is not white space."""
     match = _BLANKS.match(text, at)
     assert match
     return match.end()
 
 
 def cells(text: str) -> Iterator[int]:
-    """Where the cells of a notebook begin, of nbformat 3's worksheets too."""
+    """The positions of a notebook's cells, also in nbformat 3's worksheets."""
     notebook = dict(members(text, blanks(text, 0)))
     if "cells" in notebook:
         yield from items(text, notebook["cells"])

@@ -1,7 +1,7 @@
-"""What a code cell is called and how it is counted: one rule for plans, runs, reports and messages.
+"""How code cells are named and counted: one rule for plans, runs, reports and messages.
 
-Any tag, label or id of a cell may stand in an address. What messages call it is its first tag that is a name, else its
-label. Workers import this too, so it needs nothing but the standard library.
+An address may use any tag, label or id of a cell. Messages use its first tag that is a name, else its label. Workers
+import this too, so it needs only the standard library.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAY_FAIL = "raises-exception"
 """nbclient's tag for a cell whose exception is what it shows: https://nbclient.readthedocs.io/en/latest/client.html"""
 
 INJECTED = "injected-parameters"
-"""papermill's tag for the cell that it adds. It has no number: addresses count the source notebook's cells."""
+"""papermill's tag for the cell that it adds. That cell has no number: addresses count the source notebook's cells."""
 
 _DIRECTIVE = re.compile(
     r"""(?:hide|remove)[-_](?:(?:all|single)[-_])?(?:input|output|cell|code|stdout|stderr)s?  # Jupyter Book, nbconvert
@@ -27,7 +27,7 @@ _DIRECTIVE = re.compile(
     | (?:thebe|nbval|nbsphinx)[-_].*""",
     re.VERBOSE,
 )
-"""Tags that tell a tool what to do, and name nothing."""
+"""Tags that are instructions for tools, not names."""
 
 _OPTION = re.compile(r"\s*(?:#|//|--|%)\|(?P<indent>\s*)(?P<text>.*?)\s*")
 _ENTRY = re.compile(r"""(?P<quote>["']?)(?P<key>[\w-]+)(?P=quote)\s*:(?:\s+(?P<value>.*))?""")
@@ -37,24 +37,24 @@ _BLOCK = re.compile(r"[|>][-+\d]*\s*(?:#.*)?")
 
 
 def is_name(tag: str) -> bool:
-    """Whether a tag names a cell, so that it is worth proposing."""
+    """Whether a tag is a name, so that messages may suggest it."""
     return tag != PARAMETERS and not _DIRECTIVE.fullmatch(tag)
 
 
 def own_name(tags: Sequence[str], label: str) -> str:
-    """What messages call a cell beside its number; empty where nobody named it."""
+    """The name of a cell in messages, beside its number; empty if it has none."""
     if INJECTED in tags:
         return "injected parameters"
     return next(filter(is_name, tags), "") or label or (PARAMETERS if PARAMETERS in tags else "")
 
 
 def cell_name(cell: Mapping[str, Any]) -> str:
-    """The same of a code cell as notebooks hold it."""
+    """The name of a notebook's code cell in messages."""
     return own_name(cell["metadata"].get("tags", ()), label(cell["source"]))
 
 
 def counts(tags: Collection[object]) -> bool:
-    """Whether a code cell has a number, by its tags."""
+    """Whether a code cell with these tags has a number."""
     return INJECTED not in tags
 
 
@@ -73,10 +73,10 @@ def cell_numbers(cells: Sequence[Mapping[str, Any]]) -> list[int | None]:
 
 
 def label(source: str) -> str:
-    """The `label` among the option lines at a cell's head, which are YAML: `#| label: fig-loss`. Empty: none.
+    """The `label` in the option lines at the start of a cell: `#| label: fig-loss`; empty if there is none.
 
-    https://quarto.org/docs/reference/cells/cells-jupyter.html. Read by hand, entry by entry: others of the cell may be
-    no YAML, such as a caption with a colon.
+    https://quarto.org/docs/reference/cells/cells-jupyter.html. The lines are YAML, but we parse each entry by itself:
+    other entries, such as a caption with a colon, may not be valid YAML.
     """
     for key, value, below in _options(source):
         if key == "label":
@@ -85,7 +85,7 @@ def label(source: str) -> str:
 
 
 def _options(source: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Key and value of each entry on the first level, and the lines nested below it."""
+    """Yield key and value of each top-level entry, and the lines nested below it."""
     lines = list(_option_lines(source))
     while lines:
         indent, text = lines.pop(0)
@@ -100,7 +100,7 @@ def _options(source: str) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _option_lines(source: str) -> Iterator[tuple[int, str]]:
-    """Indentation and text of the option lines at the head, among which magics and empty lines may stand."""
+    """Yield indentation and text of the option lines at the start; magics and empty lines may be among them."""
     for line in source.splitlines():
         if option := _OPTION.fullmatch(line):
             yield len(option["indent"]), option["text"]
@@ -114,7 +114,7 @@ def _scalar(text: str) -> str:
     if double := _DOUBLE.fullmatch(text):
         try:
             return str(json.loads(double["text"]))
-        except ValueError:  # an escape that JSON does not have
+        except ValueError:  # an escape that JSON does not know
             return double["text"][1:-1]
     plain = re.split(r"\s#", text, maxsplit=1)[0].strip()
     return "" if plain in ("~", "null") else plain.strip("\"'")

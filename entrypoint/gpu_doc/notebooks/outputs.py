@@ -1,6 +1,6 @@
-"""What a notebook's outputs keep: streams joined and folded as a person sees them, and no more than the limit.
+"""Collects a notebook's outputs: streams are joined and folded as a person sees them, and cut at the limit.
 
-Knows nothing of papermill or kernels, so that it can be tested by itself.
+It does not know papermill or kernels, so that it can be tested alone.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 LEAST = 200
-"""Bytes that any output counts for: an object costs memory even where its text is one character."""
+"""Bytes that each output counts at least: an object needs memory even if its text is one character."""
 
 DISPLAYED = 10
-"""How many times the limit on what is printed that is displayed may take: pictures are larger than text."""
+"""Displayed data may take so many times the limit for printed text: pictures are larger."""
 
 LONGEST_RESULT = 10_000
-"""Bytes of a text that count as displayed where a cell shows it without printing: a value, in most cases."""
+"""Up to so many bytes, text that a cell shows without printing counts as displayed: mostly, it is a value."""
 
 LONGEST_ERROR = 200_000
-"""Bytes kept of a traceback, which is kept even past the limit: without it nobody knows what happened."""
+"""Bytes to keep of a traceback, even past the limit: without it, nobody knows what happened."""
 
 
 class Budget:
-    """The bytes that the outputs of one run may still take."""
+    """The bytes that a run's outputs may still use."""
 
     def __init__(self, limit: int, *, times: int = 1) -> None:
-        """`limit` is what the configuration says; `times` as much may be used."""
+        """`limit` is the configuration's; `times` this limit may be used."""
         self.limit = limit * times
         self._said = f"{times} times limits.output" if times > 1 else "limits.output"
         self.used = 0
@@ -41,11 +41,11 @@ class Budget:
 
     @property
     def left(self) -> int:
-        """Bytes that may still be kept; never negative, and 0 for good once something was left out."""
+        """Bytes that may still be kept; never negative. Always 0 after something was left out."""
         return 0 if self.cut else max(0, self.limit - self.used)
 
     def take(self, size: int) -> bool:
-        """Count `size` more bytes (fewer, where negative), or say that they are too many."""
+        """Count `size` more bytes (or fewer, if negative); False if they are too many."""
         if size > self.left:
             self.cut = True
             return False
@@ -54,14 +54,14 @@ class Budget:
 
     @property
     def marker(self) -> str:
-        """The line that stands where output was left out."""
+        """The line that marks where output was left out."""
         return f"… output cut at {readable_size(self.limit)} ({self._said})\n"
 
 
 def size_of(value: Any) -> int:
-    """Return about how many bytes a part of an output takes: its text, with all that is nested in it."""
+    """Return roughly how many bytes a part of an output has: its text, and everything nested in it."""
     if isinstance(value, str):
-        # Exact for ASCII, which large outputs are; encoding 30 MB to learn its length would cost more than it tells.
+        # Large outputs are mostly ASCII, where this is exact. Encoding 30 MB only for its length would be too slow.
         return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
     if isinstance(value, dict):
         return sum(len(str(k)) + size_of(v) for k, v in value.items())
@@ -71,10 +71,10 @@ def size_of(value: Any) -> int:
 
 
 class Stream:
-    """The text of one stream output, as it grows: chunks, of which the last is the line not yet ended.
+    """The growing text of one stream output, in chunks; the last chunk is the unfinished line.
 
-    Carriage returns and backspaces are carried out, as JupyterLab does before it saves: a progress bar is one line,
-    not the thousand states that it went through. All in time proportional to what is written.
+    Carriage returns and backspaces are applied, as JupyterLab does before it saves: a progress bar becomes one line,
+    not a thousand states. The time needed is proportional to what is written.
     """
 
     def __init__(self, output: dict[str, Any]) -> None:
@@ -83,9 +83,9 @@ class Stream:
         self.chunks: list[str] = []
         output["text"] = self.chunks
         self._line = 0
-        """Where in `chunks` the line begins that has not ended yet."""
+        """The index in `chunks` where the unfinished line begins."""
         self._cursor: int | None = None
-        """The column where the next character of that line goes; None is its end."""
+        """The column for the next character of that line; None is its end."""
 
     def write(self, text: str) -> int:
         """Add text, and return by how many bytes the output grew (negative where it overwrote more)."""
@@ -126,7 +126,7 @@ def overwritten(line: str, cursor: int, text: str) -> tuple[str, int]:
         elif part == "\b":
             cursor = max(0, cursor - 1)
         elif part:
-            # Escape sequences take no room on the screen, so columns can't be compared: the later text stands alone.
+            # Escape sequences take no columns, so positions can't be compared: keep only the later text.
             rest = "" if "\x1b" in part or "\x1b" in line else line[cursor + len(part) :]
             line = line[:cursor] + part + rest
             cursor += len(part)
@@ -138,18 +138,18 @@ class Mark:
     """Where something was left out of a cell's outputs."""
 
     after: int
-    """How many outputs are whole, and stand where they would stand anyway."""
+    """The number of complete outputs, at their usual positions."""
     displayed: bool
-    """Whether what was displayed was too large, and not what was printed."""
+    """Whether displayed data was too large (not printed text)."""
 
 
 class Outputs:
-    """Adds outputs to cells, redacted, within a budget. One for each run."""
+    """Adds redacted outputs to cells, within a budget. Make one for each run."""
 
     def __init__(
         self, limit: int, make: Callable[[dict[str, Any]], dict[str, Any]] = dict, redactor: Redactor | None = None
     ) -> None:
-        """`make` gives an output the class that the notebook's format wants."""
+        """`make` turns an output into the class of the notebook's format."""
         self.limit = limit
         self.printed = Budget(limit)
         self.displayed = Budget(limit, times=DISPLAYED)
@@ -160,7 +160,7 @@ class Outputs:
         self._marked: list[tuple[list[Any], Mark]] = []
 
     def write(self, outputs: list[Any], name: str, text: str) -> None:
-        """Add text of a stream. It joins the last output where that is the same stream, as in any frontend."""
+        """Add text of a stream. As in any frontend, it is appended to the last output if that is the same stream."""
         if not self._continues(outputs, name):
             if not self.printed.take(LEAST):
                 self.mark(outputs, self.printed)
@@ -179,7 +179,7 @@ class Outputs:
             self._stream.write("\n" + self.printed.marker)
 
     def mark(self, outputs: list[Any], budget: Budget) -> None:
-        """Say, once for each cell, that something was left out."""
+        """Note in the cell, once, that something was left out."""
         if self.mark_of(outputs) is None:
             self._marked.append((outputs, Mark(len(outputs), displayed=budget is self.displayed)))
             self._begin(outputs, "stdout").write(budget.marker)
@@ -196,9 +196,9 @@ class Outputs:
         return self._stream
 
     def accepts(self, kind: str, content: dict[str, Any], outputs: list[Any]) -> bool:
-        """Say whether an output that is no stream may be kept, and count it, or mark the cell that it was for.
+        """Return whether an output other than a stream may be kept. Count it; or mark its cell if it may not.
 
-        Errors always may, cut where huge.
+        Errors are always kept, but cut if huge.
         """
         if kind == "error":
             _shorten(content)
@@ -210,7 +210,7 @@ class Outputs:
         return False
 
     def accepts_update(self, old: Any, new: Any, cells: Sequence[list[Any]]) -> bool:
-        """Say whether displayed data may be replaced, and count the difference, or mark the cells that show it."""
+        """Return whether displayed data may be replaced. Count the difference; or mark its cells if it may not."""
         if self.displayed.take(size_of(new) - size_of(old)):
             return True
         for outputs in cells:
@@ -218,12 +218,12 @@ class Outputs:
         return False
 
     def _budget(self, output: dict[str, Any]) -> Budget:
-        """What an output counts to that is no stream: long text counts as if it had been printed."""
+        """Return the budget for an output other than a stream: long text counts as printed text."""
         only_text = set(output.get("data") or ()) <= {"text/plain"}
         return self.printed if only_text and size_of(output.get("data")) > LONGEST_RESULT else self.displayed
 
     def release(self, outputs: list[Any]) -> None:
-        """Give back what outputs took that are about to be cleared: an animation costs one frame."""
+        """Free the bytes of outputs that are about to be cleared: so an animation costs one frame."""
         for output in outputs:
             if output["output_type"] == "stream":
                 self.printed.used -= LEAST + size_of(output["text"])
@@ -233,7 +233,7 @@ class Outputs:
         self._stream = None
 
     def close(self) -> None:
-        """Join what is still in chunks, and redact it: at the end of each cell."""
+        """Join and redact what is still in chunks. Call it at the end of each cell."""
         for stream in self._streams:
             stream.close()
         if self.redactor:
@@ -242,7 +242,7 @@ class Outputs:
         self._stream = None
 
     def _redact(self, streams: list[dict[str, Any]]) -> None:
-        """Redact each stream and then all, as a person reads them: what is printed meanwhile divides a stream."""
+        """Redact each stream, then all of them in reading order: other output may split a stream, and so a secret."""
         names = sorted({output["name"] for output in streams})
         alone = [[output for output in streams if output["name"] == name] for name in names] if len(names) > 1 else []
         for group in (*alone, streams):

@@ -1,4 +1,4 @@
-"""The one shape that notebooks are brought into: nbformat 4.5, each key there and of its type.
+"""Converts notebooks into one shape: nbformat 4.5, with every key present and of its type.
 
 https://nbformat.readthedocs.io/en/latest/format_description.html
 """
@@ -29,31 +29,31 @@ _OLD_KINDS = {**_KINDS, "heading": "markdown", "html": "markdown", "plaintext": 
 """Cells of nbformat 2 and 3."""
 _DEEPEST_HEADING = 6
 _LEFT_OUT = frozenset({"papermill", "execution", "ExecuteTime", "tags", "widgets", "language_info", "kernelspec"})
-"""Metadata of an earlier execution, and what is read by itself."""
+"""Metadata to drop: of an earlier execution, or read separately."""
 _DEEPEST = 50
 _MOST = 1_000_000
-"""Values in a notebook's metadata: YAML's aliases can make any number of a few lines."""
+"""The most values in a notebook's metadata: YAML's aliases can multiply a few lines endlessly."""
 _LONGEST = 40
 _HALF = re.compile("[\ud800-\udfff]")
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def normal(notebook: Mapping[str, Any], name: str, text: str, *, outputs: bool) -> Notebook:
-    """Bring a notebook into the one shape. `text` is its file where that is JSON; `outputs`: keep them.
+    """Convert a notebook into the shape. `text` is its file if that is JSON; `outputs`: keep the outputs.
 
-    Raises NotebookFileError where it can't be told what is meant.
+    Raises NotebookFileError if its meaning is not clear.
     """
     return _Normal(notebook, name, text, outputs=outputs).notebook()
 
 
 class _Normal:
-    """One notebook on its way."""
+    """The conversion of one notebook."""
 
     def __init__(self, notebook: Mapping[str, Any], name: str, text: str, *, outputs: bool) -> None:
         self._notebook = notebook
         self._name = name
         self._text = text
-        """The file, if it is JSON: refusals say the line of the cell."""
+        """The file, if it is JSON: errors name the line of the cell."""
         self._outputs = outputs
         self._place = 0
         self._room = _MOST
@@ -69,7 +69,7 @@ class _Normal:
         return {"cells": cells, "metadata": self._about(), "nbformat": 4, "nbformat_minor": 5}
 
     def _refuse(self, what: str, remedy: str = _CORRECT) -> NotebookFileError:
-        """An error about the notebook, or about the cell at hand, counted with the text cells."""
+        """Return an error about the notebook or the present cell; its number counts text cells too."""
         line = 1
         if self._place and self._text:
             with suppress(ValueError, LookupError, RecursionError):
@@ -78,7 +78,7 @@ class _Normal:
         return NotebookFileError(f"{subject} {what}", where=Location(self._name, line), remedy=remedy)
 
     def _major(self) -> int:
-        """The format's number: 2, 3 or 4; a file that says none is taken for what it looks like."""
+        """The format's major version: 2, 3 or 4; if the file has none, the one that it looks like."""
         said = self._notebook.get("nbformat")
         if isinstance(said, str) and said.strip().isdecimal():
             said = int(said)
@@ -95,7 +95,7 @@ class _Normal:
         return said
 
     def _cells(self) -> Iterator[Any]:
-        """All cells, of nbformat 3's worksheets too."""
+        """All cells, also those in nbformat 3's worksheets."""
         sheets = [self._notebook] if "cells" in self._notebook else self._notebook.get("worksheets")
         if not isinstance(sheets, list):
             raise self._no_cells()
@@ -150,7 +150,7 @@ class _Normal:
         raise self._refuse(f"has {_shown(wrong)} where the text of its source belongs")
 
     def _kept_outputs(self, cell: Mapping[str, Any]) -> list[Any]:
-        """Those of a notebook that we executed; what another one shows tells nothing of a run to come."""
+        """The outputs, if we executed the notebook; old outputs in a source notebook are dropped."""
         outputs = cell.get("outputs") if self._outputs else None
         return [output for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
 
@@ -164,7 +164,7 @@ class _Normal:
         return {_mended(str(key)): self._clean(value, 0) for key, value in metadata.items() if key not in _LEFT_OUT}
 
     def _tags(self, said: Any) -> list[str]:
-        """Tags as text. A number names a cell as well as a word; JSON null names nothing."""
+        """Return tags as text. A number is a valid name; JSON null is none."""
         if said is None:
             return []
         tags = said if isinstance(said, list) else [said]
@@ -172,11 +172,11 @@ class _Normal:
             if tag is not None and not isinstance(tag, str | int | float):
                 raise self._refuse(f"has a tag that is no text: {_shown(tag)}")
         text = ",".join(tag if isinstance(tag, str) else json.dumps(tag) for tag in tags if tag is not None)
-        # No tag may hold a comma; Jupyter takes what is typed with one for two.
+        # A tag can't contain a comma: Jupyter reads it as two tags.
         return list(dict.fromkeys(name for part in _mended(text).split(",") if (name := part.strip())))
 
     def _about(self) -> dict[str, Any]:
-        """The notebook's own metadata, with `kernelspec` and `language_info` only as far as they say something."""
+        """The notebook's metadata; `kernelspec` and `language_info` only with valid fields."""
         metadata = self._notebook.get("metadata") or {}
         if not isinstance(metadata, dict):
             raise self._refuse(f"has {_shown(metadata)} for its metadata")
@@ -196,7 +196,7 @@ class _Normal:
         return found
 
     def _clean(self, value: Any, depth: int) -> Any:
-        """Metadata as JSON can hold it, in UTF-8."""
+        """Return metadata that JSON in UTF-8 can hold."""
         self._room -= 1
         if depth > _DEEPEST or self._room < 0:
             raise self._refuse(f"has metadata {'nested too deeply' if self._room >= 0 else 'without end'}")
@@ -214,25 +214,25 @@ def _is_text(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message."""
+    """Return a value for a message."""
     text = json.dumps(value, default=str)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _whole(text: str) -> str:
-    """A text whose characters are whole: a list of lines may have divided one in the middle of its surrogate pair."""
+    """Join surrogate pairs: a list of lines may have split a character in the middle."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass") if _HALF.search(text) else text
 
 
 def _mended(text: str) -> str:
-    """The same, with the sign for a character that can't be shown where half of one stands."""
+    """Join surrogate pairs, and replace a lone half by the replacement character."""
     return _HALF.sub("\ufffd", _whole(text))
 
 
 def with_valid_ids(notebook: Notebook) -> Notebook:
-    """The notebook with an id for each cell that is its own, and such as nbformat demands.
+    """Return the notebook with a unique, valid id for each cell, as nbformat demands.
 
-    For what is executed only: addresses know the ids that the file has, one that stands twice included.
+    Use it only for execution: addresses use the ids in the file, even repeated ones.
     """
     said = [cell["id"] for cell in notebook["cells"]]
     taken, cells = set(said), []

@@ -1,1 +1,1 @@
-"""What would run, and why."""
+"""The plan: what would run, and why."""

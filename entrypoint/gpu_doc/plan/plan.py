@@ -1,4 +1,4 @@
-"""What would run and why: the plan of each report and run."""
+"""The plan of each report and run: what would run, and why."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _NOT_TO_BE_HAD = "its result is needed to render the report, and neither state n
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
-    """A run, and why it would be executed; fresh when there is no reason."""
+    """A run, and why it would be executed; it is fresh if there is no reason."""
 
     run: Run
     fingerprint: Fingerprint | None
-    """Of the result to use: where fresh, with earlier values for what this machine can't judge. None: see `problem`."""
+    """The fingerprint of the result to use; if fresh, with earlier values for parts not checked here. None: `problem`."""
     here: Fingerprint | None = None
-    """What it is made of if it is executed on this machine."""
+    """The fingerprint if it is executed on this machine."""
     reasons: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     problem: GpuDocError | None = None
-    """Why no fingerprint can be computed: a file that is no notebook, or cannot be read."""
+    """Why no fingerprint can be computed: a file can't be read, or is not a notebook."""
 
     @property
     def fresh(self) -> bool:
@@ -35,18 +35,18 @@ class RunPlan:
         return not self.reasons
 
     def needed(self) -> RunPlan:
-        """The same run, to be executed because its result is not to be had."""
+        """Return the same run, to be executed because its result is missing."""
         return replace(self, fingerprint=self.here, reasons=(_NOT_TO_BE_HAD,))
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is executed only because its result is not to be had any more."""
+        """Whether it is executed only because its result is missing."""
         return self.reasons == (_NOT_TO_BE_HAD,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HandEdit:
-    """A generated part that a person changed; `line` is known for blocks in place."""
+    """A generated part that a person edited; `line` is set for blocks in place."""
 
     path: str
     line: int | None = None
@@ -68,25 +68,25 @@ class ReportPlan:
 
     @property
     def fresh(self) -> bool:
-        """Whether neither it nor a run of it needs anything."""
+        """Whether neither the report nor its runs need work."""
         return not self.reasons and all(run.fresh for run in self.runs)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
-        """What this machine could not judge of any of its runs."""
+        """What could not be checked here, for any of its runs."""
         return tuple(dict.fromkeys(item for run in self.runs for item in run.unchecked))
 
     def needs(self, addresses: Sequence[str]) -> str:
-        """Say why runs are executed of which nothing changed."""
+        """Return why runs are executed although nothing changed."""
         return f"{self.report.path} needs the result of {', '.join(addresses)}, which is no longer in state"
 
     def known_image(self, run: Run) -> ImageIdentity | None:
-        """What a run's image was, as evidence tells."""
+        """The image of a run in evidence."""
         before = self.evidence.runs.get(run.address) if self.evidence else None
         return before.image(run.image) if before else None
 
     def to_json(self) -> dict[str, Json]:
-        """As `plan --json` prints it: a stale run is a reason for its report."""
+        """Return it as in `plan --json`: a stale run is a reason for its report."""
         stale = [f"run {plan.run.address} is stale" for plan in self.runs if not plan.fresh]
         reasons = [*self.reasons, *stale]
         return {"path": self.report.path, "fresh": self.fresh, "reasons": reasons, "unchecked": list(self.unchecked)}
@@ -104,7 +104,7 @@ class Plan:
         return all(report.fresh for report in self.reports)
 
     def to_json(self) -> dict[str, Json]:
-        """As `plan --json` prints it."""
+        """Return it as in `plan --json`."""
         runs = [
             {
                 "report": report.report.path,

@@ -1,4 +1,4 @@
-"""Files that a run would read and that are not here: pointers of Git LFS, and what a sparse checkout leaves out."""
+"""Finds files that a run would read but are not here: Git LFS pointers, files left out of a sparse checkout."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gpu_doc.record.fingerprint import data_files, pattern_files
 
 
 def demand_fetched(plan: RunPlan, root: Path) -> None:
-    """Raise MachineError where one of a run's files is a pointer of Git LFS, or left out of a sparse checkout.
+    """Raise MachineError if one of a run's files is a Git LFS pointer, or is left out of a sparse checkout.
 
-    In the fingerprint, a pointer counts as the content that it stands for, so what such a run gave would be taken for
-    the result of the real file; and what is left out would be taken for removed.
+    In the fingerprint, a pointer counts as the file that it refers to, so its result would be taken for that of the
+    real file; and a file that is left out would be taken for removed.
     """
     data = [("literal", source.path) for source in plan.run.data if source.version is None]
     for magic, named in [*data, *(("glob", pattern) for pattern in plan.run.depends_on)]:
@@ -34,7 +34,7 @@ def demand_fetched(plan: RunPlan, root: Path) -> None:
 
 
 def _files(plan: RunPlan, root: Path) -> Iterator[tuple[str, Path]]:
-    """The modules, further files and data that the fingerprint holds by their content."""
+    """Yield the modules, `depends-on` files and data whose content is in the fingerprint."""
     modules = plan.here.source.get("modules", {}) if plan.here else {}
     yield from ((name, root / name) for name in modules)
     for pattern in plan.run.depends_on:

@@ -1,4 +1,4 @@
-"""The answers of evidence that still hold."""
+"""The answers in evidence that are still valid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gpu_doc.record.evidence import Evidence, KeptAnswer
 
 
 class Usable:
-    """The answers of evidence that still hold: their files are intact, the settings that they show are the same."""
+    """The answers in evidence that are still valid: their files are intact, the settings that they show the same."""
 
     def __init__(self, report: Report, known: Evidence, capture: Capture, root: Path, line_ends: LineEnds) -> None:
         self._known = known
@@ -25,7 +25,7 @@ class Usable:
         self._broken = set(evidence.missing_files(known, report, root, line_ends))
 
     def answer(self, call: Call) -> KeptAnswer | None:
-        """The kept answer to a call; None where there is none that can be used."""
+        """The kept answer to a call; None if there is none that can be used."""
         kept = self._known.answers.get(call.key)
         if kept is None or not all(name in self._known.files and name not in self._broken for name in kept.assets):
             return None
@@ -43,5 +43,5 @@ class Usable:
 
 
 def same_settings(before: Mapping[str, Json], now: Mapping[str, Json], part: str, address: str) -> bool:
-    """Whether two results of `evidence.settings_of` say the same of a run."""
+    """Whether two results of `evidence.settings_of` say the same about a run."""
     return bool((before.get(part) or {}).get(address) == (now.get(part) or {}).get(address))

@@ -1,1 +1,1 @@
-"""Whose code is checked out, and what it may do here."""
+"""Decides whose code is checked out, and what it may do here."""

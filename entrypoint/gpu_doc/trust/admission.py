@@ -1,4 +1,4 @@
-"""Which events are served, and whether anything is published for them."""
+"""Decides which events are accepted, and whether results are published for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 AnyMode = Literal["pull-request", "commit", "auto", "check", "none"]
 
 _QUEUE = "gh-readonly-queue/"
-"""What the branches of merge queues begin with. https://docs.github.com/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue"""
+"""The prefix of merge queues' branches. https://docs.github.com/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue"""
 
 
 def refuse(event: Event, *, allow_forks: bool) -> None:
@@ -36,7 +36,7 @@ def refuse(event: Event, *, allow_forks: bool) -> None:
 
 
 def refuse_origin(event: Event, origin: Origin, *, allow_forks: bool) -> None:
-    """Refuse a commit for which nobody vouches, whatever the event, on our machines. Raises UsageError."""
+    """Refuse, on self-hosted runners, a commit that is on no branch or tag, whatever the event. Raises UsageError."""
     if origin.kind == "unknown" and event.self_hosted and not allow_forks:
         what = f"no branch or tag of {event.repository} has the commit {origin.name[:12]}, which is checked out"
         raise UsageError(
@@ -54,9 +54,9 @@ def mode_for(
     *,
     configuration: str = "gpu-doc.yml",
 ) -> tuple[AnyMode, str]:
-    """How to publish, and a sentence where that is not what was asked for.
+    """Return how to publish, and a sentence if that is not what was asked for.
 
-    `asked` is the command line's word, `config` for the configuration's mode; `configuration` is the path of that.
+    `asked` is the command line's mode; `config` means the configuration's. `configuration` is its path.
     """
     mode: AnyMode = publish.mode if asked == "config" else asked  # type: ignore[assignment]  # the parser's choices
     if event is None or mode in ("none", "check"):
@@ -72,7 +72,7 @@ def mode_for(
 
 
 def _passing(event: Event, origin: Origin | None) -> str:
-    """What it is about, where that is nobody's to publish to, whoever asks."""
+    """Return what the event is about, if nobody may publish for it; else empty."""
     if event.from_fork:
         return "a pull request from a fork"
     if origin and origin.stranger:
@@ -83,9 +83,9 @@ def _passing(event: Event, origin: Origin | None) -> str:
 
 
 def is_echo(event: Event | None, tree: Path | None) -> bool:
-    """Whether a push brought nothing but a commit of ours, made from what was there before.
+    """Whether a push brought only our own commit, made from the commit before it.
 
-    Where it was put on top of a person's push, that one's results may still be missing.
+    If our commit is on top of a person's push, the results for that push may still be missing.
     """
     if event is None or event.name != "push" or tree is None:
         return False

@@ -1,7 +1,7 @@
-"""What keeps runs apart from the machine comes from the base's configuration, whatever a pull request's own one says.
+"""Takes all settings that isolate runs from the base's configuration, not from the pull request's own.
 
-A pull request may change what is run. What its code may touch is decided by who may merge it: which image it runs in,
-as whom, with which folders, variables, network and engine.
+A pull request may change what is run. But those who may merge it decide what its code may touch: its image, user,
+folders, variables, network and engine.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ _KEYS = (
     "detach",
 )
 _KEYS_OF_STRANGERS = (*_KEYS, "gpus", "limits")
-"""Who may push to the repository may take more of the machine, too; a stranger may not."""
+"""Keys that people who may push can change as well; strangers can't."""
 
 Warn = Callable[[str, Location], None]
-"""Says what should be looked at, and where."""
+"""Prints a warning: what, and where."""
 
 _FAR = "In actions/checkout, `fetch-depth: 2` brings it, or `fetch-depth: 0`."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Base:
-    """The configuration that decides."""
+    """The base's configuration, which decides."""
 
     config: Config
     defaults: Run
-    """What holds for a run that is new in the pull request."""
+    """The settings for a run that is new in the pull request."""
     name: str
     """The branch, for messages."""
     tree: Path
     links: Mapping[str, str]
-    """Of the declared data that are links into what is outside of the checkout, those that the base has just so."""
+    """Declared data that are links out of the checkout, and the same in the base."""
     stranger: bool
 
     def run(self, report: str, name: str) -> Run | None:
@@ -67,10 +67,10 @@ class Base:
 def with_base(
     own: Config, event: Event, origin: Origin, remote: Remote, environ: Mapping[str, str], warn: Warn
 ) -> Config:
-    """The configuration with what decides isolation from the base's, for a pull request's code and a stranger's.
+    """Return the configuration with the base's isolation, for the code of a pull request or of a stranger.
 
-    `warn` is told, per run, what is not the pull request's to change. Raises UsageError and ConfigError: the base's
-    configuration can't be had, or says too little.
+    `warn` gets, per run, the keys that a pull request can't change. Raises UsageError or ConfigError if the base's
+    configuration can't be read, or is not enough.
     """
     if not event.pull_request and not origin.stranger:
         return own
@@ -91,9 +91,9 @@ def with_base(
 
 
 def _commit(event: Event, tree: Path, head: str) -> str | None:
-    """The commit of the base: GitHub's word alone counts, since a pull request can have any commits as its parents."""
+    """The base's commit, as GitHub says: a pull request's own parents may be any commits."""
     if not event.name.startswith("pull_request"):
-        return event.sha  # of the branch that such an event runs on, whatever was checked out
+        return event.sha  # the event's own branch, whatever was checked out
     merge = checkout.commit_of_head(tree) if head == event.sha != event.head_sha else None
     if merge and len(merge.parents) == 2 and merge.parents[1] == event.head_sha:
         return merge.parents[0]
@@ -105,24 +105,24 @@ def _commit(event: Event, tree: Path, head: str) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """What the base has at the places that matter."""
+    """The base's files at the paths that matter."""
 
     path: Path
     content: bytes | None
-    """The configuration; None where the base has none."""
+    """The configuration; None if the base has none."""
     links: Mapping[str, str]
 
     @classmethod
     def read(
         cls, own: Config, tree: Path, commit: str | None, event: Event, remote: Remote, environ: Mapping[str, str]
     ) -> _Found:
-        """Read it from the checkout's objects, or from the server. Raises UsageError where neither has the commit."""
+        """Read them from the checkout's objects, or from the server. Raises UsageError if neither has the commit."""
         places = dict(_places(own, tree))
         links = list(_links(own, tree))
         contents: dict[str, bytes] = {}
         if commit and checkout.commit_named(tree, commit):
             contents = _known({path: checkout.content(tree, commit, path) for path in (*places, *links)})
-        if contents.keys().isdisjoint(places):  # in a clone without all files, git can't tell absent from unread
+        if contents.keys().isdisjoint(places):  # a partial clone can't tell absent from not fetched
             contents = _known(_from_server((*places, *links), tree, commit, event, remote, environ))
         found = next((path for path in places if path in contents), next(iter(places)))
         return cls(
@@ -133,9 +133,9 @@ class _Found:
 
 
 def _places(own: Config, tree: Path) -> Iterator[tuple[str, Path]]:
-    """Where the base may have its configuration: where ours is, else as it is looked for from there.
+    """Yield where the base may have its configuration: at our path, else at the usual places.
 
-    Gives paths from the repository's top, and what they stand for: a link's target is what git can read.
+    Yields paths from the repository's top, and the files that they mean: git can read only a link's target.
     """
     folders = [folder for folder in (own.root, *own.root.parents) if folder.is_relative_to(tree)]
     for path in (own.path, *(folder / place for folder in folders for place in config.PLACES)):
@@ -167,7 +167,7 @@ def _from_server(
         with Scratch(tree, remote, environ) as scratch:
             if commit and scratch.has(commit):
                 return {path: scratch.read(commit, path, links=True) for path in paths}
-            if commit := scratch.fetch(branch)[branch]:  # which is the base as well, as it is by now
+            if commit := scratch.fetch(branch)[branch]:  # the present base will do as well
                 return {path: scratch.read(commit, path, links=True) for path in paths}
             why = f"the branch `{branch}` is not there"
     except PublishError as error:
@@ -188,7 +188,7 @@ def _base(found: _Found, event: Event, tree: Path, *, stranger: bool) -> Base:
 
 
 def _without_base(own: Config, event: Event, origin: Origin, warn: Warn) -> Config:
-    """What holds where the base has no configuration: who may push may bring the first one, a stranger may not."""
+    """Return the configuration if the base has none: those who may push may add the first one, strangers may not."""
     name = event.base_branch or event.default_branch or "the base"
     where = own.at()
     if origin.stranger:
@@ -216,20 +216,20 @@ def _isolated(report: Report, own: Config, base: Base, warn: Warn) -> Report:
 
 
 def _kept(run: Run, own: Config, base: Base) -> tuple[Run, list[str]]:
-    """The run as the base isolates it, and the keys that say something else in the pull request."""
+    """Return the run with the base's isolation, and the keys in which the pull request differs."""
     known = base.run(run.report, run.name)
     decides = known or base.defaults
     keys = _KEYS_OF_STRANGERS if base.stranger else _KEYS
     kept = replace(run, **{key: getattr(decides, key) for key in keys}, data=tuple(_data(run, own, decides, base)))
     if decides.image is None and run.image:
-        kept = replace(kept, image=run.image)  # a container is never less apart than none
+        kept = replace(kept, image=run.image)  # a container isolates at least as well as none
     if kept.image is None and known is None:
         _refuse_outside(run, own, base)
     return kept, [key for key in (*keys, "data") if getattr(kept, key) != getattr(run, key)]
 
 
 def _refuse_outside(run: Run, own: Config, base: Base) -> None:
-    """A new run gets the base's defaults; but not this machine itself where the base has all its runs in containers."""
+    """Refuse a new run without an image if the base has all its runs in containers."""
     others = [each for report in base.config.reports for each in report.runs]
     if others and all(each.image for each in others):
         what = f"the run {run.name} is new and has no image, and all runs of {base.name} have one"
@@ -238,7 +238,7 @@ def _refuse_outside(run: Run, own: Config, base: Base) -> None:
 
 
 def _data(run: Run, own: Config, decides: Run, base: Base) -> Iterator[DataSource]:
-    """What a run declares inside of the checkout, and of what is outside that which the base declares as well."""
+    """Yield a run's data inside the checkout; data outside only if the base declares it too."""
     declared = {_lexical(base.config, source) for source in decides.data}
     for source in run.data:
         path = _lexical(own, source)
@@ -250,16 +250,16 @@ def _data(run: Run, own: Config, decides: Run, base: Base) -> Iterator[DataSourc
 
 
 def _is_in(path: Path, tree: Path) -> bool:
-    # Not `resolve()`, which before Python 3.13 raises RuntimeError where links lead to themselves.
+    # Not `resolve()`: before Python 3.13 it raises RuntimeError for links that lead to themselves.
     return Path(os.path.realpath(path)).is_relative_to(tree.resolve())
 
 
 def _is_bases(path: Path, base: Base) -> bool:
-    """Whether a link of the checkout is the base's own."""
+    """Whether a link in the checkout is the same in the base."""
     known = base.links.get(path.relative_to(base.tree).as_posix())
     return known is not None and path.is_symlink() and os.readlink(path) == known  # noqa: PTH115 - as git has it
 
 
 def _lexical(whole: Config, source: DataSource) -> Path:
-    """A declared path, without following links."""
+    """Return a declared path without following links."""
     return Path(os.path.normpath(whole.root / source.path))

@@ -1,7 +1,7 @@
-"""Which folders of this machine a container may be given, by `caches` to write to and by `data` to read.
+"""Decides which folders of this machine a container may get: through `caches` to write, through `data` to read.
 
-A socket is as good as what listens behind it, read-only or not: whoever reaches Docker's is root. And what programs of
-this machine trust (its system folders, keys, our own state) must not be a run's to write.
+A socket gives full access to the program behind it, read-only or not: with Docker's, a run would be root. And a run
+must not write what programs on this machine trust: system folders, keys, our own state.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _CLOSED = (
     "/var/lib/kubelet",
     "/var/run",
 )
-"""Devices, sockets, passwords, what is an engine's or the kernel's own: neither to write nor to read."""
+"""Neither to write nor to read: devices, sockets, passwords, the engine's and the kernel's own files."""
 _PROGRAMS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr", "/var/spool")
-"""What this machine runs: not to write."""
-_ALLOWED = ("/dev/shm", "/run/media")  # noqa: S108 - memory, and drives that were plugged in
+"""Not to write: programs of this machine."""
+_ALLOWED = ("/dev/shm", "/run/media")  # noqa: S108 - memory, and removable drives
 _KEYS = (
     ".aws",
     ".azure",
@@ -51,13 +51,13 @@ _KEYS = (
     ".netrc",
     ".ssh",
 )
-"""In a home, what opens other doors, and what is run at the next login."""
+"""In a home folder: keys to other systems, and programs that run at the next login."""
 _MANY = 1000
-"""Entries of a folder that are looked at for sockets."""
+"""The most entries of a folder to search for sockets."""
 
 
 def refuse(chosen: Config, tree: Path, ours: Sequence[Path], environ: Mapping[str, str]) -> None:
-    """Refuse folders that no container may be given; `ours` are what is gpu-doc's own, `tree` the checkout's top.
+    """Refuse folders that no container may get; `ours` are gpu-doc's own folders, `tree` is the checkout's top.
 
     Raises ConfigError, whose `details` have one line for each place.
     """
@@ -75,7 +75,7 @@ def refuse(chosen: Config, tree: Path, ours: Sequence[Path], environ: Mapping[st
 
 
 def _refused(run: Run, root: Path, closed: _Closed) -> Iterator[tuple[str, str, str]]:
-    """The key, the path as written, and why not."""
+    """Yield the key, the path as written, and the reason."""
     for written in run.caches.values():
         if why := closed.why_not(Path(written).expanduser(), writable=True):
             yield "caches", written, why
@@ -85,7 +85,7 @@ def _refused(run: Run, root: Path, closed: _Closed) -> Iterator[tuple[str, str, 
 
 
 class _Closed:
-    """What a run may not have: of some places nothing may be given, others may only not be given as a whole."""
+    """The closed folders: of some, no part may be given; others may only not be given as a whole."""
 
     def __init__(self, run: Run, tree: Path, ours: Sequence[Path], environ: Mapping[str, str]) -> None:
         homes = {environ.get("HOME") or "/", pwd.getpwuid(0).pw_dir}
@@ -96,7 +96,7 @@ class _Closed:
         self._whole = _with_targets([*_sockets(run, environ), *temporary])
 
     def why_not(self, path: Path, *, writable: bool) -> str:
-        """Where a path leads, what it lies in or holds; empty where it may be given."""
+        """Return why a path may not be given: where it leads, or what it is in or contains. Empty if it may."""
         lexical = Path(os.path.normpath(path))
         try:
             real = lexical.resolve()
@@ -106,7 +106,7 @@ class _Closed:
         inside = self._inside + list(map(Path, _PROGRAMS)) * writable
         for place in dict.fromkeys((lexical, real)):
             leads = f"leads to {real}, which " if place != lexical else ""
-            # What runs may not see of the checkout is hidden from them all the same.
+            # Hidden parts of the checkout stay hidden from runs.
             held = [] if own else [each for each in (*inside, *self._whole) if each.is_relative_to(place)]
             around = [each for each in inside if place.is_relative_to(each) and not _is_allowed(place, each)]
             if around:
@@ -121,12 +121,12 @@ def _is_allowed(place: Path, closed: Path) -> bool:
 
 
 def _with_targets(places: Sequence[Path]) -> list[Path]:
-    """Places as they are written, and where they lead."""
+    """Return paths as written, and with links resolved."""
     return list(dict.fromkeys(each for place in places for each in (place, place.resolve())))
 
 
 def _sockets(run: Run, environ: Mapping[str, str]) -> Iterator[Path]:
-    """The sockets that we know of: of engines, and of what hands out keys."""
+    """Yield the sockets that we know: of engines and of key agents."""
     addresses = (run.docker_host, environ.get("DOCKER_HOST"), environ.get("CONTAINER_HOST"))
     yield from (Path(each.removeprefix("unix://")) for each in addresses if each and each.startswith("unix://"))
     if agent := environ.get("SSH_AUTH_SOCK"):
@@ -134,7 +134,7 @@ def _sockets(run: Run, environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _socket_in(path: Path) -> str:
-    """A socket that a path is, or that lies in it."""
+    """Return the socket at a path or inside it; else empty."""
     with suppress(OSError):
         if stat.S_ISSOCK(path.stat().st_mode):
             return str(path)

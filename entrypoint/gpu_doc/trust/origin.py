@@ -1,7 +1,7 @@
-"""Whose code is checked out: this decides which results it may use, and whether it may run here at all.
+"""Finds out whose code is checked out. This decides which results it may use, and whether it may run here at all.
 
-The event says whose code a job is about, the checkout what it got instead: a workflow may check out anything. So a
-commit counts as a branch's only where GitHub says that the branch is there. What nobody vouches for is a stranger's.
+The event says which code a job is about, but a workflow may check out anything. So a commit counts as a branch's only
+if GitHub says that the branch has it. A commit that is on no branch or tag counts as a stranger's.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _LONGEST = 100
 """Characters of a layer's name; a folder's may have 255 bytes."""
 
 _HISTORY = "history"
-"""Beside the names of branches and tags: the commit that is checked out, where it is in the history of a branch."""
+"""A key beside the names of branches and tags: the checked-out commit, if a branch has it in its history."""
 
 Kind = Literal["branch", "tag", "commit", "pull-request", "merge-queue", "fork", "unknown", "no-commit"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Whose code is checked out on a runner."""
+    """The origin of the code that is checked out on a runner."""
 
     kind: Kind
     name: str
@@ -41,18 +41,18 @@ class Origin:
 
     @property
     def stranger(self) -> bool:
-        """Whether nobody who may write to the repository vouches for this code."""
+        """Whether the code comes from nobody who may write to the repository."""
         return self.kind in ("fork", "unknown")
 
     @property
     def layer(self) -> str:
-        """The layer of state that its runs write: each has its own, by a name that no other can have."""
+        """The layer of state that its runs write: a unique name for each origin."""
         name = f"{self.kind}-{quote(self.name, safe='')}"
         return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}~{sha256(name.encode()).hexdigest()}"
 
 
 def find(event: Event, tree: Path | None, references: Callable[[Path], Mapping[str, str]]) -> Origin:
-    """Whose code is checked out. `references` (see `on_server`) is asked only where the event says nothing of it."""
+    """Find the origin of the code. `references` (see `on_server`) is called only if the event does not tell it."""
     head = checkout.head_commit(tree) if tree else None
     if event.from_fork:
         return Origin(kind="fork", name=str(event.pull_request or event.head_sha))
@@ -69,7 +69,7 @@ def find(event: Event, tree: Path | None, references: Callable[[Path], Mapping[s
 
 
 def layers(event: Event, origin: Origin, *, changed: bool) -> Layers:
-    """Who may use whose results. `changed`: the checkout is not just that commit."""
+    """Return the layers that its runs read and write. `changed`: the checkout differs from the commit."""
     own = f"{origin.layer}+changes" if changed else origin.layer
     shared = _branch(event.default_branch or (event.branch if event.name == "schedule" else None))
     others = [] if own == shared else [origin.layer, _branch(event.base_branch), shared]
@@ -79,13 +79,13 @@ def layers(event: Event, origin: Origin, *, changed: bool) -> Layers:
 
 
 def on_server(tree: Path, remote: Remote, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The commits of its branches and tags, by their whole names; nothing where the server doesn't answer."""
+    """The commits of its branches and tags, by their full names; empty if the server doesn't answer."""
     from gpu_doc.git.scratch import Scratch
 
     with suppress(PublishError), Scratch(tree, remote, environ) as scratch:
         references = dict(scratch.references())
         head = checkout.head_commit(tree)
-        # A shallow checkout doesn't know that a branch has moved on since it was made.
+        # A shallow checkout can't tell that a branch has moved on since.
         if head and head not in references.values() and scratch.is_on_a_branch(head, references):
             references[_HISTORY] = head
         return references
@@ -93,7 +93,7 @@ def on_server(tree: Path, remote: Remote, environ: Mapping[str, str]) -> Mapping
 
 
 def remote(event: Event, token: str) -> Remote:
-    """The repository that an event happened in."""
+    """Return the event's repository."""
     return Remote(url=f"{event.server_url}/{event.repository}.git", token=token or None)
 
 
@@ -102,7 +102,7 @@ def _branch(name: str | None) -> str:
 
 
 def _told(event: Event, head: str) -> Origin | None:
-    """What the event itself says of a commit."""
+    """Return the origin of a commit, if the event itself tells it."""
     if head == event.sha and event.branch:
         return Origin(kind="branch", name=event.branch)
     if head == event.sha and event.is_tag:
@@ -113,7 +113,7 @@ def _told(event: Event, head: str) -> Origin | None:
 
 
 def _listed(event: Event, tree: Path, head: str, references: Mapping[str, str]) -> Origin:
-    """What the server says of a commit: which branch or tag it is the tip of, or that it is in the history of one."""
+    """Return the origin of a commit by the server's branches and tags: it is a tip, or in the history of one."""
     here = [name for name, sha in references.items() if sha == head and name != _HISTORY]
     wanted = [f"refs/heads/{branch}" for branch in (event.branch, checkout.current_branch(tree)) if branch]
     for name in sorted(here, key=lambda name: (name not in wanted, name)):
