@@ -1,7 +1,7 @@
 """The one comment on a pull request that shows what it changes in the reports.
 
-The job that keeps it may write, and has nothing of the pull request but what the job that ran its code handed over:
-text that may be anything.
+The job that writes it has a write token. From the job that ran the pull request's code it gets only text, which may be
+anything.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _FAILED = "The refresh failed; the summary of the run names the cell and the mes
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What the other job handed over."""
+    """The outputs of the other job."""
 
     result: str
-    """How it ended, as GitHub says it; `skipped` where nothing was stale."""
+    """GitHub's result of the job; `skipped` if nothing was stale."""
     changes: str
-    """The output `changes` of the action; empty also where GitHub withheld it."""
+    """The action's output `changes`; also empty if GitHub withheld it."""
     url: str
-    """Where the preview was uploaded to."""
+    """The address of the uploaded preview."""
     name: str
-    """Which of several comments is meant."""
+    """Tells several comments apart."""
 
 
 def keep(github: GitHub, event: Event, preview: Preview) -> Literal["created", "updated", "none"]:
-    """Bring the comment up to date; where there is nothing to show, one from before says so, and no new one is made.
+    """Update the comment. If there is nothing to show, an existing comment says so, and no new one is made.
 
     Raises UsageError, PublishError.
     """
@@ -48,7 +48,7 @@ def keep(github: GitHub, event: Event, preview: Preview) -> Literal["created", "
 
 
 def text(event: Event, preview: Preview) -> tuple[str, bool]:
-    """What the comment says, without its marker, and whether there is anything to show."""
+    """Return the comment's text, without its marker, and whether there is anything to show."""
     changes, left_out = from_json(preview.changes)
     url = preview.url if _is_artifact(preview.url, event) else ""
     failures = [_FAILED] if preview.result == "failure" else []
@@ -64,5 +64,5 @@ def text(event: Event, preview: Preview) -> tuple[str, bool]:
 
 
 def _is_artifact(url: str, event: Event) -> bool:
-    """Whether an address is of something that a workflow of this repository uploaded; code could name any other."""
+    """Whether an address is an artifact of this repository's workflows: a pull request's code could name any other."""
     return url.startswith(f"{event.server_url}/{event.repository}/actions/runs/")

@@ -1,4 +1,4 @@
-"""The action's inputs, which come as variables, as the command lines that they stand for.
+"""Turns the action's inputs, which come as variables, into command lines.
 
 The token is not among them: it stays in the environment.
 """
@@ -25,11 +25,11 @@ _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
 _REPORT = re.compile(r"[^\s,][^\n]*?\.(?:md|markdown)(?=[\s,]|$)|[^\s,]+", re.IGNORECASE)
-"""A path may hold blanks, since it ends as a report's must; what doesn't end so ends at a blank or comma."""
+"""A path ends with a report's suffix, so it may contain blanks; anything else ends at a blank or comma."""
 
 
 def run(environ: Mapping[str, str]) -> list[str]:
-    """The command line for the inputs of action.yml. Raises UsageError, which names all that can't be understood."""
+    """The command line for the inputs of action.yml. Raises UsageError, which names all invalid inputs."""
     words = _argv(["run"], RUN, {"INPUT_PUBLISH": "config", **_filled(environ)})
     if {"--force", "--only-fresh"} <= {*takewhile(lambda word: word != "--", words)}:
         raise UsageError("the inputs force and only-fresh exclude each other", remedy="Leave one of them out.")
@@ -42,7 +42,7 @@ def plan(environ: Mapping[str, str]) -> list[str]:
 
 
 def given(environ: Mapping[str, str], name: str) -> str:
-    """What an input holds, without blanks around it; empty where it was left out."""
+    """An input's value, without blanks around it; empty if left out."""
     return environ.get(_variable(name), "").strip()
 
 
@@ -69,11 +69,11 @@ def _argv(start: Sequence[str], names: Sequence[str], environ: Mapping[str, str]
     return words
 
 
-# --- how each is read: all give words of a command line, and raise ValueError or ArgumentTypeError in words ----------
+# --- how each is read: all return words of a command line, and raise ValueError or ArgumentTypeError with a message --
 
 
 def _text(name: str, text: str) -> list[str]:
-    return [f"--{name}={text}"]  # one word, so that a value that starts with a dash is no option
+    return [f"--{name}={text}"]  # one word, so that a value that starts with a dash is not taken as an option
 
 
 def _checked(check: Callable[[str], object]) -> Callable[[str, str], list[str]]:
@@ -121,4 +121,4 @@ _READERS: Mapping[str, Callable[[str, str], list[str]]] = {
 }
 
 COMMANDS: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = {"run": run, "plan": plan}
-"""What the actions call, by the word that they give to scripts/action."""
+"""The actions' functions, by the word that they pass to scripts/action."""

@@ -1,4 +1,4 @@
-"""The one issue that is open while a workflow fails: opened, commented on while it goes on, closed by a recovery."""
+"""Keeps one issue open while a workflow fails: opens it, comments on each failure, closes it on success."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
     from gpu_doc.github.issues import Issue
 
 _RESULTS = frozenset({"success", "failure", "cancelled", "skipped"})
-"""How a job may end. https://docs.github.com/actions/reference/workflows-and-actions/contexts#needs-context"""
+"""The possible results of a job. https://docs.github.com/actions/reference/workflows-and-actions/contexts#needs-context"""
 
 _CANCELLED = "A job was cancelled, ran out of time, or never got a runner."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """Which workflow is looked after, and how its jobs ended."""
+    """The watched workflow, and the results of its jobs."""
 
     workflow: str
     """Its name, for people."""
     file: str
-    """Its file, which tells it from others of the same name."""
+    """Its file, since several workflows may have the same name."""
     name: str
-    """Which of several issues of it is meant."""
+    """Tells several issues of it apart."""
     results: frozenset[str]
 
     @property
     def fails(self) -> bool:
-        """Whether any job did not get through."""
+        """Whether any job did not succeed."""
         return bool(self.results & {"failure", "cancelled"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptIssue:
-    """What became of the issue."""
+    """What was done with the issue."""
 
     operation: Literal["opened", "commented", "closed", "none"]
     issue: Issue | None = None
 
 
 def results(text: str) -> frozenset[str]:
-    """How jobs ended, from words between blanks or commas. Raises UsageError."""
+    """Parse the results of jobs, separated by blanks or commas. Raises UsageError."""
     found = frozenset(re.findall(r"[^\s,]+", text))
     if not found or found - _RESULTS:
         what = f"`result` is `{text[:100]}`; it takes {', '.join(sorted(_RESULTS))}"
@@ -57,7 +57,7 @@ def results(text: str) -> frozenset[str]:
 
 def look_after(github: GitHub, event: Event, watched: Watched) -> KeptIssue:
     """Open the issue, comment on it once for each attempt of a run, or close it. Raises PublishError."""
-    # A branch that is tried out by hand neither opens nor closes the issue of another.
+    # A manual run on another branch must neither open nor close this branch's issue.
     marker = words.issue_marker(f"{watched.file} {event.ref} {watched.name}".strip())
     workflow = f"{watched.workflow} ({watched.name})" if watched.name else watched.workflow
     run_url = f"{event.run_url}/attempts/{event.attempt}"

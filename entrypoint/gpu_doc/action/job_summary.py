@@ -1,4 +1,4 @@
-"""The text of a job's summary: each report and run with what became of it, what changed, and what failed."""
+"""The text of a job's summary: the result of each report and run, what changed, and what failed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gpu_doc.text.github_markdown import Markdown, readable
 from gpu_doc.text.units import readable_time
 
 LONGEST_SUMMARY = 1_000_000
-"""Bytes; GitHub takes 1 MiB for the summary of a step."""
+"""Bytes; GitHub accepts 1 MiB for a step's summary."""
 
 
 def job_summary(
@@ -30,9 +30,9 @@ def job_summary(
     written: Collection[str] = (),
     left: Collection[str] = (),
 ) -> str:
-    """Each report and run with the reason that it ran or did not; what changed; what failed.
+    """Return the summary: each report and run, and why it ran or did not; what changed; what failed.
 
-    `written` and `left` are the paths of reports that were refreshed, and that stayed as they were for a failure.
+    `written` are the paths of refreshed reports; `left` of those that stayed unchanged because of a failure.
     """
     verdicts = _Verdicts(results, published, written, left)
     planned = plan.reports if plan else ()
@@ -59,7 +59,7 @@ def job_summary(
 
 @dataclass(frozen=True)
 class _Verdicts:
-    """What became of reports and runs, in words."""
+    """The results of reports and runs, in words."""
 
     results: Sequence[Result]
     published: Published | None
@@ -96,7 +96,7 @@ class _Verdicts:
             return done
         if report in self.left:
             return "failed, or stopped by a failure"
-        # What nothing was done for was found on the pull request's branch.
+        # If nothing was done for a report, it was found on the pull request's branch.
         untouched = all(each.run.report != report for each in self.results)
         number = self.published.number if self.published else None
         return "in its pull request already" if number and untouched else "stale"

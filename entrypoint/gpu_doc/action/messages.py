@@ -40,7 +40,7 @@ def comment(environ: Mapping[str, str], console: Console) -> None:
         except ReadOnlyError as error:
             if not event.has_read_only_token:
                 raise
-            # Nobody can change that, so it is no failure; what the comment would say is in the run's summary.
+            # Nobody can change that, so it is not a failure. The run's summary has the same text.
             done = "none"
             console.annotate("notice", f"{_READ_ONLY}: {error.what}")
             console.note(_READ_ONLY)
@@ -67,7 +67,7 @@ def issue(environ: Mapping[str, str], console: Console) -> None:
 
 
 COMMANDS: Mapping[str, Callable[[Mapping[str, str], Console], None]] = {"comment": comment, "issue": issue}
-"""By the word that the actions give to scripts/action."""
+"""The functions by the word that the actions pass to scripts/action."""
 
 
 def _name(environ: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The action's outputs: what action.yml promises, from what happened."""
+"""Makes the outputs that action.yml declares."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gpu_doc.refresh.doors import Outcome
 
 
 def of_plan(plan: Plan) -> dict[str, str]:
-    """What is known before anything runs."""
+    """The outputs that are known before anything runs."""
     return {"plan": _json(plan.to_json()), "stale": _truth(not plan.fresh)}
 
 
 def of_run(outcome: Outcome, published: Published) -> dict[str, str]:
-    """What is known at the end."""
+    """The outputs that are known at the end."""
     failed = any(error.exit_code != Exit.FINDING for error in outcome.errors)
     return {
         "changed": _truth(bool(published.changed)),

@@ -1,4 +1,4 @@
-"""What a run leaves for GitHub's runner and those who read its page: outputs, a preview, the job's summary."""
+"""Writes a run's outputs, preview and job summary for GitHub's runner."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def listens(environ: Mapping[str, str]) -> bool:
-    """Whether there is a runner that takes any of it."""
+    """Whether a runner reads any of it."""
     return bool(environ.get("GITHUB_OUTPUT") or environ.get("GITHUB_STEP_SUMMARY"))
 
 
@@ -38,13 +38,13 @@ def leave(
     *,
     partial: bool,
 ) -> None:
-    """Leave all of it. `config` has the reports that were refreshed, `partial` if chosen ones; `planned` says why."""
+    """Write all of it. `config` has the refreshed reports, `partial` if only chosen ones; `planned` says why."""
     if not listens(environ):
         return
     outcome, published = ended
-    actions.set_outputs(outputs.of_run(outcome, published), environ)  # they hold whatever becomes of the rest
+    actions.set_outputs(outputs.of_run(outcome, published), environ)  # they are right even if the rest fails
     changes: Sequence[ReportChange] = ()
-    if published.changed and work_tree(config.root):  # without git there is nothing to compare with
+    if published.changed and work_tree(config.root):  # without git, there is nothing to compare with
         changes, more = _shown(config, event, environ, partial=partial)
         actions.set_outputs(more, environ)
     from gpu_doc.action.job_summary import job_summary
@@ -62,7 +62,7 @@ def leave(
 
 
 def leave_failure(error: GpuDocError, environ: Mapping[str, str]) -> None:
-    """Leave a summary of a run that ended before it began."""
+    """Write the summary of a run that failed before it began."""
     if listens(environ):
         from gpu_doc.action.job_summary import job_summary
 
@@ -70,7 +70,7 @@ def leave_failure(error: GpuDocError, environ: Mapping[str, str]) -> None:
 
 
 def preview_name(config: Config, tree: Path, *, partial: bool) -> str:
-    """The page's name, which the artifact has too: one for each configuration and each choice of its reports."""
+    """The name of the page and of its artifact: different for each configuration and each choice of its reports."""
     slugs = [slug_of(config.path.relative_to(tree).as_posix())]
     if partial:
         paths = sorted(report.path for report in config.reports)
@@ -83,11 +83,11 @@ def preview_name(config: Config, tree: Path, *, partial: bool) -> str:
 def _shown(
     config: Config, event: Event | None, environ: Mapping[str, str], *, partial: bool
 ) -> tuple[Sequence[ReportChange], dict[str, str]]:
-    """What a reader sees changed; for a pull request, on a page of its own too."""
+    """Return the changes that a reader sees; for a pull request, also write the preview page."""
     from gpu_doc.changes.changes import to_json
     from gpu_doc.preview.preview import preview
 
-    # A folder of its own: a job may use the action several times.
+    # A new folder, since a job may use the action several times.
     out = Path(tempfile.mkdtemp(prefix="gpu-doc-preview-", dir=environ.get("RUNNER_TEMP") or None))
     page, changes, _ = preview(config, base="", event=event, out=out)
     tree = work_tree(config.root) or config.root

@@ -1,4 +1,4 @@
-"""What a step leaves for GitHub's runner: outputs and the job summary, in the files that it names in variables.
+"""Writes a step's outputs and job summary into the files that GitHub's runner names in variables.
 
 Format: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#environment-files
 """
@@ -10,23 +10,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LONGEST_SUMMARY = 1 << 20
-"""Bytes of one step's summary; of a longer one GitHub shows nothing at all."""
+"""Bytes of a step's summary; GitHub shows nothing of a longer one."""
 
 _CUT = "\n\n*The rest is left out: a job summary ends at 1 MiB. The log has all of it.*\n"
 
 
 def set_outputs(values: Mapping[str, str], environ: Mapping[str, str]) -> None:
-    """Set outputs of this step, with values of any content; nothing where no runner listens.
+    """Set outputs of this step; values may have any content. Does nothing without a runner.
 
-    Raises OSError: the runner's file can't be written.
+    Raises OSError if the runner's file can't be written.
     """
     _append(environ.get("GITHUB_OUTPUT"), "".join(_record(name, value) for name, value in values.items()))
 
 
 def add_summary(text: str, environ: Mapping[str, str]) -> None:
-    """Add Markdown to the job summary, cut where GitHub would refuse it; nothing where no runner listens.
+    """Add Markdown to the job summary, cut to GitHub's limit. Does nothing without a runner.
 
-    Raises OSError: the runner's file can't be written.
+    Raises OSError if the runner's file can't be written.
     """
     path = environ.get("GITHUB_STEP_SUMMARY")
     taken = Path(path).stat().st_size if path and Path(path).exists() else 0
@@ -34,7 +34,7 @@ def add_summary(text: str, environ: Mapping[str, str]) -> None:
 
 
 def shortened(text: str, most: int) -> str:
-    """Text of at most so many bytes of UTF-8, whole lines if it must be cut, and then a sentence that says so."""
+    """Cut a text to at most so many bytes of UTF-8, at the end of a line, with a sentence that says so."""
     whole = text.encode("utf-8", "replace")
     if len(whole) <= most:
         return text
@@ -46,7 +46,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def _record(name: str, value: str) -> str:
-    # A delimiter that no value can know, so that none ends its record and begins another output.
+    # A random delimiter: no value can contain it and so begin another output.
     delimiter = f"end-{secrets.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 

@@ -1,4 +1,4 @@
-"""What the command line takes: commands, options, their help, and what is said about mistyped ones."""
+"""Defines the command line: commands, options, their help, and suggestions for mistyped ones."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ _WRONG_CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from (?P<k
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Read a command line. Ends the process with 0 after help or the version, with 2 where it cannot be understood."""
+    """Parse a command line. Ends the process with 0 after help or the version, with 2 if it is wrong."""
     whole, commands = parsers()
     args, unknown = whole.parse_known_args(argv)
     chosen = commands.get(args.command, whole)
@@ -126,7 +126,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
-    """Give the parser of the whole command line, and that of each command by its name."""
+    """Return the parser of the whole command line, and each command's parser by name."""
     whole = _Parser(prog="gpu-doc", description=DESCRIPTION, epilog=EPILOG, formatter_class=_RAW)
     whole.add_argument("--version", action="version", version=f"gpu-doc {__version__}")
     commands = whole.add_subparsers(title="commands", metavar="COMMAND", dest="command")
@@ -192,7 +192,7 @@ def _lab(lab: argparse.ArgumentParser) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Names the nearest of the words that it would have taken."""
+    """Suggests the nearest valid word in its errors."""
 
     def error(self, message: str) -> NoReturn:
         if wrong := _WRONG_CHOICE.search(message):
@@ -201,7 +201,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _meant(word: str, parser: argparse.ArgumentParser, command: str | None) -> str:
-    """What an argument that nobody knows may have meant, to go on with after the message."""
+    """Return what an unknown argument may have meant, as the end of the message."""
     known = re.findall(r"--[\w-]+", parser.format_usage())
     option = word.partition("=")[0]
     return f"; write it after `{command}`" if option in known else _hint(option, known)

@@ -1,4 +1,4 @@
-"""The call of a command: its words, what it finds around it, and the configuration that it works on."""
+"""The call of a command: its arguments, environment, working folder and configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """Made by main.py, which alone reads the environment."""
+    """Made by main.py, the only module that reads the environment."""
 
     args: argparse.Namespace
     console: Console
@@ -34,16 +34,16 @@ class Call:
 
     @property
     def on_runner(self) -> bool:
-        """Whether this is a job of GitHub's."""
+        """Whether this is a job on GitHub's runner."""
         return self.environ.get("GITHUB_ACTIONS") == "true"
 
     @property
     def token(self) -> str:
-        """The token to publish with: the action's input, else what GitHub's own command line takes."""
+        """The token to publish with: the action's input, else the variables that GitHub's own `gh` uses."""
         return next(filter(None, map(self.environ.get, ("INPUT_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"))), "")
 
     def event(self) -> Event | None:
-        """What started us, on a runner."""
+        """The event that started us, on a runner."""
         if not self.on_runner or not self.environ.get("GITHUB_EVENT_NAME"):
             return None
         from gpu_doc.github import event
@@ -51,14 +51,14 @@ class Call:
         return event.read(self.environ)
 
     def config(self) -> Config:
-        """The configuration that is named, or found from here. Raises ConfigError."""
+        """The named configuration, or the one found from here. Raises ConfigError."""
         path = self.args.config or config.find(self.here)
         if path is None:
             raise _no_config(self.here)
         return config.load(path.absolute(), git.left_out)
 
     def config_if_any(self, path: Path | None) -> Config | None:
-        """The configuration, for commands that are of use without one too."""
+        """The configuration, for commands that also work without one."""
         try:
             return config.load(path.absolute(), git.left_out) if path else None
         except ConfigError as error:
@@ -66,13 +66,13 @@ class Call:
             return None
 
     def state_folder(self, whole: Config) -> Path:
-        """Where state lies."""
+        """The folder of state."""
         given: Path | None = self.args.state_dir
         return given.absolute() if given else default_folder(whole.root, self.environ)
 
 
 def _no_config(here: Path) -> ConfigError:
-    """Say where was looked, and what may have been meant."""
+    """Return an error that says where we looked, and which file may be meant."""
     remedy = "`gpu-doc init` writes one that works, with an example notebook and template."
     tree, outer = git.work_tree(here), config.above(here)
     if tree is None and outer:

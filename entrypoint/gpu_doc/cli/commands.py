@@ -1,4 +1,4 @@
-"""The commands. Each does its work and gives the exit code."""
+"""The commands. Each does its work and returns the exit code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _init(call: Call) -> Exit:
 
 
 def _refuse_nested(here: Path, console: Console) -> None:
-    """Make no project where commands serve another one already; one that they pass over is worth a note only."""
+    """Refuse to make a project inside one that commands here use already; only note one that they would not use."""
     if found := config.find(here):
         path = os.path.relpath(found, here)
         remedy = f"Commands here serve it already: add a report to {path}, or call init outside of its folder."
@@ -108,20 +108,20 @@ def _run(call: Call) -> Exit:
 
 
 def _admitted(call: Call) -> Job:
-    """Find out what we do here; refuse what may not run here. Raises GpuDocError."""
+    """Find out whose code this is; refuse what may not run here. Raises GpuDocError."""
     args = call.args
     if event := call.event():
         admission.refuse(event, allow_forks=args.allow_forks)
     job = find_job(call, event)
     if event and job.origin:
         if admission.mode_for(args.publish, job.own.publish, event)[0] not in ("none", "check"):
-            target.demand_own_repository(job.own, event)  # it says more than that nobody knows the commit
+            target.demand_own_repository(job.own, event)  # its message says more than "unknown commit"
         admission.refuse_origin(event, job.origin, allow_forks=args.allow_forks)
     return job
 
 
 def _mode(call: Call, whole: Config, job: Job) -> tuple[AnyMode, str]:
-    """How to publish, and why not as it was asked for."""
+    """Return how to publish, and why if not as asked."""
     configuration = target.configuration_of(whole)
     return admission.mode_for(call.args.publish, whole.publish, job.event, job.origin, configuration=configuration)
 
@@ -192,4 +192,4 @@ ALL = {
     "doctor": _doctor,
     "clean": _clean,
 }
-"""The commands by their names."""
+"""The commands by name."""

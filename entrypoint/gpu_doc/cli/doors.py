@@ -1,4 +1,4 @@
-"""Builds what a refresh talks to: state, this machine, Chromium, engines, git."""
+"""Builds what a refresh works with: state, this machine, Chromium, engines, git."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 def build_doors(call: Call, whole: Config, job: Job | None = None) -> Doors:
-    """Build the doors for a project; from here on what is printed is redacted with its secrets."""
+    """Build the doors for a project. From here on, its secrets are redacted in all that is printed."""
     console, environ = call.console, call.environ
-    # What a pull request calls a secret is none of its runs', but it is one.
+    # A secret named only by the pull request's own configuration does not reach its runs, but is redacted.
     console.redactor = redaction.known(whole, environ, *([job.own] if job else []))
     machine = Machine(
         environment=active_environment(environ),
@@ -50,7 +50,7 @@ def build_doors(call: Call, whole: Config, job: Job | None = None) -> Doors:
         environ=environ,
         machine=machine,
         chromium=lambda: _chromium(console, environ),
-        # Of the whole configuration: a report that was refreshed before this one makes no checkout dirty.
+        # Own files of the whole configuration: reports refreshed earlier must not make the checkout dirty.
         commit=lambda: git.clean_commit(whole.root, own_files=selection.own_files(whole)),
         images=images.identity,
         image_moved=images.moved,
@@ -59,7 +59,7 @@ def build_doors(call: Call, whole: Config, job: Job | None = None) -> Doors:
 
 
 def refuse_mounts(call: Call, chosen: Config) -> None:
-    """Refuse folders that no container may be given, before one is started. Raises ConfigError."""
+    """Refuse folders that no container may get, before one is started. Raises ConfigError."""
     if any(run.image for report in chosen.reports for run in report.runs):
         from gpu_doc.trust import mounts
 
@@ -68,9 +68,9 @@ def refuse_mounts(call: Call, chosen: Config) -> None:
 
 
 def _project(call: Call, whole: Config) -> str:
-    """What tells this project's results apart from those of others, where a job names a folder that may serve several.
+    """Return what tells this project's results from others', if `state-dir` names a folder that several may share.
 
-    The default folder is one project's alone.
+    The default folder belongs to one project.
     """
     if not call.args.state_dir or not call.on_runner:
         return ""
@@ -96,7 +96,7 @@ def _chromium(console: Console, environ: Mapping[str, str]) -> Path:
 
 
 class _Images:
-    """One look at engines for all runs: many share an image."""
+    """Looks up images once for all runs, since many share one."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ

@@ -1,4 +1,4 @@
-"""What we do here, as the event and the checkout say: whose code it is, and what that decides."""
+"""Finds out, from the event and the checkout, whose code this is, and what follows from that."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """On a person's machine there is no event."""
+    """The event and the code's origin; on a person's machine, there is no event."""
 
     event: Event | None
     origin: Origin | None
-    """Whose code is checked out, on a runner."""
+    """The origin of the checked-out code, on a runner."""
     own: Config
-    """The configuration that is checked out."""
+    """The checked-out configuration."""
 
 
 def find_job(call: Call, event: Event | None) -> Job:
@@ -41,7 +41,7 @@ def find_job(call: Call, event: Event | None) -> Job:
 
 
 def isolated(job: Job, call: Call) -> Config:
-    """The configuration with what the base's decides for a pull request."""
+    """Return the configuration; for a pull request, with the base's isolation."""
     if job.event is None or job.origin is None:
         return job.own
     from gpu_doc.trust.isolation import with_base
@@ -54,7 +54,7 @@ def isolated(job: Job, call: Call) -> Config:
 
 
 def layers(job: Job | None, whole: Config, *, on_runner: bool) -> Layers:
-    """Who may use whose results. A person has one layer; who is on a runner for no known reason has nobody else's."""
+    """Return the layers of state. A person has one; an unknown origin on a runner reads nobody else's."""
     if job is None or job.event is None or job.origin is None:
         return Layers(own="unknown" if on_runner else "")
     from gpu_doc.trust.origin import layers

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the contract's exit code."""
-    gc.disable()  # most calls find nothing to do and end at once: looking for garbage took 6 % of their time
+    gc.disable()  # most calls find nothing to do and end at once; garbage collection took 6 % of their time
     out, err = Reader(sys.stdout), Reader(sys.stderr)
     console = _console(cast("TextIO", out), cast("TextIO", err))
-    # argparse prints its help there; and what Python flushes at its end must not fail once more.
+    # argparse prints its help there; and Python's final flush must not fail again.
     others = (Guarded(out), Guarded(err)) if console.on_runner else (out, err)
     sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", others)
     try:
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours becomes a report, not a bare traceback
         code = _last_resort(error, console)
-    interrupts.ignore()  # how it ended is not changed any more
+    interrupts.ignore()  # from here on, no interrupt may change the exit code
     if out.failure:
         console.error(MachineError(f"standard output cannot be written: {out.failure.strerror}"))
         code = worst([code, Exit.MACHINE_LACKS])
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _last_resort(error: Exception, console: Console) -> Exit:
-    """Say what nobody foresaw: what the system refused anywhere is this machine's, all else a defect of ours."""
+    """Report an unexpected error: an OSError is the machine's problem, anything else a defect of ours."""
     told = refused_by_the_system(error)
     if told is None:
         console.defect(error, [*sys.argv[1:]])
@@ -77,7 +77,7 @@ def _console(out: TextIO, err: TextIO) -> Console:
 
 
 def _documents() -> str:
-    """Where docs/ is to be read in a browser, if we are an action that a runner fetched."""
+    """The web address of docs/, if a runner fetched us as an action."""
     action = re.search(r"/_actions/([^/]+/[^/]+)/", os.environ.get("GITHUB_ACTION_PATH", "") + "/")
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
     return f"{server}/{action[1]}/blob/HEAD/docs" if action else ""
@@ -95,7 +95,7 @@ def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
 
 
 def _locator(given: Path | None, here: Path) -> Callable[[Location], FileLines | None]:
-    """Gives the places that errors name, in the repository: GitHub annotates by them."""
+    """Return a function that finds an error's place in the repository, for GitHub's annotations."""
 
     def locate(location: Location) -> FileLines | None:
         from gpu_doc.action.placement import place  # only what went wrong needs it

@@ -1,4 +1,4 @@
-"""What a step of an action does, for scripts/action: its inputs are in the environment."""
+"""Runs a step of an action for scripts/action; its inputs are in the environment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from gpu_doc.errors import UsageError
 
 
 def take(names: Sequence[str], environ: Mapping[str, str], console: Console) -> list[str]:
-    """Return the command line that a step stands for, from here on in its working directory.
+    """Change to the step's working directory, and return its command line.
 
-    A step that is none of the command line's is done at once, and nothing is returned. Raises UsageError.
+    A step without a command line is done at once; then the result is empty. Raises UsageError.
     """
     if len(names) != 1 or names[0] not in (*inputs.COMMANDS, *messages.COMMANDS):
         known = ", ".join([*inputs.COMMANDS, *messages.COMMANDS])

@@ -36,7 +36,7 @@ class Result:
 
     @property
     def resources(self) -> Path:
-        """The resources that it used, as JSON (see execution/agent/sampling.py). Absent for runs of earlier versions."""
+        """The resources that it used, as JSON (see execution/agent/sampling.py). Earlier versions wrote none."""
         return self.folder / "resources.json"
 
     def produced(self, path: str) -> Path:

@@ -21,7 +21,7 @@ class RunPlan:
 
     run: Run
     fingerprint: Fingerprint | None
-    """The fingerprint of the result to use; if fresh, with earlier values for parts not checked here. None: `problem`."""
+    """The fingerprint of the result to use; with earlier values for what is not checked here. None: see `problem`."""
     here: Fingerprint | None = None
     """The fingerprint if it is executed on this machine."""
     reasons: tuple[str, ...] = ()

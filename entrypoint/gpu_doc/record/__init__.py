@@ -1,1 +1,1 @@
-"""What is kept of a run: what it was made of, its result, and the evidence beside a report."""
+"""The records of runs: fingerprints, results in state, and the evidence beside a report."""

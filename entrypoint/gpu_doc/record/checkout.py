@@ -1,9 +1,9 @@
 """The only writer into the checkout.
 
-A draft is written whole or not at all: first every temporary file, beside its target, then one rename after the
-other, evidence last. What fails before the renames, or in the midst of them, leaves everything as it was to the byte:
-what is replaced keeps a second name until all is done. A kill between renames leaves evidence that does not match,
-which `check` finds, and the next refresh mends without running.
+A draft is written completely or not at all. First, every file is written under a temporary name beside its target; then
+the files are renamed one by one, evidence last. A replaced file keeps a second name until all is done, so that a
+failure leaves every byte as it was. If we are killed between renames, the evidence does not match: `check` finds that,
+and the next refresh repairs it without running anything.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from gpu_doc.record.state import disk_error
 
 
 class ChangedMeanwhileError(Exception):
-    """The report is no longer what the draft was made from: somebody saved it meanwhile. Nothing was written."""
+    """Somebody changed the report after the draft was made. Nothing was written."""
 
 
 Content = bytes | Path
-"""What a file should hold, or a file that holds it: a long report's pictures need not all be in memory at once."""
+"""A file's content, or a file with that content: so a long report's pictures need not all be in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What a report's files should be. Paths are relative to root; files that already are so are not touched."""
+    """The intended files of a report. Paths are relative to root; files that are right already are not touched."""
 
     path: str
     files: Mapping[str, Content]
     """Content by path, in the order of the renames: pictures, report, evidence."""
     before: bytes | None
-    """The report as it was when the draft was made; None where there was none."""
+    """The report when the draft was made; None if there was none."""
     obsolete: tuple[str, ...] = ()
     """Files of an earlier refresh that the report no longer uses."""
 
 
 def write(draft: Draft, root: Path) -> tuple[str, ...]:
-    """Bring the checkout to a draft; gives the paths that changed, removed ones included.
+    """Write a draft into the checkout; returns the paths that changed, including removed ones.
 
-    Raises PublishError where a path cannot be written to, MachineError, and ChangedMeanwhileError.
+    Raises PublishError if a path can't be written, MachineError, or ChangedMeanwhileError.
     """
     changed = {path: content for path, content in draft.files.items() if read(root / path) != content_of(content)}
     targets = {path: _target(root / path, root) for path in (*changed, *draft.obsolete)}
-    # An interrupt finds a report either as it was or refreshed, never half of each.
+    # After an interrupt, a report is either old or new, never half of each.
     with _temporaries(changed, targets, root) as temporaries, held_back():
         if read(root / draft.path) != draft.before:
             raise ChangedMeanwhileError(draft.path)
@@ -61,7 +61,7 @@ def write(draft: Draft, root: Path) -> tuple[str, ...]:
 
 
 def _exchange(new: Mapping[Path, Path], gone: Sequence[Path]) -> None:
-    """Put each new file in the place of its target, and take away what is to go: all of it, or nothing."""
+    """Replace each target by its new file, and remove the files to remove: all of it, or nothing."""
     second = {place: _beside(place, "old") for place in (*new, *gone)}
     done: list[Path] = []
     try:
@@ -83,7 +83,7 @@ def _exchange(new: Mapping[Path, Path], gone: Sequence[Path]) -> None:
 
 
 def _link(target: Path, second: Path) -> None:
-    """Give a file a second name; where the file system has no such thing, copy it."""
+    """Make a second name for a file; if the file system has no hard links, copy it."""
     if not target.exists():
         return
     try:
@@ -95,7 +95,7 @@ def _link(target: Path, second: Path) -> None:
 
 
 def _put_back(places: Sequence[Path], second: Mapping[Path, Path], error: OSError) -> None:
-    """Undo what was done so far. Raises PublishError where that fails too: then the files don't fit together."""
+    """Undo what was done so far. Raises PublishError if that fails too: then the files don't match each other."""
     for place in reversed(places):
         try:
             if second[place].exists():
@@ -109,12 +109,12 @@ def _put_back(places: Sequence[Path], second: Mapping[Path, Path], error: OSErro
 
 
 def _beside(target: Path, what: str = "new") -> Path:
-    """A name for a file of ours beside a target; `_sweep` finds it by the process id."""
+    """Return a name for a temporary file beside a target; `_sweep` finds it by the process id."""
     return target.with_name(f".{target.name}.{what}.{os.getpid()}.gpu-doc")
 
 
 def content_of(content: Content) -> bytes:
-    """The bytes of a draft's file. Raises PublishError where they are gone meanwhile."""
+    """The bytes of a draft's file. Raises PublishError if the file has vanished."""
     if isinstance(content, bytes):
         return content
     found = read(content)
@@ -126,7 +126,7 @@ def content_of(content: Content) -> bytes:
 
 
 def read(path: Path) -> bytes | None:
-    """A file's content; None where it is missing or cannot be read."""
+    """A file's content; None if it is missing or can't be read."""
     try:
         return path.read_bytes() if path.is_file() else None
     except OSError:
@@ -135,7 +135,7 @@ def read(path: Path) -> bytes | None:
 
 @contextmanager
 def _temporaries(contents: Mapping[str, Content], targets: Mapping[str, Path], root: Path) -> Iterator[dict[str, Path]]:
-    """All contents on the disk, each beside its target and with its mode; what is not renamed is removed again."""
+    """Write all contents beside their targets, with the targets' modes; at the end, remove what was not renamed."""
     temporaries: dict[str, Path] = {}
     folders: list[Path] = []
     try:
@@ -158,7 +158,7 @@ def _temporaries(contents: Mapping[str, Content], targets: Mapping[str, Path], r
 
 
 def _sweep(target: Path) -> None:
-    """Remove what processes that were killed while writing this file have left beside it."""
+    """Remove what killed processes left beside this file while writing it."""
     for left in target.parent.glob(f".{glob.escape(target.name)}.*.gpu-doc"):
         pid = left.name.split(".")[-2]
         if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
@@ -169,20 +169,20 @@ def _write(path: Path, content: bytes, *, like: Path) -> None:
     with path.open("wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())  # else a rename could survive a power cut that its content does not
+        os.fsync(file.fileno())  # else, after a power cut, the rename could be on the disk without the content
     with suppress(FileNotFoundError):
         path.chmod(like.stat().st_mode & 0o7777)
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    """Make a folder with its parents; gives those that were not there, outermost first."""
+    """Make a folder with its parents; returns the new ones, outermost first."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return missing[::-1]
 
 
 def _target(path: Path, root: Path) -> Path:
-    """Where a path leads. Raises PublishError where nothing can be written there."""
+    """Resolve a path. Raises PublishError if nothing can be written there."""
     try:
         target = path.resolve()
     except (OSError, RuntimeError) as error:

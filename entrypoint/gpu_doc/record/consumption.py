@@ -1,4 +1,4 @@
-"""What a run took, as sampled while it went on: its peaks in words, and what its chart shows."""
+"""The resources that a run used, as sampled: its peaks in words, and the points of its chart."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Consumption:
-    """Samples over a run, and the peaks; see execution/agent/sampling.py for what they are."""
+    """A run's samples and peaks; execution/agent/sampling.py explains them."""
 
     samples: Sequence[Sequence[float | None]]
     peaks: dict[str, float]
-    """`cpu` in cores, `memory` and `gpu_memory` in bytes, `gpu` from 0 to 1; those that are known."""
+    """`cpu` in cores, `memory` and `gpu_memory` in bytes, `gpu` from 0 to 1; only those known."""
     seconds: float
 
     def points(self, name: str) -> Points:
@@ -28,13 +28,13 @@ class Consumption:
         column = 1 + ("cpu", "memory", "gpu_memory", "gpu").index(name)
         known = [(float(row[0] or 0), value) for row in self.samples if (value := row[column]) is not None]
         if column in (1, 4) and len(known) > 1:
-            # These are means since the sample before, so that the first says nothing.
+            # These are means since the previous sample, so the first one has no meaning.
             return [(known[0][0], known[1][1]), *known[1:]]
         return known
 
 
 def read(result: Result) -> Consumption | None:
-    """What a run took; None where nothing was sampled."""
+    """The resources that a run used; None if nothing was sampled."""
     try:
         kept: Json = json.loads(result.resources.read_bytes())
         samples = [tuple(map(_number, sample)) for sample in kept["samples"]]
@@ -65,7 +65,7 @@ def sentence(taken: Consumption) -> str:
 
 
 def summary(taken: Consumption) -> str:
-    """The peaks for a line of a log: `peak 2.1 GB, 11 GB GPU`; empty where it was too short to be measured."""
+    """The peaks for a line of a log: `peak 2.1 GB, 11 GB GPU`; empty if the run was too short to measure."""
     if not taken.samples:
         return ""
     gpu = taken.peaks.get("gpu_memory")
@@ -73,12 +73,12 @@ def summary(taken: Consumption) -> str:
 
 
 def cores(value: float) -> str:
-    """A number of cores: `0.4`, `3.9`, `1`, `24`."""
+    """Return a number of cores for people: `0.4`, `3.9`, `1`, `24`."""
     return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
 
 
 def size(number: float) -> str:
-    """Bytes as people say them: `312 MB`, `1.2 GB`."""
+    """Return bytes for people: `312 MB`, `1.2 GB`."""
     for unit, factor in (("TB", 1e12), ("GB", 1e9)):
         if number >= 0.9995 * factor:
             amount = number / factor

@@ -1,4 +1,4 @@
-"""Files as a fingerprint sees them: by the SHA-256 of their content."""
+"""Hashes files for fingerprints, by SHA-256 of their content."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _BLOCK = 1 << 20
 class Contents:
     """Hashes files: their bytes, or, with `line_ends`, what git would store of them.
 
-    To ask git costs more than a plan where all is fresh may take. So bytes are compared first; `crlf` then tells
-    whether a closer look could find anything.
+    Asking git would take longer than a plan where all is fresh may take. So compare bytes first; `crlf` then tells
+    whether asking git could change the result.
     """
 
     def __init__(self, line_ends: LineEnds | None = None) -> None:
         self._line_ends = line_ends
         self.crlf = False
-        """Whether any file had a line that ends in CRLF."""
+        """Whether any file had a line ending in CRLF."""
 
     def hash(self, path: Path) -> str:
-        """SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to.
+        """SHA-256 of a file's content; a Git LFS pointer counts as the file that it refers to.
 
-        Raises NotebookFileError where it can't be read.
+        Raises NotebookFileError if it can't be read.
         """
         try:
             digest, crlf = _hash(path)
@@ -38,14 +38,14 @@ class Contents:
             raise unreadable(error, str(path)) from error
 
     def hash_read(self, path: Path, content: bytes) -> str:
-        """The same of a file whose content has been read."""
+        """The same for a file whose content has been read."""
         self.crlf = self.crlf or b"\r\n" in content
         stored = self._line_ends.stored(path, content) if self._line_ends else content
         return lfs.oid(content) or sha256(stored).hexdigest()
 
 
 def _hash(path: Path) -> tuple[str, bool]:
-    """The hash of a file's bytes, and whether a line ends in CRLF."""
+    """Return the hash of a file's bytes, and whether a line ends in CRLF."""
     hashed, crlf, last = sha256(), False, b""
     with path.open("rb") as file:
         block = file.read(_BLOCK)
@@ -59,10 +59,9 @@ def _hash(path: Path) -> tuple[str, bool]:
 
 
 def _hash_folded(path: Path, line_ends: LineEnds) -> str | None:
-    """The hash with LF for each CRLF; None where git stores what is there.
+    """Return the hash with LF for each CRLF; None if git stores the bytes unchanged.
 
-    Whether it is text shows in the first block: git itself judges by all of a file, but what it committed as text may
-    be large.
+    Only the first block decides whether it is text. git looks at the whole file, but a text in git may be large.
     """
     rule = line_ends.rule(path)
     if rule == "never":
@@ -82,6 +81,6 @@ def _hash_folded(path: Path, line_ends: LineEnds) -> str | None:
 
 
 def unreadable(error: OSError, name: str) -> NotebookFileError:
-    """What a file that cannot be read means, in a sentence; `name` is what messages call it."""
+    """Return the error for a file that can't be read; `name` is its path in messages."""
     what = f"cannot be read: {error.strerror}"
     return NotebookFileError(what, where=Location(name), remedy="Make it readable for this user.")

@@ -1,4 +1,4 @@
-"""Output that was cut at its limit: told when a run ends, kept in its record, and refused where a report needs it."""
+"""Output that was cut at its limit: reported when a run ends, kept in its record, refused if a report needs it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _KEY = "cut"
 
 @dataclass(frozen=True)
 class Cut:
-    """A cell of which not all output was kept."""
+    """A cell whose output was cut."""
 
     number: int
-    """From 1; 0 for injected parameters."""
+    """The cell's number, from 1; 0 for injected parameters."""
     name: str
     after: int
-    """How many of its outputs are whole, and stand where the notebook put them."""
+    """The number of its complete outputs, at their usual positions."""
     limit: int
     """`limits.output` of the run, in bytes."""
     displayed: bool
-    """Whether what was displayed was too large, and not what was printed."""
+    """Whether displayed data was too large (not printed text)."""
 
     @classmethod
     def of_event(cls, event: Mapping[str, Json]) -> Cut:
-        """As the worker tells it."""
+        """Read it from a worker's event."""
         name, after = event["cell"], event["after"]
         return cls(event["number"] or 0, name, after, limit=event["limit"], displayed=event["displayed"])
 
@@ -51,7 +51,7 @@ class Cut:
         return f"{what} less, or set `limits: {{output: {more}MB}}` for the run, and run again."
 
     def error(self, what: str) -> ReportError:
-        """The error of a call that needs what was cut; `what` is the cell's name."""
+        """Return the error for a call that needs the cut output; `what` is the cell's name."""
         return ReportError(f"{what}: {self.sentence}", remedy=self.remedy)
 
     def location(self, run: Run) -> Location:
@@ -60,21 +60,21 @@ class Cut:
 
 
 def to_record(cuts: Iterable[Cut]) -> dict[str, Json]:
-    """What a run's record says of them; nothing where all is whole."""
+    """Return the entries for a run's record; none if nothing was cut."""
     cells = [[cut.number, cut.name, cut.after, cut.limit, cut.displayed] for cut in cuts]
     return {_KEY: cells} if cells else {}
 
 
 def from_record(record: Mapping[str, Json]) -> list[Cut]:
-    """What was cut of a result."""
+    """Read what was cut from a result's record."""
     return [Cut(*cell) for cell in record.get(_KEY) or ()]
 
 
 def cut_of(record: Mapping[str, Json], number: int) -> Cut | None:
-    """Whether a cell of a result was cut."""
+    """Return how a cell of a result was cut; None if it was not."""
     return next((cut for cut in from_record(record) if cut.number == number), None)
 
 
 def has_room_now(record: Mapping[str, Json], run: Run) -> bool:
-    """Whether a result was cut at a limit that has been raised since: then it is no result any more."""
+    """Whether a result was cut at a limit that has been raised since: then it is not valid any more."""
     return any(cut.limit < run.limits.output for cut in from_record(record))

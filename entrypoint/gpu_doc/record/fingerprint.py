@@ -1,8 +1,8 @@
-"""What a run is made of: the two parts of its fingerprint.
+"""Computes a run's fingerprint, which has two parts.
 
 *Source* can be computed anywhere: code, parameters, local modules, declared files, image reference, kernel.
 *Machine* only where it can be seen: package versions, GPU or CPU, data outside git. Each part is a small mapping, kept
-in evidence as it is, so that a difference can be said in words.
+in evidence unchanged, so that a difference can be explained.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ _TAGS_THAT_MATTER = frozenset({PARAMETERS, INJECTED, MAY_FAIL, "skip-execution"}
 
 @dataclass(frozen=True)
 class Machine:
-    """What of this machine a fingerprint may depend on, given by the caller so that planning stays pure."""
+    """Facts about this machine for fingerprints. The caller gives them, so that planning stays pure."""
 
     environment: PythonEnvironment
     gpu: bool
     tracked: Callable[[str], frozenset[str] | None]
-    """The files at or below a path that git carries to other checkouts, relative to root; None where git is silent."""
+    """The files at or below a path that git tracks, relative to root; None if git gives no answer."""
     line_ends: LineEnds = field(default_factory=LineEnds)
     redactor: Redactor = field(default_factory=Redactor)
-    """Of the secrets that are known here: nothing that is kept may hold one, were it written in the configuration."""
+    """Redacts known secrets: nothing that is kept may contain one, even if the configuration does."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Both parts of what a run is made of, as JSON-like mappings."""
+    """Both parts of a fingerprint, as JSON-like mappings."""
 
     source: Mapping[str, Json]
     machine: Mapping[str, Json]
@@ -60,7 +60,7 @@ class Fingerprint:
 
 
 def _without_origin(machine: Mapping[str, Json]) -> Mapping[str, Json]:
-    """A machine part with an image's content alone: by which digest a registry has it makes no other result."""
+    """Return the machine part with only the image's content: its digest in a registry does not change results."""
     if not machine.get("image-content"):
         return machine
     rest = {key: value for key, value in machine.items() if key != "image-content"}
@@ -76,7 +76,7 @@ def short_hash(value: Json) -> str:
 def of(
     run: Run, *, root: Path, machine: Machine, contents: Contents, image: ImageIdentity | None = None
 ) -> Fingerprint:
-    """The fingerprint of a run on this machine, in this image; None where it has none, or it can't be seen."""
+    """The fingerprint of a run on this machine, in this image; None: it has no image, or it can't be seen."""
     redact = machine.redactor.json
     made_code = _notebook_code if run.notebook else _command_code
     code, found = made_code(run, root, redact, contents)
@@ -99,10 +99,10 @@ def of(
 
 
 def _packages(kernel: str, environment: PythonEnvironment, found: imports.Found) -> dict[str, str | None]:
-    """Versions of what is imported; an image's digest stands for all that is in it."""
+    """The versions of imported packages; in a container, the image's digest covers them."""
     if kernel != PYTHON:
-        return {}  # packages of another language, or of an environment that is not looked into
-    python = ".".join(environment.version.split(".")[:2])  # a bug-fix release of Python makes no GPU hour worth it
+        return {}  # packages of another language, or of an environment that we don't inspect
+    python = ".".join(environment.version.split(".")[:2])  # a bug-fix release of Python is not worth a GPU hour
     return {"python": python, **environment.versions(found.packages)}
 
 
@@ -116,15 +116,15 @@ def _notebook_code(
     sources = [cell.source for cell in cells] if is_python(path, kernel) else []
     found = imports.follow(sources, folder=folder, root=root, contents=contents)
     kernel = PYTHON if is_any_python(kernel) else kernel
-    # Equal notebooks in different folders may read different files beside them: they share no result.
+    # Equal notebooks in different folders may read different files beside them, so they can't share a result.
     place = folder.relative_to(root).as_posix()
-    # As an executed notebook shows them, with which they are compared.
+    # Redacted, since they are compared with an executed notebook, which is redacted.
     shown = [replace(cell, source=redact(cell.source)) for cell in cells]
     return {"kernel": kernel, "cwd": place, "code": [cell_hash(cell) for cell in shown]}, found
 
 
 def cell_hash(cell: SourceCell) -> str:
-    """What of a code cell makes a result: its source, and the tags that change how it is executed."""
+    """Hash the parts of a code cell that affect results: its source, and the tags that change its execution."""
     tags = sorted(_TAGS_THAT_MATTER.intersection(cell.tags))
     return short_hash([cell.source, tags] if tags else cell.source)[:12]
 
@@ -132,7 +132,7 @@ def cell_hash(cell: SourceCell) -> str:
 def _command_code(
     run: Run, root: Path, redact: Callable[[Json], Json], contents: Contents
 ) -> tuple[dict[str, Json], imports.Found]:
-    """A command's code: the files that its words name, as in `train.py --config=small.yml`, and what `-m` runs."""
+    """A command's code: files named by its words, as in `train.py --config=small.yml`, and the module after `-m`."""
     words = run.command or ()
     named = [root / value for word in words for value in (word, word.partition("=")[2]) if value]
     modules = [after for word, after in pairwise(words) if word == "-m"]
@@ -146,7 +146,7 @@ def _files(patterns: Iterable[str], root: Path, contents: Contents) -> dict[str,
 
 
 def pattern_files(root: Path, pattern: str) -> list[Path]:
-    """The files that a pattern names; what git or we ourselves keep there is not the user's. Raises ConfigError."""
+    """The files that a pattern matches, without git's files and our own. Raises ConfigError."""
     try:
         found = [path for path in root.glob(pattern) if is_file(path)]
     except (ValueError, NotImplementedError) as error:
@@ -158,10 +158,10 @@ def pattern_files(root: Path, pattern: str) -> list[Path]:
 def _data(
     sources: Iterable[DataSource], root: Path, tracked: Callable[[str], frozenset[str] | None], contents: Contents
 ) -> tuple[dict[str, str], dict[str, str | None]]:
-    """Declared data. What git carries belongs to the source part.
+    """Hash declared data. What git tracks belongs to the source part.
 
-    Where there is more, the machine part has the hash of all of it: so what is added to git later, as it is, has still
-    the same hash. None: nothing of it is here.
+    If there is more, the machine part has the hash of all of it. So unchanged data keep their hash when they are added
+    to git later. None: nothing of it is here.
     """
     inside: dict[str, str] = {}
     outside: dict[str, str | None] = {}
@@ -185,12 +185,12 @@ def _data(
 def _lies_in(path: Path, root: Path) -> bool:
     try:
         return path.resolve().is_relative_to(root.resolve())
-    except (OSError, ValueError, RuntimeError):  # no path at all, or a loop of links
+    except (OSError, ValueError, RuntimeError):  # not a valid path, or a loop of links
         return False
 
 
 def data_files(path: Path) -> list[Path]:
-    """The file itself, or all files below a folder, links followed once; empty where there is neither."""
+    """The file itself, or all files below a folder, following links once; empty if there is neither."""
     if is_file(path):
         return [path]
     if "\0" in str(path):
@@ -208,7 +208,7 @@ def data_files(path: Path) -> list[Path]:
 
 
 def _tree_hash(path: Path, files: Sequence[Path], contents: Contents) -> str:
-    """SHA-256 of a file, or over names and contents of a folder's files; `missing` where there are none."""
+    """SHA-256 of a file, or of names and contents of a folder's files; `missing` if there are none."""
     if not files:
         return "missing"
     if files == [path]:

@@ -1,9 +1,9 @@
-"""What binds a result in state to its place and its content.
+"""Seals results in state, so that changed, moved or foreign ones are not used.
 
-A result's `record.json` holds the SHA-256 of each of its files, and a code over them, the record and the result's name
-(HMAC, RFC 2104, with SHA-256) by a key that lies outside of state. So bytes that flipped, files that were swapped,
-added or taken away, and what somebody put there who has no key, count as absent: the run is executed again. Where the
-key is lost, all are. Who can read this user's files can read the key: SECURITY.md says what that means.
+A result's `record.json` holds the SHA-256 of each of its files, and an HMAC (RFC 2104, with SHA-256) over these, the
+record and the result's name. The key is outside of state. So a result counts as absent, and its run is executed again,
+if a byte changed, if files were swapped, added or removed, or if somebody without the key wrote it. Without the key,
+all results count as absent. Whoever can read this user's files can read the key: see SECURITY.md.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from gpu_doc.model.values import Json
 RECORD = "record.json"
 _VERSION = "gpu-doc state 1"
 _KEY = 32
-"""Bytes, as many as the hash gives (RFC 2104, section 3)."""
+"""Bytes of the key, as many as the hash has (RFC 2104, section 3)."""
 _CHUNK = 1 << 20
 
 
 def key_path(environ: Mapping[str, str]) -> Path | None:
-    """Where this user's key lies; None where the user has no folder for it.
+    """The path of this user's key; None if the user has no folder for it.
 
     https://specifications.freedesktop.org/basedir-spec/latest/
     """
@@ -37,22 +37,22 @@ def key_path(environ: Mapping[str, str]) -> Path | None:
 
 
 class Seal:
-    """Closes results when they are kept, and opens those that are whole."""
+    """Seals results when they are kept, and opens those that are intact."""
 
     def __init__(self, key: Path | None) -> None:
-        """`key` is the file of the key, which is made when the first result is closed."""
+        """`key` is the file of the key; it is created with the first sealed result."""
         self._path = key
         self._key = b""
         self._opened: dict[Path, tuple[tuple[int, ...], Mapping[str, Json]]] = {}
 
     @property
     def lasts(self) -> bool:
-        """Whether what is closed now can be opened by a later process."""
+        """Whether a later process can open what is sealed now."""
         self._key = self._key or self._read() or self._make()
         return self._key == self._read()
 
     def close(self, folder: Path, name: str, record: Mapping[str, Json]) -> None:
-        """Write a result's record; what is no plain file has no place in a result, and is removed. Raises OSError."""
+        """Write a result's record. Removes everything but plain files from the result. Raises OSError."""
         for place in [path for path, plain in _walk(folder) if not plain]:
             place.unlink()
         files = {str(path.relative_to(folder)): _digest(path) for path, _ in _walk(folder) if path != folder / RECORD}
@@ -60,7 +60,7 @@ class Seal:
         (folder / RECORD).write_text(json.dumps(whole, indent=1, sort_keys=True), "utf-8")
 
     def open(self, folder: Path, name: str) -> Mapping[str, Json] | None:
-        """A result's record; None where it is not as it was closed, under this name."""
+        """Return a result's record; None if the result differs from what was sealed under this name."""
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             path = folder / RECORD
             stamp = _stamp(path)
@@ -75,13 +75,13 @@ class Seal:
         return None
 
     def close_file(self, path: Path, name: str) -> None:
-        """Write the code of a single file beside it. Raises OSError."""
+        """Write a single file's seal beside it. Raises OSError."""
         temporary = path.with_suffix(f".{os.getpid()}.seal")
         temporary.write_text(self._code(name, _digest(path)), "utf-8")
         temporary.replace(path.with_suffix(".seal"))
 
     def is_whole(self, path: Path, name: str) -> bool:
-        """Whether a single file is as it was closed, under this name."""
+        """Whether a single file is the same as when it was sealed under this name."""
         with suppress(OSError, ValueError):
             stamp = _stamp(path)
             if (seen := self._opened.get(path)) and seen[0] == stamp:
@@ -104,7 +104,7 @@ class Seal:
         return hmac.new(self._key, json.dumps([_VERSION, *parts], sort_keys=True).encode(), sha256).hexdigest()
 
     def _read(self) -> bytes:
-        """The key; empty where there is none that is ours alone."""
+        """The key; empty if there is none, or if others can read it."""
         if self._path:
             with suppress(OSError, ValueError), self._path.open("rb") as file:
                 about = os.fstat(file.fileno())
@@ -114,7 +114,7 @@ class Seal:
         return b""
 
     def _make(self) -> bytes:
-        """Make a key, or take the one that another process made at the same time; one for us alone where that fails."""
+        """Create a key, or use another process's that is as new; if that fails, make one for this process only."""
         key = os.urandom(_KEY)
         if self._path is None:
             return key
@@ -129,7 +129,7 @@ class Seal:
                     return key
                 if found := self._read():
                     return found
-                temporary.replace(self._path)  # what lies there is no key, or others can read it
+                temporary.replace(self._path)  # what is there is not a key, or others can read it
             finally:
                 temporary.unlink(missing_ok=True)
         return key
@@ -141,7 +141,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def _holds(folder: Path, files: Json) -> bool:
-    """Whether a folder holds these files, with these hashes, and nothing else."""
+    """Whether a folder has exactly these files, with these hashes."""
     found = [path for path, _ in _walk(folder) if path != folder / RECORD]
     names = {str(path.relative_to(folder)): path for path in found}
     return (
@@ -152,7 +152,7 @@ def _holds(folder: Path, files: Json) -> bool:
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """What is in a folder but for folders, and whether it is a plain file. Raises OSError."""
+    """Yield everything below a folder except folders, and whether it is a plain file. Raises OSError."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -165,7 +165,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of a plain file. Raises OSError, also where it is a link."""
+    """SHA-256 of a plain file. Raises OSError, also for a link."""
     found = sha256()
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

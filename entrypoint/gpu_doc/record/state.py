@@ -1,13 +1,13 @@
 """State: executed notebooks, logs, pictures and scratch, keyed by fingerprint. Deleting it is always safe.
 
     runs/FINGERPRINT/       a finished run: executed.ipynb or terminal.log, produced/, record.json
-    failed/ADDRESS-TIME/    what a failed run left, its error included
-    pictures/DIGEST.png     pictures by what they show, each with its seal beside it
-    edited/TIME/PATH        generated reports that a person had edited, before they were rendered again
+    failed/ADDRESS-TIME/    files of a failed run, including its error
+    pictures/DIGEST.png     pictures by the digest of what they show, each with its seal beside it
+    edited/TIME/PATH        generated reports with a person's edits, saved before they were rendered again
     scratch/PID-RANDOM/     runs in progress; swept when their process is gone
-    layers/LAYER/           on a runner: the first four of these, apart by whose code made them (see origin.py)
+    layers/LAYER/           on a runner: the first four, separate for each origin of code (see trust/origin.py)
 
-A folder appears in runs/ by one rename, so it is whole or not there. Whatever is read is held against its seal first.
+A folder appears in runs/ by one rename, so it is complete or absent. Before anything is read, its seal is checked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from gpu_doc.system.pruning import entries, prune, remove
 from gpu_doc.system.temporary import sweep_abandoned
 
 SIZE_LIMIT = 2 << 30
-"""Bytes that runs, failures and pictures of the layer that all read may take; so many again all others together."""
+"""Bytes for runs, failures and pictures in the shared layer; and the same for all other layers together."""
 
 _LAYERS = "layers"
 _KINDS = ("runs", "failed", "pictures", "edited")
@@ -45,18 +45,18 @@ _PICTURE = ".png"
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
-    """Who may use whose results. A layer's name is a folder's; the one without a name is a person's own."""
+    """The layers of state that runs write and read. A layer's name is its folder's; a person's own has no name."""
 
     own: str = ""
-    """What is written, and read first."""
+    """The layer that is written, and read first."""
     others: tuple[str, ...] = ()
-    """What is read as well, in this order."""
+    """Other layers that are read, in this order."""
     shared: str = ""
-    """The one that all read: what others leave takes no room from it."""
+    """The shared layer, which all read: other layers take no room from it."""
 
 
 def default_folder(root: Path, environ: Mapping[str, str]) -> Path:
-    """`.gpu-doc` beside the configuration; on a runner outside the checkout, which its next job cleans."""
+    """`.gpu-doc` beside the configuration; on a runner, outside the checkout, which the next job cleans."""
     if environ.get("GITHUB_ACTIONS") != "true":
         return root / ".gpu-doc"
     cache = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME") or "/tmp") / ".cache")  # noqa: S108 - a user without a home has nothing better
@@ -66,14 +66,14 @@ def default_folder(root: Path, environ: Mapping[str, str]) -> Path:
 
 
 class State:
-    """The folder that state lies in. Reading never creates anything; writing creates what it needs."""
+    """State, in its folder. Reading never creates anything; writing creates what it needs."""
 
     def __init__(
         self, folder: Path, key: Path | None, layers: Callable[[], Layers] = Layers, *, project: str = ""
     ) -> None:
-        """`key` is the file whose key binds results; `layers` is asked once, when a result is first looked for.
+        """`key` is the file with the key that seals results; `layers` is called once, at the first search.
 
-        `project` tells apart those that share a folder: what one left is no result of another's.
+        `project` separates projects that share a folder: they don't use each other's results.
         """
         self.folder = folder
         self._project = project
@@ -82,21 +82,21 @@ class State:
 
     @cached_property
     def layers(self) -> Layers:
-        """Whose results are written and read."""
+        """The layers that are written and read."""
         return self._find_layers()
 
     @property
     def owner(self) -> str:
-        """Whose results are written, in words that mean the same to every process of this machine."""
+        """Names the written layer, the same for every process on this machine."""
         return f"{self.layers.own}@{self.folder.absolute()}{self._project}"
 
     @property
     def lasts(self) -> bool:
-        """Whether a later process can use what is kept now."""
+        """Whether a later process can use what we keep now."""
         return self._seal.lasts
 
     def find(self, run: Run, fingerprint: str) -> Result | None:
-        """A whole run with this fingerprint, unless its output was cut at a lower limit than there is now."""
+        """An intact result with this fingerprint; not if its output was cut at a lower limit than the present one."""
         for layer in (self.layers.own, *self.layers.others):
             folder = self._place(layer, "runs", fingerprint)
             record = self._seal.open(folder, self._name(layer, "runs", fingerprint))
@@ -117,7 +117,7 @@ class State:
         return Result(run=run, fingerprint=fingerprint, folder=target, record=record)
 
     def keep_failed(self, address: str, scratch: Path) -> Path:
-        """Keep what a failed run left, under a name that says which one it was; gives the new place."""
+        """Keep a failed run's files under the run's name and time; returns the new folder."""
         slug = re.sub(r"[^\w.=-]+", "-", address).strip("-")[:60]
         name = f"{slug}-{time.strftime('%Y%m%d-%H%M%S')}-{scratch.name[-6:]}"
         target = self._place(self.layers.own, "failed", name)
@@ -139,7 +139,7 @@ class State:
         return self.picture(digest) is not None
 
     def picture(self, digest: str) -> Path | None:
-        """Where the picture of an exhibit lies, by its digest, if there is one that is whole."""
+        """The file with the picture of an exhibit, by its digest; None if there is no intact one."""
         for layer in (self.layers.own, *self.layers.others):
             path = self._place(layer, "pictures", digest + _PICTURE)
             if self._seal.is_whole(path, self._name(layer, "pictures", digest)):
@@ -160,7 +160,7 @@ class State:
             self._seal.close_file(path, self._name(self.layers.own, "pictures", digest))
 
     def keep_edited(self, path: str, content: bytes) -> Path:
-        """Keep a generated file that a person had edited; gives where."""
+        """Keep a generated file with a person's edits; returns where."""
         target = self._place(self.layers.own, "edited", time.strftime("%Y%m%d-%H%M%S")) / path
         with self._disk():
             self._create()
@@ -170,7 +170,7 @@ class State:
 
     @contextmanager
     def lock(self, waiting: Callable[[str], None]) -> Iterator[None]:
-        """One refresh at a time on one state. `waiting` is told who holds it, once."""
+        """Allow one refresh at a time on one state. `waiting` is called once with who holds it."""
         with self._disk():
             self._create()
             file = (self.folder / "lock").open("a+")
@@ -192,7 +192,7 @@ class State:
                 self._remove_scratch_of(os.getpid())
 
     def prune(self, limit: int = SIZE_LIMIT) -> None:
-        """Remove what was used longest ago until at most `limit` bytes are left of what all read, and of all else."""
+        """Remove what was used longest ago: the shared layer, and all others together, keep at most `limit` bytes."""
         shared = self.layers.shared
         prune(self._kept([shared]), limit)
         others = ["", *(entry.name for entry in entries(self.folder / _LAYERS))]
@@ -209,13 +209,13 @@ class State:
         return Path(self.folder, *((_LAYERS, layer) if layer else ()), *names)
 
     def _name(self, layer: str, kind: str, key: str) -> str:
-        """What a result is closed under: in another place, and for another project, it counts as absent."""
+        """The name to seal a result with: in another place, or for another project, it counts as absent."""
         return f"{self._project}{layer}/{kind}/{key}"
 
     def touch(self, result: Result) -> None:
-        """Note that a result of our own is still of use, so that pruning takes it last."""
+        """Note that one of our results is still used, so that pruning removes it last."""
         if result.folder.parent == self._place(self.layers.own, "runs"):
-            with suppress(OSError):  # a state that can only be read serves as well
+            with suppress(OSError):  # a read-only state works too
                 os.utime(result.folder)
 
     def _create(self) -> None:
@@ -225,7 +225,7 @@ class State:
             ignore.write_text("*\n", "utf-8")
 
     def sweep(self) -> list[Path] | None:
-        """Remove what dead processes left here, and return it; None where a refresh lives."""
+        """Remove what dead processes left here, and return it; None while a refresh is running."""
         with suppress(OSError), (self.folder / "lock").open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -235,7 +235,7 @@ class State:
         return []
 
     def _sweep(self) -> list[Path]:
-        """Remove scratch and half a picture: we hold the lock, so whatever is there is of dead processes."""
+        """Remove scratch and incomplete pictures. We hold the lock, so all of these are from dead processes."""
         pictures = [self.folder / "pictures", *(self.folder / _LAYERS).glob("*/pictures")]
         halves = [entry for place in pictures for entry in entries(place) if _is_half(entry)]
         left = [*entries(self.folder / "scratch"), *halves]
@@ -257,7 +257,7 @@ class State:
 
 
 def disk_error(error: OSError, folder: Path) -> MachineError:
-    """What a failed write means, in a sentence."""
+    """Return the error for a failed write."""
     place = Location(str(error.filename or folder))
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         remedy = "Free some space, or delete the state folder (`.gpu-doc`): the next run only takes longer."
@@ -269,5 +269,5 @@ def disk_error(error: OSError, folder: Path) -> MachineError:
 
 
 def _is_half(entry: Path) -> bool:
-    """Whether it is neither a picture nor the seal of one."""
+    """Whether it is neither a picture nor a picture's seal."""
     return entry.suffix != _PICTURE and not (entry.suffix == ".seal" and entry.with_suffix(_PICTURE).exists())

@@ -1,4 +1,4 @@
-"""Secrets and tokens whose values we know, and their replacement wherever they show."""
+"""Replaces known secrets and tokens wherever they appear."""
 
 from gpu_doc.redaction.known import known, missing, refuse_short
 from gpu_doc.redaction.redactor import MARK, Redactor, Stream

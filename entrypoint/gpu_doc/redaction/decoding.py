@@ -1,7 +1,7 @@
-"""Text as it reads once its escapes are resolved, and the way back to where they stand.
+"""Resolves escapes in a text, and converts positions back to the original text.
 
-Any letter may be written as an HTML entity or as an escape of JSON, Python, C or a URL, some of a word's letters and
-others not. So what is looked for is looked for in the resolved text too.
+Any letter may be written as an HTML entity or as an escape of JSON, Python, C or a URL; a word may mix these with plain
+letters. So we search the resolved text too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _ESCAPE = re.compile(
 )
 _SIGNS = (b"&", b"\\", b"%")
 _DEPTH = 3
-"""How often a text may have been escaped."""
+"""How many times a text may be escaped, one upon another."""
 _LAST = 0x10FFFF
 
 
 class Decoded:
-    """A text with its escapes resolved once. `data` is the result; `back` gives the place of a span in the original."""
+    """A text with its escapes resolved once. `data` is the result; `back` converts a span to the original text."""
 
     def __init__(self, original: bytes) -> None:
         self._original = original
@@ -31,7 +31,7 @@ class Decoded:
 
     @cached_property
     def _places(self) -> tuple[list[int], list[int], list[tuple[int, int]]]:
-        """Of each escape, where its letter begins and ends in the result, and where it stands in the original."""
+        """For each escape: the start and end of its letter in the result, and its span in the original."""
         begins, ends, origins, at, size = [], [], [], 0, 0
         for escape in _ESCAPE.finditer(self._original):
             begins.append(size + escape.start() - at)
@@ -42,11 +42,11 @@ class Decoded:
         return begins, ends, origins
 
     def back(self, begin: int, end: int) -> tuple[int, int]:
-        """Where a span of the result stands in the original: whole escapes."""
+        """Convert a span of the result to the original; it covers whole escapes."""
         return self._place(begin)[0], self._place(end - 1)[1]
 
     def _place(self, at: int) -> tuple[int, int]:
-        """Where the byte at a place comes from."""
+        """The original span of the byte at a position."""
         begins, ends, origins = self._places
         number = bisect_right(begins, at) - 1
         if number < 0:
@@ -58,7 +58,7 @@ class Decoded:
 
 
 def decodings(data: bytes) -> Iterator[list[Decoded]]:
-    """The ways to read a text whose escapes are resolved once, twice, ...: each a chain of steps from the original."""
+    """Yield the text with escapes resolved once, twice, ...: each as the chain of steps from the original."""
     steps: list[Decoded] = []
     while len(steps) < _DEPTH and any(sign in data for sign in _SIGNS):
         step = Decoded(data)
@@ -75,11 +75,11 @@ def _letter(escape: re.Match[bytes]) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _resolved(escape: bytes) -> bytes:
-    """The letter that an escape stands for; itself where it stands for none."""
+    """The letter of an escape; the escape itself if it has none."""
     if escape[:1] == b"%":
         return bytes([int(escape[1:], 16)])
     if escape[:1] == b"&":
-        from html import unescape  # only a text with escapes needs it
+        from html import unescape  # needed only for a text with escapes
 
         return unescape(escape.decode()).encode("utf-8", "surrogatepass")
     kind = escape.lstrip(b"\\")

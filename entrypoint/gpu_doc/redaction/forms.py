@@ -1,11 +1,11 @@
-"""How a secret may be written: as it is, escaped, in hexadecimal, in base64.
+"""The forms in which a secret may be written: plain, escaped, in hexadecimal, in base64.
 
-As it is or escaped for JSON, Python, C, URLs and HTML; in hexadecimal; in base64, wherever it begins in a longer text;
-all of these with the letters apart that colours, HTML tags and line ends leave between. What a program makes of it on
-purpose (a cipher, an archive, letters in a picture) can't be found.
+Escaped means for JSON, Python, C, URLs and HTML. In base64, it may begin anywhere in a longer text. In all forms, its
+letters may be separated by colour sequences, HTML tags and line ends. We can't find what a program transforms on
+purpose (a cipher, an archive, letters in a picture).
 
-Each form has a short text that is always in it. Only where that stands in a text the form's regular expression is made
-and looked for: texts without secrets, however long, cost a few passes of `bytes.find`.
+Each form has a needle: a short text that it always contains. The form's regular expression is compiled and used only if
+the needle occurs. So even a long text without secrets costs only a few passes of `bytes.find`.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ _CODES = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~]
 """Colours and links of terminals."""
 
 _TAG = rb"(?:<(?!!--)[^<>]{0,400}>|<!--(?:(?!-->)[\s\S]){0,400}-->)"
-"""A tag, or a comment: that may hold anything but its end."""
+"""A tag or a comment; it may contain anything except its end."""
 
-# What follows is repeated between letters: no text may be taken in two ways, or looking for it could take for ever.
+# This is repeated between letters. It must match each text in only one way, or a search could take for ever.
 _NOISE = b"(?:" + _CODES + b"|" + _TAG + rb"|[\r\n][ \t]*|\\{1,4}[rn])"
-"""What may stand between the letters of a secret: wrapping too, and its line ends as Python and JSON show them."""
+"""What may be between the letters of a secret; also line wrapping, as Python and JSON show line ends."""
 
 _GAP = (
     b"(?:" + _CODES + b"|" + _TAG + rb"|[\s+]|\xc2\xa0|%(?:25){0,3}(?:20|0[9AaDd])|&(?:nbsp|#(?:32|10|13|9));"
     rb"|\\{1,8}(?:[rnt]|(?:x|u00)(?:20|0[9AaDd])))*"
 )
-"""What may stand for blanks and line ends in a secret; nothing, too."""
+"""What may replace blanks and line ends in a secret; perhaps nothing."""
 
 _BETWEEN_HEX = rb"(?:" + _NOISE + rb"|[ \t:;,_%&#-]|\\{1,8}x){0,6}"
 _SEPARATORS = b" \t:;,_%&#-\\x"
 _LEAST_DIGITS = 5
-"""Digits before an exponent that are still told from any number."""
+"""The least digits before an exponent; fewer would match too many numbers."""
 _BLANKS = b" \t\r\n"
 _ANY_NOISE = re.compile(_NOISE)
 _WORD = re.compile(rb"[0-9A-Za-z]+")
 
 
 class Form:
-    """One way in which a value may be written."""
+    """One way to write a value."""
 
     def __init__(self, needle: bytes, pattern: Callable[[], bytes], *, hexadecimal: bool = False) -> None:
-        """`needle` is in every text in which `pattern` is found, in hexadecimal digits once separators are gone."""
+        """Every match of `pattern` contains `needle`; with `hexadecimal`, once separators are removed."""
         self.needle = needle
         self.hexadecimal = hexadecimal
         self._make = pattern
 
     @cached_property
     def pattern(self) -> re.Pattern[bytes]:
-        """What finds it."""
+        """The regular expression that finds it."""
         return re.compile(self._make(), re.IGNORECASE if self.hexadecimal else 0)
 
 
 def forms(value: str) -> Iterator[Form]:
-    """All ways in which a value may be written; the first is as it is, or escaped."""
+    """Yield all ways to write a value; the first is plain or escaped."""
     data = value.encode("utf-8", "surrogatepass")
     yield Form(_longest_word(data), partial(_spelled, value))
     yield Form(data.hex().encode(), partial(_in_hex, data), hexadecimal=True)
@@ -71,12 +71,12 @@ def forms(value: str) -> Iterator[Form]:
 
 
 def _longest_word(data: bytes) -> bytes:
-    """The longest part that no way of writing changes: letters and digits."""
+    """The longest part that no escaping changes: letters and digits."""
     return max(_WORD.findall(data), key=len, default=b"")
 
 
 def _spelled(value: str) -> bytes:
-    """The value letter by letter, each as it is or escaped."""
+    """Match the value letter by letter, each plain or escaped."""
     return _GAP.join((_NOISE + b"*").join(map(_letter, word)) for word in re.split(r"\s+", value))
 
 
@@ -87,7 +87,7 @@ def _letter(letter: str) -> bytes:
 
 
 def _escapes(letter: str) -> Iterator[bytes]:
-    from html.entities import codepoint2name  # only a value that was found needs it
+    from html.entities import codepoint2name  # needed only once a needle was found
 
     data, code = letter.encode("utf-8", "surrogatepass"), ord(letter)
     units = letter.encode("utf-16-be", "surrogatepass").hex()
@@ -114,7 +114,7 @@ def _in_hex(data: bytes) -> bytes:
 
 
 def _in_groups(digits: str) -> bytes:
-    """A number as people and Python write it: 12,345,678 or 12_345_678 or 12 345 678."""
+    """Match a number with separators: 12,345,678 or 12_345_678 or 12 345 678."""
     first = len(digits) % 3 or 3
     groups = [digits[:first], *(digits[at : at + 3] for at in range(first, len(digits), 3))]
     whole = rb"(?:[,_' ]|\xc2\xa0|\xe2\x80[\x89\xaf])?".join(group.encode() for group in groups)
@@ -122,13 +122,13 @@ def _in_groups(digits: str) -> bytes:
 
 
 def _with_exponent(mantissa: str, exponent: int) -> bytes:
-    """A number as it is written where it is large: 1.2345678e+07."""
+    """Match a large number with an exponent: 1.2345678e+07."""
     return rb"%b\.%b0*[eE]\+?0*%d(?![0-9])" % (mantissa[:1].encode(), mantissa[1:].encode(), exponent)
 
 
 def base64_digits(data: bytes, before: int) -> bytes:
-    """The digits that a value gives wherever `before` bytes (modulo 3) stand before it: all but the first and last."""
-    # RFC 4648: a digit holds six bits. Those at both ends hold bits of the neighbours too.
+    """The base64 digits of a value after `before` bytes (modulo 3), without those that depend on neighbours."""
+    # RFC 4648: a digit holds six bits. The digits at both ends also hold bits of the neighbours.
     whole = b64encode(bytes(before) + data)
     return whole[(0, 2, 3)[before] : (before + len(data)) * 8 // 6]
 
@@ -142,12 +142,12 @@ def _in_base64(digits: bytes, before: int) -> bytes:
 
 
 class Haystacks:
-    """A text in the shapes in which forms are looked for by their needle."""
+    """A text, prepared for searching the needles of forms."""
 
     def __init__(self, data: bytes) -> None:
         loud = any(sign in data for sign in (b"\x1b", b"<", b"\\"))
         joined = (_ANY_NOISE.sub(b"", data) if loud else data).translate(None, _BLANKS)
-        # Both: what stands in a tag is gone from the second.
+        # Both, since the second lacks the text inside tags.
         self._texts = [data] if len(joined) == len(data) else [data, joined]
 
     @cached_property
@@ -155,5 +155,5 @@ class Haystacks:
         return [text.lower().translate(None, _SEPARATORS) for text in self._texts]
 
     def may_hold(self, form: Form) -> bool:
-        """Whether to look for a form at all."""
+        """Whether the text may contain a form."""
         return any(form.needle in text for text in (self._digits if form.hexadecimal else self._texts))

@@ -1,4 +1,4 @@
-"""Which values are redacted: those of a configuration's `secrets`, and our own tokens."""
+"""Finds the values to redact: those of a configuration's `secrets`, and our own tokens."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from gpu_doc.model.configuration import Config, Run
 
 _TOKEN = re.compile(r"(INPUT|GITHUB|GH|ACTIONS)_([\w-]+[_-])?TOKEN")
-"""The variables in which GitHub, its `gh`, and the action keep theirs."""
+"""The variables with the tokens of GitHub, of its `gh`, and of the action."""
 
 
 def known(config: Config | None, environ: Mapping[str, str], *more: Config) -> Redactor:
-    """Redact the secrets of configurations that are set here, and our own tokens; those too short are left alone."""
+    """Return a redactor for the secrets of configurations that are set here, and our own tokens; not for short ones."""
     names = {name for each in (config, *more) for run in _runs(each) for name in run.secrets}
     names |= {name for name in environ if _TOKEN.fullmatch(name)}
     values = (environ.get(name, "").strip() for name in sorted(names))
@@ -25,7 +25,7 @@ def known(config: Config | None, environ: Mapping[str, str], *more: Config) -> R
 
 
 def refuse_short(config: Config, environ: Mapping[str, str]) -> None:
-    """Raise ConfigError where a secret that is set is too short to be redacted."""
+    """Raise ConfigError if a secret that is set is too short to be redacted."""
     lengths = {name: len(environ.get(name, "").strip()) for run in _runs(config) for name in run.secrets}
     short = sorted(name for name, length in lengths.items() if 0 < length < SHORTEST)
     if not short:
@@ -40,7 +40,7 @@ def refuse_short(config: Config, environ: Mapping[str, str]) -> None:
 
 
 def missing(run: Run, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The secrets of a run that are not set, or empty: so are all of them where a fork's pull request runs."""
+    """The secrets of a run that are not set, or are empty; for a fork's pull request, all of them are."""
     return tuple(name for name in run.secrets if not environ.get(name, "").strip())
 
 

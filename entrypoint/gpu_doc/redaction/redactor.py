@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from gpu_doc.model.values import Json
 
 MARK = "***"
-"""What stands where a secret stood."""
+"""Replaces a secret."""
 
 _LONG_LINE = 16
-"""Characters from which on a line of a secret of several lines is a secret by itself."""
+"""From this length on, each line of a multi-line secret is a secret itself."""
 
 SHORTEST = 8
-"""Characters of a secret, at least: a shorter one would redact ordinary text."""
+"""The least characters of a secret: a shorter one would redact ordinary text."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 _BLOCK = 1 << 16
-"""Bytes that a stream gathers before it looks through them."""
+"""Bytes that a stream collects before it searches them."""
 
 
 class Redactor:
-    """Replaces known values in text, bytes and JSON. True where it knows any; it can be used by several threads."""
+    """Replaces known values in text, bytes and JSON. True if it knows any; safe for several threads."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self.values = tuple(dict.fromkeys(values))
@@ -44,13 +44,13 @@ class Redactor:
         self._forms += [next(forms(line)) for line in dict.fromkeys(parts)]
         self._shortest = min((len(value) for value in (*self.values, *parts)), default=0)
         self.reach = 4096 + 16 * max((len(value.encode("utf-8", "replace")) for value in self.values), default=0)
-        """Bytes that a value takes at most, however it is written; but for colours and tags without end."""
+        """The most bytes that a value takes in any form, except with endless colours and tags."""
 
     def __bool__(self) -> bool:
         return bool(self.values)
 
     def text(self, text: str) -> str:
-        """Return the text without them."""
+        """Return the text without secrets."""
         if len(text) < self._shortest or not self.values:
             return text
         data = text.encode("utf-8", "surrogatepass")
@@ -58,7 +58,7 @@ class Redactor:
         return text if found is data else found.decode("utf-8", "surrogatepass")
 
     def raw(self, data: bytes) -> bytes:
-        """Return UTF-8 text without them."""
+        """Return UTF-8 text without secrets."""
         spans = self.spans(data)
         if not spans:
             return data
@@ -66,7 +66,7 @@ class Redactor:
         return MARK.encode().join(kept)
 
     def parts(self, parts: Sequence[str]) -> list[str]:
-        """Return texts that follow each other without them; one that runs over an end is gone from both sides."""
+        """Return consecutive texts without secrets; a secret across a boundary is removed on both sides."""
         data = [part.encode("utf-8", "surrogatepass") for part in parts]
         spans, at, found = self.spans(b"".join(data)), 0, []
         for piece in data if spans else []:
@@ -77,7 +77,7 @@ class Redactor:
         return found or list(parts)
 
     def json(self, value: Json) -> Json:
-        """Return what `json.loads` may give without them, in keys too."""
+        """Return a JSON value without secrets, also in keys."""
         if not self.values:
             return value
         if isinstance(value, str):
@@ -89,14 +89,14 @@ class Redactor:
         return MARK if isinstance(value, int | float) and self._is_number(value) else value
 
     def _is_number(self, number: float) -> bool:
-        """Whether a number is one of the values, or has it among its digits."""
+        """Whether a number is one of the values, or contains its digits."""
         if not self._numbers or isinstance(number, bool):
             return False
         shown = repr(number) if isinstance(number, int) or not number.is_integer() else f"{number!r} {number:.0f}"
         return number in self._numbers.values() or any(digits in shown for digits in self._numbers)
 
     def output(self, output: Mapping[str, Json]) -> dict[str, Json]:
-        """Return a notebook's output without them: a picture that holds one, in its metadata say, is left out."""
+        """Return a notebook's output without secrets. A picture that contains one, as in its metadata, is left out."""
         if not self.values:
             return dict(output)
         found = {key: item if key == "data" else self.json(item) for key, item in output.items()}
@@ -108,9 +108,9 @@ class Redactor:
         return found
 
     def error(self, error: GpuDocError) -> None:
-        """Take them out of what an error says."""
-        for name, said in vars(error).items():
-            setattr(error, name, self._of_error(said))
+        """Remove secrets from an error's texts."""
+        for name, value in vars(error).items():
+            setattr(error, name, self._of_error(value))
         error.args = tuple(self.json(list(error.args)))
 
     def _of_error(self, said: object) -> object:
@@ -126,11 +126,11 @@ class Redactor:
         return replace(location, file=self.text(location.file), cell_name=self.text(location.cell_name))
 
     def stream(self, write: Callable[[bytes], object]) -> Stream:
-        """Return a writer that passes on to `write` what it is given, without them."""
+        """Return a writer that passes text on to `write`, without secrets."""
         return Stream(self, write)
 
     def spans(self, data: bytes) -> list[tuple[int, int]]:
-        """Where they stand: (begin, end), in order, apart from each other."""
+        """The spans of secrets: (begin, end), in order, not overlapping."""
         if len(data) < self._shortest or not self.values:
             return []
         merged: list[tuple[int, int]] = []
@@ -146,7 +146,7 @@ class Redactor:
         return (span for form in self._forms if haystacks.may_hold(form) for span in _matches(form.pattern, data))
 
     def _found_decoded(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Where they stand once escapes are resolved, as places of the text as it is."""
+        """Yield the secrets found after resolving escapes, as spans of the original text."""
         for steps in decodings(data):
             for begin, end in self._found(steps[-1].data):
                 for step in reversed(steps):
@@ -154,14 +154,14 @@ class Redactor:
                 yield begin, end
 
     def is_in_binary(self, data: bytes) -> bool:
-        """Whether bytes that are no text hold one: as UTF-8, UTF-16 or UTF-32 (NumPy's own), or in base64."""
+        """Whether binary data contain a secret: as UTF-8, UTF-16 or UTF-32 (as in NumPy), or in base64."""
         return any(needle in data for needle in self._needles)
 
     @cached_property
     def _numbers(self) -> Mapping[str, float]:
-        """The values that a number may show, without a sign and zeros before it."""
+        """The values that may appear as a number, without sign and leading zeros."""
         digits = (value.strip().lstrip("+-0") for value in self.values if _NUMBER.fullmatch(value.strip()))
-        return {each: float(each) for each in digits if len(each) >= SHORTEST}  # other digits than a float's are text
+        return {each: float(each) for each in digits if len(each) >= SHORTEST}  # digits that no float has are text
 
     @cached_property
     def _needles(self) -> tuple[bytes, ...]:
@@ -181,7 +181,7 @@ def _matches(pattern: re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int
 
 
 def _without(piece: bytes, spans: Sequence[tuple[int, int, bool]]) -> bytes:
-    """A part of a text without spans; the mark stands where each begins."""
+    """Return a part of a text without spans; each is replaced by the mark."""
     found, at = b"", 0
     for begin, end, begins in spans:
         found += piece[at:begin] + MARK.encode() * begins
@@ -190,13 +190,13 @@ def _without(piece: bytes, spans: Sequence[tuple[int, int, bool]]) -> bytes:
 
 
 def _is_binary(mime: str) -> bool:
-    """Whether an output's content is bytes in base64."""
+    """Whether an output of this MIME type is binary data in base64."""
     kind = mime.partition("/")[0]
     return (kind in ("image", "audio", "video") and not mime.endswith("+xml")) or mime == "application/pdf"
 
 
 class Stream:
-    """Text that comes in chunks, which may divide a secret: some of it is held back until more has come."""
+    """Text in chunks. A secret may be split between chunks, so some text is held back until more comes."""
 
     def __init__(self, redactor: Redactor, write: Callable[[bytes], object]) -> None:
         self._redactor = redactor
@@ -219,12 +219,12 @@ class Stream:
             self._pass_on(len(self._held) - self._redactor.reach)
 
     def flush(self) -> None:
-        """Pass on all that is held back: at the end, and where nothing more may come."""
+        """Pass on all that is held back: at the end, and if more may not come soon."""
         if self._held:
             self._pass_on(len(self._held))
 
     def _pass_on(self, until: int) -> None:
-        # One that begins before this place is whole: what follows is at least as long as any.
+        # A secret that begins before this position is complete, since enough text follows.
         until = next((end for begin, end in self._redactor.spans(self._held) if begin < until < end), until)
         done, self._held = self._held[:until], self._held[until:]
         self._write(self._redactor.raw(done))

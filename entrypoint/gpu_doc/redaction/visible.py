@@ -1,4 +1,4 @@
-"""The text that a person reads on a page, however its HTML is written: comments gone, entities resolved, tags apart."""
+"""Extracts the text that a person reads on a page: without comments and tags, with entities resolved."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from urllib.parse import unquote_to_bytes
 _UNSEEN = frozenset({"script", "style", "head", "title"})
 _SHOWN_ATTRIBUTES = frozenset({"alt", "placeholder", "title", "value"})
 _NOTHING = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-"""Characters without a width: hyphens that are not needed, joiners, marks of direction."""
+"""Characters without a width: soft hyphens, joiners, direction marks."""
 _TAG = re.compile(r"<!--.*?-->|<[^<>]*>", re.DOTALL)
 _DRAWING = re.compile(r"data:image/svg\+xml(?P<options>[^,]*),(?P<data>.*)", re.IGNORECASE | re.DOTALL)
 _DEEPEST = 5
-"""Documents in documents."""
+"""The most levels of documents in documents."""
 
 
 def visible_text(html: str, depth: int = 0) -> str:
-    """The text of a page, of documents in its frames and drawings in its addresses too."""
+    """The text of a page, including documents in its frames and drawings in its addresses."""
     parser = _Text(depth)
     try:
         parser.feed(html)
         parser.close()
         text = "\0".join(["".join(parser.parts), *parser.apart])
-    except (AssertionError, NotImplementedError, ValueError):  # what html.parser does about `<![if x]>`
+    except (AssertionError, NotImplementedError, ValueError):  # html.parser raises these for `<![if x]>`
         text = unescape(_TAG.sub("", html))
     return _NOTHING.sub("", text)
 
@@ -35,10 +35,10 @@ class _Text(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self.apart: list[str] = []
-        """What stands for itself, and parts no text around it."""
+        """Elements whose content is separate text: the text around them is continuous."""
         self._depth = depth
         self._unseen = ""
-        """The element at hand whose content is not shown."""
+        """The present element, if its content is not shown."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _UNSEEN and not self._unseen:

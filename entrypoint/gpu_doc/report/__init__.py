@@ -1,1 +1,1 @@
-"""From a template, or blocks in a text, to a report."""
+"""Makes a report from its template, or from blocks in a text."""

@@ -1,6 +1,6 @@
-"""One report made ready: its text rendered, its files gathered (report/files.py), its evidence written down.
+"""Composes a report: renders its text, collects its files (report/files.py), and writes its evidence.
 
-An answer of evidence that still holds is taken before any result, so that what has not changed stays to the byte.
+A valid answer in evidence is preferred to a result, so that what has not changed stays the same to the byte.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gpu_doc.text import in_place
 
 
 class NeedsRuns(Exception):  # noqa: N818 - a question to the scheduler, not an error
-    """Rendering asked for results that neither state nor evidence holds."""
+    """Rendering needs results that are neither in state nor in evidence."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         super().__init__(", ".join(addresses))
@@ -38,12 +38,12 @@ class NeedsRuns(Exception):  # noqa: N818 - a question to the scheduler, not an 
 
 
 class Composer:
-    """Composes one report. `executed` grows while runs end: address to result of this refresh."""
+    """Composes one report. `executed` maps addresses to results of this refresh; it grows as runs end."""
 
     def __init__(
         self, plan: ReportPlan, tools: ReportTools, calls: Iterable[BoundCall], *, executed: Mapping[str, Result]
     ) -> None:
-        """`calls` are those that were found in a rehearsal."""
+        """`calls` are those found in the rehearsal."""
         self._plan = plan
         self._report = plan.report
         self._tools = tools
@@ -56,12 +56,12 @@ class Composer:
         self._reader = ResultReader(plan.report, tools.capture, self._results, root=tools.root)
         self._calls = {bound.call.key: bound for bound in calls}
         self._as_published: set[str] = set()
-        """Addresses of new runs of which the report tells what was published of the one before."""
+        """New runs for which the report still shows published facts of the run before."""
         self._renewed: set[str] = set()
-        """Those of them whose results turned out to be others."""
+        """Those of them whose results differ."""
 
     def prepare(self, calls: Sequence[BoundCall]) -> None:
-        """Take the pictures of calls whose runs have all ended. What fails here is told when the report is composed."""
+        """Take the pictures of calls whose runs have all ended. `compose` raises what fails here."""
         assets: list[Asset] = []
         for call in calls:
             try:
@@ -78,7 +78,7 @@ class Composer:
             self._renewed |= renewed
             rendered, contents, kept = self._rendered()
         text = rendered.text.encode("utf-8")
-        if self._report.template:  # in place, every byte outside of blocks stays
+        if self._report.template:  # in place, every byte outside of blocks stays the same
             text = self._tools.line_ends.as_there(self._tools.root / self._report.path, text, before)
         whole = self._evidence(rendered, kept)
         place = self._report.assets
@@ -93,11 +93,11 @@ class Composer:
         return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete)
 
     def _rendered(self) -> tuple[Rendered, dict[str, Content], dict[str, KeptFile]]:
-        """The text, every file's content, and what evidence says of the files."""
+        """Return the text, every file's content, and the files' entries for evidence."""
         rendered = report.render(
             self._report, self._tools.root, self._tools.templates, self._answer, line_ends=self._tools.line_ends
         )
-        # Half of a surrogate pair, as a notebook may print it, cannot be written.
+        # A notebook may print half of a surrogate pair, which can't be written.
         rendered = replace(rendered, text=rendered.text.encode("utf-8", "replace").decode())
         assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
         return rendered, *self._files.contents(list(assets.values()))
@@ -111,20 +111,20 @@ class Composer:
         missing = [run.address for run in bound.runs if not self._has(bound, run.address)]
         if missing:
             raise NeedsRuns(missing)
-        # State may hold what was no secret yet when its run was made.
+        # State may contain a value that became a secret only after the run.
         answer = redacted(bound.function.answer(bound, self._reader), self._tools.redactor)
         return replace(answer, assets=tuple(self._files.final(asset) for asset in answer.assets))
 
     def _bound(self, call: Call) -> BoundCall:
-        """The call as it was judged in the rehearsal. Raises ReportError where that missed it, and it is wrong."""
+        """Return the call as checked in the rehearsal. Raises ReportError for a wrong call that it missed."""
         if call.key not in self._calls:
             self._calls[call.key] = bind(call, self._report)
         return self._calls[call.key]
 
     def _stays_as_published(self, call: Call, kept: KeptAnswer) -> bool:
-        """Whether a call tells how a run went, and may tell it of the run that made what is published.
+        """Whether a call shows how a run went (times, peaks), and may show it of the already published run.
 
-        Times and peaks are never compared. Whether the results are the same shows only when all is rendered.
+        These are never compared. Whether the results are the same is known only after rendering everything.
         """
         function = functions.named(call.function)
         stays = function.stays if function else "never"
@@ -135,7 +135,7 @@ class Composer:
         return True
 
     def _is_renewed(self, address: str, rendered: Rendered, files: Mapping[str, KeptFile]) -> bool:
-        """Whether a run gave other results than the published ones; so too where nothing tells."""
+        """Whether a run's results differ from the published ones, or can't be compared."""
         answers = _kept_answers(rendered)
         results = [
             key
@@ -146,7 +146,7 @@ class Composer:
         return not (known and self._same_results(address, answers, files))
 
     def _unchanged(self, address: str) -> bool:
-        """Whether evidence speaks of just this run, and it was not executed again now."""
+        """Whether evidence is about exactly this run, and it was not executed again now."""
         return address not in self._executed and self._same_fingerprint(address)
 
     def _same_fingerprint(self, address: str) -> bool:
@@ -156,7 +156,7 @@ class Composer:
         return before.fingerprint.text == plan.fingerprint.text
 
     def _has(self, call: BoundCall, address: str) -> bool:
-        """Whether there is a result that can answer a call; earlier versions did not measure what a run took."""
+        """Whether there is a result that can answer a call; earlier versions did not measure resources."""
         result = self._result(address)
         return result is not None and (address in self._executed or call.function.is_measured(result))
 
@@ -203,7 +203,7 @@ class Composer:
     def _run_evidence(
         self, plan: RunPlan, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]
     ) -> RunEvidence:
-        assert plan.fingerprint is not None  # a run with a problem is never composed
+        assert plan.fingerprint is not None  # a report whose run has a problem is never composed
         address = plan.run.address
         before = self._known.runs.get(address)
         result = self._result(address)
@@ -215,7 +215,7 @@ class Composer:
         return RunEvidence(source=plan.fingerprint.source, machine=plan.fingerprint.machine, made=made)
 
     def _same_results(self, address: str, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]) -> bool:
-        """Whether all that the report showed of a run, and still shows, is what it was."""
+        """Whether everything that the report showed of a run, and still shows, is the same."""
         return all(
             answers[key] == before and all(files[name] == self._known.files.get(name) for name in before.assets)
             for key, before in self._known.answers.items()
@@ -224,13 +224,13 @@ class Composer:
 
 
 def _tells_results(key: str) -> bool:
-    """Whether a call tells what came out of a run; what nobody knows may do so."""
+    """Whether a call shows results of a run; true for unknown functions."""
     function = functions.named(Call.from_key(key).function)
     return function is None or function.tells_results
 
 
 def _launched(answers: Mapping[str, KeptAnswer]) -> set[str]:
-    """The runs of which the report shows how they are launched."""
+    """The runs whose launch command the report shows."""
     found: set[str] = set()
     for key, kept in answers.items():
         function = functions.named(Call.from_key(key).function)

@@ -1,7 +1,7 @@
-"""The files beside a report: pictures taken or kept, images copied.
+"""The files beside a report: takes, keeps or copies its pictures.
 
-What has not changed stays to the byte: a picture made from the same digest stays, and one made from another digest with
-the same decoded pixels stays too.
+Unchanged files stay the same to the byte: a picture with the same digest is kept, and so is one with another digest but
+the same decoded pixels.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FORCE = "Run again with --force."
 
 @dataclass(frozen=True, kw_only=True)
 class ReportTools:
-    """What composing any report needs."""
+    """What composing a report needs."""
 
     root: Path
     capture: Capture
@@ -44,7 +44,7 @@ class ReportTools:
 
 
 class ReportFiles:
-    """The files of one report, as evidence knows them and as its answers ask for them."""
+    """The files of one report: those in evidence, and those that its answers need."""
 
     def __init__(self, report: Report, known: Evidence, tools: ReportTools) -> None:
         self._report = report
@@ -52,13 +52,13 @@ class ReportFiles:
         self._tools = tools
 
     def final(self, asset: Asset) -> Asset:
-        """An asset whose picture is there already, without what it shows: that can be large, and reports long."""
+        """Drop an asset's content if its picture exists already: the content can be large, and reports long."""
         origin = _origin(asset)
         there = asset.exhibit and (self._tools.state.has_picture(origin) or self._stays(asset))
         return Asset(name=asset.name, digest=origin) if there else asset
 
     def _stays(self, asset: Asset) -> bool:
-        """Whether the published file is made from the same and is intact."""
+        """Whether the published file has the same digest and is intact."""
         kept = self._known.files.get(asset.name)
         return kept is not None and kept.made_from == _origin(asset) and self.published(asset.name) is not None
 
@@ -72,7 +72,7 @@ class ReportFiles:
         return content
 
     def contents(self, assets: list[Asset]) -> tuple[dict[str, Content], dict[str, KeptFile]]:
-        """Every file's content, and what evidence says of it."""
+        """Return every file's content, and its entry for evidence."""
         self.photograph(assets, strict=True)
         contents: dict[str, Content] = {}
         kept = {}
@@ -85,7 +85,7 @@ class ReportFiles:
         return contents, kept
 
     def _content(self, asset: Asset) -> tuple[Content, str]:
-        """A file's content, and the digest of what it is made from. Raises CaptureError where it is gone."""
+        """Return a file's content, and the digest of what it is made from. Raises CaptureError if it is gone."""
         origin = _origin(asset)
         published = self._tools.root / self._report.assets / asset.name
         if self._stays(asset):
@@ -106,7 +106,7 @@ class ReportFiles:
         return picture, origin
 
     def photograph(self, assets: list[Asset], *, strict: bool = False) -> None:
-        """Take the pictures that are not there yet. `strict`: raise the first failure, the others in its details."""
+        """Take missing pictures. `strict`: raise the first failure, with the others in its details."""
         missing = {
             _origin(asset): asset.exhibit
             for asset in assets
@@ -125,7 +125,7 @@ class ReportFiles:
 
 
 def _first(errors: Sequence[CaptureError]) -> CaptureError:
-    """The error that says most, with those of the other pictures."""
+    """Return the most useful error, with the others in its details."""
     first, *others = sorted(errors, key=lambda error: PRECEDENCE.index(error.exit_code))
     told = dict.fromkeys(f"{other.where}: {other.what}" for other in others)
     details = "\n".join(filter(None, [first.details, *told]))
@@ -133,9 +133,9 @@ def _first(errors: Sequence[CaptureError]) -> CaptureError:
 
 
 def _origin(asset: Asset) -> str:
-    """What a file is made from, as a digest: of a picture also the page that it is taken on.
+    """Return a digest of what a file is made from; for a picture, this includes the page's styles and scripts.
 
-    So a new version's better page shows with `--force`; without it, what evidence holds stays.
+    So `--force` takes pictures again after an upgrade with another page; without it, old pictures stay.
     """
     return sha256(f"{asset.digest} {_page()}".encode()).hexdigest() if asset.exhibit else asset.digest
 

@@ -1,4 +1,4 @@
-"""What can be known to fail before anything runs: no GPU minute is spent on a report that cannot be written."""
+"""Finds failures before anything runs, so that no GPU time is spent on a report that can't be written."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from gpu_doc.text.nearest import nearest
 
 @dataclass(frozen=True)
 class ReportCheck:
-    """The calls that a report will make, as far as they can be answered, and why it cannot be written."""
+    """The valid calls that a report will make, and the reasons why it can't be written."""
 
     calls: tuple[BoundCall, ...]
     problems: tuple[GpuDocError, ...]
 
 
 def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> ReportCheck:
-    """Rehearse a report, and judge its calls, its notebooks and their parameters."""
+    """Rehearse a report, and check its calls, its notebooks and their parameters."""
     problems: list[GpuDocError] = [run.problem for run in plan.runs if run.problem]
     calls: dict[str, BoundCall] = {}
     try:
@@ -53,7 +53,7 @@ def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Rep
 
 
 def _demand_evidence(plan: ReportPlan, root: Path) -> None:
-    """Raise ReportError where evidence was not fetched: all that it tells is fresh would be executed again."""
+    """Raise ReportError if evidence was not fetched: otherwise all its fresh runs would be executed again."""
     place = evidence.path_of(plan.report, root)
     name = f"{plan.report.assets}/{evidence.NAME}"
     if plan.evidence is None and not place.exists() and (said := checkout.left_out(root, name)):
@@ -66,10 +66,10 @@ def _demand_evidence(plan: ReportPlan, root: Path) -> None:
 
 
 def check_parameters(run: Run, root: Path) -> None:
-    """Raise ConfigError where a notebook sets a given parameter itself, so that a report would tell another value.
+    """Raise ConfigError if a notebook overwrites a given parameter, so that a report would show another value.
 
-    Without a cell tagged `parameters`, papermill puts what is given at the top, and whatever assigns the name later
-    wins. A notebook with such a cell knows what it does.
+    Without a cell tagged `parameters`, papermill injects the values at the top, and a later assignment wins. With such
+    a cell, we assume that an assignment is intended.
     """
     if not run.notebook or not run.parameters:
         return

@@ -1,7 +1,7 @@
-"""The door to Jinja2: one child process for a whole refresh, bounded in memory, time and size.
+"""Renders users' templates with Jinja2, in one child process per refresh with limits on memory, time and size.
 
-What the child cannot know it asks for: the files that a template includes, and what its functions give. Its errors
-come back with the template's name and line.
+The child asks us for what it does not have: included files, and the answers of functions. Its errors have the
+template's name and line.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from gpu_doc.system.temporary import private_folder
 from gpu_doc.text.nearest import did_you_mean
 
 FILTERS = ("percent", "round", "default", "join", "length", "upper", "lower", "replace", "trim", "indent")
-"""Names for near misses: ours and the most used of Jinja2's."""
+"""Names to suggest for misspelt ones: ours and Jinja2's most used."""
 TIMER_GRACE = 2.0
-"""Seconds that the child's own timer, which knows the line, has before we kill it."""
+"""Seconds that we wait for the child's own timer, which knows the line, before we kill the child."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """The text of a template file, and the path that errors name."""
+    """The text of a template file, and its path in errors."""
 
     name: str
     text: str
 
 
 Load = Callable[[str], Source | None]
-"""Gives the template that another one includes, by the name written there; None if there is none."""
+"""Returns an included template by its name; None if there is none."""
 Answering = Callable[[Call, Location], Json]
-"""Gives what a call of a function is worth in the template."""
+"""Returns the value of a function call in the template."""
 RecordedCall = tuple[Call, Location]
 
 
 class TemplateWorker:
-    """Renders templates in a child process that is started when first needed, and again after it had to be killed."""
+    """Renders templates in a child process, started when first needed, and again if it had to be killed."""
 
     def __init__(self, *, seconds: float = 10.0, memory: int = 512 << 20, output: int = 10_000_000) -> None:
-        """`seconds`: the child's own time per text; `memory`: bytes beyond what it starts with; `output`: bytes."""
+        """`seconds` is the child's own time per text; `memory` counts bytes beyond its start; `output` is bytes."""
         self._seconds = seconds
         self._memory = memory
         self._output = output
@@ -70,35 +70,35 @@ class TemplateWorker:
         self._stack.close()
 
     def render(self, source: Source, *, report: str, load: Load, answer: Answering) -> str:
-        """Give the text of a template, with what `answer` gives in the place of each call.
+        """Return the text of a template, with `answer` for each call.
 
-        Raises ReportError, with name and line, where the template is wrong or goes beyond a limit.
+        Raises ReportError, with name and line, if the template is wrong or exceeds a limit.
         """
         request = {"name": source.name, "source": source.text, "report": report, "rehearse": False}
         return str(self._converse(request, load, answer))
 
     def expressions(self, name: str, items: Sequence[tuple[int, str]], *, report: str, answer: Answering) -> list[str]:
-        """Give the text of single expressions, each with the line of `name` that it stands on. Raises ReportError."""
+        """Return the texts of single expressions, each given with its line in `name`. Raises ReportError."""
         request = {"name": name, "items": [list(item) for item in items], "report": report, "rehearse": False}
         return list(self._converse(request, _nothing_to_load, answer))
 
     def rehearse(self, source: Source, *, report: str, load: Load) -> list[RecordedCall]:
-        """Give the calls that a template would make, each with its place, without answering one. Raises ReportError.
+        """Return the calls that a template would make, with their places, without answering any. Raises ReportError.
 
-        Conditions on answers are taken both ways; what depends on them further may stay unseen.
+        Conditions on answers are tried with true and false. Calls that depend on an answer's value may be missed.
         """
         request = {"name": source.name, "source": source.text, "report": report, "rehearse": True}
         return _recorded(self._converse(request, load, _no_answer))
 
     def rehearse_expressions(self, name: str, items: Sequence[tuple[int, str]], *, report: str) -> list[RecordedCall]:
-        """Give the calls that single expressions would make. Raises ReportError."""
+        """Return the calls that single expressions would make. Raises ReportError."""
         request = {"name": name, "items": [list(item) for item in items], "report": report, "rehearse": True}
         return _recorded(self._converse(request, _nothing_to_load, _no_answer))
 
     # --- one request ----------------------------------------------------------------------------------------------
 
     def _converse(self, request: dict[str, Any], load: Load, answer: Answering) -> Any:
-        """Send a request and serve the child's questions until it is done. Its time stands still while we answer."""
+        """Send a request and answer the child's questions until it is done. Our answers don't count as its time."""
         child = self._started()
         limits = {"functions": functions.names(), "seconds": self._seconds, "output": self._output}
         left = self._seconds + TIMER_GRACE
@@ -125,7 +125,7 @@ class TemplateWorker:
             raise
 
     def _serve(self, child: Child, event: Mapping[str, Any], load: Load, answer: Answering) -> None:
-        """Answer one question. If that fails, the child is told to unwind before the failure goes on."""
+        """Answer one question. If that fails, tell the child to stop before raising the failure."""
         try:
             if "load" in event:
                 source = _loaded(load, event["load"], Location(event["in"], event["line"]))
@@ -144,7 +144,7 @@ class TemplateWorker:
     def _started(self) -> Child:
         if self._child is None:
             self._log = self._log or self._stack.enter_context(private_folder()) / "stderr"
-            # The same hashes in every process: the order of sets must not show in a report.
+            # Fixed hashes in every process, since the order of sets must not affect a report.
             environment = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
             self._child = Child("report.template_worker", environment=environment, log=self._log, isolated=False)
             self._child.send({"memory": self._memory})
@@ -183,7 +183,7 @@ class TemplateWorker:
 
 
 def near_miss(message: str) -> str:
-    """What to do about a name that a template cannot use, as a sentence; empty where the message is another one."""
+    """Return a remedy for an unknown name in a template; empty if the message is about something else."""
     names: tuple[str, ...]
     if found := re.search(r"'(\w+)' is undefined", message):
         known, names = "Known are", (*(function.name for function in functions.in_order()), "report")
@@ -195,7 +195,7 @@ def near_miss(message: str) -> str:
 
 
 def _loaded(load: Load, name: str, place: Location) -> Source | None:
-    """What `load` gives; an error of it is said to stand where the file is included."""
+    """Call `load`; place its error where the file is included."""
     try:
         return load(name)
     except ReportError as error:

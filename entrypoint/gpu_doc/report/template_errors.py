@@ -1,4 +1,4 @@
-"""What went wrong in a template, and where: its kind, Jinja2's message, file and line."""
+"""Describes an error in a template: its kind, Jinja2's message, file and line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class OutOfTime(BaseException):
 
 
 class TooMuchError(Exception):
-    """The text has grown beyond its limit."""
+    """The text has exceeded its limit."""
 
 
 def _in_template(frame: FrameType, line: int) -> tuple[str, int] | None:
-    """File and line in the template that a frame of compiled template code stands for."""
+    """File and line in the template of a frame of compiled template code."""
     template = frame.f_globals.get("__jinja_template__")
     if not isinstance(template, Template):
         return None
@@ -27,7 +27,7 @@ def _in_template(frame: FrameType, line: int) -> tuple[str, int] | None:
 
 
 def caller_place() -> tuple[str, int]:
-    """File and line of the template that is calling just now."""
+    """File and line of the template that is calling now."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the one way to learn the caller's line
     while frame is not None:
         if place := _in_template(frame, frame.f_lineno):
@@ -55,7 +55,7 @@ def _error_place(error: BaseException) -> tuple[str, int]:
 
 
 def failure(error: BaseException, request: dict[str, Any]) -> dict[str, Any]:
-    """Describe an error as the parent can tell it: kind, Jinja2's message, and the place where it is known."""
+    """Describe an error for the parent: kind, Jinja2's message, and its place if known."""
     kinds: dict[type[BaseException], str] = {
         MemoryError: "memory",
         OutOfTime: "time",

@@ -1,6 +1,6 @@
-"""What a template's expressions may come to, and how it becomes text: never a Python object's name and address.
+"""Turns the values of a template's expressions into text; refuses Python objects, shown with name and address.
 
-Those differ from one rendering to the next, and tell a reader nothing.
+Such a text differs from one rendering to the next, and tells a reader nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 class LaterVersionError(TemplateRuntimeError):
-    """Something that exists as a name only; a rehearsal reports it too."""
+    """The name is reserved for a later version; a rehearsal reports this error too."""
 
 
 def percent(value: Any, digits: int = 0) -> str:
@@ -33,13 +33,13 @@ def delta(*_: Any, **__: Any) -> NoReturn:
 
 
 def demand(value: Any) -> None:
-    """Raise the error that names it, if a value is undefined."""
+    """Raise an error with its name if a value is undefined."""
     if isinstance(value, StrictUndefined):
         str(value)
 
 
 class Placeholder:
-    """Stands for an answer in a rehearsal. It takes part in any expression; `truth` decides what conditions see."""
+    """Replaces an answer in a rehearsal. It works in any expression; `truth` is its value in conditions."""
 
     unsafe_callable = alters_data = False  # what Jinja2's sandbox looks for
     jinja_pass_arg = None
@@ -97,11 +97,11 @@ _CONSUMING = {
     *("attr", "batch", "count", "d", "default", "dictsort", "first", "groupby", "items", "last", "length", "list"),
     *("map", "max", "min", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "sort", "sum", "unique"),
 }
-"""Filters that take what gives its items one after the other, or something undefined, and make no text of it."""
+"""Filters that accept iterators or undefined values, and don't turn them into text."""
 
 
 def printable(value: Any) -> Any:
-    """Return what has a text of its own: text, numbers, and lists and mappings of them. Raises TemplateRuntimeError."""
+    """Return a value that can be shown: text, numbers, lists and mappings of them. Raises TemplateRuntimeError."""
     demand(value)
     if value is None or isinstance(value, str | int | float | Placeholder | range):
         return value
@@ -119,7 +119,7 @@ def printable(value: Any) -> Any:
 
 
 def _items(value: Any) -> list[Any]:
-    """Give the items of a list and its like, and of a mapping its keys and values."""
+    """Return the items of a list and its like, and of a mapping its keys and values."""
     return [*value, *value.values()] if isinstance(value, dict) else list(value)
 
 
@@ -143,7 +143,7 @@ class Function:
 
 
 class Environment(ImmutableSandboxedEnvironment):
-    """A sandbox in which whatever becomes text has been looked at before."""
+    """A sandbox that checks every value before it becomes text."""
 
     intercepted_binops = frozenset(["%"])
 
@@ -153,11 +153,11 @@ class Environment(ImmutableSandboxedEnvironment):
         self.filters["printable"] = printable
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Carry out `left % right`, by which texts are formatted too."""
+        """Compute `left % right`, which may format text."""
         return super().call_binop(context, operator, left, printable(right))
 
     def call(self, context: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call something; a text's own methods, such as `format`, make text of what they are given."""
+        """Call something; methods of text, such as `format`, turn their arguments into text."""
         if isinstance(getattr(called, "__self__", None), str):
             printable([*args, *kwargs.values()])
         return super().call(context, called, *args, **kwargs)
@@ -170,7 +170,7 @@ class Environment(ImmutableSandboxedEnvironment):
 
 
 def _looking(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a filter that looks at its arguments first, and at its value where that becomes text."""
+    """Return a filter that checks its arguments first, and its value if that becomes text."""
     place = int(hasattr(work, "jinja_pass_arg"))  # Jinja2 puts the environment, or a context, before
 
     @functools.wraps(work)
