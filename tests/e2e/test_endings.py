@@ -69,7 +69,7 @@ def test_what_an_engine_or_an_image_lacks_is_told_and_the_rest_goes_on(
     ):
         assert len([each for each in said if words in each]) == 1, done.stderr
     assert [each for each in said if not listed(each)] == []
-    assert done.stderr.count("trying again, for want of network") == 1
+    assert done.stderr.count("network error; trying again") == 1
     assert "42" in project.read("docs/local.md")
 
 

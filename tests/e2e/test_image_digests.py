@@ -90,7 +90,7 @@ def test_who_rebuilt_an_image_here_is_told_that_runs_stay_on_theirs(
     registry.push("ipykernel", "team/image")
     with closing(docker.from_env()) as client:
         client.images.pull(reference)
-    word = f"{reference} is another image here by now; runs stay on theirs until `--pull always`"
+    word = f"{reference} now points to a newer image; runs keep theirs until `--pull always`"
     assert word in project.gpu_doc("run").stderr
     assert word in project.gpu_doc("plan", "--json").stderr
     assert digest_in_evidence(project) == first

@@ -77,13 +77,13 @@ ENDINGS = {
         cell=CHILD_GROWS,
         keys=LITTLE_MEMORY,
         what="CalledProcessError",
-        remedy="killed one of the run's processes for want of memory. Raise limits.memory (150 MB)",
+        remedy="killed one of the run's processes because memory ran out. Raise limits.memory (150 MB)",
     ),
     "pool-waits-for-killed-child": Ending(
         cell=POOL_WAITS,
         keys={"limits": Limits(memory=150_000_000, time=15)},  # time enough for a child to be killed
         what="stopped after 15 s (limits.time)",
-        remedy="killed one of the run's processes for want of memory",
+        remedy="killed one of the run's processes because memory ran out",
     ),
     "kernel-too-large-to-start": Ending(
         cell="1",
@@ -102,12 +102,12 @@ ENDINGS = {
         command=("sh", "-c", 'python3 -c "$1"; exit 1', "sh", GROW),
         keys=LITTLE_MEMORY,
         what="the command ended with status 1",
-        remedy="killed one of the run's processes for want of memory",
+        remedy="killed one of the run's processes because memory ran out",
     ),
     # signals and exits
     "kernel-is-killed": Ending(
         cell="import os\nos.kill(os.getpid(), 9)",
-        what="killed it (SIGKILL), and not for want of memory",
+        what="killed it (SIGKILL), and not because memory ran out",
         remedy="`pkill`",
     ),
     "kernel-crashes": Ending(

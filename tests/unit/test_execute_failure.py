@@ -42,7 +42,7 @@ def test_want_of_memory_is_said_outright_where_the_system_counted_a_kill() -> No
     done = {"outcome": "died", "status": -9, "log": "", "number": 2, "cell": ""}
     error = notebook_failure.of_notebook(NOTEBOOK, Facts(done, memory=12 * 10**9, memory_ran_out=True), "")
     assert error
-    assert error.what == "the kernel died: the system killed it for want of memory"
+    assert error.what == "the kernel died: the system killed it because memory ran out"
     assert "12.0 GB" in error.remedy
     assert error.where == "n.ipynb, cell 2"
 

@@ -84,4 +84,4 @@ def tell_moved_images(planned: Plan, doors: Doors) -> None:
         image = str(each.run.image)
         if known and image not in told and doors.image_moved(each.run, known):
             told.add(image)
-            doors.console.note(f"{image} is another image here by now; runs stay on theirs until `--pull always`")
+            doors.console.note(f"{image} now points to a newer image; runs keep theirs until `--pull always`")

@@ -1,1 +1,1 @@
-"""Runs at work, and why one failed."""
+"""Executes runs, and explains why one failed."""

@@ -1,4 +1,4 @@
-"""What a run that has ended left to tell in a log: what it printed last, and its peaks."""
+"""Lines for the log about a run that has ended: its last output, and its peaks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from gpu_doc.execution.runs.job import Job
 from gpu_doc.model.results import Result
 
 LAST_LINES = 20
-"""Lines that a run printed which are told."""
+"""The most lines of a run's output to show."""
 
 
 def lines(job: Job) -> list[str]:
-    """What to tell of a run that has ended, well or not."""
+    """Return the lines about a run that has ended, successfully or not."""
     log = job.folder / "terminal.log"
     printed = [line for line in (screen(log) if job.run.command else _streams(job.folder)) if line.strip()]
     last = printed[-LAST_LINES:]
     left_out = f", of {len(printed)} lines" if len(printed) > len(last) else ""
     return [
         *([f"printed last{left_out}:"] if last else []),
-        # As with tracebacks: what stands behind a gutter is not ours.
+        # The gutter, as for tracebacks, shows that the text is not ours.
         *(f"  | {line}" for line in last),
         *filter(None, [_peaks(job)]),
     ]

@@ -1,4 +1,4 @@
-"""One run, tried until it is done, or fails of what another try would not mend."""
+"""Executes one run, and tries again while its failure may be temporary."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PROBE = Path(probe.__file__)
 
 
 class Attempts:
-    """One job, tried again where its run says so and the cause is one that may pass."""
+    """One job; tried again if its run's `retries` say so and the cause may pass."""
 
     def __init__(self, job: Job, name: str, slot: Slot, progress: Progress, lease: Lease) -> None:
         self._job = job
@@ -50,19 +50,19 @@ class Attempts:
         self._cuts: list[Cut] = []
 
     def run(self, token: str, stop: threading.Event) -> Finished:
-        """Run it to its end. `token` begins the marker of its processes; `stop` ends the wait between two tries."""
+        """Run it to its end. `token` is the prefix of its processes' marker; `stop` ends the wait between two tries."""
         for attempt in range(self._job.run.retries.times + 1):
             started, begin = datetime.now(timezone.utc), time.monotonic()
             self._progress.started(self._name, 0)
             self._cuts.clear()
-            # The marker by which this attempt's processes are found again; none may begin with another (`sweep`).
+            # The marker to find this attempt's processes by; no marker may be a prefix of another (`sweep`).
             error = self._once(f"{token}-{attempt}-")
             seconds = time.monotonic() - begin
             self._progress.finished(self._name, seconds, ok=error is None, more=lambda: aftermath.lines(self._job))
             again = error and worth_another_try(self._job.run, error, attempt)
             if not again or stop.wait(pause(attempt)):
                 break
-            self._progress.message(f"{self._name}: trying again, for want of network ({error})")
+            self._progress.message(f"{self._name}: network error; trying again ({error})")
             _empty(self._job.folder)
         begun = started.isoformat(timespec="seconds")
         cuts = tuple(self._cuts)
@@ -71,7 +71,7 @@ class Attempts:
     def _once(self, marker: str) -> GpuDocError | None:
         with Keeping(self._job) as keeping:
             error = self._told(lambda: self._execute(marker), keeping)
-            # Of a failed run too: what it left is kept for a person to look at.
+            # After a failure too, since its files are kept for a person to look at.
             error = self._told(lambda: redact_files(self._job), keeping) or error
             error = keeping.problem(well=error is None) or error
         if isinstance(error, RunError) and not error.kept:
@@ -79,7 +79,7 @@ class Attempts:
         return error
 
     def _told(self, step: Callable[[], GpuDocError | None], keeping: Keeping) -> GpuDocError | None:
-        """What went wrong in a step, if something did."""
+        """Run a step; return its error, if any."""
         try:
             return step()
         except GpuDocError as problem:
@@ -122,12 +122,12 @@ class Attempts:
         return notebook_failure.of_notebook(run, facts, str(job.python))
 
     def _environment(self) -> dict[str, str]:
-        """What a local run gets, with its GPUs and no others, and nobody to ask."""
+        """The variables of a local run: with its GPUs and no others, and without prompts for input."""
         run = self._job.run
         return {**local_environment(run, self._lease, self._job.environment), **unattended.variables(run.env)}
 
     def _look_around(self) -> None:
-        """See what a local run finds, where it matters: whether its GPUs are there. A container tells by itself."""
+        """Probe for a local run, if needed, whether its GPUs are there. A container's agent does so itself."""
         job = self._job
         if job.place or not (self._lease.devices or job.run.requires):
             return
@@ -139,7 +139,7 @@ class Attempts:
         self._judge(json.loads(answer))
 
     def _judge(self, facts: Mapping[str, Json]) -> bool:
-        """Say whether what a run found around it will do; if not, that is its error."""
+        """Return whether the run's environment is good enough; if not, keep the error."""
         self._probe = facts
         self._veto = check(self._job.run, self._lease.devices, facts)
         if note := busy(facts):
@@ -187,7 +187,7 @@ class Attempts:
 
     @contextmanager
     def _watched(self) -> Iterator[Produced]:
-        """What a local run leaves; a container tells by itself."""
+        """Watch the files that a local run produces. A container's agent does so itself."""
         job = self._job
         patterns = () if job.place else job.run.produces
         produced = Produced(patterns, [str(job.cwd), str(job.root)], hidden=[str(each) for each in job.ours])
@@ -198,14 +198,14 @@ class Attempts:
         if self._job.place:
             return None
         into = self._job.folder / "produced"
-        remove(into)  # nobody but us puts anything there
+        remove(into)  # only we write there
         produced.take(str(into))
         left = produced.facts()
         for text in left["passed"]:
             self._hear({"event": "message", "text": text})
         error = failure.of_files(self._job.run, left)
         if error:
-            remove(into)  # a part of it is of use to nobody, and may be large
+            remove(into)  # an incomplete copy is useless, and may be large
         return error
 
 

@@ -1,4 +1,4 @@
-"""What is said of a command that failed: with which status, what its terminal showed last, and what to do."""
+"""Explains why a command failed: its status, the end of its terminal, and what to do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def of_command(run: Run, facts: Facts, screen: Sequence[str]) -> GpuDocError | None:  # noqa: PLR0911 - one for each outcome
-    """Return why a command failed, None if it did not. `screen` is what its terminal showed at the end."""
+    """Return why a command failed; None if it did not. `screen` is what its terminal showed at the end."""
     done = facts.done
     if facts.overrun:
         return failure.overrun(run, facts)
@@ -47,11 +47,11 @@ def _status(run: Run, done: dict[str, Any], screen: Sequence[str]) -> RunError |
 
 
 def _command_end(run: Run, done: dict[str, Any], said: str) -> tuple[str, str]:
-    """What happened to a command that did not end well, and what to do."""
+    """Return what happened to a command that failed, and what to do."""
     status = done["status"]
     if status is None:
         return f"stopped after {readable_time(run.limits.time or 0)} (limits.time)", "Raise limits.time if it needs it."
-    # A shell tells of a program that a signal ended by a status above 128.
+    # A shell reports a program that a signal ended with a status above 128.
     number = -status if status < 0 else status - 128
     if number == signal.SIGKILL and done.get("out_of_memory"):
         return "the command died: it needed more memory than it may use", remedies.of_memory(run)

@@ -1,4 +1,4 @@
-"""What is said of a run that could not have its container, or whose container ended under it."""
+"""Explains why a run's container could not start, or why it ended too early."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gpu_doc.model.values import Json
 
 
 def at_start(where: Location | str, done: Mapping[str, Json]) -> ContainerError | None:
-    """Return why engine or image could not do what the run needs; None where it is another failure."""
+    """Return why the engine or the image could not start the run; None if it is another failure."""
     match done.get("outcome"):
         case "engine":
             error = ContainerError(
@@ -49,7 +49,7 @@ def _no_ipykernel(where: Location | str, done: Mapping[str, Json]) -> ContainerE
 
 
 def in_the_middle(run: Run, done: Mapping[str, Json]) -> tuple[str, str]:
-    """What happened to a container that ended before its agent told how the run did, and what to do."""
+    """Return what happened to a container that ended before its agent reported the result, and what to do."""
     status = done["status"]
     if done.get("broken"):
         what = "the run wrote to the line between its container and gpu-doc, which then ended it"

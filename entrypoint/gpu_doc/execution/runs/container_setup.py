@@ -1,4 +1,4 @@
-"""Where a run of an image finds itself, and the words for the engine that make its container."""
+"""The setup of a run's container: image, user, mounts, and the order for the process that drives it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from gpu_doc.execution.gpus.offer import Offer
 
 _DEEPEST_REPOSITORY = 3
-"""How many folders deep repositories within the checkout are looked for, to mask what git keeps there."""
+"""The depth to which we search the checkout for repositories, to mask their .git folders."""
 
 
 UNPRIVILEGED = 1000
-"""User and group of runs where the runner is root. Nothing of theirs lands on this machine but through us."""
+"""User and group of runs if gpu-doc runs as root. Only we copy their files to this machine."""
 
 
 def user_of(run: Run) -> tuple[int, int] | None:
-    """Return user and group of a run: ours, unprivileged ones where we are root; None for the image's."""
+    """Return a run's user and group: ours, or unprivileged ones if we are root; None for the image's."""
     if run.user == "image":
         return None
     return (os.getuid(), os.getgid()) if os.getuid() else (UNPRIVILEGED, UNPRIVILEGED)
@@ -44,44 +44,44 @@ def user_of(run: Run) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerSetup:
-    """Where a run of an image finds itself; `order` gives the words for the engine."""
+    """The setup of a run's container; `order` returns it as JSON."""
 
     run: Run
     fingerprint: str
     image: Image
     runs_in: Image
-    """The image, or the one derived from it that has ipykernel."""
+    """The image, or its copy with ipykernel."""
     address: Mapping[str, str]
-    """Of the engine."""
+    """The address of the engine."""
     visibility: Visibility
     selinux: bool
     offer: Offer
     """How the engine gives GPUs to containers."""
     goes_on: bool
-    """A detached command of this fingerprint and layer is there already: it runs, or has ended meanwhile."""
+    """A detached command with this fingerprint and layer exists already: it runs, or has ended."""
     layer: str
-    """Whose result the run makes."""
+    """The layer of state that the run's result belongs to."""
     root: Path
     checkout: Path
-    """The repository, or the root where there is none."""
+    """The repository; root if there is none."""
     user: tuple[int, int] | None
     environment: Mapping[str, str]
     secrets: Mapping[str, str]
-    """Variables too, told to our agent: what makes a container can be read by whoever may talk to the engine."""
+    """Variables that our agent gets, since whoever uses the engine can read a container's settings."""
     who: Owner
     lock: Path
     lower: str | None
-    """The folder on the engine's machine over which the workspace is laid; None where it is copied for each run."""
+    """The folder on the engine's machine below the copy-on-write workspace; None if each run gets a copy."""
     data_volumes: Mapping[str, str]
-    """Copies of data, by the path at which they stand, where the engine can't see ours."""
+    """Volumes with copies of data, by mount path, if the engine can't see ours."""
     left_out: frozenset[str]
     """Data within the checkout that was not copied with it."""
 
     def order(self, gpus: Sequence[Gpu] = ()) -> dict[str, Json]:
-        """Return all that the process needs that drives the run, as JSON holds it. `gpus` are those leased.
+        """Return, as JSON values, all that the process driving the run needs. `gpus` are the leased ones.
 
-        Raises MachineError: declared data is not here, the run's folder lies outside of the checkout, what must not
-        be seen can't be hidden, or the engine can't give GPUs in the way asked for.
+        Raises MachineError if declared data is missing, the run's folder is outside of the checkout, a folder can't be
+        hidden, or the engine can't give GPUs in the requested way.
         """
         places = [self.inside(self._own_folder()), self.inside(self.root)]
         return {
@@ -98,7 +98,7 @@ class ContainerSetup:
         }
 
     def setting(self, gpus: Sequence[Gpu] = (), kind: Kind = "run") -> recipe.Setting:
-        """Return what the run finds around it. Raises MachineError, as `order` does."""
+        """Return the settings for the container's recipe. Raises MachineError, as `order` does."""
         data, caches = self._data(), self.run.caches.values()
         ours = self.visibility.same_ids
         nobody_to_ask = unattended.variables(self.run.env) if kind == "run" else {}
@@ -122,11 +122,11 @@ class ContainerSetup:
 
     @property
     def folder(self) -> Path:
-        """Where the run happens, on our side."""
+        """The run's working folder, on our side."""
         return self.root / self.run.folder
 
     def _own_folder(self) -> Path:
-        """The folder without links: those with a path of this machine lead nowhere in a container."""
+        """The folder with links resolved: links with a path on this machine lead nowhere in a container."""
         real, checkout = self.folder.resolve(), self.checkout.resolve()
         if not real.is_relative_to(checkout):
             what = f"the notebook's folder is a link that leads out of the checkout, to {real}"
@@ -135,7 +135,7 @@ class ContainerSetup:
         return self.checkout / real.relative_to(checkout)
 
     def inside(self, path: Path) -> str:
-        """Return where a path of ours stands in the container: what lies outside the checkout, at the same place."""
+        """Convert a path of ours to the container's; outside the checkout, it is the same."""
         if path.is_relative_to(self.checkout):
             return str(Path(WORKSPACE) / path.relative_to(self.checkout))
         return str(path)
@@ -150,7 +150,7 @@ class ContainerSetup:
         return paths
 
     def masked(self) -> Iterable[tuple[str, bool]]:
-        """What must not be seen: git's own folders, where a checkout may have left a token, and our state."""
+        """Yield what must be hidden: .git folders, which may hold a token, and our state."""
         for folder, folders, names in os.walk(self.checkout):
             place = Path(folder).relative_to(self.checkout)
             for name in _hidden(folders, names):
@@ -171,7 +171,7 @@ class ContainerSetup:
 
 
 def _in_words(path: str) -> str:
-    """A path as the engine can be told it. Raises MachineError."""
+    """Return a path as text for the engine. Raises MachineError."""
     try:
         path.encode()
     except UnicodeEncodeError as error:
@@ -189,5 +189,5 @@ def _iso(moment: datetime) -> str:
 
 
 def _cache_volume(path: str) -> str:
-    """The volume that stands for a cache where runs can't write to ours; it outlives runs, as a cache should."""
+    """Return the volume to use for a cache if runs can't write to ours; like a cache, it outlives runs."""
     return f"gpu-doc-cache-{sha256(path.encode()).hexdigest()[:16]}"

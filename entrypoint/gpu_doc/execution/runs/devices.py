@@ -1,4 +1,4 @@
-"""Which GPUs a run gets, and in words why it can't have those that it asks for."""
+"""Chooses the GPUs for a run, or explains why it can't have those that it requests."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from gpu_doc.model.configuration import GpuRequirement, Run
 from gpu_doc.model.values import Json
 
 _NOMINAL = 0.9
-"""What a GPU must show of the memory that it is sold with: error correction takes some (an A10 of 24 GB shows 22.2)."""
+"""The share of its nominal memory that a GPU must show: error correction takes some (an A10 with 24 GB shows 22.2)."""
 
 _HELD = 0.2
-"""The share of a GPU's memory that others may hold before it is worth a word."""
+"""The share of a GPU's memory that others may hold before we note it."""
 
 _NOTHING = GpuRequirement(count=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """`count` of these GPUs will do."""
+    """Any `count` of these GPUs."""
 
     gpus: tuple[Gpu, ...] = ()
     count: int = 0
@@ -44,7 +44,7 @@ class Devices:
         return len(self._inventory.gpus)
 
     def impossible(self, run: Run) -> MachineError | None:
-        """Why this host can never give a run its GPUs; asked before anything runs."""
+        """Return why this host can never give a run its GPUs. Call it before anything runs."""
         try:
             choose(run, self._inventory)
         except MachineError as error:
@@ -52,36 +52,36 @@ class Devices:
         return None
 
     def try_take(self, run: Run) -> Lease | None:
-        """The run's GPUs, none for a run on the CPU; None while others hold too many of them.
+        """Lease the run's GPUs (none for a run on the CPU); None while others hold too many of them.
 
-        Raises MachineError: it can never have them, or nothing can be leased here.
+        Raises MachineError if it can never have them, or nothing can be leased here.
         """
         choice = choose(run, self._inventory)
         return self._leases.try_lease(choice.gpus, choice.count)
 
     def waiting(self, run: Run) -> str:
-        """What a run waits for, in words."""
+        """Return a sentence about what a run waits for."""
         choice = choose(run, self._inventory)
         return f"waits for {_gpus(choice.count)}: other runs hold {_listed(choice.gpus)}"
 
 
 def asks(run: Run) -> bool:
-    """Whether a run says that it wants a GPU; with `auto` it takes one where there is one."""
+    """Whether a run requests a GPU. With `auto`, it only uses one if there is one."""
     return bool(run.requires) or run.gpus not in ("auto", "none")
 
 
 def search(
     offer: Offer, environ: Mapping[str, str], *, remote: bool, asked: bool, probe: Callable[[], Mapping[str, Json]]
 ) -> Inventory:
-    """The GPUs that an engine's containers may get. `probe` tells what one finds that was given all of them.
+    """Find the GPUs that an engine's containers may get. `probe` returns the facts from a container with all GPUs.
 
-    `asked`: some run says that it wants one. An engine elsewhere may have NVIDIA's hook without saying so.
+    `asked`: some run requests one. A remote engine may have NVIDIA's hook without saying so.
     """
     found = Inventory() if remote else inventory(environ)
     found = replace(found, amd=found.amd or offer.amd)
     if found.gpus or not (offer.any or (remote and asked)):
         return found
-    # The engine may have what this process can't see: on another machine, or where we are in a container.
+    # The engine may have GPUs that this process can't see: on another machine, or if we are in a container.
     try:
         seen = of_facts(probe())
     except GpuDocError as error:
@@ -90,12 +90,12 @@ def search(
 
 
 def default_jobs(cores: int, gpus: int) -> int:
-    """How many runs go on at a time where nobody says it."""
+    """The default number of runs at a time."""
     return max(1, cores, gpus)
 
 
 def choose(run: Run, inventory: Inventory) -> Choice:
-    """Which GPUs will do for a run, and how many of them. Raises MachineError: there are too few."""
+    """Return the suitable GPUs for a run, and how many it needs. Raises MachineError if there are too few."""
     required = run.requires or _NOTHING
     if run.gpus == "none" or (run.gpus == "auto" and not run.requires and not inventory.gpus):
         _agree(run, 0)
@@ -113,14 +113,14 @@ def choose(run: Run, inventory: Inventory) -> Choice:
 
 
 def _agree(run: Run, given: int) -> None:
-    """Raise MachineError where `requires` asks for more than `gpus` gives."""
+    """Raise MachineError if `requires` asks for more than `gpus` gives."""
     if run.requires and run.requires.count > given:
         what = f"`requires` asks for {_gpus(run.requires.count)}, and `gpus` gives the run {given or 'none'}"
         raise _error(run, what, "Make the two agree in gpu-doc.yml.")
 
 
 def _named(run: Run, inventory: Inventory) -> tuple[Gpu, ...]:
-    """The GPUs that a run may have. Raises MachineError: it names one that is not here."""
+    """The GPUs that a run may have. Raises MachineError if it names one that is not here."""
     if not isinstance(run.gpus, tuple) or not inventory.gpus:
         return inventory.gpus
     found: list[Gpu] = []
@@ -134,18 +134,18 @@ def _named(run: Run, inventory: Inventory) -> tuple[Gpu, ...]:
 
 
 def _find(name: str, gpus: Sequence[Gpu]) -> Gpu | None:
-    """The GPU of an id or the beginning of one, as CUDA takes them, or else of a number."""
+    """Find a GPU by its id or the beginning of it, as CUDA does, or else by its number."""
     begins = [gpu for gpu in gpus if gpu.id == name or (name.startswith(("GPU-", "MIG-")) and gpu.id.startswith(name))]
     return next((gpu for gpu in [*begins, *gpus] if gpu in begins or gpu.index == name), None)
 
 
-# --- inside, before the first cell -----------------------------------------------------------------------------------
+# --- in the run's environment, before the first cell -----------------------------------------------------------------
 
 
 def check(run: Run, devices: Sequence[str], facts: Mapping[str, Json]) -> MachineError | None:
-    """Why a run must not begin: the probe in its container, or in the local kernel's Python, found too few GPUs.
+    """Return why a run must not begin: the probe in its container, or in the local kernel's Python, found too few GPUs.
 
-    `devices` are those leased for it. So it never goes on silently on the CPU.
+    `devices` are the leased ones. So a run never silently uses the CPU instead.
     """
     required = run.requires or _NOTHING
     count = max(required.count, len(devices))
@@ -168,14 +168,14 @@ def check(run: Run, devices: Sequence[str], facts: Mapping[str, Json]) -> Machin
 
 
 def busy(facts: Mapping[str, Json]) -> str:
-    """A sentence where other programs hold much of a run's GPUs when it begins; else empty."""
+    """Return a sentence if other programs use much memory of a run's GPUs when it begins; else empty."""
     held = [gpu for gpu in of_facts(facts).gpus if gpu.memory - gpu.free > _HELD * gpu.memory]
     free = ", ".join(f"{gpu} has {gibibytes(gpu.free)} free" for gpu in held)
     return f"other programs use the GPU, nvidia-smi shows which: {free}" if held else ""
 
 
 def local_environment(run: Run, lease: Lease, environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ`, with what shows a local run its leased GPUs and no others."""
+    """Return `environ` with the variables that show a local run its leased GPUs and no others."""
     told = requests.cuda_variables(lease.gpus) if lease.gpus or run.gpus == "none" else {}
     return {**environ, **told}
 
@@ -184,7 +184,7 @@ def local_environment(run: Run, lease: Lease, environ: Mapping[str, str]) -> dic
 
 
 def _may_fit(gpu: Gpu, required: GpuRequirement) -> bool:
-    """Whether it fits; where only NVIDIA_VISIBLE_DEVICES tells of it, that is found out inside."""
+    """Whether a GPU may fit. If only NVIDIA_VISIBLE_DEVICES names it, the probe inside finds out."""
     return not gpu.name or (_is_model(gpu, required) and _has_memory(gpu, required))
 
 
@@ -197,7 +197,7 @@ def _has_memory(gpu: Gpu, required: GpuRequirement) -> bool:
 
 
 def _shortage(count: int, required: GpuRequirement, found: Inventory) -> str:
-    """What lacks, in one sentence."""
+    """Return one sentence about what is missing."""
     model = f" of the model {required.model}" if required.model else ""
     memory = f" with {gibibytes(required.memory)}" if required.memory else ""
     return f"{_gpus(count)}{model}{memory} wanted: {_found(count, required, found)}"

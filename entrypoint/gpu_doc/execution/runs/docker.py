@@ -1,4 +1,4 @@
-"""Containers for a refresh: where each run finds itself. Runs themselves are execute.py's. Imports Docker's SDK."""
+"""Prepares containers for the runs of a refresh; execute.py runs them. Imports Docker's SDK."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gpu_doc.model.values import Json
 
 
 class Docker:
-    """What the runs of a refresh share: connections, images, what was found out about engines."""
+    """What the runs of a refresh share: connections, images, facts about engines."""
 
     def __init__(
         self,
@@ -34,10 +34,10 @@ class Docker:
         layer: str = "",
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`config` is the configuration file, by which engines are shown to see our paths; `runtime` is ours alone.
+        """`config` is the configuration file: an engine that sees it sees our paths. `runtime` is a private folder.
 
-        `layer` says whose results the runs make (see state.py): nobody else picks up a detached command of theirs.
-        `say` gets what is worth a warning at the end.
+        `layer` is the layer of state for results (see record/state.py): other layers don't collect its detached
+        commands. `say` prints warnings at the end.
         """
         self._environ = environ
         self._root = root
@@ -56,17 +56,17 @@ class Docker:
         self.close()
 
     def prepare(self, runs: Iterable[tuple[Run, ImageIdentity | None]], progress: Callable[[str], None]) -> None:
-        """Have the image of each run, with the one in evidence that it should stay on. See `problem`."""
+        """Find or pull the image of each run, given the one in evidence that it should keep. See `problem`."""
         for run, known in runs:
             self._views.expect(run)
             self._images.prepare(run, known, progress)
 
     def problem(self, run: Run, known: ImageIdentity | None = None) -> GpuDocError | None:
-        """Why a run can't have its image, if it can't."""
+        """Return why a run can't have its image; None if it can."""
         return self._images.problem(run, known)
 
     def identity(self, run: Run, known: ImageIdentity | None) -> ImageIdentity | None:
-        """Which image a run has, None where `prepare` was not asked for it."""
+        """Return a run's image; None if it was not prepared."""
         return self._images.identity(run, known)
 
     def place(
@@ -78,9 +78,9 @@ class Docker:
         known: ImageIdentity | None = None,
         view: bool = True,
     ) -> ContainerSetup:
-        """Return where a run finds itself whose image is this one.
+        """Return the setup of a run's container with this image.
 
-        Without `view`, it is to have the checkout itself for its workspace: no view or copy of it is made ready.
+        Without `view`, the workspace is the checkout itself: no view or copy of it is prepared.
         Raises GpuDocError.
         """
         engine, image = self._engines.at(run.docker_host), self._image(run, known, note)
@@ -114,19 +114,19 @@ class Docker:
         )
 
     def busy(self) -> frozenset[str]:
-        """The GPUs that containers on engines of ours hold, those of a gpu-doc that is gone too."""
+        """The GPUs that containers on our engines hold, also those of a gpu-doc that is gone."""
         return self._engines.busy()
 
     def offer(self, run: Run) -> Offer:
-        """How a run's engine gives GPUs to containers. Raises EngineError."""
+        """Return how a run's engine gives GPUs to containers. Raises EngineError."""
         return self._engines.at(run.docker_host).facts.offer
 
     def warn(self, text: str) -> None:
-        """Say something once for all runs."""
+        """Warn once for all runs."""
         self._say(text)
 
     def host(self, run: Run) -> str:
-        """The address of a run's engine, as a person knows it. Raises EngineError."""
+        """The address of a run's engine, for people. Raises EngineError."""
         return run.docker_host or self._engines.at(run.docker_host).address["DOCKER_HOST"]
 
     def is_remote(self, run: Run) -> bool:
@@ -134,9 +134,9 @@ class Docker:
         return self._engines.at(run.docker_host).remote
 
     def look_for_gpus(self, run: Run) -> Mapping[str, Json]:
-        """What a probe finds in a container that was given all GPUs of the run's engine.
+        """Return what a probe finds in a container that has all GPUs of the run's engine.
 
-        Raises GpuDocError: it can't start.
+        Raises GpuDocError if it can't start.
         """
         asked = replace(
             run, notebook=None, command=("true",), produces=(), detach=False, gpus="all", data=(), secrets=()
@@ -146,14 +146,14 @@ class Docker:
             return container.probed(order["job"])
 
     def close(self) -> None:
-        """Remove what is left of our containers, and close all connections. An engine that is silent keeps nobody."""
+        """Remove the rest of our containers, and close all connections. Does not wait for a silent engine."""
         self._views.close()
         for sentence in self._engines.clear(self._detached):
             self._say(sentence)
         self._engines.close()
 
     def _image(self, run: Run, known: ImageIdentity | None, note: Callable[[str], None]) -> Image:
-        """The image of a run, which is brought here if nobody asked for it before. Raises GpuDocError."""
+        """Return a run's image; prepare it if that was not done. Raises GpuDocError."""
         if found := self._images.found(run, known):
             return found
         self.prepare([(run, known)], note)

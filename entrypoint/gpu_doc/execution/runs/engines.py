@@ -1,4 +1,4 @@
-"""The engines that the runs of a refresh need: each is connected to once, and cleared of what a killed process left."""
+"""The engines for the runs of a refresh: connects to each once, and removes what killed processes left there."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gpu_doc.execution.containers.engine import Engine, connect
 
 
 class Engines:
-    """Connections, and what tells our containers from those of others."""
+    """Connections, and the labels that mark our containers."""
 
     def __init__(self, environ: Mapping[str, str], runtime: Path, layer: str) -> None:
-        """`runtime` is a folder of ours alone; `layer` says whose results the runs make."""
+        """`runtime` is a private folder; `layer` is the layer of state for results."""
         self._environ = environ
         self._runtime = runtime
         self._layer = layer
@@ -23,10 +23,10 @@ class Engines:
         self._engines: dict[str | None, Engine] = {}
         self.who = sweep.owner()
         self.lock = runtime / "lock"
-        """Held while we live, so that others know what is ours and can tell whether it is left over."""
+        """Locked while we live: so others can tell whether what we made is left over."""
 
     def at(self, host: str | None) -> Engine:
-        """Return the engine at a `docker-host`, None for the local one. Raises EngineError."""
+        """Return the engine at `host`, a `docker-host`; None is the local one. Raises EngineError."""
         if host not in self._engines:
             folder = self._runtime / f"e{len(self._engines)}"
             folder.mkdir(exist_ok=True)
@@ -35,15 +35,15 @@ class Engines:
         return self._engines[host]
 
     def labels(self, kind: sweep.Kind) -> dict[str, str]:
-        """Return the labels of what we make on an engine."""
+        """Return the labels for what we make on an engine."""
         return sweep.labels(self.who, self.lock, kind)
 
     def goes_on(self, host: str | None, fingerprint: str) -> bool:
-        """Whether a detached command of this fingerprint is there already: it runs, or has ended meanwhile."""
+        """Whether a detached command with this fingerprint exists already: it runs, or has ended."""
         return bool(sweep.detached(self.at(host), self.who, fingerprint, self._layer))
 
     def busy(self) -> frozenset[str]:
-        """The GPUs that containers hold, those of a gpu-doc that is gone too."""
+        """The GPUs that containers hold, also those of a gpu-doc that is gone."""
         found: frozenset[str] = frozenset()
         for engine in self._engines.values():
             with suppress(GpuDocError):
@@ -51,9 +51,9 @@ class Engines:
         return found
 
     def clear(self, detached: Sequence[str]) -> Iterator[str]:
-        """Remove what is left of our containers, and the detached commands of these fingerprints.
+        """Remove the rest of our containers, and the detached commands with these fingerprints.
 
-        Yields a sentence for each engine on which something is left. One that is silent keeps nobody.
+        Yields a sentence for each engine where something remains. Does not wait for a silent engine.
         """
         for host, engine in self._engines.items():
             try:

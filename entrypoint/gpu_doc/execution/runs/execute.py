@@ -1,4 +1,4 @@
-"""Runs in parallel: each in a slot of its own, its result in its job's folder, told as soon as it is there."""
+"""Executes runs in parallel, each in its own slot, and yields each result as soon as it is there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gpu_doc.execution.workers.guard import Slot
 
 _LOOK_AGAIN = 0.2
-"""Seconds between two looks at GPUs, and at checkouts, that others hold."""
+"""Seconds between checks of GPUs and checkouts that others hold."""
 
 
 def execute(
@@ -38,13 +38,13 @@ def execute(
 ) -> Iterator[Finished]:
     """Execute jobs, at most `parallel` at a time, and yield each when it has ended.
 
-    `devices` gives the GPUs of the host that a job is executed on, None where it needs none of them: a job begins when
-    it can have those it asks for, and others go ahead meanwhile.
+    `devices` returns the GPUs of a job's host, None if it needs none. A job begins when it can have the GPUs that it
+    requests; others go ahead meanwhile.
 
     Closing the generator, or an exception while it waits (KeyboardInterrupt), kills everything that was started. When
     it is exhausted, all kernels, children and temporary files are gone.
 
-    Raises MachineError: no temporary folder can be written.
+    Raises MachineError if no temporary folder can be written.
     """
     if not jobs:
         return
@@ -66,7 +66,7 @@ def execute(
 
 
 class _Crew:
-    """Threads that take one job after the other, each with a slot of its own."""
+    """Threads that take one job after the other, each with its own slot."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class _Crew:
         return item
 
     def _awaited(self) -> Finished | BaseException:
-        """Wait in short pieces: a signal that comes just before a wait is heeded only after it."""
+        """Wait in short pieces: Python handles a signal that comes just before a wait only after it."""
         while True:
             with suppress(queue.Empty):
                 return self._ended.get(timeout=_LOOK_AGAIN)
@@ -113,7 +113,7 @@ class _Crew:
             thread.join()
 
     def kill(self) -> None:
-        """Kill all that runs; after the threads have ended by themselves this only looks for stragglers."""
+        """Kill all that runs; if the threads have ended already, this only looks for remaining processes."""
         from gpu_doc.system.process import sweep
 
         self._stop.set()
@@ -143,11 +143,11 @@ class _Crew:
             slot.close()
         except StoppedError:
             pass
-        except BaseException as error:  # noqa: BLE001 - a defect in this thread is raised where results are awaited
+        except BaseException as error:  # noqa: BLE001 - `next` raises a defect of this thread
             self._ended.put(error)
 
     def _take(self) -> tuple[int, Job, Lease, Turn] | None:
-        """The next job, with its turn and its GPUs; waits where all that is left waits for these."""
+        """Return the next job with its turn and its GPUs; wait while every remaining job waits for these."""
         with self._change:
             while self._todo and not self._stop.is_set():
                 refused: set[Wanted] = set()
@@ -157,12 +157,12 @@ class _Crew:
                         return number, job, *held
                 if self._todo:
                     self._tell(*self._todo[0], refused)
-                # Another process lets go of a GPU, or has had its turn, without telling us.
+                # Another process does not tell us when it releases a GPU or ends its turn.
                 self._change.wait(_LOOK_AGAIN)
         return None
 
     def _tell(self, number: int, job: Job, refused: set[Wanted]) -> None:
-        """Say once what a job waits for."""
+        """Print once what a job waits for."""
         if self._turns.wanted(job) in refused:
             waiting = self._turns.waiting(job)
         else:
@@ -174,7 +174,7 @@ class _Crew:
             self._progress.message(f"{self._names[number]}: {waiting}")
 
     def _held(self, number: int, job: Job, refused: set[Wanted]) -> tuple[Lease, Turn] | None:
-        """A job's GPUs and its turn; None while others have some of it, and then it has none of it."""
+        """Take a job's GPUs and its turn; None, holding nothing, while others have some of them."""
         wanted = self._turns.wanted(job)
         if wanted in refused:
             return None
@@ -195,7 +195,7 @@ class _Crew:
         return None
 
     def _lease(self, job: Job) -> Lease | None:
-        """A job's GPUs; None while others hold them."""
+        """Lease a job's GPUs; None while others hold them."""
         from gpu_doc.execution.gpus.leases import Lease
 
         devices = self._devices(job)

@@ -1,4 +1,4 @@
-"""What is said of any run that failed: where that was, and failures that notebooks and commands share."""
+"""Explains failures of runs: the place, and causes that notebooks and commands share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from gpu_doc.execution.workers.guard import Facts
 
 LONGEST = 40
-"""Lines of a traceback or a log that a message shows."""
+"""The most lines of a traceback or a log that a message shows."""
 
 _LONGEST_LINE = 120
-"""Characters of a command that a message shows."""
+"""The most characters of a command that a message shows."""
 
 
 def place(run: Run, cell: Mapping[str, Any] | None = None, line: int = 0) -> Location | str:
-    """Return where a run failed: in its notebook, in the cell and its line as far as they are known; or its command.
+    """Return where a run failed: its notebook, with the cell and line if known; or its command.
 
     A command of one word may be a script of the repository.
     """
@@ -36,19 +36,19 @@ def place(run: Run, cell: Mapping[str, Any] | None = None, line: int = 0) -> Loc
 
 
 def program(run: Run) -> str:
-    """Return a run's command on one line, shortened where a whole script is in it."""
+    """Return a run's command on one line; shortened if it contains a whole script."""
     line = " ".join(shlex.join(run.command or ()).split())
     return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
 
 
 def disk_full(path: str) -> MachineError:
-    """Return the error of a disk that has no room for `path`."""
+    """Return the error: the disk has no room for `path`."""
     remedy = "Make room; deleting .gpu-doc/ is always safe."
     return MachineError("the disk is full", where=Location(path), remedy=remedy)
 
 
 def overrun(run: Run, facts: Facts) -> RunError:
-    """Return the error of a run that was stopped at one of its limits of time."""
+    """Return the error: the run was stopped at a time limit."""
     key, limit = (
         ("limits.time", run.limits.time) if facts.overrun == "time" else ("limits.cell-time", run.limits.cell_time)
     )
@@ -63,17 +63,17 @@ def overrun(run: Run, facts: Facts) -> RunError:
 
 
 def driver_killed(run: Run, facts: Facts) -> RunError:
-    """Return the error of a run that signalled its parent, or whose parent the system ended."""
+    """Return the error: the process that drives the run was killed, by the run or by the system."""
     by = remedies.describe(-facts.done["status"])
     where = place(run, facts.cell)
     if facts.memory_ran_out:
-        return RunError(f"the process that drives the run was killed for want of memory ({by})", where=where)
+        return RunError(f"the process that drives the run was killed because memory ran out ({by})", where=where)
     remedy = "The run may have signalled its parent process: look for os.getppid(), `kill` and `pkill` in it."
     return RunError(f"the process that drives the run was ended by {by}", where=where, remedy=remedy)
 
 
 def of_files(run: Run, left: Mapping[str, Any]) -> RunError | None:
-    """Return why what a run left won't do, None if it does; see `Produced.facts`."""
+    """Return what is wrong with the files that a run left; None if nothing. See `Produced.facts`."""
     where = place(run)
     if problem := left.get("problem"):
         remedy = "Have the run write, or copy, the file itself." if problem.endswith(ONLY_FILES) else ""

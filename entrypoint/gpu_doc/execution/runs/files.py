@@ -1,4 +1,4 @@
-"""Takes secrets out of the files that a run left, before any of them is kept."""
+"""Redacts secrets in the files that a run left, before any of them is kept."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gpu_doc.execution.runs.job import Job
 from gpu_doc.redaction import Redactor
 
 _BLOCK = 8 << 20
-"""Bytes that are looked through at a time: files may be larger than memory."""
+"""Bytes to search at a time: files may be larger than memory."""
 
 
 def redact_files(job: Job) -> None:
-    """Redact logs and what was produced; the executed notebook is redacted while it comes to be.
+    """Redact logs and produced files. The executed notebook is redacted while it is written.
 
-    Raises RunError: a file that is no text holds the value of a secret. Such files are removed.
+    Raises RunError if a binary file contains a secret. Such files are removed.
     """
     if not job.redactor:
         return
@@ -42,7 +42,7 @@ def redact_files(job: Job) -> None:
 
 
 def _is_well(path: Path, name: Path, redactor: Redactor) -> bool:
-    """Redact a file where it holds a secret; False where that can't be done."""
+    """Redact a file if it contains a secret; False if that is not possible."""
     found, text = _look(path, redactor)
     if redactor.spans(os.fsencode(name)):
         return False
@@ -52,7 +52,7 @@ def _is_well(path: Path, name: Path, redactor: Redactor) -> bool:
 
 
 def _look(path: Path, redactor: Redactor, *, log: bool = False) -> tuple[bool, bool]:
-    """Say whether a file holds a secret, and whether it is text. What a log holds is taken for text."""
+    """Return whether a file contains a secret, and whether it is text. A log counts as text."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     found, text, before = False, True, b""
     with path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""Turns of runs that write into one checkout, so that what a run finds and leaves is its own.
+"""Turns of runs that write into one checkout, so that runs don't mix up their files.
 
-A turn is a lock (flock) on the folders and files themselves, so that all meet who work in a checkout: other threads,
-other gpu-doc processes, other users, whatever path, configuration or state folder is theirs. Who is killed lets go.
+A turn is a lock (flock) on the folders and files themselves. So it works between threads, gpu-doc processes and users,
+whatever path, configuration or state folder they use. A killed process loses its locks.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from gpu_doc.execution.gpus.leases import open_lock, prepare, shared_folder
 _NAME = "gpu-doc-turns"
 
 _REMOTE = frozenset({"9p", "afs", "beegfs", "ceph", "cifs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"})
-"""Where a folder can't be had alone, though on some of them it can be shared."""
+"""File systems where a folder can't be locked exclusively, although some allow a shared lock."""
 
 
 class Turn:
-    """What is ours to write to, until it is closed."""
+    """Locks on folders and files, until it is closed."""
 
     def __init__(self) -> None:
         self._locks: list[int] = []
         self._kinds = file_systems()
 
     def close(self) -> None:
-        """Let the next one have its turn."""
+        """Release the locks."""
         while self._locks:
             os.close(self._locks.pop())
 
@@ -41,9 +41,9 @@ class Turn:
         self.close()
 
     def add(self, path: Path, *, alone: bool) -> bool:
-        """Have a folder or file alone, or share it; False while others have it. Raises OSError."""
-        # A descriptor of this turn's own: locks hold between descriptors, so between threads of ours as well. It is
-        # not inherited: a daemon that outlives its run has no part in this.
+        """Lock a folder or file, exclusively or shared; False while others have it. Raises OSError."""
+        # A new descriptor for each turn: locks are between descriptors, so they work between our threads too. It is
+        # not inherited, so that a daemon that outlives its run does not keep the lock.
         descriptor = self._opened(path)
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
@@ -57,7 +57,7 @@ class Turn:
         return True
 
     def _opened(self, path: Path) -> int:
-        """Open what is to be locked: itself, or a file that stands for it on this machine where it can't be locked."""
+        """Open what to lock: the path itself, or a file that represents it on this machine if it can't be locked."""
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         known = os.fstat(descriptor)
         if self._kinds.get(known.st_dev) not in _REMOTE:
@@ -69,18 +69,18 @@ class Turn:
 
 
 def try_turn(alone: Iterable[Path], shared: Iterable[Path]) -> Turn | None:
-    """Have the folders and files of `alone` to oneself, and those of `shared` with others; None while others do.
+    """Lock the paths of `alone` exclusively and those of `shared` together with others; None while others have them.
 
-    Paths are real. The folders above each are shared: a checkout may lie in another one.
+    Paths have their links resolved. The folders above each are locked as shared: a checkout may be inside another one.
 
-    Raises MachineError: something can't be locked.
+    Raises MachineError if something can't be locked.
     """
     wanted = dict.fromkeys(shared, False) | dict.fromkeys(alone, True)
     above = {parent for path in wanted for parent in path.parents} - wanted.keys()
     turn = Turn()
     try:
         for path in sorted(above):
-            with suppress(PermissionError, FileNotFoundError):  # another user's, in which nobody of us works
+            with suppress(PermissionError, FileNotFoundError):  # another user's folder, in which we never work
                 if not turn.add(path, alone=False):
                     turn.close()
                     return None

@@ -1,4 +1,4 @@
-"""Which GPUs there are where a run is executed: on this machine, or on that of a remote engine."""
+"""Finds the GPUs of the machine that executes a run: this one, or a remote engine's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Hosts:
-    """The GPUs of the machines that runs are executed on, looked for once each."""
+    """The GPUs of the machines that execute runs; each machine is searched once."""
 
     def __init__(self, environ: Mapping[str, str], docker: Docker | None) -> None:
         self._environ = environ
@@ -26,9 +26,9 @@ class Hosts:
         self._found: dict[str | None, Devices] = {}
 
     def devices(self, run: Run) -> Devices | None:
-        """The GPUs of a run's host; None where the run needs none, and none could be there.
+        """The GPUs of a run's host; None if the run needs none and the host can't have any.
 
-        Raises EngineError: a remote engine does not answer.
+        Raises EngineError if a remote engine does not answer.
         """
         if not asks(run) and (run.gpus == "none" or not self._may_have(run)):
             return None
@@ -38,9 +38,9 @@ class Hosts:
         return self._found[host]
 
     def jobs(self, runs: Iterable[Run], cores: int) -> int:
-        """How many runs go on at a time where nobody says it: as many as can have a core, or a GPU, each."""
+        """The default number of runs at a time: as many as can each have a core, or a GPU."""
         for run in runs:
-            with suppress(GpuDocError):  # told when the run's turn comes
+            with suppress(GpuDocError):  # reported when the run starts
                 self.devices(run)
         return default_jobs(cores, sum(found.count for found in self._found.values()))
 

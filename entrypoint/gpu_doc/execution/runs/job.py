@@ -1,4 +1,4 @@
-"""A run to execute, and how it ended: all that a refresh knows of execution."""
+"""A run to execute, and its result: what a refresh passes to execution and gets back."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ class Job:
     run: Run
     fingerprint: str
     folder: Path
-    """Exists and is empty. Filled with `executed.ipynb` or `terminal.log`, `kernel.log` where the kernel process said
-    something outside of cells, and `produced/`; of a failed run too."""
+    """An existing empty folder. The run fills it, also if it fails: with `executed.ipynb` or `terminal.log`, with
+    `kernel.log` if the kernel process printed something outside of cells, and with `produced/`."""
     root: Path
     python: Path
-    """The interpreter of kernels named python3, python, or not at all."""
+    """The interpreter for kernels named python3 or python, or without a name."""
     environment: Mapping[str, str]
-    """All that a local kernel or command gets; see `kernel_environment`."""
+    """All variables of a local kernel or command; see `kernel_environment`."""
     place: ContainerSetup | None = None
-    """The container that it runs in; None is this machine."""
+    """The container that it runs in; None: on this machine."""
     ours: frozenset[Path] = frozenset()
-    """What gpu-doc itself writes into the checkout, state included: never taken for what the run left."""
+    """What gpu-doc itself writes into the checkout, and state: these never count as the run's files."""
     redactor: Redactor = field(default_factory=Redactor)
-    """For all that it leaves."""
+    """Redacts all that it leaves."""
 
     @property
     def cwd(self) -> Path:
-        """Where the run happens."""
+        """The run's working folder."""
         return self.root / self.run.folder
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A run that has ended, well or not."""
+    """A run that has ended, successfully or not."""
 
     job: Job
     seconds: float
@@ -57,12 +57,12 @@ class Finished:
     """ISO 8601, UTC."""
     error: GpuDocError | None
     probe: Mapping[str, Json] = field(default_factory=dict)
-    """What its Python found around it; see execution/agent/probe.py."""
+    """The facts that the probe found (execution/agent/probe.py)."""
     cuts: tuple[Cut, ...] = ()
-    """Cells of which not all output was kept."""
+    """Cells whose output was cut."""
 
 
 def kernel_environment(environ: Mapping[str, str], allowed: Iterable[str]) -> dict[str, str]:
-    """Return the environment without what CI and credentials put there, except the names in `allowed`."""
+    """Return the environment without CI's variables and credentials, except the names in `allowed`."""
     kept = frozenset(allowed)
     return {name: value for name, value in environ.items() if name in kept or not _WITHHELD.fullmatch(name)}

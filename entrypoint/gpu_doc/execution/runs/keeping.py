@@ -1,4 +1,4 @@
-"""The folder that keeps what a run leaves. A local run can reach it, and may remove or exchange it."""
+"""Guards the folder for a run's files: a local run can reach it, and may remove or replace it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gpu_doc.execution.runs.job import Job
 
 
 class Keeping:
-    """Watches over a job's folder while its run goes on; it is there before and after."""
+    """Guards a job's folder while its run goes on; the folder exists before and after."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -22,7 +22,7 @@ class Keeping:
 
     def __enter__(self) -> Keeping:
         self._folder.mkdir(parents=True, exist_ok=True)  # an earlier run may have removed it
-        # While it is open, no other folder can look like it.
+        # While it is open, no other folder can get its inode number.
         self._known = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         return self
 
@@ -33,7 +33,7 @@ class Keeping:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def problem(self, *, well: bool) -> RunError | None:
-        """Say whether the folder was removed, or what it has to hold of a run that ended well."""
+        """Return an error if the folder was removed, or lacks a file of a successful run."""
         kept = self._folder / ("executed.ipynb" if self._job.run.notebook else "terminal.log")
         if not self._is_gone() and not (well and not _is_plain(kept)):
             return None
@@ -56,7 +56,7 @@ def _is_plain(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all below it; nothing where there is none."""
+    """Remove a file, a link, or a folder with everything below it; does nothing if there is none."""
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(path.lstat().st_mode):
             shutil.rmtree(path)

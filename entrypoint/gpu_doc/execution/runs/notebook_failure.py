@@ -1,4 +1,4 @@
-"""What is said of a notebook that failed: what happened, in which cell, the lines around, and what to do."""
+"""Explains why a notebook failed: what happened, in which cell, the lines around, and what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FRAME = re.compile(r"(?:Cell|Input) In ?\[(\d+)\],? (?:line |in <cell line: )(\
 
 
 def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # noqa: PLR0911 - one for each outcome
-    """Return why a notebook failed, None if it did not. `python` is the interpreter of Python kernels."""
+    """Return why a notebook failed; None if it did not. `python` is the interpreter of Python kernels."""
     done = facts.done
     if facts.overrun:
         return failure.overrun(run, facts)
@@ -70,7 +70,7 @@ def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:
 def _not_installed(run: Run, python: str) -> str:
     if run.image:
         return f"Install it in the image {run.image}, or name another kernel."
-    # What scripts/action leaves in the runner's tool cache: our own environment, which is no place for a project's.
+    # scripts/action makes this environment in the runner's tool cache. It is ours, not for a project's packages.
     if Path(python).is_relative_to(sys.prefix) and (Path(sys.prefix) / "ready").exists():
         return (
             "The notebook ran in gpu-doc's own Python, for the job has set up no other. Name what notebooks import: "
@@ -82,26 +82,26 @@ def _not_installed(run: Run, python: str) -> str:
 
 
 def _line(done: dict[str, Any]) -> int:
-    """Return the line in the failing cell that failed, or called what did; 0 where the traceback doesn't say."""
+    """Return the line of the cell that failed, or that called what failed; 0 if the traceback doesn't say."""
     frames = _FRAME.findall(plain("\n".join(done["traceback"])))
     lines = [int(line) for count, line in frames if done.get("number") and done["numbers"].get(count) == done["number"]]
     return lines[-1] if lines else 0
 
 
 def _around(done: dict[str, Any]) -> str:
-    """Return the traceback, whose frames show the lines around, with cells numbered as our addresses count them."""
+    """Return the traceback, which shows the lines around, with cells numbered as in our addresses."""
     numbers: dict[str, int] = done["numbers"]
     text = plain("\n".join(done["traceback"]))
     text = re.sub(r"Cell In\[(\d+)\]", lambda m: f"Cell {numbers.get(m[1]) or m[0][5:]}", text)
     lines = [line for line in text.splitlines() if not re.fullmatch(r"-{20,}", line)]
     if not any(line.startswith(("-->", "---", "  File", "Cell")) for line in lines):
-        # Kernels of other languages name no lines: then the cell itself.
+        # Kernels of other languages show no lines: then show the cell itself.
         lines = [*(f"    {line}" for line in done["source"].splitlines()[:10]), "", *lines]
     return "\n".join(shortened(lines))
 
 
 def shortened(lines: Sequence[str]) -> list[str]:
-    """Return the lines, without the middle where they are many: a traceback's ends tell most."""
+    """Return the lines; if there are many, without the middle: the ends of a traceback are the most useful."""
     if len(lines) <= LONGEST:
         return list(lines)
     half = LONGEST // 2
@@ -112,14 +112,14 @@ def _died(run: Run, facts: Facts) -> RunError:
     done = facts.done
     if done.get("container"):
         what, remedy = container_failure.in_the_middle(run, done)
-        # What its agent says when it can't go on is a traceback of ours.
+        # The agent's own failure is a traceback of ours: show only its last line.
         return RunError(what, where=place(run, done), details=_tail(done["log"]).rpartition("\n")[2], remedy=remedy)
     what, remedy = _kernel_end(run, facts)
     return RunError(what, where=place(run, done), details=_tail(done["log"]), remedy=remedy)
 
 
 def _kernel_end(run: Run, facts: Facts) -> tuple[str, str]:
-    """What happened to a kernel, and what to do."""
+    """Return what happened to a kernel, and what to do."""
     done, status = facts.done, facts.done["status"]
     if status is None or status >= 0:
         what = f"the kernel ended itself with status {status}"
@@ -130,12 +130,12 @@ def _kernel_end(run: Run, facts: Facts) -> tuple[str, str]:
     if done.get("out_of_memory"):
         return "the kernel died: it needed more memory than it may use", remedies.of_memory(run)
     if "out_of_memory" in done:
-        what = "the kernel died: something in its container killed it (SIGKILL), and not for want of memory"
+        what = "the kernel died: something in its container killed it (SIGKILL), and not because memory ran out"
         return what, remedies.of_signal(run, signal.SIGKILL)
     if facts.memory_ran_out:
-        what = "the kernel died: the system killed it for want of memory"
+        what = "the kernel died: the system killed it because memory ran out"
     else:
-        what = "the kernel died: something killed it (SIGKILL), most often the system for want of memory"
+        what = "the kernel died: something killed it (SIGKILL), most often the system, because memory ran out"
     return what, f"{_held(facts)} {remedies.of_memory(run)}".strip()
 
 

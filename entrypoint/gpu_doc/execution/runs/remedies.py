@@ -1,4 +1,4 @@
-"""What to do about a run that failed, where the cause shows only in what it said, or in the limits that it met."""
+"""Finds remedies for failed runs by what they printed, or by the limits that they reached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OFFLINE = (
     r"|UnknownHostException|EAI_AGAIN|ENOTFOUND|ENETUNREACH|couldn't connect to 'https"
     r"|Failed to connect to (?!localhost|127\.|::1).*Couldn't connect"
 )
-"""What programs say where they have no network at all."""
+"""Messages of programs without any network."""
 
 _NETWORK = re.compile(
     r"\b(Connect(ion)?(Reset|Refused|Aborted)?Error|ConnectTimeout|ReadTimeout|URLError|gaierror|MaxRetryError)\b"
@@ -30,7 +30,7 @@ _GPU_MEMORY = re.compile(
 _GPU_LOST = re.compile(
     r"Failed to initialize NVML: Unknown Error|\bNVML_?Error_?Unknown\b|CUDA_ERROR_UNKNOWN", re.IGNORECASE
 )
-"""What is said in a container that had GPUs and has lost them."""
+"""Messages in a container that has lost its GPUs."""
 _SHARED_MEMORY = re.compile(
     r"insufficient shared memory|out of shared memory|shared memory (segment|file|object)|</torch_|/dev/shm|SemLock"
     r"|[Bb]us error"
@@ -47,7 +47,7 @@ _ASKED = re.compile(
     r"EOFError|StdinNotImplementedError|/dev/tty\b|terminal prompts disabled|could not read (Username|Password) for"
     r"|terminal is required to|no tty present|a password is required|Host key verification failed"
     r"|empty commit message|not (from )?a (terminal|TTY|tty)\b|Error reading input"
-    # The last line is a question: what follows it is nothing, or that the program gave up.
+    # The last line is a question; after it comes nothing, or a message that the program gave up.
     r"|([?:>]|[\[(][Yy](es)?/[Nn]o?[\])][?:]?) *(Abort(ed|ing)?[.!]?)?\s*\Z"
 )
 _MODULE = re.compile(r"ModuleNotFoundError: No module named")
@@ -82,17 +82,17 @@ ROOT_ONLY = (
 
 
 def is_network(text: str) -> bool:
-    """Say whether a text tells of a network that is not there, or does not answer."""
+    """Return whether a text says that the network is missing or does not answer."""
     return bool(_NETWORK.search(text))
 
 
 def is_isolated(run: Run) -> bool:
-    """Say whether a run is kept from every network."""
+    """Return whether a run has no network."""
     return bool(run.image) and run.network == "none"
 
 
 def describe(number: int) -> str:
-    """Name a signal, with what it means."""
+    """Return a signal's name and meaning."""
     try:
         known = signal.Signals(number)
     except ValueError:
@@ -102,21 +102,21 @@ def describe(number: int) -> str:
 
 
 def of_signal(run: Run, number: int) -> str:
-    """What to do where a signal ended a kernel or a command."""
+    """Return what to do if a signal ended a kernel or a command."""
     if number == signal.SIGBUS:
         return f"Most often shared memory was full. {_more_shared_memory(run)}" if run.image else _CRASH
     return _SIGNALS[signal.Signals(number)][1] if number in _SIGNALS else ""
 
 
 def of_memory(run: Run) -> str:
-    """What to do where a run needed more memory than it got."""
+    """Return what to do if a run needed more memory than it had."""
     if run.image and run.limits.memory:
         return f"Raise limits.memory ({readable_size(run.limits.memory)}), or try smaller data or batches."
     return "Try smaller data or batches, fewer runs at once (--jobs), or a larger machine."
 
 
 def of_text(run: Run, text: str, shortages: Mapping[str, Json]) -> str:
-    """What to do about a failure, by what it said, then by the limits that the run met; empty where neither tells."""
+    """Return what to do about a failure, by its text, then by the limits that it reached; empty if neither helps."""
     return _NOBODY if shortages.get("asked") else _by_words(run, text) or _by_shortages(run, text, shortages)
 
 
@@ -127,7 +127,7 @@ def _by_words(run: Run, text: str) -> str:
 
 def _by_shortages(run: Run, text: str, shortages: Mapping[str, Json]) -> str:
     if shortages.get("out_of_memory"):
-        return f"The system killed one of the run's processes for want of memory. {of_memory(run)}"
+        return f"The system killed one of the run's processes because memory ran out. {of_memory(run)}"
     if shortages.get("out_of_processes") or (run.image and _PROCESSES.search(text)):
         few = f"No more processes and threads could be started (limits.processes, {run.limits.processes})"
         return f"{few}: raise it, or use fewer workers and threads."
@@ -173,4 +173,4 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[Run], str]], ...] = (
     (re.compile(_OFFLINE), lambda run: _NO_NETWORK if is_isolated(run) else ""),
     (_ASKED, lambda _: _NOBODY),
 )
-"""What programs say of a cause, and what to do in a run where that is the cause. The first one counts."""
+"""Messages of programs, and what to do if a run printed one. The first match counts."""

@@ -1,4 +1,4 @@
-"""Which failures another try may mend: those for want of network, in a run whose `retries` ask for it."""
+"""Decides whether to try again: after network errors, if the run's `retries` say so."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 
 def worth_another_try(run: Run, error: GpuDocError, attempt: int) -> bool:
-    """Say whether to try again after this attempt; 0 is the first."""
+    """Return whether to try again after this attempt; 0 is the first."""
     return attempt < run.retries.times and "network" in run.retries.on and may_pass(run, error)
 
 
 def may_pass(run: Run, error: GpuDocError) -> bool:
-    """Say whether it was for want of network, which a run that may have none never gets."""
+    """Return whether it was a network error that may pass; never for a run without a network."""
     if getattr(error, "cause", "") == "network":
         return True
     return not is_isolated(run) and (is_network(error.what) or is_network(error.details))
@@ -31,11 +31,11 @@ def pause(attempt: int) -> float:
 
 
 def patiently(run: Run, act: Callable[[], T], say: Callable[[str], None]) -> T:
-    """Do what a run needs of its engine, again where that is worth it. Raises GpuDocError."""
+    """Call `act`, and again while another try may help. Raises GpuDocError."""
 
     def again(error: GpuDocError) -> bool:
         if worth := worth_another_try(run, error, 0):
-            say(f"{run.image}: trying again, for want of network ({error})")
+            say(f"{run.image}: network error; trying again ({error})")
         return worth
 
     return retrying.patiently(act, GpuDocError, pauses=map(pause, range(run.retries.times)), when=again)

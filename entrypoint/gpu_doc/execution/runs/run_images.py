@@ -1,4 +1,4 @@
-"""The images that runs are executed in: each is brought to its engine once, with a kernel where it is to get one."""
+"""Prepares the images of runs: each once per engine, with ipykernel added if `bootstrap` says so."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from gpu_doc.execution.runs.retries import patiently
 from gpu_doc.model.configuration import ImageIdentity, Run
 
 _Key = tuple[str | None, str, ImageIdentity | None]
-"""Engine, image as written, and the image in evidence that a run stays on."""
+"""Engine, image as written, and the image in evidence that a run keeps."""
 
 
 class RunImages:
-    """Images by who needs them, and why those can't be had that can't."""
+    """The images of runs, or why they are not available."""
 
     def __init__(self, engines: Engines, environ: Mapping[str, str]) -> None:
         self._engines = engines
         self._environ = environ
         self._images: dict[_Key, Image] = {}
         self._derived: dict[str, Image] = {}
-        """Those with ipykernel, by the image that lacks it."""
+        """Copies with ipykernel, by the image that lacks it."""
         self._problems: dict[_Key, GpuDocError] = {}
 
     def prepare(self, run: Run, known: ImageIdentity | None, progress: Callable[[str], None]) -> None:
-        """Have a run's image, with the one in evidence that it should stay on; see `problem`."""
+        """Find or pull a run's image, given the one in evidence that it should keep; see `problem`."""
         key = _key(run, known)
         if key in self._problems:
             return
@@ -44,29 +44,29 @@ class RunImages:
             self._problems[key] = error
 
     def problem(self, run: Run, known: ImageIdentity | None) -> GpuDocError | None:
-        """Why a run can't have its image, if it can't."""
+        """Return why a run can't have its image; None if it can."""
         return self._problems.get(_key(run, known))
 
     def identity(self, run: Run, known: ImageIdentity | None) -> ImageIdentity | None:
-        """Which image a run has; None where `prepare` was not asked for it."""
+        """Return a run's image; None if it was not prepared."""
         image = self._images.get(_key(run, known))
         return image.identity if image else None
 
     def found(self, run: Run, known: ImageIdentity | None) -> Image | None:
-        """An image that is here, of this name and the same as the one in evidence, whoever asked for it."""
+        """Return a prepared image of this name that is the same as in evidence, for whichever run it was prepared."""
         for (host, reference, _), image in self._images.items():
             if (host, reference) == (run.docker_host, run.image) and (known is None or known.same(image.identity)):
                 return image
         return None
 
     def prepared(self, run: Run, known: ImageIdentity | None) -> Image:
-        """The image that `prepare` was asked for. Raises GpuDocError: the run can't have it."""
+        """Return the prepared image. Raises GpuDocError if the run can't have it."""
         if problem := self.problem(run, known):
             raise problem
         return self._images[_key(run, known)]
 
     def with_kernel(self, run: Run, image: Image) -> Image:
-        """The image that a run is executed in: its own, or the one derived from it that has ipykernel."""
+        """Return the image to execute a run in: its own, or its copy with ipykernel."""
         return self._derived.get(image.id, image) if run.bootstrap else image
 
     def _ensure(self, run: Run, known: ImageIdentity | None, progress: Callable[[str], None]) -> Image:
@@ -75,7 +75,7 @@ class RunImages:
         return ensure(engine, run.image, pull=run.pull, known=known, progress=progress)
 
     def _bootstrapped(self, run: Run, image: Image, progress: Callable[[str], None]) -> Image:
-        """The image, with ipykernel if it lacks it."""
+        """Return the image, or its copy with ipykernel if it lacks it."""
         engine, labels = self._engines.at(run.docker_host), self._engines.labels("build")
         return bootstrapped(engine, image, environ=self._environ, labels=labels, progress=progress)
 

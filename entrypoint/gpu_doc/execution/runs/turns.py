@@ -1,8 +1,8 @@
-"""Which local runs may go on at once: they all work in the checkout itself, and one may find what another leaves.
+"""Decides which local runs may go on at once: they all work in the checkout itself, and could mix up their files.
 
-A run with `produces` has the checkout to itself, or what it leaves would be a neighbour's. Others share it. Of runs of
-one source, which write the same names if they write any, the first goes without its siblings; where it changed
-something in the checkout, they take turns. Runs in containers have a view of the checkout of their own.
+A run with `produces` has the checkout alone; otherwise another run's file could count as its own. Other runs share the
+checkout. Runs of the same source write the same names, if any. So the first of them runs without its siblings; if it
+changed something in the checkout, they take turns. Runs in containers each have their own view of the checkout.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from gpu_doc.git.checkout import work_tree
 Wanted = tuple[tuple[Path, ...], tuple[Path, ...]]
 
 _TICK = 0.02
-"""Seconds by which the times of files may lag behind the clock."""
+"""Seconds by which file times may lag behind the clock."""
 
 
 class Turns:
-    """The turns of one refresh's runs. `note` may be called by several threads at a time."""
+    """The turns of one refresh's runs. Several threads may call `note` at a time."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         local = [job for job in jobs if not job.place]
@@ -32,7 +32,7 @@ class Turns:
         self._sources = {id(job): source for job in local if (source := _source(job))}
         self._siblings = Counter(self._sources.values())
         self._changes: dict[Path, str] = {}
-        """What changed in the checkout when a run of a source went on: a path, or nothing."""
+        """By source: the path that changed in the checkout during a run of it, or empty."""
         self._told: set[Path | None] = set()
 
     def wanted(self, job: Job) -> Wanted:
@@ -48,7 +48,7 @@ class Turns:
         return (), (*folders, *sources)
 
     def waiting(self, job: Job) -> str:
-        """What a run waits for, in words; nothing where that was said before."""
+        """Return a sentence about what a run waits for; empty if that was said before."""
         source = None if job.run.produces else self._sources.get(id(job))
         if source in self._told:
             return ""
@@ -59,7 +59,7 @@ class Turns:
         return "waits for its turn: another run of its source is at work here, or one that leaves files (`produces`)"
 
     def note(self, job: Job, began: float, *, well: bool) -> str:
-        """See what has changed since a run began that went without its siblings; a sentence, where they take turns."""
+        """Check what changed since a run without its siblings began. Return a sentence if they must take turns."""
         source = self._sources.get(id(job))
         if job.run.produces or source is None or source in self._changes or self._siblings[source] < 2:
             return ""
@@ -82,7 +82,7 @@ def _top(root: Path) -> Path:
 
 
 def _folders(job: Job) -> tuple[Path, ...]:
-    """Where a run may write: the checkout, and what links that lead out of it stand for."""
+    """The folders that a run may write to: the checkout, and the targets of links that lead out of it."""
     top = _top(job.root)
     places = {_real(folder / _base(pattern)) for pattern in job.run.produces for folder in (job.cwd, job.root)}
     outside = [place for place in (_real(job.cwd), *sorted(places)) if not place.is_relative_to(top)]
@@ -91,24 +91,24 @@ def _folders(job: Job) -> tuple[Path, ...]:
 
 
 def _real(path: Path) -> Path:
-    """Where a path leads. `Path.resolve()` raises RuntimeError where links lead to themselves (before Python 3.13)."""
+    """Resolve links. `Path.resolve()` raises RuntimeError for links that lead to themselves (before Python 3.13)."""
     return Path(os.path.realpath(path))
 
 
 def _base(pattern: str) -> str:
-    """The folder of a pattern before its first wildcard; the pattern itself, should that be a folder."""
+    """The folder in a pattern before its first wildcard; without one, the pattern itself if it is a folder."""
     words = pattern.split("/")
     wild = next((number for number, word in enumerate(words) if is_wild(word)), len(words))
     return "/".join(words[:wild])
 
 
 def _source(job: Job) -> Path | None:
-    """The file that runs share who do the same: a notebook, a command's script, or its program in the checkout."""
+    """The file that makes runs siblings: a notebook, a command's script, or its program in the checkout."""
     top = _top(job.root)
     for word in (job.run.notebook,) if job.run.notebook else job.run.command or ():
         with suppress(OSError, ValueError):
             file = _real(job.root / word)
-            # Of `.venv/bin/python train.py` it is the script.
+            # For `.venv/bin/python train.py`, it is the script.
             ours = file.is_relative_to(top) and not (file.parents[1] / "pyvenv.cfg").exists()
             if ours and file.is_file() and os.access(file, os.R_OK):
                 return file
@@ -116,10 +116,10 @@ def _source(job: Job) -> Path | None:
 
 
 def first_change(top: Path, since: float, ours: Iterable[Path]) -> str:
-    """The first path below `top` that has changed since a time, by its clock; empty where none has."""
+    """The first path below `top` that has changed since a time, by the file system's clock; empty if none."""
     todo, known = [str(top)], frozenset(map(str, ours))
     while todo:
-        with suppress(OSError):  # closed to us, or gone
+        with suppress(OSError):  # not readable for us, or gone
             folders, changed = _look(todo.pop(), since - _TICK, known)
             if changed:
                 return os.path.relpath(changed, top)
@@ -128,7 +128,7 @@ def first_change(top: Path, since: float, ours: Iterable[Path]) -> str:
 
 
 def _look(folder: str, since: float, ours: frozenset[str]) -> tuple[list[str], str]:
-    """The folders in a folder, and what has changed in it; itself, where a name came and went."""
+    """Return the folders in a folder, and a changed path in it; the folder itself if a file came and went."""
     folders, explained = [], 0.0
     with os.scandir(folder) as entries:
         for entry in entries:

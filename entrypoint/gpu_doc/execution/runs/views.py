@@ -1,4 +1,4 @@
-"""What runs in containers see of this machine's files: the checkout, data, and caches."""
+"""Decides how runs in containers see this machine's files: the checkout, data, and caches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gpu_doc.execution.runs.engines import Engines
 from gpu_doc.model.configuration import Run
 
 _WORTH_A_WORD = 3.0
-"""Seconds that copying the checkout may take without a word about it."""
+"""Seconds after which we note that copying the checkout took long."""
 
 Note = Callable[[str], None]
 User = tuple[int, int]
@@ -25,22 +25,22 @@ User = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What one run sees."""
+    """The files that one run sees."""
 
     visibility: Visibility
     lower: str | None
-    """The folder on the engine's machine that a copy-on-write view lies over; None where there is no view."""
+    """The folder on the engine's machine below the copy-on-write view; None without a view."""
     volumes: Mapping[str, str]
-    """Volumes with copies, by the path at which they stand."""
+    """Volumes with copies, by mount path."""
     left_out: frozenset[str]
-    """Paths in the checkout that a copy of it need not have."""
+    """Paths in the checkout that need not be copied."""
 
 
 class Views:
-    """What was found out, and copied, for the runs of a refresh."""
+    """The facts and copies that the runs of a refresh share."""
 
     def __init__(self, engines: Engines, *, root: Path, checkout: Path, config: Path) -> None:
-        """`config` is the configuration file, by which engines are shown to see our paths."""
+        """`config` is the configuration file: an engine that sees it sees our paths."""
         self._engines = engines
         self._root = root
         self._checkout = checkout
@@ -51,11 +51,11 @@ class Views:
         self._data: list[frozenset[Path]] = []
 
     def expect(self, run: Run) -> None:
-        """Note the data that a run declares: what all of them do is never copied with the checkout."""
+        """Note a run's declared data: what all runs declare is never copied with the checkout."""
         self._data.append(frozenset(self._data_of(run)))
 
     def of(self, run: Run, image: Image, user: User | None, note: Note, *, view: bool) -> View:
-        """Return what a run sees; without `view`, no view or copy of the checkout is made ready. Raises GpuDocError."""
+        """Return what a run sees; without `view`, prepare no view or copy of the checkout. Raises GpuDocError."""
         visibility = self._visibility(run.docker_host, image)
         self._make_caches(run, visibility, user, note)
         copies = self._shared_copies(run.docker_host, image)
@@ -89,7 +89,7 @@ class Views:
     def _lower(
         self, host: str | None, visibility: Visibility, copies: SharedCopies, user: User, note: Note
     ) -> str | None:
-        """What runs see through a copy-on-write view: the checkout, else a copy of it; None where nothing can be."""
+        """Return the folder below the copy-on-write view: the checkout or a copy of it; None if no view is possible."""
         if visibility.overlays:
             return str(self._checkout)
         if host not in self._lowers:
@@ -102,12 +102,12 @@ class Views:
         return self._lowers[host]
 
     def _left_out(self, visibility: Visibility) -> frozenset[str]:
-        """Data within the checkout that every run declares: it is mounted, so that it need not be copied."""
+        """Data within the checkout that every run declares: these are mounted, so that they need not be copied."""
         common = frozenset.intersection(*self._data) if self._data and visibility.sees_paths else frozenset[Path]()
         return frozenset(p.relative_to(self._checkout).as_posix() for p in common if p.is_relative_to(self._checkout))
 
     def _copied_data(self, run: Run, copies: SharedCopies) -> dict[str, str]:
-        """Volumes with copies of data that lies outside of the checkout, by the path at which they stand."""
+        """Volumes with copies of data outside of the checkout, by mount path."""
         outside = [path for path in self._data_of(run) if path.exists() and not path.is_relative_to(self._checkout)]
         return {str(path): copies.data(path, str(path)) for path in outside}
 
@@ -115,7 +115,7 @@ class Views:
         return [Path(os.path.normpath(self._root / source.path)) for source in run.data]
 
     def _make_caches(self, run: Run, visibility: Visibility, user: User | None, note: Note) -> None:
-        """See to it that the run's user can write to its caches."""
+        """Make the caches that the run's user can write to."""
         for path in map(Path, run.caches.values()) if visibility.same_ids else ():
             if not path.exists():
                 path.mkdir(parents=True)
