@@ -43,11 +43,7 @@ def plan(environ: Mapping[str, str]) -> list[str]:
 
 def given(environ: Mapping[str, str], name: str) -> str:
     """An input's value, without blanks around it; empty if left out."""
-    return environ.get(_variable(name), "").strip()
-
-
-def _variable(name: str) -> str:
-    return f"INPUT_{name.upper().replace('-', '_')}"
+    return environ.get(f"INPUT_{name.upper().replace('-', '_')}", "").strip()
 
 
 def _filled(environ: Mapping[str, str]) -> dict[str, str]:

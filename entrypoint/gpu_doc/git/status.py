@@ -33,7 +33,7 @@ def uncommitted(tree: Path, paths: Iterable[str]) -> set[str]:
         path
         for path in changed
         if path in wanted
-        or not wanted.isdisjoint(_above(path))
+        or not wanted.isdisjoint(map(Path.as_posix, Path(path).parents))
         or any(f"{each}/".startswith(f"{path}/") for each in inner)
     }
     for nested, below in inner.items():
@@ -50,10 +50,6 @@ def removed(folder: Path, pathspecs: Iterable[str]) -> set[str]:
     # One by one: git refuses all of them if one leads out of the repository.
     listed = [ask(folder, "diff", *options, "--", each) or "" for each in set(pathspecs)]
     return {path for each in listed for path in each.split("\0") if path}
-
-
-def _above(path: str) -> set[str]:
-    return {folder.as_posix() for folder in Path(path).parents}
 
 
 def ignored(tree: Path, paths: Iterable[str]) -> set[str]:

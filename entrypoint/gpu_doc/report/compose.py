@@ -17,7 +17,6 @@ from gpu_doc.functions.shared.redacted import redacted
 from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.model.answers import Answer, Asset, Call
 from gpu_doc.model.results import Result
-from gpu_doc.model.values import Json
 from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.usable import Usable
 from gpu_doc.record import checkout, evidence
@@ -27,6 +26,9 @@ from gpu_doc.report import report
 from gpu_doc.report.files import ReportFiles, ReportTools
 from gpu_doc.report.report import Rendered
 from gpu_doc.text import in_place
+
+_MADE = ("started", "seconds", "commit", "gpu-doc")
+"""The entries of a result's record that evidence keeps as `made`."""
 
 
 class NeedsRuns(Exception):  # noqa: N818 - a question to the scheduler, not an error
@@ -211,7 +213,7 @@ class Composer:
             return before
         if before is None and result is None:
             raise NeedsRuns([address])
-        made = _made(result) if result else before.made if before else {}
+        made = {key: result.record.get(key) for key in _MADE} if result else before.made if before else {}
         return RunEvidence(source=plan.fingerprint.source, machine=plan.fingerprint.machine, made=made)
 
     def _same_results(self, address: str, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]) -> bool:
@@ -249,7 +251,3 @@ def _kept_answers(rendered: Rendered) -> dict[str, KeptAnswer]:
         )
         for key, answer in rendered.answers.items()
     }
-
-
-def _made(result: Result) -> dict[str, Json]:
-    return {key: result.record.get(key) for key in ("started", "seconds", "commit", "gpu-doc")}

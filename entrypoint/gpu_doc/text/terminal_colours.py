@@ -48,15 +48,13 @@ def foreground(name: str, behind: str | None, theme: Theme) -> str | None:
     """Return the text colour that pyte calls `name`, on a background; None is the page's own."""
     if name == "default":
         # On its own background, the text can't use the page's colour: that depends on the theme.
-        return None if behind is None else _legible("#ffffff", behind, "#24292f")
+        if behind is None:
+            return None
+        return "#ffffff" if contrast("#ffffff", behind) >= 3 else "#24292f"
     if behind is not None:
         return _ON_BACKGROUND.get(name) or {**_LIGHT, **_BACKGROUND}.get(name, f"#{name}")
     palette = _LIGHT if theme == "light" else _DARK
     return palette.get(name) or _readable(f"#{name}", PAGE[theme][1])
-
-
-def _legible(first: str, background: str, second: str) -> str:
-    return first if contrast(first, background) >= 3 else second
 
 
 def _readable(colour: str, page: str) -> str:

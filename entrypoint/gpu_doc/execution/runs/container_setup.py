@@ -153,7 +153,7 @@ class ContainerSetup:
         """Yield what must be hidden: .git folders, which may hold a token, and our state."""
         for folder, folders, names in os.walk(self.checkout):
             place = Path(folder).relative_to(self.checkout)
-            for name in _hidden(folders, names):
+            for name in (each for each in (*folders, *names) if each in GIT_AND_STATE):
                 yield _in_words(self.inside(Path(folder, name))), name in folders
             deep = len(place.parts) >= _DEEPEST_REPOSITORY
             folders[:] = [] if deep else [name for name in folders if name not in {*GIT_AND_STATE, "node_modules"}]
@@ -164,7 +164,8 @@ class ContainerSetup:
         until = None
         if self.run.detach:
             limit = self.run.limits.time
-            until = _iso(datetime.now(timezone.utc) + timedelta(seconds=limit)) if limit else "never"
+            end = datetime.now(timezone.utc) + timedelta(seconds=limit or 0)
+            until = end.isoformat(timespec="seconds") if limit else "never"
         run, fingerprint = self.run.address, self.fingerprint
         marks = sweep.labels(self.who, self.lock, kind, run=run, fingerprint=fingerprint, gpus=devices, detached=until)
         return {**marks, sweep.LAYER: self.layer} if self.layer else marks
@@ -178,14 +179,6 @@ def _in_words(path: str) -> str:
         what = f"{path!a} can't be hidden from runs: its name is not in UTF-8"
         raise MachineError(what, remedy="Rename its folder, or remove it.") from error
     return path
-
-
-def _hidden(folders: Iterable[str], names: Iterable[str]) -> list[str]:
-    return [name for name in (*folders, *names) if name in GIT_AND_STATE]
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 def _cache_volume(path: str) -> str:

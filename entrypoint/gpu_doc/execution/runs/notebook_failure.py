@@ -50,11 +50,8 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
             return failure.of_files(run, done)
         case "driver killed":
             return failure.driver_killed(run, facts)
-    return container_failure.at_start(place(run), done) or _defect(run, done)
-
-
-def _defect(run: Run, done: dict[str, Any]) -> GpuDocError:
-    return GpuDocError(f"the process that runs notebooks failed on {run.notebook}", details=done.get("traceback", ""))
+    what = f"the process that runs notebooks failed on {run.notebook}"
+    return container_failure.at_start(place(run), done) or GpuDocError(what, details=done.get("traceback", ""))
 
 
 def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:

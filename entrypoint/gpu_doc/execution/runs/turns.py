@@ -68,12 +68,9 @@ class Turns:
             self._changes[source] = changed
         if not changed:
             return ""
-        what = f"{changed} changed in the checkout while it went on: runs of {_beside(source, job.root)} take turns"
+        name = os.path.relpath(source, job.root.resolve())
+        what = f"{changed} changed in the checkout while it went on: runs of {name} take turns"
         return f"{what}. With an `image`, each has a view of its own"
-
-
-def _beside(path: Path, root: Path) -> str:
-    return os.path.relpath(path, root.resolve())
 
 
 def _top(root: Path) -> Path:
