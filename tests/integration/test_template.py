@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,9 @@ from gpu_doc.errors import ReportError
 from gpu_doc.model.answers import Call
 from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
+from gpu_doc.report import template_messages as messages
 from gpu_doc.report.template import Source, TemplateWorker
+from gpu_doc.system.process import Child
 
 FILES = {
     "part.md": "part {{ value('b/part') }}",
@@ -175,6 +178,51 @@ def test_an_error_of_the_answer_passes_through_and_the_worker_goes_on(worker: Te
     with pytest.raises(ReportError, match="no such cell"):
         worker.render(Source("x", "{{ value('a/b') }} {{ value('c/d') }}"), report="r", load=load, answer=refuse)
     assert render(worker, "ok") == "ok"
+
+
+class Overtaken(Child):
+    """The child of a template that has got out of its sandbox: it says what it likes."""
+
+    says = b""
+
+    def receive(self, timeout: float) -> bytes | None:
+        return super().receive(timeout) and self.says
+
+
+HOSTILE = {
+    "no JSON": b"nonsense",
+    "deep": b'["Rendered", ' + b"[" * 500_000,
+    "unheard of": b'["Exec", {"code": "1"}]',
+    "no fields": b'["Rendered", {}]',
+    "no text": b'["Rendered", {"text": 5}]',
+    "the wrong end": b'["Texts", {"texts": ["x"]}]',
+    "unwound": b'["Unwound", {}]',
+    "a list for a name": b'["Load", {"template": ["part.md"], "file": "x", "line": 1}]',
+    "a call without arguments": b'["Ask", {"call": {"function": "value"}, "file": "x", "line": "1"}]',
+    "a failure of no kind": b'["Failed", {"kind": "x", "message": "", "file": "x", "line": 1}]',
+}
+
+
+@pytest.mark.parametrize("says", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("how", [render, rehearse])
+def test_a_child_that_was_taken_over_is_not_believed(how: object, says: bytes, tmp_path: Path) -> None:
+    assert callable(how)
+    with TemplateWorker() as worker:
+        worker._child = Overtaken("report.template_worker", environment={}, log=tmp_path / "log", isolated=False)
+        worker._child.send(messages.write(messages.Memory(512 << 20)))
+        worker._child.says = says
+        with pytest.raises(ReportError, match="rendering ended at once") as caught:
+            how(worker, "text")
+        assert caught.value.where == "templates/x.md.j2"
+        assert render(worker, "another child") == "another child"
+
+
+def test_a_rehearsal_answers_nothing_that_a_child_asks(tmp_path: Path) -> None:
+    with TemplateWorker() as worker:
+        worker._child = Overtaken("report.template_worker", environment={}, log=tmp_path / "log", isolated=False)
+        worker._child.says = messages.write(messages.Ask(Call(function="value", args=("b/a",)), "x", 1))
+        with pytest.raises(ReportError, match="rendering ended at once"):
+            rehearse(worker, "text")
 
 
 def test_no_child_outlives_its_worker() -> None:

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 
 from gpu_doc import functions
 from gpu_doc.errors import ReportError
+from gpu_doc.execution.agent.wire import WireError
 from gpu_doc.model.answers import Call
 from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
+from gpu_doc.report import template_messages as messages
+from gpu_doc.report.template_messages import Failed, Recorded, Rendered, Request, Texts
 from gpu_doc.system.process import Child, ChildEndedError
 from gpu_doc.system.temporary import private_folder
 from gpu_doc.text.nearest import did_you_mean
@@ -43,6 +46,8 @@ Load = Callable[[str], Source | None]
 Answering = Callable[[Call, Location], Json]
 """Returns the value of a function call in the template."""
 RecordedCall = tuple[Call, Location]
+
+Done = TypeVar("Done", Rendered, Texts, Recorded)
 
 
 class TemplateWorker:
@@ -74,72 +79,97 @@ class TemplateWorker:
 
         Raises ReportError, with name and line, if the template is wrong or exceeds a limit.
         """
-        request = {"name": source.name, "source": source.text, "report": report, "rehearse": False}
-        return str(self._converse(request, load, answer))
+        request = self._request(source.name, report, source=source.text)
+        return self._converse(request, Rendered, load, answer).text
 
     def expressions(self, name: str, items: Sequence[tuple[int, str]], *, report: str, answer: Answering) -> list[str]:
         """Return the texts of single expressions, each given with its line in `name`. Raises ReportError."""
-        request = {"name": name, "items": [list(item) for item in items], "report": report, "rehearse": False}
-        return list(self._converse(request, _nothing_to_load, answer))
+        request = self._request(name, report, items=items)
+        return list(self._converse(request, Texts, _nothing_to_load, answer).texts)
 
     def rehearse(self, source: Source, *, report: str, load: Load) -> list[RecordedCall]:
         """Return the calls that a template would make, with their places, without answering any. Raises ReportError.
 
         Conditions on answers are tried with true and false. Calls that depend on an answer's value may be missed.
         """
-        request = {"name": source.name, "source": source.text, "report": report, "rehearse": True}
-        return _recorded(self._converse(request, load, _no_answer))
+        request = self._request(source.name, report, source=source.text, rehearse=True)
+        return _recorded(self._converse(request, Recorded, load, _no_answer))
 
     def rehearse_expressions(self, name: str, items: Sequence[tuple[int, str]], *, report: str) -> list[RecordedCall]:
         """Return the calls that single expressions would make. Raises ReportError."""
-        request = {"name": name, "items": [list(item) for item in items], "report": report, "rehearse": True}
-        return _recorded(self._converse(request, _nothing_to_load, _no_answer))
+        request = self._request(name, report, items=items, rehearse=True)
+        return _recorded(self._converse(request, Recorded, _nothing_to_load, _no_answer))
+
+    def _request(
+        self,
+        name: str,
+        report: str,
+        *,
+        source: str | None = None,
+        items: Sequence[tuple[int, str]] = (),
+        rehearse: bool = False,
+    ) -> Request:
+        return Request(
+            name=name,
+            report=report,
+            source=source,
+            items=tuple(items),
+            rehearse=rehearse,
+            functions=tuple(functions.names()),
+            seconds=self._seconds,
+            output=self._output,
+        )
 
     # --- one request ----------------------------------------------------------------------------------------------
 
-    def _converse(self, request: dict[str, Any], load: Load, answer: Answering) -> Any:
+    def _converse(self, request: Request, expected: type[Done], load: Load, answer: Answering) -> Done:
         """Send a request and answer the child's questions until it is done. Our answers don't count as its time."""
         child = self._started()
-        limits = {"functions": functions.names(), "seconds": self._seconds, "output": self._output}
         left = self._seconds + TIMER_GRACE
         try:
-            child.send({**request, **limits})
+            child.send(messages.write(request))
             while True:
                 began = time.monotonic()
-                event = child.receive(timeout=left)
+                line = child.receive(timeout=left)
                 left = max(0.0, left - (time.monotonic() - began))
-                if event is None:
-                    self._give_up({"kind": "time", "in": request["name"], "line": 0, "message": ""})
-                elif "failed" in event:
-                    self._tell(event["failed"])
-                elif "done" in event:
-                    return event["done"]
-                else:
-                    self._serve(child, event, load, answer)
+                event = messages.read_event(line) if line is not None else Failed("time", "", request.name, 0)
+                if isinstance(event, expected):
+                    return event
+                if line is None:
+                    self._kill()
+                if isinstance(event, Failed):
+                    self._tell(event)
+                self._serve(child, event, load, answer)
         except (ChildEndedError, ValueError):
-            self._give_up({"kind": "ended", "in": request["name"], "line": 0, "message": ""})
+            self._kill()
+            self._tell(Failed("ended", "", request.name, 0))
         except ReportError:
             raise
         except BaseException:
             self._kill()
             raise
 
-    def _serve(self, child: Child, event: Mapping[str, Any], load: Load, answer: Answering) -> None:
-        """Answer one question. If that fails, tell the child to stop before raising the failure."""
+    def _serve(self, child: Child, event: messages.Event, load: Load, answer: Answering) -> None:
+        """Answer one question. If that fails, tell the child to stop before raising the failure.
+
+        Raises WireError if it is no question.
+        """
+        if not isinstance(event, messages.Load | messages.Ask):
+            raise WireError("the child says what it was not asked for")
+        place = Location(event.file, event.line)
+        reply: messages.Answer
         try:
-            if "load" in event:
-                source = _loaded(load, event["load"], Location(event["in"], event["line"]))
-                reply = {"name": source.name, "text": source.text} if source else None
+            if isinstance(event, messages.Load):
+                source = _loaded(load, event.template, place)
+                reply = messages.Loaded(source.name, source.text) if source else messages.NoTemplate()
             else:
-                function, args, kwargs = event["call"]
-                call = Call(function=function, args=tuple(args), kwargs=kwargs)
-                reply = answer(call, Location(event["in"], event["line"]))
+                reply = messages.Answered(answer(event.call, place))
         except Exception:
-            child.send({"abort": True})
+            child.send(messages.write(messages.Abort()))
             if child.receive(timeout=TIMER_GRACE) is None:
                 self._kill()
             raise
-        child.send({"answer": reply})
+        child.send(messages.write(reply))
 
     def _started(self) -> Child:
         if self._child is None:
@@ -147,7 +177,7 @@ class TemplateWorker:
             # Fixed hashes in every process, since the order of sets must not affect a report.
             environment = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
             self._child = Child("report.template_worker", environment=environment, log=self._log, isolated=False)
-            self._child.send({"memory": self._memory})
+            self._child.send(messages.write(messages.Memory(self._memory)))
         return self._child
 
     def _kill(self) -> None:
@@ -155,12 +185,8 @@ class TemplateWorker:
             self._child.close(timeout=0.0)
             self._child = None
 
-    def _give_up(self, failure: Mapping[str, Any]) -> NoReturn:
-        self._kill()
-        self._tell(failure)
-
-    def _tell(self, failure: Mapping[str, Any]) -> NoReturn:
-        where = Location(failure["in"], failure["line"])
+    def _tell(self, failure: Failed) -> NoReturn:
+        where = Location(failure.file, failure.line)
         limits = {
             "time": (f"rendering took more than {self._seconds:g} s", "Look for a loop that never ends."),
             "memory": (
@@ -173,12 +199,12 @@ class TemplateWorker:
                 "rendering ended at once: it needed too much memory, or was killed",
                 "Make the template smaller.",
             ),
-            "missing": (f"there is no template `{failure['message']}`", "Paths start at the template's own folder."),
+            "missing": (f"there is no template `{failure.message}`", "Paths start at the template's own folder."),
         }
-        if failure["kind"] in limits:
-            what, remedy = limits[failure["kind"]]
+        if failure.kind in limits:
+            what, remedy = limits[failure.kind]
             raise ReportError(what, where=where, remedy=remedy)
-        message = " ".join(failure["message"].split()).rstrip(".")
+        message = " ".join(failure.message.split()).rstrip(".")
         raise ReportError(message, where=where, remedy=near_miss(message))
 
 
@@ -204,8 +230,8 @@ def _loaded(load: Load, name: str, place: Location) -> Source | None:
         raise
 
 
-def _recorded(calls: Sequence[Any]) -> list[RecordedCall]:
-    return [(Call(function=f, args=tuple(a), kwargs=k), Location(file, line)) for (f, a, k), line, file in calls]
+def _recorded(done: Recorded) -> list[RecordedCall]:
+    return [(asked.call, Location(asked.file, asked.line)) for asked in done.calls]
 
 
 def _nothing_to_load(_: str) -> None:
@@ -213,4 +239,4 @@ def _nothing_to_load(_: str) -> None:
 
 
 def _no_answer(call: Call, _: Location) -> NoReturn:
-    raise AssertionError(f"a rehearsal asked for {call}")
+    raise WireError(f"a rehearsal asked for {call}")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Template, TemplateError
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
+
+from gpu_doc.report.template_messages import Failed, Kind
+
+if TYPE_CHECKING:
+    from gpu_doc.report.template_session import Work
 
 
 class OutOfTime(BaseException):
@@ -54,20 +59,20 @@ def _error_place(error: BaseException) -> tuple[str, int]:
     return best
 
 
-def failure(error: BaseException, request: dict[str, Any]) -> dict[str, Any]:
+def failure(error: BaseException, work: Work) -> Failed:
     """Describe an error for the parent: kind, Jinja2's message, and its place if known."""
-    kinds: dict[type[BaseException], str] = {
+    kinds: dict[type[BaseException], Kind] = {
         MemoryError: "memory",
         OutOfTime: "time",
         TooMuchError: "output",
         RecursionError: "recursion",
     }
-    kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "template")
+    kind: Kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "template")
     message = error.message if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
     if isinstance(error, TemplateNotFound):
         kind, message = "missing", str(error)
     file, line = _error_place(error)
-    if "items" in request:
+    if work.request.source is None:
         later = line - 1 if isinstance(error, TemplateSyntaxError) else 0
-        file, line = request["name"], request.get("line", 0) + later
-    return {"kind": kind, "message": message or str(error), "in": file or request["name"], "line": line}
+        file, line = work.request.name, work.line + later
+    return Failed(kind, message or str(error), file or work.request.name, line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined, Template, nodes
@@ -15,7 +16,19 @@ from jinja2.exceptions import (
     UndefinedError,
 )
 
+from gpu_doc.model.answers import Call
 from gpu_doc.report.template_errors import TooMuchError, caller_place
+from gpu_doc.report.template_messages import (
+    Answer,
+    Answered,
+    Ask,
+    Load,
+    Loaded,
+    Recorded,
+    Rendered,
+    Request,
+    Texts,
+)
 from gpu_doc.report.template_values import (
     Environment,
     Function,
@@ -27,90 +40,115 @@ from gpu_doc.report.template_values import (
     printable,
 )
 
-Message = dict[str, Any]
-
-Ask = Callable[[Message], Any]
-"""Asks the parent, and gives its answer."""
+AskParent = Callable[[Load | Ask], Answer]
+"""Asks the parent, and gives its answer; never an Abort, which ends all."""
 
 LONGEST_CALL = 100_000
 """Characters of a call's arguments as JSON."""
 
 
+@dataclass
+class Work:
+    """A request that is being worked on."""
+
+    request: Request
+    ask: AskParent
+    line: int = 0
+    """Of the expression that is at hand."""
+
+    def done(self) -> Rendered | Texts | Recorded:
+        """Do what was requested: the text of a template, the texts of expressions, or a rehearsal."""
+        return self._rehearsed() if self.request.rehearse else Session(self, self.request).work()
+
+    def _rehearsed(self) -> Recorded:
+        """Record the calls of a text, once with every condition on an answer true and once with all of them false."""
+        if self.request.source is not None:
+            return Recorded(tuple(_rehearse_one(self, self.request)))
+        calls: list[Ask] = []
+        for item in self.request.items:
+            self.line = item[0]
+            calls += _rehearse_one(self, replace(self.request, items=(item,)))
+        return Recorded(tuple(calls))
+
+
 class ParentLoader(BaseLoader):
     """Templates come from the parent, with the path that errors shall name."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: AskParent) -> None:
         self._ask = ask
 
     def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:  # noqa: ARG002 - Jinja2's
         """Text and file name; TemplateNotFound if the parent has none."""
         file, line = caller_place()
-        found = self._ask({"load": template, "line": line, "in": file})
-        if found is None:
+        found = self._ask(Load(template, file, line))
+        if not isinstance(found, Loaded):
             raise TemplateNotFound(template)
-        return found["text"], found["name"], lambda: True
+        return found.text, found.name, lambda: True
 
 
 class Session:
     """One request: an environment whose functions ask the parent, or in a rehearsal give placeholders."""
 
-    def __init__(self, request: Message, ask: Ask, truth: bool | None = None) -> None:  # noqa: FBT001 - three-valued
+    def __init__(self, work: Work, request: Request, truth: bool | None = None) -> None:  # noqa: FBT001 - three-valued
         """`truth` is given in a rehearsal: what conditions on an answer come to."""
-        self._ask = ask
+        self._work = work
         self.request = request
-        self.name = request["name"]
+        self.name = request.name
         self.truth = truth
-        self.calls: list[list[Any]] = []
-        self.environment = Environment(loader=ParentLoader(ask), undefined=StrictUndefined, keep_trailing_newline=True)
+        self.calls: list[Ask] = []
+        loader = ParentLoader(work.ask)
+        self.environment = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
         self.environment.filters.update(percent=percent, delta=delta)
         del (
             self.environment.filters["random"],
             self.environment.globals["lipsum"],
         )  # the same input gives the same bytes
         self.environment.globals["delta"] = delta
-        self.environment.globals["report"] = request["report"]
-        self.environment.globals.update({name: self._function(name) for name in request["functions"]})
+        self.environment.globals["report"] = request.report
+        self.environment.globals.update({name: self._function(name) for name in request.functions})
 
     def _function(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            file, line = (self.name, self.request["line"]) if "items" in self.request else caller_place()
+            file, line = (self.name, self._work.line) if self.request.source is None else caller_place()
             text = json.dumps([name, list(args), kwargs], default=_not_json)
             if len(text) > LONGEST_CALL:
                 raise TemplateRuntimeError(f"what {name}() is given is longer than {LONGEST_CALL} characters")
-            call = json.loads(text)
-            if self.truth is None:
-                return self._ask({"call": call, "line": line, "in": file})
-            self.calls.append([call, line, file])
-            return Placeholder(truth=self.truth)
+            _, positional, named = json.loads(text)
+            asked = Ask(Call(function=name, args=tuple(positional), kwargs=named), file, line)
+            if self.truth is not None:
+                self.calls.append(asked)
+                return Placeholder(truth=self.truth)
+            answer = self._work.ask(asked)
+            assert isinstance(answer, Answered)
+            return answer.value
 
         return Function(name, call)
 
-    def work(self) -> Any:
-        """Do what was requested: the text of a template, or the texts of expressions."""
-        request = self.request
-        return self._expressions(request["items"]) if "items" in request else self._render(request["source"])
+    def work(self) -> Rendered | Texts:
+        """The text of a template, or the texts of expressions."""
+        return self._expressions() if self.request.source is None else self._render(self.request.source)
 
-    def _render(self, source: str) -> str:
+    def _render(self, source: str) -> Rendered:
         code = self.environment.compile(source, self.name, self.name)
         template = Template.from_code(self.environment, code, self.environment.make_globals(None))
         parts, size = [], 0
         for part in template.generate():
             size += len(part.encode("utf-8", "surrogatepass"))
-            if size > self.request["output"]:
+            if size > self.request.output:
                 raise TooMuchError
             parts.append(part)
-        return "".join(parts)
+        return Rendered("".join(parts))
 
-    def _expressions(self, items: list[tuple[int, str]]) -> list[str]:
-        """Each expression's text. `line` of the request says which one is at hand."""
+    def _expressions(self) -> Texts:
         texts, size = [], 0
-        for self.request["line"], expression in items:
+        for line, expression in self.request.items:
+            self._work.line = line
             value = self.environment.compile_expression(expression, undefined_to_none=False)()
             texts.append(str(printable(value)))
             size += len(texts[-1])
-            if size > self.request["output"]:
+            if size > self.request.output:
                 raise TooMuchError
-        return texts
+        return Texts(tuple(texts))
 
 
 def _not_json(value: Any) -> Any:
@@ -134,20 +172,11 @@ def _undefined_name(tree: nodes.Template, known: set[str]) -> nodes.Name | None:
     return next((n for n in names if n.name not in known), None)
 
 
-def rehearse(request: Message, ask: Ask) -> list[list[Any]]:
-    """Record the calls of a text, once with every condition on an answer true and once with all of them false."""
-    calls: list[list[Any]] = []
-    for item in request.get("items", [None]):
-        if item is not None:
-            request["line"] = item[0]
-        calls += _rehearse_one(request if item is None else {**request, "items": [item]}, ask)
-    return calls
-
-
-def _rehearse_one(request: Message, ask: Ask) -> list[list[Any]]:
-    calls, errors = [], []
+def _rehearse_one(work: Work, request: Request) -> list[Ask]:
+    calls: list[Ask] = []
+    errors: list[Exception] = []
     for truth in (True, False):
-        session = Session(request, ask, truth)
+        session = Session(work, request, truth)
         try:
             _check_names(session)
             session.work()
@@ -166,7 +195,7 @@ def _rehearse_one(request: Message, ask: Ask) -> list[list[Any]]:
 def _check_names(session: Session) -> None:
     """Undefined names are found before anything is evaluated, in branches too that a rehearsal won't take."""
     request = session.request
-    source = "{{" + request["items"][0][1] + "}}" if "items" in request else request["source"]
+    source = "{{" + request.items[0][1] + "}}" if request.source is None else request.source
     tree = session.environment.parse(source, session.name, session.name)
     if tree.find(nodes.Extends) or tree.find(nodes.Include):
         return  # the other file may define or use names of this one

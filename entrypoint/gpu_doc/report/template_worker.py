@@ -1,10 +1,7 @@
 """The child process that renders templates.
 
 It knows the template's text and nothing else: files that a template includes, and what its functions give, are asked
-of the parent. Messages are JSON, one a line; the first one gives the limit on memory:
-
-    parent: {"source" | "items": ..., "rehearse": bool, ...}         child: {"done": ...} | {"failed": {...}}
-    child:  {"load" | "call": ..., "line": int, "in": file}          parent: {"answer": ...} | {"abort": true}
+of the parent (template_messages.py).
 
 Jinja2's sandbox stops neither `'a' * 10**9` nor an endless loop, so the process limits its own memory and time. Where
 its clock is not heard, in the middle of one long multiplication, the parent kills it.
@@ -12,7 +9,6 @@ its clock is not heard, in the middle of one long multiplication, the parent kil
 
 from __future__ import annotations
 
-import json
 import resource
 import signal
 import sys
@@ -21,29 +17,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gpu_doc.report import template_messages as messages
 from gpu_doc.report.template_errors import OutOfTime, failure
-from gpu_doc.report.template_session import Message, Session, rehearse
+from gpu_doc.report.template_session import Work
 
 
-class Abort(BaseException):
+class Aborted(BaseException):
     """The parent has an error of its own to raise: unwind. No template can catch it."""
 
 
-def send(message: Message) -> None:
+def send(event: messages.Event) -> None:
     """One line to the parent."""
-    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
+    sys.stdout.buffer.write(messages.write(event) + b"\n")
     sys.stdout.buffer.flush()
 
 
-def ask(message: Message) -> Any:
-    """Ask the parent. Raises Abort if it refuses. The clock stands still: the time that it takes is not ours."""
+def ask(question: messages.Load | messages.Ask) -> messages.Answer:
+    """Ask the parent. Raises Aborted if it refuses. The clock stands still: the time that it takes is not ours."""
     left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-    send(message)
-    reply = json.loads(sys.stdin.buffer.readline() or b'{"abort": true}')
+    send(question)
+    line = sys.stdin.buffer.readline()
+    answer = messages.read_answer(line) if line else messages.Abort()
     signal.setitimer(signal.ITIMER_REAL, left)
-    if reply.get("abort"):
-        raise Abort
-    return reply["answer"]
+    if isinstance(answer, messages.Abort):
+        raise Aborted
+    return answer
 
 
 @contextmanager
@@ -61,16 +59,17 @@ def own_time(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def handle(request: Message) -> Message:
+def handle(request: messages.Request) -> messages.Event:
     """One request from its first to its last message."""
+    work = Work(request, ask)
     try:
-        with own_time(request["seconds"]):
-            return {"done": rehearse(request, ask) if request["rehearse"] else Session(request, ask).work()}
-    except Abort:
-        return {"done": None}
+        with own_time(request.seconds):
+            return work.done()
+    except Aborted:
+        return messages.Unwound()
     except (Exception, OutOfTime) as error:  # noqa: BLE001 - the boundary: every failure becomes a message
         ballast.clear()
-        return {"failed": failure(error, request)}
+        return failure(error, work)
 
 
 ballast = [bytearray(4 << 20)]
@@ -89,9 +88,10 @@ def bound_memory(more: int) -> None:
 
 def main() -> None:
     """Answer requests until the parent closes the pipe."""
-    bound_memory(json.loads(sys.stdin.buffer.readline() or b'{"memory": 0}')["memory"])
+    if start := sys.stdin.buffer.readline():
+        bound_memory(messages.read_start(start).more)
     for line in iter(sys.stdin.buffer.readline, b""):
-        send(handle(json.loads(line)))
+        send(handle(messages.read_request(line)))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""Starts other programs, talks to children in JSON lines, and ends whole process trees.
+"""Starts other programs, talks to children in lines, and ends whole process trees.
 
 A child is a module of ours with a `main()`. It runs in its own session, so that the terminal's Ctrl-C reaches only us.
-It reads messages from its standard input and writes events to its standard output. When its input ends, we are gone,
-and it ends everything that it started.
+It reads messages from its standard input and writes events to its standard output, one a line. When its input ends, we
+are gone, and it ends everything that it started. What the lines say is the business of the two.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import shutil
@@ -17,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +26,15 @@ if TYPE_CHECKING:
 MARKER = "GPU_DOC_RUN"
 """The environment variable by which we find all processes of a run, also daemons that left their parent."""
 
+LONGEST_LINE = 1 << 30
+"""Bytes in one event, more than any child of ours has to say: our memory must not go to one that never ends a line."""
+
 LONGEST_SOCKET_NAME = 32
 """Bytes kept free after the runtime folder for the path of a kernel's socket, such as `/k12345/k-5`."""
 
 
 class ChildEndedError(Exception):
-    """The child closed its standard output: it crashed, or was killed."""
+    """The child closed its standard output: it crashed, or was killed. Or it writes what can't be an event."""
 
 
 _START = """
@@ -65,7 +67,7 @@ class Child:
                 start_new_session=True,
             )
         self._log = log
-        self._buffer = b""
+        self._buffer = bytearray()
 
     @property
     def pid(self) -> int:
@@ -96,14 +98,14 @@ class Child:
             if psutil.Process(self.pid).status() == psutil.STATUS_STOPPED:
                 os.kill(self.pid, signal.SIGCONT)
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: bytes) -> None:
         """Send one message. If the child is gone, the next `receive` raises that."""
         assert self._process.stdin
         with suppress(BrokenPipeError, ValueError):
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.write(message + b"\n")
             self._process.stdin.flush()
 
-    def receive(self, timeout: float) -> dict[str, Any] | None:
+    def receive(self, timeout: float) -> bytes | None:
         """Return the next event, or None after `timeout` seconds without one.
 
         Raises ChildEndedError when there will be no more events.
@@ -111,7 +113,11 @@ class Child:
         assert self._process.stdout
         descriptor = self._process.stdout.fileno()
         end = time.monotonic() + timeout
-        while b"\n" not in self._buffer:
+        seen = 0
+        while (found := self._buffer.find(b"\n", seen)) < 0:
+            seen = len(self._buffer)
+            if seen > LONGEST_LINE:
+                raise ChildEndedError("it wrote a line without end")
             readable, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
             if not readable:
                 return None
@@ -119,9 +125,9 @@ class Child:
             if not chunk:
                 raise ChildEndedError(self.log_end())
             self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        event: dict[str, Any] = json.loads(line)
-        return event
+        line = bytes(self._buffer[:found])
+        del self._buffer[: found + 1]
+        return line
 
     def log_end(self) -> str:
         """The end of what the child wrote to its standard error."""

@@ -127,14 +127,14 @@ class Guard:
         self._sampler.stop()
 
     def _interrupt(self) -> None:
-        self._child.send({"do": "interrupt"})
+        self._child.send(json.dumps({"do": "interrupt"}).encode())
 
     def _kill(self) -> None:
         if self._pid:
             kill_tree(self._pid)
             sweep(self._marker)
         else:
-            self._child.send({"do": "kill"})  # a container
+            self._child.send(json.dumps({"do": "kill"}).encode())  # a container
 
 
 class Slot:
@@ -157,7 +157,7 @@ class Slot:
         """
         worker = self._worker or self._start("kernel_worker", job["environment"])
         self._worker = worker
-        worker.send({**job, "do": "run", "runtime": str(self._runtime)})
+        worker.send(json.dumps({**job, "do": "run", "runtime": str(self._runtime)}).encode())
         facts = self._watch(worker, Guard(limits, job, worker), hear)
         self._served += 1
         if facts.done["event"] == "ended":
@@ -165,7 +165,7 @@ class Slot:
             sweep(job["marker"])
         elif worker.memory > MOST_MEMORY or self._served >= MOST_NOTEBOOKS:
             # It ends by itself when its last kernel has; nobody waits for it.
-            worker.send({"do": "end"})
+            worker.send(json.dumps({"do": "end"}).encode())
             self._forget()
         return facts
 
@@ -176,7 +176,7 @@ class Slot:
         """
         module = "container_command_worker" if job["container"] else "command_worker"
         child = self._start(module, job["environment"])
-        child.send(job)
+        child.send(json.dumps(job).encode())
         facts = self._watch(child, Guard(limits, job, child), hear)
         self._end(child, GRACE)
         sweep(job["marker"])
@@ -185,7 +185,7 @@ class Slot:
     def close(self) -> None:
         """Wait until all is gone: the kernels that still shut down, and the workers."""
         if self._worker:
-            self._worker.send({"do": "end"})
+            self._worker.send(json.dumps({"do": "end"}).encode())
         end = time.monotonic() + CLOSING
         for child in list(self._children):
             with suppress(ChildEndedError):
@@ -235,7 +235,7 @@ class Slot:
     def _facts(self, child: Child, guard: Guard, hear: Callable[[Event], Event | None]) -> Facts:
         while True:
             try:
-                event = child.receive(guard.wait())
+                line = child.receive(guard.wait())
             except ChildEndedError as error:
                 if self._stopped:
                     raise StoppedError from error
@@ -243,11 +243,12 @@ class Slot:
                 if status is not None and status < 0:
                     return guard.end({"event": "ended", "outcome": "driver killed", "status": status})
                 return guard.end({"event": "ended", "outcome": "defect", "traceback": str(error)})
-            if event is None:
+            if line is None:
                 guard.look()
-            elif event["event"] in ("done", "refused", "failed"):
+                continue
+            event = json.loads(line)
+            if event["event"] in ("done", "refused", "failed"):
                 return guard.end(event)
-            else:
-                guard.hear(event)
-                if answer := hear(event):
-                    child.send(answer)
+            guard.hear(event)
+            if answer := hear(event):
+                child.send(json.dumps(answer).encode())
