@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from socket import socket
-from typing import Any
 from urllib.parse import quote
 
 from gpu_doc import interrupts
 from gpu_doc.console.console import Console
 from gpu_doc.errors import GpuDocError, MachineError, RunError, UsageError
+from gpu_doc.execution.agent.jobs import LabJob
+from gpu_doc.execution.agent.messages import LabReady, LabRefused
 from gpu_doc.execution.containers import engine, recipe
 from gpu_doc.execution.containers.container import NoPythonError
-from gpu_doc.execution.containers.jupyterlab import Lab
+from gpu_doc.execution.containers.jupyterlab import Ended, Lab, Refused
+from gpu_doc.execution.containers.order import Order
 from gpu_doc.execution.gpus.inventory import Gpu
 from gpu_doc.execution.gpus.leases import Lease
 from gpu_doc.execution.runs.container_setup import ContainerSetup
@@ -25,7 +27,6 @@ from gpu_doc.execution.runs.docker import Docker
 from gpu_doc.execution.runs.hosts import Hosts
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
 from gpu_doc.model.location import Location
-from gpu_doc.model.values import Json
 from gpu_doc.record import evidence
 from gpu_doc.text.nearest import did_you_mean
 from gpu_doc.text.plain import plain
@@ -126,24 +127,27 @@ def serve(place: ContainerSetup, gpus: Sequence[Gpu], listener: socket, opened: 
 
     Raises GpuDocError if it does not start, or ends by itself.
     """
-    order = _order(place, gpus)
+    job = LabJob(recipe.WORKSPACE, secrets.token_hex(24), dict(place.secrets))
+    order = _order(place, gpus, job)
     with engine.reconnect(place.address) as connection, Lab(connection, order, listener) as lab:
         try:
-            event = lab.start()
+            begun = lab.start()
         except NoPythonError:
-            event = {"event": "refused", "outcome": "no python"}
-        if event["event"] != "ready":
-            raise _no_start(place, event, lab.log)
+            raise _no_start(place, None, lab.log) from None
+        if isinstance(begun, Ended):
+            raise _end(place, begun, lab.log)
+        if not isinstance(begun, LabReady):
+            raise _no_start(place, begun, lab.log)
         console.say(f"JupyterLab in {place.image.reference} writes to {place.checkout}; Ctrl-C ends it.")
-        console.say(_url(place, listener, opened, order["job"]["token"]))
+        console.say(_url(place, listener, opened, job.token))
         try:
-            event = lab.wait()
+            end = lab.wait()
         except KeyboardInterrupt:
             interrupts.ending()
             console.note("ending JupyterLab")
             return
-        if event["status"] != 0:
-            raise _end(place, event, lab.log)
+        if end.status != 0:
+            raise _end(place, end, lab.log)
     console.note("JupyterLab was shut down")
 
 
@@ -153,42 +157,25 @@ def _url(place: ContainerSetup, listener: socket, opened: str | None, token: str
     return f"http://{address}:{port}/lab{f'/tree/{quote(path)}' if path else ''}?token={token}"
 
 
-def _order(place: ContainerSetup, gpus: Sequence[Gpu]) -> dict[str, Json]:
+def _order(place: ContainerSetup, gpus: Sequence[Gpu], job: LabJob) -> Order:
     """Return the order for the container: as for a run, but with the checkout itself, not a view or a copy."""
     setting = place.setting(gpus, "lab")
     checkout = recipe.Mount(source=str(place.checkout), target=recipe.WORKSPACE, writable=True)
     setting = replace(
         setting, mounts=(checkout, *setting.mounts), masked=tuple(place.masked()), unlabelled=place.selinux
     )
-    return {
-        **place.order(gpus),
-        "create": recipe.payload(place.run, setting, recipe.WORKSPACE),
-        "overlay": None,
-        "checkout": None,
-        "job": {
-            "lab": True,
-            "detach": False,
-            "workspace": recipe.WORKSPACE,
-            "token": secrets.token_hex(24),
-            "secrets": dict(place.secrets),
-        },
-    }
+    create = recipe.payload(place.run, setting, recipe.WORKSPACE)
+    return replace(place.order(gpus), create=create, overlay=None, checkout=None, job=job)
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def _no_start(place: ContainerSetup, event: Mapping[str, Any], log: str) -> GpuDocError:
-    if event["event"] == "ended":
-        return _end(place, event, log)
-    image, closed = place.image.reference, ", ".join(event.get("closed", ()))
-    lacks = f"the image {image} has no jupyterlab in its Python ({event.get('python')})"
+def _no_start(place: ContainerSetup, refusal: Refused | None, log: str) -> GpuDocError:
+    """`refusal` is None where the image has no Python."""
+    image = place.image.reference
     reachable = "Install it where every user can reach it: JupyterLab runs as whom the checkout belongs to."
     words = {
-        "no python": (f"the image {image} has no Python that this user can start", reachable),
-        "no jupyterlab": (f"{lacks}; {closed} on its PATH is closed to this user", reachable)
-        if closed
-        else (lacks, "Add to its Dockerfile: RUN python3 -m pip install jupyterlab"),
         "read-only": (
             "JupyterLab could not write to the checkout",
             f"Run gpu-doc as its owner, or make it writable for this user: {place.checkout}",
@@ -199,18 +186,26 @@ def _no_start(place: ContainerSetup, event: Mapping[str, Any], log: str) -> GpuD
         ),
         "no answer": (f"JupyterLab of {image} does not answer", "Start it by hand in the image: python3 -m jupyterlab"),
     }
-    what, remedy = words[event["outcome"]]
+    if isinstance(refusal, LabRefused):
+        what, remedy = words[refusal.why]
+    elif refusal is None:
+        what, remedy = f"the image {image} has no Python that this user can start", reachable
+    else:
+        what = f"the image {image} has no jupyterlab in its Python ({refusal.python})"
+        remedy = "Add to its Dockerfile: RUN python3 -m pip install jupyterlab"
+        if refusal.closed:
+            what, remedy = f"{what}; {', '.join(refusal.closed)} on its PATH is closed to this user", reachable
     return MachineError(what, where=place.run.address, remedy=remedy, details=_tail(log))
 
 
-def _end(place: ContainerSetup, event: Mapping[str, Any], log: str) -> RunError:
+def _end(place: ContainerSetup, end: Ended, log: str) -> RunError:
     where = place.run.address
-    if event.get("out_of_memory"):
+    if end.out_of_memory:
         remedy = "Raise limits.memory, or open less at a time."
         return RunError("JupyterLab died: it needed more memory than it may use", where=where, remedy=remedy)
-    if event["status"] is None:
+    if end.status is None:
         return RunError("the container of JupyterLab was removed", where=where)
-    return RunError(f"JupyterLab ended with status {event['status']}", where=where, details=_tail(log))
+    return RunError(f"JupyterLab ended with status {end.status}", where=where, details=_tail(log))
 
 
 def _tail(log: str) -> str:

@@ -22,11 +22,13 @@ from tests.integration.engines import image
 from tests.integration.proxies import Proxy, proxy
 from tests.waiting import eventually
 
+from gpu_doc.execution.agent.jobs import KernelJob
 from gpu_doc.execution.containers import container, sweep
 from gpu_doc.execution.containers import engine as engines
 from gpu_doc.execution.containers.container import Container
 from gpu_doc.execution.containers.engine import Engine, connect, reconnect, sentences
 from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.containers.order import Order
 from gpu_doc.execution.containers.relay import Attached
 from gpu_doc.system.temporary import private_folder
 
@@ -345,6 +347,11 @@ def test_an_engine_that_only_takes_its_time_is_left_to_it(
     assert sweep.detached(engine, sweep.owner(), secrets.token_hex(8), "") == [], "what asks waits for a busy one"
 
 
+ORDER = Order(
+    engine={}, reference="", create={}, job=KernelJob(cwd="/", places=("/",), produces=()), user=None, image_user=""
+)
+
+
 @pytest.mark.needs("docker")
 def test_who_hears_nothing_from_an_engine_hangs_up(
     between: tuple[Proxy, Engine], monkeypatch: pytest.MonkeyPatch
@@ -355,5 +362,5 @@ def test_who_hears_nothing_from_an_engine_hangs_up(
     ours, theirs = socket.socketpair()
     with ours, theirs, closing(Attached(ours, lambda _: None)) as attached:
         found.silent.set()
-        Container(engine, {})._watch(attached)
-        assert list(attached.frames()) == [], "it reads to the end"
+        Container(engine, ORDER)._watch(attached)
+        assert list(attached.heard()) == [], "it reads to the end"

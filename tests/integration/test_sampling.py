@@ -14,6 +14,7 @@ import psutil
 import pytest
 from tests.waiting import PATIENCE
 
+from gpu_doc.execution.agent.facts import Resources
 from gpu_doc.execution.agent.sampling import Sampler
 
 CORES = os.cpu_count() or 1
@@ -30,7 +31,7 @@ class Program:
         me = psutil.Process(self.process.pid)
         return [me.pid, *(child.pid for child in me.children(recursive=True))]
 
-    def measured(self, seconds: float = 0) -> dict[str, object]:
+    def measured(self, seconds: float = 0) -> Resources:
         assert self.process.stdin
         assert self.process.stdout
         self.sampler.start()
@@ -79,7 +80,7 @@ def test_a_short_run_has_samples() -> None:
     assert isinstance(result["samples"], list)
     first, *_, last = result["samples"]
     assert 0 == first[0] < last[0]
-    assert first[3:] == last[3:] == [None, None] or Path("/dev/nvidiactl").exists()
+    assert first[3:] == last[3:] == (None, None) or Path("/dev/nvidiactl").exists()
 
 
 def test_processes_that_are_gone_leave_what_was_seen() -> None:

@@ -180,8 +180,8 @@ def test_values_reach_a_container_and_are_not_in_what_makes_it(runner: Runner) -
     if runner.docker:
         place = runner._place(finished.job.run)
         order = place.order()
-        assert order["job"].pop("secrets") == {"API_KEY": SECRET}
-        assert SECRET not in json.dumps(order)
+        assert order.job.secrets == {"API_KEY": SECRET}
+        assert SECRET not in json.dumps([order.create, order.engine])
 
 
 WRITES = (

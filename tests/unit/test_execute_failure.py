@@ -8,13 +8,24 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gpu_doc.errors import GpuDocError, MachineError, RunError
+from gpu_doc.execution.agent.outcomes import Shortages
 from gpu_doc.execution.runs import command_failure, failure, notebook_failure, remedies, retries
 from gpu_doc.execution.workers.guard import Facts
+from gpu_doc.execution.workers.run_ends import (
+    Cell,
+    CommandEnded,
+    CommandLost,
+    Defect,
+    DiskFull,
+    KernelDied,
+    NoNotebook,
+    Raised,
+    RunEnd,
+)
 from gpu_doc.model.configuration import Limits, Retries, Run
 from gpu_doc.model.location import Location
 
@@ -22,24 +33,34 @@ NOTEBOOK = Run(report="r.md", name="a", address="a", line=1, notebook="n.ipynb",
 COMMAND = Run(report="r.md", name="a", address="a", line=1, command=("train", "--fast"))
 
 
-def told(run: Run = NOTEBOOK, **facts: Any) -> GpuDocError:
+def told(end: RunEnd, run: Run = NOTEBOOK) -> GpuDocError:
     if run is COMMAND:
-        error = command_failure.of_command(run, Facts(facts), [])
+        error = command_failure.of_command(run, Facts(end), [])
     else:
-        error = notebook_failure.of_notebook(run, Facts(facts), "/usr/bin/python3")
+        error = notebook_failure.of_notebook(run, Facts(end), "/usr/bin/python3")
     assert error
     return error
 
 
+def raised(ename: str, *, cell: Cell, evalue: str = "", traceback: str = "", source: str = "") -> Raised:
+    lines = (traceback,) * bool(traceback)
+    numbers = {"2": 1, "4": 3}
+    return Raised(ename=ename, evalue=evalue, traceback=lines, source=source, numbers=numbers, cell=cell)
+
+
+def end(*, asked: bool = False, out_of_memory: bool | None = None, out_of_processes: bool | None = None) -> RunEnd:
+    return CommandEnded(status=1, asked=asked, shortages=Shortages(out_of_memory, out_of_processes))
+
+
 def test_a_full_disk_is_the_machines_lack() -> None:
-    assert isinstance(told(outcome="disk", path="executed.ipynb"), MachineError)
-    error = told(COMMAND, event="failed", errno=errno.ENOSPC, message="")
+    assert isinstance(told(DiskFull(path="executed.ipynb")), MachineError)
+    error = told(CommandLost(errno=errno.ENOSPC, message=""), COMMAND)
     assert isinstance(error, MachineError)
     assert error.what == "the disk is full"
 
 
 def test_want_of_memory_is_said_outright_where_the_system_counted_a_kill() -> None:
-    done = {"outcome": "died", "status": -9, "log": "", "number": 2, "cell": ""}
+    done = KernelDied(status=-9, log="", cell=Cell(2))
     error = notebook_failure.of_notebook(NOTEBOOK, Facts(done, memory=12 * 10**9, memory_ran_out=True), "")
     assert error
     assert error.what == "the kernel died: the system killed it because memory ran out"
@@ -48,22 +69,21 @@ def test_want_of_memory_is_said_outright_where_the_system_counted_a_kill() -> No
 
 
 def test_a_limit_is_told_with_how_long_the_cell_ran() -> None:
-    cell = {"number": 3, "cell": "loss", "seconds": 130.0}
-    error = notebook_failure.of_notebook(NOTEBOOK, Facts({"outcome": "died"}, overrun="time", cell=cell), "")
+    facts = Facts(KernelDied(status=-9, log=""), overrun="time", cell=Cell(3, "loss"), seconds=130.0)
+    error = notebook_failure.of_notebook(NOTEBOOK, facts, "")
     assert isinstance(error, RunError)
     assert error.what == "stopped after 2 h (limits.time); the cell had run for 2 min 10 s"
     assert error.where == "n.ipynb, cell 3 (loss)"
 
 
 def test_a_defect_of_ours_is_one() -> None:
-    error = told(outcome="defect", traceback="Traceback")
+    error = told(Defect(traceback="Traceback"))
     assert type(error) is GpuDocError
     assert error.details == "Traceback"
 
 
 def test_injected_parameters_have_no_number() -> None:
-    done: dict[str, Any] = {"ename": "SyntaxError", "evalue": "", "traceback": ["x"], "source": "a = \n", "numbers": {}}
-    error = told(outcome="error", number=None, cell="injected parameters", **done)
+    error = told(raised("SyntaxError", traceback="x", source="a = \n", cell=Cell(None, "injected parameters")))
     assert error.where == "n.ipynb, injected parameters"
     assert error.what == "SyntaxError"
 
@@ -71,11 +91,11 @@ def test_injected_parameters_have_no_number() -> None:
 def test_what_a_notebook_lacks_is_never_to_be_installed_into_an_actions_own_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: dict[str, Any] = {"ename": "ModuleNotFoundError", "evalue": "", "traceback": [], "source": "", "numbers": {}}
+    done = raised("ModuleNotFoundError", cell=Cell(1))
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
 
     def remedy(python: str, run: Run = NOTEBOOK) -> str:
-        error = notebook_failure.of_notebook(run, Facts({"outcome": "error", "number": 1, **done}), python)
+        error = notebook_failure.of_notebook(run, Facts(done), python)
         assert error
         return error.remedy
 
@@ -89,14 +109,8 @@ def test_what_a_notebook_lacks_is_never_to_be_installed_into_an_actions_own_pyth
 
 
 def test_kernels_that_name_no_lines_get_the_cell() -> None:
-    done: dict[str, Any] = {
-        "ename": "Error",
-        "evalue": "no",
-        "traceback": ["Error in f(): no"],
-        "source": "f()",
-        "numbers": {},
-    }
-    assert told(outcome="error", number=1, cell="", **done).details == "    f()\n\nError in f(): no"
+    error = told(raised("Error", evalue="no", traceback="Error in f(): no", source="f()", cell=Cell(1)))
+    assert error.details == "    f()\n\nError in f(): no"
 
 
 @pytest.mark.parametrize(
@@ -111,21 +125,20 @@ def test_kernels_that_name_no_lines_get_the_cell() -> None:
     ],
 )
 def test_the_line_that_failed_is_one_of_the_failing_cell(traceback: str, line: int) -> None:
-    done: dict[str, Any] = {"ename": "ValueError", "evalue": "", "traceback": [traceback], "source": "", "printed": ""}
-    error = told(outcome="error", number=3, cell="", numbers={"2": 1, "4": 3}, **done)
+    error = told(raised("ValueError", traceback=traceback, cell=Cell(3)))
     assert error.location == Location("n.ipynb", line, cell=3)
 
 
 def test_a_run_is_placed_in_its_file_where_it_has_one() -> None:
     script = replace(COMMAND, command=("tools/train.sh",))
     assert failure.place(NOTEBOOK) == Location("n.ipynb")
-    assert failure.place(NOTEBOOK, {"number": 3, "cell": "loss"}, 2) == Location("n.ipynb", 2, cell=3, cell_name="loss")
+    assert failure.place(NOTEBOOK, Cell(3, "loss"), 2) == Location("n.ipynb", 2, cell=3, cell_name="loss")
     assert failure.place(script) == Location("tools/train.sh")
     assert failure.place(COMMAND) == "train --fast"
 
 
 def test_a_notebook_that_cannot_be_read_is_placed_at_its_line() -> None:
-    error = told(outcome="file", what="empty", file="n:1, cell 2.ipynb", line=7, remedy="")
+    error = told(NoNotebook(what="empty", where=Location("n:1, cell 2.ipynb", 7), remedy=""))
     assert error.location == Location("n:1, cell 2.ipynb", 7)
 
 
@@ -244,7 +257,7 @@ SAID = {
 
 @pytest.mark.parametrize(("remedy", "text"), [(remedy, text) for remedy, texts in SAID.items() for text in texts])
 def test_what_programs_say_leads_to_a_remedy(remedy: str, text: str) -> None:
-    assert remedy in remedies.of_text(CONTAINER, text, {})
+    assert remedy in remedies.of_end(CONTAINER, text, end())
 
 
 @pytest.mark.parametrize(
@@ -256,18 +269,18 @@ def test_what_programs_say_leads_to_a_remedy(remedy: str, text: str) -> None:
     ],
 )
 def test_what_has_other_causes_leads_to_none(text: str) -> None:
-    assert remedies.of_text(CONTAINER, text, {}) == ""
+    assert remedies.of_end(CONTAINER, text, end()) == ""
 
 
 def test_limits_that_a_run_met_lead_to_a_remedy() -> None:
-    assert "limits.memory (150 MB)" in remedies.of_text(CONTAINER, "died", {"out_of_memory": True})
-    assert "nobody to ask" in remedies.of_text(CONTAINER, "died", {"asked": True})
-    assert "limits.processes, 60" in remedies.of_text(CONTAINER, "died", {"out_of_processes": True})
-    assert remedies.of_text(CONTAINER, "died", {"out_of_memory": False, "out_of_processes": False}) == ""
+    assert "limits.memory (150 MB)" in remedies.of_end(CONTAINER, "died", end(out_of_memory=True))
+    assert "nobody to ask" in remedies.of_end(CONTAINER, "died", end(asked=True))
+    assert "limits.processes, 60" in remedies.of_end(CONTAINER, "died", end(out_of_processes=True))
+    assert remedies.of_end(CONTAINER, "died", end(out_of_memory=False, out_of_processes=False)) == ""
 
 
 def test_a_run_on_this_machine_is_not_told_of_containers() -> None:
     texts = [text for texts in SAID.values() for text in texts]
     assert not [
-        text for text in texts if re.search("limits|bridge|engine|container", remedies.of_text(NOTEBOOK, text, {}))
+        text for text in texts if re.search("limits|bridge|engine|container", remedies.of_end(NOTEBOOK, text, end()))
     ]

@@ -101,8 +101,8 @@ def test_patterns(tmp_path: Path, file: str, pattern: str, is_named: bool) -> No
     with closing(Produced([pattern], [str(place)])) as produced:
         written(place, [file])
         produced.take(str(tmp_path / "taken"))
-        facts = produced.facts()
-    assert (tmp_path / "taken" / file).is_file() is is_named, facts
+        told = produced.found()
+    assert (tmp_path / "taken" / file).is_file() is is_named, told
 
 
 def test_many_folders_for_any_number_cost_no_time() -> None:

@@ -7,11 +7,11 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gpu_doc.execution.agent import produced, searching
+from gpu_doc.execution.agent.outcomes import Found
 from gpu_doc.execution.agent.produced import Produced
 
 Act = Callable[[Path], object]
@@ -27,7 +27,7 @@ def _room(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def taken(
     folder: Path, patterns: list[str], run: Act, before: Act = lambda _: None, hidden: str = ""
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+) -> tuple[Found, dict[str, bytes]]:
     """What is told, and what was taken, of a run that does `run` in a folder that `before` has set up."""
     root, into = folder / "root", folder / "into"
     (root / "notebooks").mkdir(parents=True)
@@ -38,7 +38,7 @@ def taken(
     run(root)
     watched.take(str(into))
     watched.close()
-    return watched.facts(), {str(p.relative_to(into)): p.read_bytes() for p in into.rglob("*") if p.is_file()}
+    return watched.found(), {str(p.relative_to(into)): p.read_bytes() for p in into.rglob("*") if p.is_file()}
 
 
 def write(*names: str, text: str = "new") -> Act:
@@ -76,24 +76,22 @@ def write(*names: str, text: str = "new") -> Act:
 def test_patterns_find_files_and_all_below_folders(
     tmp_path: Path, pattern: str, left: list[str], found: list[str]
 ) -> None:
-    facts, files = taken(tmp_path, [pattern], write(*left), hidden="ours")
+    told, files = taken(tmp_path, [pattern], write(*left), hidden="ours")
     assert sorted(files) == found
-    assert facts == {
-        "files": len(found), "missing": [pattern] * (not found), "old": [], "passed": [], "problem": "",
-    }  # fmt: skip
+    assert told == Found(len(found), missing=(pattern,) * (not found))
 
 
 @pytest.mark.parametrize("pattern", ["a.csv", "*.csv", "**/*.csv"])
 def test_what_was_there_before_is_never_taken(tmp_path: Path, pattern: str) -> None:
-    facts, files = taken(tmp_path, [pattern], lambda _: None, write("a.csv", "notebooks/a.csv"))
-    assert (facts["old"], facts["missing"], files) == ([pattern], [], {})
+    told, files = taken(tmp_path, [pattern], lambda _: None, write("a.csv", "notebooks/a.csv"))
+    assert (told.old, told.missing, files) == ((pattern,), (), {})
 
 
 @pytest.mark.parametrize("pattern", ["a.csv", "*.csv"])
 def test_what_was_written_anew_is_taken_and_its_old_neighbours_are_not(tmp_path: Path, pattern: str) -> None:
     before = write("a.csv", "b.csv", "notebooks/a.csv", text="same")
-    facts, files = taken(tmp_path, [pattern], write("a.csv", text="same"), before)
-    assert (facts["old"], files) == ([], {"a.csv": b"same"})
+    told, files = taken(tmp_path, [pattern], write("a.csv", text="same"), before)
+    assert (told.old, files) == ((), {"a.csv": b"same"})
 
 
 def test_the_same_bytes_with_the_same_times_count_as_written(tmp_path: Path) -> None:
@@ -159,9 +157,9 @@ def bind(root: Path) -> None:
     ],
 )
 def test_only_plain_files_within_the_limits_are_taken(tmp_path: Path, pattern: str, run: Act, said: str) -> None:
-    facts, files = taken(tmp_path, [pattern], run, write("out/deep/a.csv", "notebooks/x.txt"))
-    assert facts["problem"].startswith(f"`{pattern}` is in `produces`, but ")
-    assert said in facts["problem"]
+    told, files = taken(tmp_path, [pattern], run, write("out/deep/a.csv", "notebooks/x.txt"))
+    assert told.problem.startswith(f"`{pattern}` is in `produces`, but ")
+    assert said in told.problem
     assert sum(map(len, files.values())) < 10_000_000
     assert b"private" not in files.values()
 
@@ -172,11 +170,11 @@ def test_what_is_no_file_is_told_beside_files(tmp_path: Path) -> None:
         for number in range(9):
             (root / f"out/latest{number}").symlink_to("run-7")
 
-    facts, files = taken(tmp_path, ["out"], run)
+    told, files = taken(tmp_path, ["out"], run)
     assert sorted(files) == ["out/a.csv", "out/run-7/b.csv"]
-    assert facts["passed"][0] == "`out/latest0` is a link to run-7: passed over"
-    assert facts["passed"][5:] == ["4 more are passed over"]
-    assert facts["problem"] == ""
+    assert told.passed[0] == "`out/latest0` is a link to run-7: passed over"
+    assert told.passed[5:] == ("4 more are passed over",)
+    assert told.problem == ""
 
 
 def test_a_link_to_a_folder_is_followed_within_the_checkout_or_where_it_stood_before(tmp_path: Path) -> None:
@@ -185,28 +183,28 @@ def test_a_link_to_a_folder_is_followed_within_the_checkout_or_where_it_stood_be
         (root / "latest").symlink_to("runs/7")
 
     patterns = ["latest/a.csv", "before/*.csv"]
-    facts, files = taken(tmp_path, patterns, run, link("before", "{outside}"))
-    assert facts["problem"] == ""
+    told, files = taken(tmp_path, patterns, run, link("before", "{outside}"))
+    assert told.problem == ""
     assert files == {"latest/a.csv": b"new", "before/a.csv": b"new"}
 
 
 def test_a_link_that_stood_before_gives_nothing_that_was_there_before(tmp_path: Path) -> None:
-    facts, files = taken(tmp_path, ["before/*.csv"], lambda _: None, link("before", "{outside}"))
-    assert (facts["old"], files) == (["before/*.csv"], {})
+    told, files = taken(tmp_path, ["before/*.csv"], lambda _: None, link("before", "{outside}"))
+    assert (told.old, files) == (("before/*.csv",), {})
 
 
 @pytest.mark.parametrize("pattern", ["before/self/status", "before/self/*"])
 def test_files_of_the_system_are_none_wherever_a_link_led_before(tmp_path: Path, pattern: str) -> None:
-    facts, files = taken(tmp_path, [pattern], lambda _: None, link("before", "/proc"))
-    assert facts["old"] or facts["problem"]
+    told, files = taken(tmp_path, [pattern], lambda _: None, link("before", "/proc"))
+    assert told.old or told.problem
     assert files == {}
 
 
 def test_a_link_made_anew_is_another(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/a.csv").write_text("private")
-    facts, files = taken(tmp_path, ["out/a.csv"], link("out", "../elsewhere"), link("out", "{outside}"))
-    assert "`out` is a link to ../elsewhere" in facts["problem"]
+    told, files = taken(tmp_path, ["out/a.csv"], link("out", "../elsewhere"), link("out", "{outside}"))
+    assert "`out` is a link to ../elsewhere" in told.problem
     assert files == {}
 
 
@@ -227,7 +225,7 @@ def test_a_name_more_for_a_file_of_another_user_is_refused(tmp_path: Path) -> No
             pytest.skip("only root may give files away")
         (root / "a.csv").hardlink_to(root / "b.csv")
 
-    assert "of another user" in taken(tmp_path, ["a.csv"], run)[0]["problem"]
+    assert "of another user" in taken(tmp_path, ["a.csv"], run)[0].problem
 
 
 def test_holes_stay_holes(tmp_path: Path) -> None:
@@ -266,14 +264,14 @@ def test_what_changes_while_it_is_looked_at_is_not_taken(
         return real(search, entry)
 
     monkeypatch.setattr(searching.Search, "open", late)
-    facts, files = taken(tmp_path, ["a.csv"], write("a.csv"))
-    assert (facts["missing"], files) == (["a.csv"], {})
+    told, files = taken(tmp_path, ["a.csv"], write("a.csv"))
+    assert (told.missing, files) == (("a.csv",), {})
 
 
 def test_folders_nested_without_end_are_refused_and_passed_by(tmp_path: Path) -> None:
     deep = "/".join("d" * 80)
-    facts, files = taken(tmp_path, ["**/a.csv", "d"], write(f"{deep}/x", "a.csv"))
-    assert "more than 64 deep" in facts["problem"]
+    told, files = taken(tmp_path, ["**/a.csv", "d"], write(f"{deep}/x", "a.csv"))
+    assert "more than 64 deep" in told.problem
     assert files == {"a.csv": b"new"}
 
 

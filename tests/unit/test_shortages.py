@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gpu_doc.execution.agent.outcomes import Shortages
 from gpu_doc.execution.agent.shortages import out_of_memory_kills, shortages
 
 EVENTS = "low 0\nhigh 0\nmax 12\noom 1\noom_kill {kills}\noom_group_kill 0\n"
@@ -42,7 +43,7 @@ def test_both_versions_of_control_groups_tell(tmp_path: Path, version: str, kill
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     found = shortages(tmp_path, tmp_path / "own")
-    assert found == {"out_of_memory": kills > 0, "out_of_processes": refusals > 0}
+    assert found == Shortages(kills > 0, refusals > 0)
 
 
 def test_the_hosts_other_groups_are_not_taken_for_ours(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_the_hosts_other_groups_are_not_taken_for_ours(tmp_path: Path) -> None:
     (tmp_path / "system.slice/docker-0123.scope").mkdir(parents=True)
     (tmp_path / HOSTS[0]).write_text(EVENTS.format(kills=0))
     (tmp_path / "memory.events").write_text(EVENTS.format(kills=5))
-    assert shortages(tmp_path, tmp_path / "own") == {"out_of_memory": False}
+    assert shortages(tmp_path, tmp_path / "own") == Shortages(out_of_memory=False)
     assert out_of_memory_kills(tmp_path, tmp_path / "own") == 0
 
 
@@ -66,5 +67,5 @@ def test_the_kills_of_our_own_group_are_counted_on_a_host_of_version_1(tmp_path:
 def test_what_the_system_does_not_tell_is_left_out(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "memory.events").write_text(content)
-    assert shortages(tmp_path, tmp_path / "none") == {}
+    assert shortages(tmp_path, tmp_path / "none") == Shortages()
     assert out_of_memory_kills(tmp_path, tmp_path / "none") == 0

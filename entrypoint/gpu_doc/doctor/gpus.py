@@ -8,6 +8,7 @@ from dataclasses import replace
 from gpu_doc.doctor.finding import Finding, failure, ok
 from gpu_doc.doctor.images import Images
 from gpu_doc.errors import GpuDocError, MachineError
+from gpu_doc.execution.agent.messages import Probe
 from gpu_doc.execution.gpus.inventory import Gpu, Inventory, of_facts
 from gpu_doc.execution.gpus.requests import ALL
 from gpu_doc.execution.runs import devices
@@ -58,8 +59,7 @@ def _shown(images: Images, run: Run, gpus: Sequence[Gpu]) -> Mapping[str, Json]:
     """Return what a container with these GPUs finds. Raises GpuDocError."""
     run = replace(run, notebook=None, command=("true",))
     said = images.greeting(run, images.here[str(run.image)], gpus)
-    facts: Mapping[str, Json] = said["facts"]
-    return facts
+    return said.facts if isinstance(said, Probe) else {}
 
 
 def _judged(runs: Sequence[Run], found: Inventory, facts: Mapping[str, Json] | None) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -10,14 +9,16 @@ from pathlib import Path
 
 from gpu_doc.doctor.finding import Finding, failure, missing, ok, warning
 from gpu_doc.errors import GpuDocError, MachineError
-from gpu_doc.execution.agent.frames import EVENT
+from gpu_doc.execution.agent import facts as found
 from gpu_doc.execution.agent.kernel_names import is_any_python
+from gpu_doc.execution.agent.messages import Probe
+from gpu_doc.execution.agent.outcomes import NoIpykernel, NoKernel, NoStart
 from gpu_doc.execution.containers import image_answers, recipe
 from gpu_doc.execution.containers.container import Container, NoPythonError
 from gpu_doc.execution.containers.engine import Engine, sentences
-from gpu_doc.execution.containers.events import is_event
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.images import Image
+from gpu_doc.execution.containers.order import Order
 from gpu_doc.execution.containers.origin import may_be_a_registrys, offered
 from gpu_doc.execution.containers.reference import repository
 from gpu_doc.execution.gpus.inventory import Gpu
@@ -25,10 +26,12 @@ from gpu_doc.execution.gpus.requests import device_requests
 from gpu_doc.execution.runs import notebook_failure
 from gpu_doc.execution.runs.container_setup import user_of
 from gpu_doc.execution.workers.guard import Facts
+from gpu_doc.execution.workers.run_ends import KernelRefused, NoPython, RunEnd
 from gpu_doc.model.configuration import Run
-from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import kernel_name
 from gpu_doc.text.units import readable_size
+
+Refusal = NoKernel | NoIpykernel | NoStart
 
 
 @dataclass
@@ -94,20 +97,22 @@ class Images:
 
     def _tried(self, run: Run, image: Image) -> Finding:
         """Start an image as a run would, until its kernel is found."""
+        end: RunEnd
         try:
             said = self.greeting(run, image)
         except NoPythonError as error:
-            said = {"event": "refused", "outcome": "no python", "said": error.details}
+            end = NoPython(image=image.reference, said=error.details)
         except GpuDocError as error:
             return failure("image", error, subject=image.reference)
-        if said.get("outcome") != "no python":
+        else:
             self.startable.add(image.reference)
-        if said["event"] == "probe":
-            return ok("image", f"{self._described(image)}; {_python(run, said['facts'])}")
-        if said["outcome"] == "no ipykernel" and run.bootstrap:
-            says = f"Python {said['version']}, ipykernel is put into a copy of it once (bootstrap)"
-            return ok("image", f"{self._described(image)}; {says}")
-        why = notebook_failure.of_notebook(run, Facts(done={**said, "image": image.reference}), "")
+            if isinstance(said, Probe):
+                return ok("image", f"{self._described(image)}; {_python(run, said.facts)}")
+            if isinstance(said, NoIpykernel) and run.bootstrap:
+                says = f"Python {said.version}, ipykernel is put into a copy of it once (bootstrap)"
+                return ok("image", f"{self._described(image)}; {says}")
+            end = KernelRefused(why=said, image=image.reference)
+        why = notebook_failure.of_notebook(run, Facts(done=end), "")
         assert why
         return failure("image", why, subject=image.reference)
 
@@ -116,8 +121,8 @@ class Images:
             size = image_answers.size(self.engine.client.api.inspect_image(image.id))
         return f"{image.reference}, {readable_size(size)}, {_short(image.identity.digest)}"
 
-    def greeting(self, run: Run, image: Image, gpus: Sequence[Gpu] = ()) -> Mapping[str, Json]:
-        """Start a run's agent in an image, and return its first event: `probe` with its facts, or `refused`.
+    def greeting(self, run: Run, image: Image, gpus: Sequence[Gpu] = ()) -> Probe | Refusal:
+        """Start a run's agent in an image, and return its first event: what it finds, or why there is no kernel.
 
         Raises GpuDocError if it can't be started, or ends without an event.
         """
@@ -128,24 +133,22 @@ class Images:
         limits, _ = recipe.capped(run.limits, cpus=facts.cpus, memory=facts.memory)
         run = replace(run, command=("true",) if run.command else None, limits=limits, detach=False, caches={})
         setting = recipe.Setting(image=image.id, user=user, devices=tuple(requests), labels=self.labels)
-        order: dict[str, Json] = {
-            "reference": image.reference,
-            "create": recipe.payload(run, setting, "/"),
-            "user": user,
-            "image-user": image.user,
-            "overlay": None,
-            "checkout": None,
-            "left-out": [],
-            "own-folders": [],
-        }
+        order = Order(
+            engine=self.engine.address,
+            reference=image.reference,
+            create=recipe.payload(run, setting, "/"),
+            job=recipe.agent_job(run, ["/", "/"], {}),
+            user=user,
+            image_user=image.user,
+        )
         complaints: list[bytes] = []
         with Container(self.engine, order) as container:
-            stream = container.start(recipe.agent_job(run, ["/", "/"]), complaints.append)
+            stream = container.start(complaints.append)
             assert stream
             with closing(stream):
-                for kind, _, payload in stream.frames():
-                    if kind == EVENT and is_event(payload):
-                        return dict(json.loads(payload))
+                for heard in stream.heard():
+                    if isinstance(heard, Probe | NoKernel | NoIpykernel | NoStart):
+                        return heard
         said = b"".join(complaints).decode("utf-8", "replace")
         raise MachineError("its container ended before anything could start in it", details=said)
 
@@ -155,7 +158,7 @@ def _short(digest: str) -> str:
     return f"sha256:{digest.rpartition(':')[2][:12]}"
 
 
-def _python(run: Run, facts: Mapping[str, Json]) -> str:
+def _python(run: Run, facts: found.Facts) -> str:
     """Describe a container's Python and its kernel for a run."""
     kernel = facts["packages"].get("ipykernel")
     if not run.notebook:

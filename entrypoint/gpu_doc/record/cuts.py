@@ -29,12 +29,6 @@ class Cut:
     displayed: bool
     """Whether displayed data was too large (not printed text)."""
 
-    @classmethod
-    def of_event(cls, event: Mapping[str, Json]) -> Cut:
-        """Read it from a worker's event."""
-        name, after = event["cell"], event["after"]
-        return cls(event["number"] or 0, name, after, limit=event["limit"], displayed=event["displayed"])
-
     @property
     def sentence(self) -> str:
         """What happened, without the place."""

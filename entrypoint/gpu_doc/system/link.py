@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import signal
 import sys
 import threading
-from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 """prctl(2): set the signal that a process gets when its parent ends; become the parent of orphaned descendants."""
@@ -31,12 +29,11 @@ class Link:
         os.dup2(nothing, 0)
         os.close(nothing)
 
-    def send(self, event: str, **facts: Any) -> None:
+    def send(self, event: bytes) -> None:
         """Send one event. Does nothing if the parent is gone; that is noticed elsewhere."""
-        line = json.dumps({"event": event, **facts}).encode() + b"\n"
         with self._lock:
             try:
-                self._events.write(line)
+                self._events.write(event + b"\n")
                 self._events.flush()
             except BrokenPipeError:
                 sys.stderr.write("the parent is gone\n")

@@ -3,10 +3,8 @@
 Runs in the Python of the user's image, where this folder lies below /gpu-doc: nothing but the standard library of
 Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard input and output:
 
-    we send      OPEN, DATA, CLOSE (a kernel's sockets), TAKEN; EVENT go, signal (number), shortages, finish
-    it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL; EVENT probe (facts), refused (outcome, ...), kernel (name,
-                 ...), shortages (...), died (status, ...), started, done (status, ...), produced (files, missing,
-                 old, passed, problem, resources), ready, ended (status)
+    we send      OPEN, DATA, CLOSE (a kernel's sockets), TAKEN; EVENT with a request of messages.py
+    it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL; EVENT with an event of messages.py
 
 The end of standard input means that nobody is there any more. A detached command goes on then, to its end or deadline;
 its terminal and its end go to files, which `follow` shows as they grow.
@@ -14,15 +12,17 @@ its terminal and its end go to files, which `follow` shows as they grow.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING
 
 from gpu_doc.execution.agent import frames, probe, sampling
+from gpu_doc.execution.agent.jobs import CommandJob, Job, KernelJob, LabJob
+from gpu_doc.execution.agent.messages import Left, Probe, read_job, write
 from gpu_doc.execution.agent.produced import Produced
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ RUNTIME = HOME / "runtime"
 PRODUCED = HOME / "produced"
 OUTCOME = HOME / "outcome"
 
-Json = Dict[str, Any]
-
 
 def main(arguments: Sequence[str]) -> None:
     """Do what job.json says; with the argument `follow`, show what a detached command does."""
@@ -44,24 +42,24 @@ def main(arguments: Sequence[str]) -> None:
     if list(arguments) == ["follow"]:
         commands.follow(out)
         return
-    job = json.loads((HOME / "job.json").read_text("utf-8"))
-    os.environ.update(job.pop("secrets", {}))
+    job = read_job((HOME / "job.json").read_bytes())
+    os.environ.update(job.secrets)
     threading.excepthook = _give_up
     agent = _agent(job, out)
-    if not job["detach"]:
+    if not job.detach:
         threading.Thread(target=_serve, args=(agent,), daemon=True).start()
     agent.run()
     os._exit(0)  # with us ends the container, and every process in it
 
 
-def _agent(job: Json, out: frames.Writer) -> Agent:
-    if job.get("lab"):
+def _agent(job: Job, out: frames.Writer) -> Agent:
+    if isinstance(job, LabJob):
         from gpu_doc.execution.agent.jupyterlab import Lab  # imports what a run should not wait for
 
         return Lab(job, out)
     from gpu_doc.execution.agent import commands, kernels
 
-    return commands.Command(job, out) if job.get("command") else kernels.Kernel(job, out)
+    return commands.Command(job, out) if isinstance(job, CommandJob) else kernels.Kernel(job, out)
 
 
 def _give_up(failed: threading.ExceptHookArgs) -> None:
@@ -85,10 +83,9 @@ def _serve(agent: Agent) -> None:
 
 
 class Agent:
-    """What kernels and commands have in common."""
+    """What kernels, commands and JupyterLab have in common."""
 
-    def __init__(self, job: Json, out: frames.Writer) -> None:
-        self.job = job
+    def __init__(self, out: frames.Writer) -> None:
         self.out = out
         self._sampler = sampling.Sampler(sampling.all_pids)
 
@@ -100,15 +97,15 @@ class Agent:
         """Do what a frame asks for."""
         raise NotImplementedError
 
-    def begin(self) -> None:
+    def begin(self, job: KernelJob | CommandJob) -> None:
         """Say what is here, and begin to measure."""
-        facts = probe.probe()
-        write_atomically(OUTCOME / "probe.json", json.dumps({"event": "probe", "facts": facts}))
-        self.out.event("probe", facts=facts)
-        self._produced = Produced(self.job["produces"], self.job["places"])
+        found = Probe(probe.probe())
+        write_atomically(OUTCOME / "probe.json", write(found))
+        self.out.tell(found)
+        self._produced = Produced(job.produces, job.places)
         self._sampler.start()
 
-    def left(self) -> Json:
+    def left(self) -> Left:
         """What the run leaves: what it took, and the files of `produces`, which are put together in one place."""
         self._sampler.stop()
         full = ""
@@ -116,14 +113,14 @@ class Agent:
             self._produced.take(str(PRODUCED))
         except OSError as error:
             full = f"what is in `produces` can't be taken out: {error.strerror}"
-        facts = self._produced.facts()
-        return {**facts, "problem": facts["problem"] or full, "resources": self._sampler.result()}
+        found = self._produced.found()
+        return Left(replace(found, problem=found.problem or full), self._sampler.result())
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file that is whole as soon as it is there."""
     temporary = path.with_suffix(".new")
-    temporary.write_text(text, "utf-8")
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import suppress
 
 from gpu_doc.execution.agent import frames
-from gpu_doc.execution.agent.agent import OUTCOME, Agent, Json, write_atomically
-from gpu_doc.execution.agent.pseudo_terminal import Bounded, Copying, start
+from gpu_doc.execution.agent.agent import OUTCOME, Agent, write_atomically
+from gpu_doc.execution.agent.jobs import CommandJob
+from gpu_doc.execution.agent.messages import CommandDone, CommandStarted, Go, NotStarted, Signal, read_request, write
+from gpu_doc.execution.agent.pseudo_terminal import Bounded, Copying, Program, start
 from gpu_doc.execution.agent.shortages import shortages
 
 TERMINAL_LOG = OUTCOME / "terminal.log"
@@ -21,42 +22,46 @@ GO = OUTCOME / "go"
 class Command(Agent):
     """A command in a pseudo-terminal."""
 
-    def __init__(self, job: Json, out: frames.Writer) -> None:
-        super().__init__(job, out)
+    def __init__(self, job: CommandJob, out: frames.Writer) -> None:
+        super().__init__(out)
+        self._job = job
         self._pid = 0
 
     def run(self) -> None:
         """Run the command to its end, or to the deadline of a detached one."""
-        self.begin()
+        self.begin(self._job)
         self._wait_for_leave()
-        began = time.monotonic()
+        done = self._done()
+        if self._job.detach:
+            write_atomically(DONE, write(done))
+        else:
+            self.out.tell(done)
+
+    def _done(self) -> CommandDone | NotStarted:
+        job, began = self._job, time.monotonic()
         try:
-            self._pid, terminal = start({**self.job, "argv": self.job["command"], "environment": dict(os.environ)})
+            self._pid, terminal = start(Program(job.command, job.cwd, dict(os.environ), job.columns, job.rows))
         except OSError as error:
-            done: Json = {"event": "refused", "errno": error.errno, "message": str(error)}
-        else:
-            self.out.event("started")
-            limit = self.job["time"] if self.job["detach"] and self.job["time"] else float("inf")
-            log = Bounded(self._log, self.job["limit"])
-            copying = Copying(self._pid, terminal, log)
-            status = copying.run(leave=lambda _: time.monotonic() - began > limit)
-            log.close()
-            done = {"event": "done", "status": status, "left_out": log.left_out, "asked": copying.asked}
-        done = {**done, "seconds": time.monotonic() - began, **shortages(), **self.left()}
-        if self.job["detach"]:
-            write_atomically(DONE, json.dumps(done))
-        else:
-            self.out.send(frames.EVENT, json.dumps(done).encode())
+            return NotStarted(error.errno, str(error))
+        self.out.tell(CommandStarted())
+        limit = job.time if job.detach and job.time else float("inf")
+        log = Bounded(self._log, job.limit)
+        copying = Copying(self._pid, terminal, log)
+        status = copying.run(leave=lambda _: time.monotonic() - began > limit)
+        log.close()
+        seconds = time.monotonic() - began
+        met = shortages()  # before files are put together, which takes memory too
+        return CommandDone(status, seconds, self.left(), met, log.left_out, copying.asked)
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
-        """Send the signal that an event names; nothing else concerns a command."""
+        """Send the signal that is asked for; nothing else concerns a command."""
         del channel
-        event = json.loads(payload) if kind == frames.EVENT else {}
-        if event.get("event") == "go":
+        request = read_request(payload) if kind == frames.EVENT else None
+        if isinstance(request, Go):
             GO.touch()
-        elif event.get("event") == "signal" and self._pid:
+        elif isinstance(request, Signal) and self._pid:
             with suppress(ProcessLookupError):
-                os.killpg(self._pid, event["number"])
+                os.killpg(self._pid, request.number)
 
     def _wait_for_leave(self) -> None:
         """Wait until what is here is found to be enough; a file says so, since a detached command hears nothing."""
@@ -64,7 +69,7 @@ class Command(Agent):
             time.sleep(0.01)
 
     def _log(self, data: bytes) -> None:
-        if self.job["detach"]:
+        if self._job.detach:
             with TERMINAL_LOG.open("ab") as log:
                 log.write(data)
         else:

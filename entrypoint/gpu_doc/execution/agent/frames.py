@@ -6,13 +6,14 @@ Python 3.8 has in its standard library: the agent uses this file inside the user
 
 from __future__ import annotations
 
-import json
 import struct
 import threading
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, NamedTuple
+
+from gpu_doc.execution.agent.wire import write
 
 EVENT = 1
-"""A JSON object: `event` says what happened, or what to do."""
+"""What happened, or what to do (messages.py)."""
 OPEN = 2
 """Connect a new channel; the payload is the number of the kernel's socket, where there are several to connect to."""
 DATA = 3
@@ -35,6 +36,14 @@ MOST = 1 << 20
 _HEADER = struct.Struct(">BII")
 
 
+class Frame(NamedTuple):
+    """One of what a stream is made of."""
+
+    kind: int
+    channel: int
+    payload: bytes
+
+
 class BrokenError(Exception):
     """What comes is nothing that a sender of ours sends."""
 
@@ -51,13 +60,13 @@ class Writer:
         with self._lock:
             self._write(_HEADER.pack(kind, channel, len(payload)) + payload)
 
-    def event(self, event: str, **facts: Any) -> None:
-        """Send an event."""
-        self.send(EVENT, json.dumps(dict(facts, event=event)).encode())
+    def tell(self, message: Any) -> None:
+        """Send what messages.py has."""
+        self.send(EVENT, write(message))
 
 
-def frames(read: Callable[[int], bytes]) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (kind, channel, payload) until the stream ends; `read` gives up to so many bytes, none at the end.
+def frames(read: Callable[[int], bytes]) -> Iterator[Frame]:
+    """Yield frames until the stream ends; `read` gives up to so many bytes, none at the end.
 
     Raises BrokenError: something else has written to the stream.
     """
@@ -68,7 +77,7 @@ def frames(read: Callable[[int], bytes]) -> Iterator[tuple[int, int, bytes]]:
         payload = _exactly(read, size)
         if payload is None:
             return
-        yield kind, channel, payload
+        yield Frame(kind, channel, payload)
 
 
 def _exactly(read: Callable[[int], bytes], size: int) -> bytes | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import importlib.util
-import json
 import os
 import signal
 import socket
@@ -15,9 +14,11 @@ import time
 from contextlib import closing
 
 from gpu_doc.execution.agent import frames
-from gpu_doc.execution.agent.agent import Agent, Json
+from gpu_doc.execution.agent.agent import Agent
 from gpu_doc.execution.agent.connections import Connections
+from gpu_doc.execution.agent.jobs import LabJob
 from gpu_doc.execution.agent.kernels import closed_folders
+from gpu_doc.execution.agent.messages import Finish, LabEnded, LabReady, LabRefused, NoJupyterlab, read_request
 
 HERE = "127.0.0.1"
 START_LIMIT = 120.0
@@ -28,8 +29,9 @@ GRACE = 5.0
 class Lab(Agent):
     """JupyterLab, for as long as somebody is there."""
 
-    def __init__(self, job: Json, out: frames.Writer) -> None:
-        super().__init__(job, out)
+    def __init__(self, job: LabJob, out: frames.Writer) -> None:
+        super().__init__(out)
+        self._job = job
         self._connections = Connections(out)
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -38,47 +40,47 @@ class Lab(Agent):
         """Run JupyterLab to its end."""
         refusal = self._refusal()
         if refusal:
-            self.out.event("refused", **refusal)
+            self.out.tell(refusal)
             return
         process = self._process = self._start()
         log = threading.Thread(target=self._keep_log, args=(process,), daemon=True)
         log.start()
         refusal = self._judge(process)
         if refusal:
-            self.out.event("refused", **refusal)
+            self.out.tell(refusal)
             return
         status = process.wait()
         log.join(1)
-        self.out.event("ended", status=status)
+        self.out.tell(LabEnded(status))
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
         """Do what a frame asks for."""
         if kind != frames.EVENT:
             self._connections.take(kind, channel, payload, self._connect)
-        elif json.loads(payload)["event"] == "finish":
+        elif isinstance(read_request(payload), Finish):
             threading.Thread(target=self._finish, daemon=True).start()
 
-    def _refusal(self) -> Json:
+    def _refusal(self) -> NoJupyterlab | LabRefused | None:
         """Why there can be no JupyterLab here, if there can't."""
-        if not os.access(self.job["workspace"], os.W_OK):
-            return {"outcome": "read-only"}
+        if not os.access(self._job.workspace, os.W_OK):
+            return LabRefused("read-only")
         if importlib.util.find_spec("jupyterlab") is None:
-            return {"outcome": "no jupyterlab", "python": sys.executable, "closed": closed_folders()}
-        return {}
+            return NoJupyterlab(sys.executable, tuple(closed_folders()))
+        return None
 
-    def _judge(self, process: subprocess.Popen[bytes]) -> Json:
+    def _judge(self, process: subprocess.Popen[bytes]) -> LabRefused | None:
         """Wait until it answers, and say whether it does so to those only who know the token."""
         end = time.monotonic() + START_LIMIT
         while process.poll() is None and time.monotonic() < end:
-            answer = self._answer(self.job["token"])
+            answer = self._answer(self._job.token)
             if answer:
                 # The image's own configuration goes before ours here, and may switch tokens off.
                 if answer == 200 and self._answer("") in (401, 403):
-                    self.out.event("ready")
-                    return {}
-                return {"outcome": "token"}
+                    self.out.tell(LabReady())
+                    return None
+                return LabRefused("token")
             time.sleep(0.05)
-        return {"outcome": "no answer"} if process.poll() is None else {}
+        return LabRefused("no answer") if process.poll() is None else None
 
     def _start(self) -> subprocess.Popen[bytes]:
         # https://jupyter-server.readthedocs.io/en/stable/other/full-config.html; what stands here goes before the
@@ -88,15 +90,15 @@ class Lab(Agent):
             "ServerApp.port": self._port,
             "ServerApp.port_retries": 0,
             "ServerApp.base_url": "/",
-            "ServerApp.root_dir": self.job["workspace"],
+            "ServerApp.root_dir": self._job.workspace,
             "ServerApp.open_browser": False,
             # The trash of a mounted folder is a folder in it: it would stand in the checkout.
             "FileContentsManager.delete_to_trash": False,
         }
         return subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())],
-            cwd=self.job["workspace"],
-            env={**os.environ, "JUPYTER_TOKEN": self.job["token"]},
+            cwd=self._job.workspace,
+            env={**os.environ, "JUPYTER_TOKEN": self._job.token},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,11 +5,16 @@ Runs in the Python of the user's image too: nothing but the standard library of 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 PYTHON = "python3"
 """What such a kernel is called where it needs a name."""
 
 INTERPRETERS = (PYTHON, "python")
 """Python's names as a program; the first of them that is there is taken."""
+
+SHELL = Path(__file__).with_name("ipython_shell.py")
+"""What a kernel of IPython reads at its start."""
 
 
 def is_any_python(kernel: str) -> bool:

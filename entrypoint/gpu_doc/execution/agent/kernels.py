@@ -12,10 +12,14 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from gpu_doc.execution.agent import frames
-from gpu_doc.execution.agent.agent import RUNTIME, Agent, Json
-from gpu_doc.execution.agent.kernel_names import INTERPRETERS, PYTHON, is_any_python
+from gpu_doc.execution.agent.agent import RUNTIME, Agent
+from gpu_doc.execution.agent.jobs import KernelJob
+from gpu_doc.execution.agent.kernel_names import INTERPRETERS, PYTHON, SHELL, is_any_python
+from gpu_doc.execution.agent.messages import AskShortages, Finish, KernelDied, KernelStarted, Signal, read_request
+from gpu_doc.execution.agent.outcomes import NoIpykernel, NoKernel, NoStart
 from gpu_doc.execution.agent.shortages import shortages
 
 SOCKET = str(RUNTIME / "k")
@@ -24,40 +28,37 @@ SOCKET = str(RUNTIME / "k")
 PORTS = ("shell", "iopub", "stdin", "control", "hb")
 """The kernel's sockets, numbered from 1."""
 
-SHELL = Path(__file__).with_name("ipython_shell.py")
-"""What a kernel of IPython reads at its start."""
-
 
 class Kernel(Agent):
     """A kernel process, and its sockets carried to us."""
 
-    def __init__(self, job: Json, out: frames.Writer) -> None:
-        super().__init__(job, out)
+    def __init__(self, job: KernelJob, out: frames.Writer) -> None:
+        super().__init__(out)
+        self._job = job
         self._process: subprocess.Popen[bytes] | None = None
         self._channels: dict[int, socket.socket] = {}
         self._finish = threading.Event()
 
     def run(self) -> None:
         """Start the kernel, and stay until we are told to finish: one that died leaves files too."""
-        spec = find_kernel(self.job["kernel"])
-        if "outcome" in spec:
-            self.out.event("refused", **spec)
+        spec = find_kernel(self._job.kernel)
+        if not isinstance(spec, Specification):
+            self.out.tell(spec)
             return
-        self.begin()
+        self.begin(self._job)
         self._write_connection()
         try:
             process = self._start(spec)
         except OSError as error:
-            refusal = {"argv": spec["argv"], "status": None, "log": str(error), **shortages()}
-            self.out.event("refused", outcome="no start", **refusal)
+            self.out.tell(NoStart(spec.told.argv, None, str(error), shortages()))
             return
-        self.out.event("kernel", **{key: spec[key] for key in ("name", "language", "argv", "interrupt_mode")})
+        self.out.tell(spec.told)
         watch = threading.Thread(target=self._watch, args=(process,), daemon=True)
         watch.start()
         self._finish.wait()
-        if self.job["produces"]:
+        if self._job.produces:
             watch.join()  # a file may be complete only when the kernel has ended
-        self.out.event("produced", **self.left())
+        self.out.tell(self.left())
         watch.join()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
@@ -67,7 +68,7 @@ class Kernel(Agent):
         log.start()
         status = process.wait()
         log.join(0.3)  # what it started may hold its output open
-        self.out.event("died", status=status, **shortages())
+        self.out.tell(KernelDied(status, shortages()))
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
         """Do what a frame asks for."""
@@ -78,29 +79,30 @@ class Kernel(Agent):
         elif kind == frames.CLOSE:
             self._close(channel)
         else:
-            self._obey(json.loads(payload))
+            self._obey(payload)
 
-    def _obey(self, event: Json) -> None:
-        if event["event"] == "finish":
+    def _obey(self, payload: bytes) -> None:
+        request = read_request(payload)
+        if isinstance(request, Finish):
             self._finish.set()
-        elif event["event"] == "shortages":
-            self.out.event("shortages", **shortages())
-        elif event["event"] == "signal" and self._process and self._process.poll() is None:
+        elif isinstance(request, AskShortages):
+            self.out.tell(shortages())
+        elif isinstance(request, Signal) and self._process and self._process.poll() is None:
             # What the cell started is interrupted with it, as by Ctrl-C in a terminal.
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, event["number"])
+                os.killpg(self._process.pid, request.number)
 
     def _write_connection(self) -> None:
         # https://jupyter-client.readthedocs.io/en/stable/kernels.html#connection-files
         ports = {f"{name}_port": number for number, name in enumerate(PORTS, 1)}
-        facts = {"transport": "ipc", "ip": SOCKET, "signature_scheme": "hmac-sha256", "key": self.job["key"]}
+        facts = {"transport": "ipc", "ip": SOCKET, "signature_scheme": "hmac-sha256", "key": self._job.key}
         (RUNTIME / "k.json").write_text(json.dumps({**facts, **ports}), "utf-8")
 
-    def _start(self, spec: Json) -> subprocess.Popen[bytes]:
+    def _start(self, spec: Specification) -> subprocess.Popen[bytes]:
         process = self._process = subprocess.Popen(
-            [word.replace("{connection_file}", str(RUNTIME / "k.json")) for word in spec["argv"]],
-            cwd=self.job["cwd"],
-            env={**os.environ, **spec["env"], "JUPYTER_RUNTIME_DIR": str(RUNTIME), "JPY_PARENT_PID": str(os.getpid())},
+            [word.replace("{connection_file}", str(RUNTIME / "k.json")) for word in spec.told.argv],
+            cwd=self._job.cwd,
+            env={**os.environ, **spec.env, "JUPYTER_RUNTIME_DIR": str(RUNTIME), "JPY_PARENT_PID": str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -154,8 +156,15 @@ class Kernel(Agent):
             connection.close()
 
 
-def find_kernel(name: str) -> Json:
-    """Return a kernel's specification, or an `outcome` that says why there is none."""
+class Specification(NamedTuple):
+    """What a kernel is, and the variables that it wants."""
+
+    told: KernelStarted
+    env: dict[str, str]
+
+
+def find_kernel(name: str) -> Specification | NoKernel | NoIpykernel:
+    """Return a kernel's specification, or why there is none."""
     if is_any_python(name):
         return _own_python()
     installed: dict[str, Path] = {}
@@ -164,25 +173,21 @@ def find_kernel(name: str) -> Json:
             installed.setdefault(path.parent.name.lower(), path)
     path_of_it = installed.get(name.lower())
     if path_of_it is None:
-        return {"outcome": "no kernel", "name": name, "installed": sorted({PYTHON, *installed})}
+        return NoKernel(name, tuple(sorted({PYTHON, *installed})))
     spec = json.loads(path_of_it.read_text("utf-8"))
     argv = [sys.executable, *spec["argv"][1:]] if spec["argv"][0] in INTERPRETERS else spec["argv"]
-    return {
-        "name": name,
-        "language": spec["language"],
-        "argv": [word.replace("{resource_dir}", str(path_of_it.parent)) for word in argv],
-        "env": spec.get("env", {}),
-        "interrupt_mode": "message" if spec.get("interrupt_mode") == "message" else "signal",
-    }
+    argv = [word.replace("{resource_dir}", str(path_of_it.parent)) for word in argv]
+    mode: Literal["message", "signal"] = "message" if spec.get("interrupt_mode") == "message" else "signal"
+    return Specification(KernelStarted(name, spec["language"], tuple(argv), mode), spec.get("env", {}))
 
 
-def _own_python() -> Json:
+def _own_python() -> Specification | NoIpykernel:
     if importlib.util.find_spec("ipykernel") is None:
         version = ".".join(map(str, sys.version_info[:3]))
-        return {"outcome": "no ipykernel", "python": sys.executable, "version": version, "closed": closed_folders()}
+        return NoIpykernel(sys.executable, version, tuple(closed_folders()))
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     argv += ["--HistoryManager.hist_file=:memory:", f"--config={SHELL}"]
-    return {"name": PYTHON, "language": "python", "argv": argv, "env": {}, "interrupt_mode": "signal"}
+    return Specification(KernelStarted(PYTHON, "python", tuple(argv), "signal"), {})
 
 
 def closed_folders() -> list[str]:

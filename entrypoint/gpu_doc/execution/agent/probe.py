@@ -12,10 +12,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from gpu_doc.execution.agent import facts
 
 Facts = Dict[str, Any]
 
@@ -28,11 +30,11 @@ _METADATA = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*)(-py\d.*)?\.(dist-inf
 _COLUMNS = ("index", "uuid", "name", "memory.total", "memory.free", "driver_version")
 
 
-def probe(environ: Mapping[str, str] | None = None) -> Facts:
+def probe(environ: Mapping[str, str] | None = None) -> facts.Facts:
     """What is here, as JSON can hold it; `environ` is the process's own where it is not given."""
     environ = os.environ if environ is None else environ
     versions = _versions(sys.path)
-    return {
+    found = {
         **graphics(environ),
         "cuda": _torch_cuda(sys.path) or _version(versions, "nvidia-cuda-runtime") or environ.get("CUDA_VERSION", ""),
         "cudnn": _version(versions, "nvidia-cudnn")
@@ -43,6 +45,7 @@ def probe(environ: Mapping[str, str] | None = None) -> Facts:
         "system": f"{os.uname().sysname} {os.uname().machine}",
         "distribution": _distribution(),
     }
+    return cast("facts.Facts", found)
 
 
 # --- GPUs ------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, Tuple
 
 from gpu_doc.execution.agent.mounts import SYSTEM, file_systems
+from gpu_doc.execution.agent.outcomes import Found
 from gpu_doc.execution.agent.searching import Entry, Search, shown
 
 if TYPE_CHECKING:
@@ -93,12 +94,11 @@ class Produced:
                 reason = _reason(error)
                 self._problem = f"`{pattern}` is in `produces`, but what it names can't be taken out: {reason}"
 
-    def facts(self) -> dict[str, Any]:
+    def found(self) -> Found:
         """How many were copied, the patterns that found none or only old ones, and what was passed over or wrong."""
         more = len(self._passed) - MOST_TOLD
         passed = [*self._passed[:MOST_TOLD], *[f"{more} more are passed over"] * (more > 0)]
-        found = {"files": self._files, "missing": self._missing, "old": self._old}
-        return {**found, "passed": passed, "problem": self._problem}
+        return Found(self._files, tuple(self._missing), tuple(self._old), self._problem, tuple(passed))
 
     def close(self) -> None:
         """Let go of the folders."""

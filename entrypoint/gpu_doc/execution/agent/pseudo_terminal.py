@@ -17,7 +17,8 @@ import struct
 import termios
 import time
 from contextlib import suppress
-from typing import Any, Callable, Dict
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping
 
 from gpu_doc.execution.agent.overwriting import Overwriting
 from gpu_doc.execution.agent.unattended import LOOK, ask_nobody, hang_up
@@ -40,8 +41,16 @@ DRAIN = 0.5
 Sink = Any
 """What has `write`, for bytes."""
 
-Job = Dict[str, Any]
-"""`argv`, `cwd`, `environment`, `columns`, `rows`."""
+
+@dataclass(frozen=True)
+class Program:
+    """A command, and the terminal that it gets."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    environment: Mapping[str, str]
+    columns: int
+    rows: int
 
 
 class Bounded:
@@ -97,7 +106,7 @@ class Bounded:
         del self._end[:size]
 
 
-def start(job: Job, prepare: Callable[[], None] = lambda: None) -> tuple[int, int]:
+def start(program: Program, prepare: Callable[[], None] = lambda: None) -> tuple[int, int]:
     """Start the command; return its process id and the terminal. `prepare` is called in the new process.
 
     It leads a process group, and no session: only a session's leader can get a controlling terminal, by opening one.
@@ -109,7 +118,7 @@ def start(job: Job, prepare: Callable[[], None] = lambda: None) -> tuple[int, in
     terminal, inner = os.openpty()
     pid = os.fork()
     if pid == 0:
-        _become(job, tell, inner, prepare)
+        _become(program, tell, inner, prepare)
     os.close(tell)
     os.close(inner)
     with os.fdopen(told, "rb") as reader:
@@ -122,20 +131,20 @@ def start(job: Job, prepare: Callable[[], None] = lambda: None) -> tuple[int, in
     return pid, terminal
 
 
-def _become(job: Job, tell: int, terminal: int, prepare: Callable[[], None]) -> None:
+def _become(program: Program, tell: int, terminal: int, prepare: Callable[[], None]) -> None:
     """In the fork: set the terminal up and turn into the command. Never returns."""
-    name = job["argv"][0]
+    name = program.argv[0]
     try:
         prepare()
         os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", job["rows"], job["columns"], 0, 0))
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", program.rows, program.columns, 0, 0))
         os.dup2(terminal, 1)
         os.dup2(terminal, 2)
         ask_nobody()
-        os.chdir(job["cwd"])
-        os.execvpe(name, job["argv"], job["environment"])  # noqa: S606 - a shell would read the arguments anew
+        os.chdir(program.cwd)
+        os.execvpe(name, program.argv, program.environment)  # noqa: S606 - a shell would read the arguments anew
     except OSError as error:
         os.write(tell, f"{error.errno} {name}".encode())
     finally:

@@ -12,12 +12,14 @@ import os
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from gpu_doc.execution.agent import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from gpu_doc.execution.agent.facts import Peaks, Resources, Sample
 
 MOST_SAMPLES = 600
 """When there are so many, each two neighbours become one."""
@@ -75,7 +77,7 @@ class Sampler:
         if self._thread.ident:
             self._thread.join(10)
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Resources:
         """What is known so far, as JSON: at any time, from any thread.
 
         `samples` are `[seconds since start, CPU cores in use, bytes of memory, bytes of GPU memory, GPU use 0-1]`, the
@@ -85,8 +87,8 @@ class Sampler:
         with self._lock:
             return {
                 "interval": self._series.interval,
-                "samples": [[round(sample[0], 3), *map(_rounded, sample[1:])] for sample in self._series.samples],
-                "peaks": dict(zip(("cpu", "memory", "gpu_memory", "gpu"), map(_rounded, self._peaks))),
+                "samples": [cast("Sample", tuple(map(_rounded, sample))) for sample in self._series.samples],
+                "peaks": cast("Peaks", dict(zip(("cpu", "memory", "gpu_memory", "gpu"), map(_rounded, self._peaks)))),
                 "cpu_seconds": round(self._processes.cpu_seconds, 2),
             }
 

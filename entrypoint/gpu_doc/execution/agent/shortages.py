@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from gpu_doc.execution.agent.outcomes import Shortages
+
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
 _COUNTS = {
@@ -18,13 +20,10 @@ _COUNTS = {
 """The key that counts, the file of version 2 that has it, and the controller and file of version 1."""
 
 
-def shortages(cgroups: Path = _CGROUPS, own: Path = _OWN) -> dict[str, bool]:
-    """Say of each limit whether the container has run into it; what the system doesn't tell is left out.
-
-    `out_of_memory`: one of its processes was killed for want of memory; `out_of_processes`: one could not be started.
-    """
+def shortages(cgroups: Path = _CGROUPS, own: Path = _OWN) -> Shortages:
+    """Say of each limit whether the container has run into it, where the system tells."""
     found = {name: _count(name, cgroups, own) for name in _COUNTS}
-    return {name: count > 0 for name, count in found.items() if count is not None}
+    return Shortages(**{name: count > 0 for name, count in found.items() if count is not None})
 
 
 def out_of_memory_kills(cgroups: Path = _CGROUPS, own: Path = _OWN) -> int:

@@ -2,7 +2,7 @@
 
 Whoever sends may not be who we think: a run can write where its agent does, a template can take its process over. So
 what comes is never used before each field was found to be of its type. A field may be a text, a number, a flag, None,
-`Any` (JSON of any shape), a tuple, a mapping, a Literal, a union of types, a TypedDict, or another dataclass.
+`Any` (JSON of any shape), a tuple, a list, a mapping, a Literal, a union of types, a TypedDict, or another dataclass.
 
 Lies here, below all other rooms, since the agent may import nothing else: the standard library of Python 3.8 only.
 """
@@ -88,6 +88,8 @@ class Reader:
             return _known(inner)
         if origin is tuple:
             return self._tuple(inner)
+        if origin is list:
+            return self._list(inner[0])
         if origin in (dict, collections.abc.Mapping):
             return self._table(inner[1])
         raise TypeError(f"no message can hold {origin} of {inner}")
@@ -110,14 +112,18 @@ class Reader:
 
         return read
 
+    def _list(self, inner: Any) -> Shape:
+        each = self._shape(inner)
+        return lambda value: list(map(each, _list(value)))
+
     def _table(self, inner: Any) -> Shape:
         each = self._shape(inner)
         return lambda value: {self._text(name): each(part) for name, part in _object(value).items()}
 
     def _message(self, kind: Any) -> Shape:
-        fields = dataclasses.fields(kind)
+        fields, hints = dataclasses.fields(kind), get_type_hints(kind)
         needed = {each.name for each in fields if each.default is _MISSING and each.default_factory is _MISSING}
-        return self._object(kind, get_type_hints(kind), required=needed)
+        return self._object(kind, {each.name: hints[each.name] for each in fields}, required=needed)
 
     def _object(self, make: Any, hints: dict[str, Any], *, required: set[str]) -> Shape:
         shapes = {name: self._shape(kind) for name, kind in hints.items()}

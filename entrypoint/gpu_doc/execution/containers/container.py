@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,14 @@ from types import TracebackType
 from typing import Any
 
 from gpu_doc.errors import GpuDocError
-from gpu_doc.execution.agent.frames import EVENT
+from gpu_doc.execution.agent.facts import Facts
+from gpu_doc.execution.agent.frames import Frame
 from gpu_doc.execution.agent.kernel_names import INTERPRETERS
-from gpu_doc.execution.containers import container_answers, recipe, taking_out, workspace
+from gpu_doc.execution.agent.messages import Event, Probe
+from gpu_doc.execution.containers import container_answers, making, recipe, taking_out, workspace
 from gpu_doc.execution.containers.engine import Engine, sentences
 from gpu_doc.execution.containers.failures import EngineError
+from gpu_doc.execution.containers.order import Order
 from gpu_doc.execution.containers.relay import Attached
 from gpu_doc.execution.containers.removal import remove_container
 from gpu_doc.execution.containers.sweep import LAYER, PREFIX, detached, owner
@@ -55,9 +57,9 @@ class NoPythonError(GpuDocError):
 
 
 class Container:
-    """A run's container. `order` holds what makes it (see `execution/runs/container_setup.py`), as JSON carries it."""
+    """A run's container."""
 
-    def __init__(self, engine: Engine, order: Mapping[str, Any]) -> None:
+    def __init__(self, engine: Engine, order: Order) -> None:
         self._engine = engine
         self._api = engine.client.api
         self._order = order
@@ -73,19 +75,19 @@ class Container:
     ) -> None:
         self.remove()
 
-    def start(self, job: Mapping[str, Any], complaints: Callable[[bytes], None]) -> Attached | None:
+    def start(self, complaints: Callable[[bytes], None]) -> Attached | None:
         """Make and start it, with the first name of Python that the image knows; gives its stream unless detached.
 
         Raises EngineError, or NoPythonError.
         """
         said: list[bytes] = []
         for python in INTERPRETERS:
-            attached = self._started(python, job, said)
+            attached = self._started(python, said)
             if attached and (attached.speaks() or self.ended().status not in _NOT_STARTED):
                 for text in said:
                     complaints(text)
                 attached.complaints = complaints
-                if not job["detach"]:
+                if not self._order.job.detach:
                     self._watch(attached)
                     return attached
                 attached.close()
@@ -95,12 +97,13 @@ class Container:
             self.remove()
         raise NoPythonError("no Python", details=b"".join(said).decode("utf-8", "replace").strip())
 
-    def _started(self, python: str, job: Mapping[str, Any], said: list[bytes]) -> Attached | None:
+    def _started(self, python: str, said: list[bytes]) -> Attached | None:
         """Make and start it with this name of Python; None where the engine finds that there is no such program."""
         try:
-            with sentences(where=self._order["reference"]):
-                self._make(python, json.dumps(dict(job)))
-                attached = self._stream = Attached(self._attach(stdin=not job["detach"]), said.append)
+            with sentences(where=self._order.reference):
+                self.id = making.create(self._api, self._order, python, self._volumes)
+                making.fill(self._api, self.id, self._order)
+                attached = self._stream = Attached(self._attach(stdin=not self._order.job.detach), said.append)
                 self._api.start(self.id)
         except EngineError as error:
             if self._stream:
@@ -123,21 +126,16 @@ class Container:
         if missed == _MISSED:
             attached.close()
 
-    def probed(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Start it, and return what its agent finds; nothing if it ends before. Raises EngineError, NoPythonError."""
-        stream = self.start(job, lambda _: None)
+    def probed(self) -> Facts | None:
+        """Start it, and return what its agent finds; None if it ends before. Raises EngineError, NoPythonError."""
+        stream = self.start(lambda _: None)
         assert stream
         with closing(stream):
-            for kind, _, payload in stream.frames():
-                event = json.loads(payload) if kind == EVENT else {}
-                if event.get("event") == "probe":
-                    facts: dict[str, Any] = event["facts"]
-                    return facts
-        return {}
+            return next((heard.facts for heard in stream.heard() if isinstance(heard, Probe)), None)
 
     def adopt(self) -> bool:
         """Take over a detached container that runs the same, or has ended meanwhile, if there is one."""
-        marks = self._order["create"]["Labels"]
+        marks = self._order.create["Labels"]
         found = detached(self._engine, owner(), marks[f"{PREFIX}fingerprint"], marks.get(LAYER, ""))
         self.id = found[0] if found else ""
         return bool(found)
@@ -147,15 +145,14 @@ class Container:
         with sentences(), workspace.packed_texts({f"{recipe.HOME}/outcome/go": ""}) as stream:
             self._api.put_archive(self.id, "/", stream)
 
-    def follow(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield the frames that show a detached command from its beginning; none if nothing can be started in there.
+    def follow(self) -> Iterator[Event | Frame]:
+        """Yield what shows a detached command from its beginning; none if nothing can be started in there.
 
         Raises EngineError: the engine says why that can't be.
         """
         with sentences():
             python = (
-                container_answers.entrypoint(self._api.inspect_container(self.id))
-                or self._order["create"]["Entrypoint"]
+                container_answers.entrypoint(self._api.inspect_container(self.id)) or self._order.create["Entrypoint"]
             )
             made = self._api.exec_create(self.id, [*python, "follow"], stdin=False)
             stream = self._api.exec_start(container_answers.identity(made, "a program in a container"), socket=True)
@@ -163,9 +160,9 @@ class Container:
         with closing(Attached(stream, lambda _: None)) as attached:
             self._stream = attached
             self._watch(attached)
-            for frame in attached.frames():
+            for each in attached.heard():
                 heard = True
-                yield frame
+                yield each
         if attached.broken and (not heard or self.ends_soon()):
             # The engine itself wrote there: that it can't start anything in a container, or not in one that is ending.
             attached.broken = False
@@ -239,7 +236,7 @@ class Container:
 
         Raises EngineError, OSError; RunError: it is more.
         """
-        taking_out.take_out(self._api, self.id, path, into, most=most, where=self._order["reference"])
+        taking_out.take_out(self._api, self.id, path, into, most=most, where=self._order.reference)
 
     def kill(self) -> None:
         """Kill it; one that has ended stays as it is."""
@@ -250,44 +247,11 @@ class Container:
         """Remove it, and all volumes that came with it; what can't be removed is swept at the next start."""
         with suppress(EngineError):
             if self.id:
-                remove_container(self._engine, self.id, kept=recipe.named_volumes(self._order["create"]))
+                remove_container(self._engine, self.id, kept=recipe.named_volumes(self._order.create))
         for name in self._volumes:
             with suppress(EngineError), self._engine.tidying() as api:
                 api.remove_volume(name, force=True)
         self.id, self._volumes = "", []
-
-    def _make(self, python: str, job: str) -> None:
-        config = recipe.with_python(self._order["create"], python)
-        labels = config["Labels"]
-        lower, checkout = self._order["overlay"], self._order["checkout"]
-        if lower:
-            config = recipe.with_mount(
-                config, recipe.overlay(lower, self._volume(labels), self._volume(labels), labels)
-            )
-        elif checkout:
-            config = recipe.with_mount(config, recipe.anonymous(recipe.WORKSPACE, labels))
-        self.id = container_answers.identity(self._api.create_container_from_config(config), "a container")
-        known = taking_out.small_file(self._api, self.id, "/etc/passwd")
-        user = self._order["user"] or recipe.ids(known, self._order["image-user"])
-        texts = {f"{recipe.HOME}/job.json": job}
-        if self._order["user"]:
-            entries = recipe.passwd(known, taking_out.small_file(self._api, self.id, "/etc/group"), tuple(user))
-            texts |= dict(zip(("/etc/passwd", "/etc/group"), entries, strict=True))
-        parcel = workspace.Parcel(
-            user=tuple(user),
-            texts=texts,
-            checkout=Path(checkout) if checkout and not lower else None,
-            left_out=frozenset(self._order["left-out"]),
-            own_folders=(*[recipe.WORKSPACE] * bool(checkout), *self._order["own-folders"]),
-        )
-        with workspace.packed(parcel) as stream:
-            self._api.put_archive(self.id, "/", stream)
-
-    def _volume(self, labels: Mapping[str, str]) -> str:
-        """Make a volume, whose folder on the engine's machine an overlay may write to; gives that folder."""
-        volume = container_answers.volume(self._api.create_volume(labels=dict(labels)))
-        self._volumes.append(volume.name)
-        return volume.folder
 
     def _attach(self, *, stdin: bool) -> Any:
         return self._api.attach_socket(self.id, params={"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1})

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import signal
 import socket
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 from gpu_doc.errors import MachineError
 from gpu_doc.execution.agent import frames
 from gpu_doc.execution.agent.connections import Connections
+from gpu_doc.execution.agent.frames import Frame
 from gpu_doc.execution.agent.jupyterlab import GRACE, HERE
+from gpu_doc.execution.agent.messages import Event, Finish, LabEnded, LabReady, LabRefused, NoJupyterlab
 from gpu_doc.execution.containers.container import Container
 from gpu_doc.execution.containers.engine import Engine
+from gpu_doc.execution.containers.order import Order
 from gpu_doc.execution.containers.relay import Attached
 
 _KEPT = 20_000
 """Bytes of JupyterLab's log that are kept, to say why it ended."""
 
-Event = dict[str, Any]
+
+@dataclass(frozen=True)
+class Ended:
+    """JupyterLab has ended."""
+
+    status: int | None
+    """Negative for a signal; None if the container was removed."""
+    out_of_memory: bool = False
+
+
+Refused = NoJupyterlab | LabRefused
 
 
 def reserve(port: int) -> socket.socket:
@@ -42,14 +53,13 @@ def reserve(port: int) -> socket.socket:
 class Lab:
     """One JupyterLab, gone at the end of the `with` block."""
 
-    def __init__(self, engine: Engine, order: Mapping[str, Any], listener: socket.socket) -> None:
-        """`order`: see `Container`. The listener is closed with the block."""
+    def __init__(self, engine: Engine, order: Order, listener: socket.socket) -> None:
+        """The listener is closed with the block."""
         self._container = Container(engine, order)
-        self._job = order["job"]
         self._listener = listener
         self._attached: Attached | None = None
         self._reading: threading.Thread | None = None
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._log = b""
 
     @property
@@ -57,30 +67,32 @@ class Lab:
         """The end of what JupyterLab wrote."""
         return self._log.decode("utf-8", "replace")
 
-    def start(self) -> Event:
-        """Start it, and let connections in once it is `ready`; else see `wait`, or `refused` (outcome, ...).
+    def start(self) -> LabReady | Refused | Ended:
+        """Start it, and let connections in once it is ready. Says why it is not, or that it ended at once.
 
         Raises EngineError, NoPythonError.
         """
-        attached = self._attached = self._container.start(self._job, self._keep)
+        attached = self._attached = self._container.start(self._keep)
         assert attached
         connections = Connections(attached.out)
         self._reading = threading.Thread(target=self._read, args=(attached, connections), daemon=True)
         self._reading.start()
-        event = self.wait()
-        if event["event"] == "ready":
+        event = self._events.get()
+        if isinstance(event, LabReady):
             self._listener.listen()
             threading.Thread(target=self._accept, args=(connections,), daemon=True).start()
-        return event
+        return event if isinstance(event, LabReady | Refused) else self._ended(event)
 
-    def wait(self) -> Event:
-        """Wait until it has `ended` (status, None if the container was removed; out_of_memory). Raises EngineError."""
-        event = self._events.get()
-        if event["event"] in ("ready", "refused") or event.get("status") not in (None, -signal.SIGKILL):
-            return event
+    def wait(self) -> Ended:
+        """Wait until it has ended. Raises EngineError."""
+        return self._ended(self._events.get())
+
+    def _ended(self, event: Event | None) -> Ended:
+        if isinstance(event, LabEnded) and event.status != -signal.SIGKILL:
+            return Ended(event.status)
         # Only the engine knows why something in the container was killed.
         ended = self._container.ended()
-        return {"event": "ended", "status": event.get("status", ended.status), "out_of_memory": ended.out_of_memory}
+        return Ended(event.status if isinstance(event, LabEnded) else ended.status, ended.out_of_memory)
 
     def __enter__(self) -> Lab:
         return self
@@ -94,7 +106,7 @@ class Lab:
         self._listener.close()
         try:
             if self._attached and self._reading:
-                self._attached.event("finish")
+                self._attached.ask(Finish())
                 self._reading.join(2 * GRACE)
         finally:
             if self._attached:
@@ -102,15 +114,15 @@ class Lab:
             self._container.remove()
 
     def _read(self, attached: Attached, connections: Connections) -> None:
-        for kind, channel, payload in attached.frames():
-            if kind == frames.EVENT:
-                self._events.put(json.loads(payload))
-            elif kind == frames.LOG:
-                self._keep(payload)
+        for heard in attached.heard():
+            if not isinstance(heard, Frame):
+                self._events.put(heard)
+            elif heard.kind == frames.LOG:
+                self._keep(heard.payload)
             else:
-                connections.take(kind, channel, payload)
+                connections.take(*heard)
         connections.close()
-        self._events.put({"event": "gone"})
+        self._events.put(None)
 
     def _keep(self, text: bytes) -> None:
         self._log = (self._log + text)[-_KEPT:]

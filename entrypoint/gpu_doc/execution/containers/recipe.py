@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from gpu_doc.execution.agent.jobs import CommandJob, KernelJob
 from gpu_doc.execution.agent.kernel_names import PYTHON
 from gpu_doc.execution.agent.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
 from gpu_doc.execution.gpus.requests import NO_GPUS
@@ -192,21 +193,23 @@ def _bind(mount: Mount) -> dict[str, Json]:
     return {"Type": mount.kind, "Source": mount.source, "Target": mount.target, "ReadOnly": not mount.writable}
 
 
-def agent_job(run: Run, places: Sequence[str]) -> dict[str, Json]:
-    """Return the agent's job.json; `places` are the folder where the run starts, and the root."""
-    return {
-        "kernel": run.kernel or "",
-        "command": list(run.command) if run.command else None,
-        "cwd": places[0],
-        "places": list(places),
-        "columns": COLUMNS,
-        "rows": ROWS,
+def agent_job(run: Run, places: Sequence[str], secrets: Mapping[str, str]) -> KernelJob | CommandJob:
+    """Return the agent's job; `places` are the folder where the run starts, and the root."""
+    if not run.command:
+        return KernelJob(places[0], tuple(places), run.produces, run.kernel or "", secrets=secrets)
+    return CommandJob(
+        command=run.command,
+        cwd=places[0],
+        places=tuple(places),
+        produces=run.produces,
+        columns=COLUMNS,
+        rows=ROWS,
         # Output of an attached container is cut on our side, which outlives a killed container.
-        "limit": min(run.limits.output, LONGEST_LOG) if run.detach else LONGEST_LOG,
-        "produces": list(run.produces),
-        "detach": run.detach,
-        "time": run.limits.time,
-    }
+        limit=min(run.limits.output, LONGEST_LOG) if run.detach else LONGEST_LOG,
+        detach=run.detach,
+        time=run.limits.time,
+        secrets=secrets,
+    )
 
 
 def passwd(known: str, group: str, user: tuple[int, int]) -> tuple[str, str]:
@@ -227,7 +230,7 @@ def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
-def ids(table: str, user: str) -> Sequence[int]:
+def ids(table: str, user: str) -> tuple[int, int]:
     """Return user and group id for an image's `User` (`""`, `1000`, `jovyan:users`), by its /etc/passwd."""
     name, _, group = user.partition(":")
     for line in table.splitlines():

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from gpu_doc.execution.agent import frames
-from gpu_doc.execution.containers.events import is_event
-
-Event = dict[str, Any]
+from gpu_doc.execution.agent.frames import Frame
+from gpu_doc.execution.agent.messages import Event, Request, read_event
+from gpu_doc.execution.agent.wire import WireError
 
 _DIGITS = 20
 """Of a number of bytes, more than any has."""
@@ -36,15 +36,12 @@ class Attached:
         self.closed = threading.Event()
         self.out = frames.Writer(self._socket.sendall)
 
-    def frames(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield (kind, channel, payload) until the container has ended or the engine is gone."""
+    def heard(self) -> Iterator[Event | Frame]:
+        """Yield events, and other frames as they come, until the container has ended or the engine is gone."""
         try:
             for frame in frames.frames(self._read):
-                if not _is_ours(*frame):
-                    self.broken = True
-                    return
-                yield frame
-        except frames.BrokenError:
+                yield _believed(frame)
+        except (frames.BrokenError, WireError):
             self.broken = True
         except OSError:
             return
@@ -55,10 +52,10 @@ class Attached:
             self._unread = self._read(frames.LARGEST) + self._unread
         return bool(self._unread)
 
-    def event(self, event: str, **facts: Any) -> None:
-        """Send the agent an event. If the agent is gone, reading frames shows that."""
+    def ask(self, request: Request) -> None:
+        """Send the agent a request. If the agent is gone, reading frames shows that."""
         with suppress(OSError):
-            self.out.event(event, **facts)
+            self.out.tell(request)
 
     def close(self) -> None:
         """Close the connection, which ends the agent and so the container."""
@@ -93,12 +90,13 @@ class Attached:
         return bytes(data)
 
 
-def _is_ours(kind: int, channel: int, payload: bytes) -> bool:
-    """Say whether an agent could have sent this frame."""
-    del channel
-    if kind == frames.TAKEN:
-        return payload.isdigit() and len(payload) < _DIGITS
-    return kind != frames.EVENT or is_event(payload)
+def _believed(frame: Frame) -> Event | Frame:
+    """Return what an agent could have sent. Raises WireError: nobody but a run sends that."""
+    if frame.kind == frames.EVENT:
+        return read_event(frame.payload)
+    if frame.kind == frames.TAKEN and not (frame.payload.isdigit() and len(frame.payload) < _DIGITS):
+        raise WireError("no number of bytes")
+    return frame
 
 
 class Relay:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.execution.agent import probe, unattended
@@ -22,6 +22,19 @@ from gpu_doc.execution.runs.files import redact_files
 from gpu_doc.execution.runs.job import Finished, Job
 from gpu_doc.execution.runs.keeping import Keeping, remove
 from gpu_doc.execution.runs.retries import pause, worth_another_try
+from gpu_doc.execution.workers.messages import (
+    CellBegan,
+    Cells,
+    Event,
+    Kill,
+    LetGo,
+    OutputCut,
+    Probed,
+    RunCommand,
+    RunNotebook,
+    Said,
+)
+from gpu_doc.execution.workers.run_ends import CommandEnded
 from gpu_doc.model.values import Json
 from gpu_doc.record.cuts import Cut
 from gpu_doc.system.process import output
@@ -94,7 +107,7 @@ class Attempts:
     def _execute(self, marker: str) -> GpuDocError | None:
         self._look_around()
         with self._watched() as produced:
-            if error := self._veto or failure.of_files(self._job.run, produced.facts()):
+            if error := self._veto or failure.of_files(self._job.run, produced.found()):
                 return error
             error = self._notebook(marker) if self._job.run.notebook else self._command(marker)
             return self._veto or error or self._collect(produced)
@@ -102,23 +115,23 @@ class Attempts:
     def _notebook(self, marker: str) -> GpuDocError | None:
         job, run = self._job, self._job.run
         assert run.notebook
-        message = {
-            "notebook": str(job.root / run.notebook),
-            "name": run.notebook,
-            "parameters": dict(run.parameters),
-            "kernel": run.kernel,
-            "python": str(job.python),
-            "environment": self._environment(),
-            "cwd": str(self._job.cwd),
-            "folder": str(job.folder),
-            "output": run.limits.output,
-            "marker": marker,
-            "produces": list(run.produces),
-            "container": job.place.order(self._lease.gpus) if job.place else None,
-            "leased": bool(self._lease.devices),
-            "redact": list(job.redactor.values),
-        }
-        facts = self._slot.run_notebook(message, run.limits, self._hear)
+        asked = RunNotebook(
+            notebook=str(job.root / run.notebook),
+            name=run.notebook,
+            parameters=dict(run.parameters),
+            kernel=run.kernel,
+            python=str(job.python),
+            environment=self._environment(),
+            cwd=str(self._job.cwd),
+            folder=str(job.folder),
+            output=run.limits.output,
+            marker=marker,
+            produces=run.produces,
+            container=job.place.order(self._lease.gpus) if job.place else None,
+            leased=bool(self._lease.devices),
+            redact=tuple(job.redactor.values),
+        )
+        facts = self._slot.run_notebook(asked, run.limits, self._hear)
         return notebook_failure.of_notebook(run, facts, str(job.python))
 
     def _environment(self) -> dict[str, str]:
@@ -146,17 +159,19 @@ class Attempts:
             self._progress.message(f"{self._name}: {note}")
         return self._veto is None
 
-    def _hear(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        if event["event"] == "cells":
-            self._cells = event["count"]
-        elif event["event"] == "cell":
-            self._progress.cell(self._name, event["number"] or 0, self._cells, event["cell"])
-        elif event["event"] == "probe":
-            return {"do": "go" if self._judge(event["facts"]) else "kill"}
-        elif event["event"] == "cut":
-            self._cuts.append(Cut.of_event(event))
-        elif event["event"] == "message":
-            self._progress.message(self._job.redactor.text(f"{self._name}: {plain(event['text'])}"))
+    def _hear(self, event: Event) -> LetGo | Kill | None:
+        match event:
+            case Cells():
+                self._cells = event.count
+            case CellBegan(cell):
+                self._progress.cell(self._name, cell.number or 0, self._cells, cell.name)
+            case Probed(facts):
+                return LetGo() if self._judge(facts) else Kill()
+            case OutputCut(cell):
+                cut = Cut(cell.number or 0, cell.name, event.after, limit=event.limit, displayed=event.displayed)
+                self._cuts.append(cut)
+            case Said(text):
+                self._progress.message(self._job.redactor.text(f"{self._name}: {plain(text)}"))
         return None
 
     def _command(self, marker: str) -> GpuDocError | None:
@@ -166,22 +181,22 @@ class Attempts:
         assert run.command
         log = job.folder / "terminal.log"
         environment = {**self._environment(), "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
-        message = {
-            "argv": list(run.command),
-            "cwd": str(job.root),
-            "environment": {**environment, MARKER: marker},
-            "log": str(log),
-            "limit": min(run.limits.output, LONGEST_LOG),
-            "columns": COLUMNS,
-            "rows": ROWS,
-            "marker": marker,
-            "container": job.place.order(self._lease.gpus) if job.place else None,
-            "folder": str(job.folder),
-            "redact": list(job.redactor.values),
-        }
-        facts = self._slot.run_command(message, run.limits, self._hear)
-        if left_out := facts.done.get("left_out"):
-            what = f"{left_out / 1e6:.3g} MB of what it printed are left out of its log (limits.output)"
+        asked = RunCommand(
+            argv=run.command,
+            cwd=str(job.root),
+            environment={**environment, MARKER: marker},
+            log=str(log),
+            limit=min(run.limits.output, LONGEST_LOG),
+            columns=COLUMNS,
+            rows=ROWS,
+            marker=marker,
+            container=job.place.order(self._lease.gpus) if job.place else None,
+            folder=str(job.folder),
+            redact=tuple(job.redactor.values),
+        )
+        facts = self._slot.run_command(asked, run.limits, self._hear)
+        if isinstance(facts.done, CommandEnded) and facts.done.left_out:
+            what = f"{facts.done.left_out / 1e6:.3g} MB of what it printed are left out of its log (limits.output)"
             self._progress.message(f"{self._name}: {what}")
         return command_failure.of_command(run, facts, aftermath.screen(log))
 
@@ -200,10 +215,10 @@ class Attempts:
         into = self._job.folder / "produced"
         remove(into)  # only we write there
         produced.take(str(into))
-        left = produced.facts()
-        for text in left["passed"]:
-            self._hear({"event": "message", "text": text})
-        error = failure.of_files(self._job.run, left)
+        found = produced.found()
+        for text in found.passed:
+            self._hear(Said(text))
+        error = failure.of_files(self._job.run, found)
         if error:
             remove(into)  # an incomplete copy is useless, and may be large
         return error

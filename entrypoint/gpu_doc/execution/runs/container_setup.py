@@ -14,11 +14,11 @@ from gpu_doc.errors import MachineError
 from gpu_doc.execution.agent import unattended
 from gpu_doc.execution.agent.patterns import GIT_AND_STATE
 from gpu_doc.execution.containers import recipe
+from gpu_doc.execution.containers.order import Order
 from gpu_doc.execution.containers.recipe import WORKSPACE, Mount
 from gpu_doc.execution.gpus.requests import device_requests
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.location import Location
-from gpu_doc.model.values import Json
 
 if TYPE_CHECKING:
     from gpu_doc.execution.containers.images import Image
@@ -77,25 +77,25 @@ class ContainerSetup:
     left_out: frozenset[str]
     """Data within the checkout that was not copied with it."""
 
-    def order(self, gpus: Sequence[Gpu] = ()) -> dict[str, Json]:
-        """Return, as JSON values, all that the process driving the run needs. `gpus` are the leased ones.
+    def order(self, gpus: Sequence[Gpu] = ()) -> Order:
+        """Return all that the process driving the run needs. `gpus` are the leased ones.
 
         Raises MachineError if declared data is missing, the run's folder is outside of the checkout, a folder can't be
         hidden, or the engine can't give GPUs in the requested way.
         """
         places = [self.inside(self._own_folder()), self.inside(self.root)]
-        return {
-            "engine": dict(self.address),
-            "reference": self.image.reference,
-            "create": recipe.payload(self.run, self.setting(gpus), places[0]),
-            "overlay": self.lower,
-            "user": list(self.user) if self.user else None,
-            "image-user": self.image.user,
-            "checkout": str(self.checkout),
-            "left-out": sorted(self.left_out),
-            "own-folders": [] if self.visibility.same_ids else list(self.run.caches.values()),
-            "job": {**recipe.agent_job(self.run, places), "secrets": dict(self.secrets)},
-        }
+        return Order(
+            engine=dict(self.address),
+            reference=self.image.reference,
+            create=recipe.payload(self.run, self.setting(gpus), places[0]),
+            job=recipe.agent_job(self.run, places, dict(self.secrets)),
+            user=self.user,
+            image_user=self.image.user,
+            overlay=self.lower,
+            checkout=str(self.checkout),
+            left_out=tuple(sorted(self.left_out)),
+            own_folders=() if self.visibility.same_ids else tuple(self.run.caches.values()),
+        )
 
     def setting(self, gpus: Sequence[Gpu] = (), kind: Kind = "run") -> recipe.Setting:
         """Return the settings for the container's recipe. Raises MachineError, as `order` does."""

@@ -142,8 +142,8 @@ class Docker:
             run, notebook=None, command=("true",), produces=(), detach=False, gpus="all", data=(), secrets=()
         )
         order = self.place(asked, "", lambda _: None, view=False).order((requests.ALL,))
-        with Container(self._engines.at(run.docker_host), {**order, "checkout": None}) as container:
-            return container.probed(order["job"])
+        with Container(self._engines.at(run.docker_host), replace(order, checkout=None)) as container:
+            return container.probed() or {}
 
     def close(self) -> None:
         """Remove the rest of our containers, and close all connections. Does not wait for a silent engine."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gpu_doc.errors import MachineError, RunError
+from gpu_doc.execution.agent.outcomes import Found
 from gpu_doc.execution.agent.produced import ONLY_FILES
 from gpu_doc.execution.runs import remedies
 from gpu_doc.model.configuration import Run
@@ -16,6 +16,7 @@ from gpu_doc.text.units import readable_time
 
 if TYPE_CHECKING:
     from gpu_doc.execution.workers.guard import Facts
+    from gpu_doc.execution.workers.run_ends import Cell, DriverKilled
 
 LONGEST = 40
 """The most lines of a traceback or a log that a message shows."""
@@ -24,14 +25,13 @@ _LONGEST_LINE = 120
 """The most characters of a command that a message shows."""
 
 
-def place(run: Run, cell: Mapping[str, Any] | None = None, line: int = 0) -> Location | str:
+def place(run: Run, cell: Cell | None = None, line: int = 0) -> Location | str:
     """Return where a run failed: its notebook, with the cell and line if known; or its command.
 
     A command of one word may be a script of the repository.
     """
     if run.notebook:
-        known = cell or {}
-        return Location(run.notebook, line, cell=known.get("number") or 0, cell_name=known.get("cell") or "")
+        return Location(run.notebook, line, cell=(cell and cell.number) or 0, cell_name=cell.name if cell else "")
     return Location(program(run)) if len(run.command or ()) == 1 else program(run)
 
 
@@ -52,9 +52,9 @@ def overrun(run: Run, facts: Facts) -> RunError:
     key, limit = (
         ("limits.time", run.limits.time) if facts.overrun == "time" else ("limits.cell-time", run.limits.cell_time)
     )
-    ran = facts.cell.get("seconds")
-    inside = f"; the cell had run for {readable_time(ran)}" if ran and facts.cell.get("number") else ""
-    remedy = f"Raise {key} if it needs the time. {remedies.of_text(run, '', facts.done)}"
+    timed = facts.seconds and facts.cell and facts.cell.number
+    inside = f"; the cell had run for {readable_time(facts.seconds)}" if timed else ""
+    remedy = f"Raise {key} if it needs the time. {remedies.of_end(run, '', facts.done)}"
     return RunError(
         f"stopped after {readable_time(limit or 0)} ({key}){inside}",
         where=place(run, facts.cell),
@@ -62,9 +62,9 @@ def overrun(run: Run, facts: Facts) -> RunError:
     )
 
 
-def driver_killed(run: Run, facts: Facts) -> RunError:
+def driver_killed(run: Run, facts: Facts, done: DriverKilled) -> RunError:
     """Return the error: the process that drives the run was killed, by the run or by the system."""
-    by = remedies.describe(-facts.done["status"])
+    by = remedies.describe(-done.status)
     where = place(run, facts.cell)
     if facts.memory_ran_out:
         return RunError(f"the process that drives the run was killed because memory ran out ({by})", where=where)
@@ -72,18 +72,18 @@ def driver_killed(run: Run, facts: Facts) -> RunError:
     return RunError(f"the process that drives the run was ended by {by}", where=where, remedy=remedy)
 
 
-def of_files(run: Run, left: Mapping[str, Any]) -> RunError | None:
-    """Return what is wrong with the files that a run left; None if nothing. See `Produced.facts`."""
+def of_files(run: Run, found: Found) -> RunError | None:
+    """Return what is wrong with the files that a run left; None if nothing."""
     where = place(run)
-    if problem := left.get("problem"):
+    if problem := found.problem:
         remedy = "Have the run write, or copy, the file itself." if problem.endswith(ONLY_FILES) else ""
         return RunError(plain(problem), where=where, remedy=remedy)
-    if left.get("old"):
+    if found.old:
         remedy = "What was there before is never taken for a run's result. Have the run write it each time."
         return RunError(
-            f"`{left['old'][0]}` was there before the run, which did not write it", where=where, remedy=remedy
+            f"`{found.old[0]}` was there before the run, which did not write it", where=where, remedy=remedy
         )
-    if left.get("missing"):
-        what = f"`{left['missing'][0]}` is in `produces`, but the run left no such file"
+    if found.missing:
+        what = f"`{found.missing[0]}` is in `produces`, but the run left no such file"
         return RunError(what, where=where, remedy="Looked where the run happened, and in the root.")
     return None

@@ -8,13 +8,27 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gpu_doc.errors import GpuDocError, NotebookFileError, RunError
+from gpu_doc.errors import ContainerError, GpuDocError, NotebookFileError, RunError
+from gpu_doc.execution.agent.outcomes import NoIpykernel, NoKernel, NoStart
 from gpu_doc.execution.runs import container_failure, failure, remedies
 from gpu_doc.execution.runs.failure import LONGEST, place
+from gpu_doc.execution.workers.run_ends import (
+    ContainerEnded,
+    Defect,
+    DiskFull,
+    DriverKilled,
+    Executed,
+    KernelDied,
+    KernelRefused,
+    NoNotebook,
+    NotLeft,
+    Raised,
+    Refused,
+    RunEnd,
+)
 from gpu_doc.model.configuration import Run
-from gpu_doc.model.location import Location
 from gpu_doc.text.plain import plain
 
 if TYPE_CHECKING:
@@ -29,39 +43,41 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
     done = facts.done
     if facts.overrun:
         return failure.overrun(run, facts)
-    match done["outcome"]:
-        case "ok":
+    match done:
+        case Executed():
             return None
-        case "error":
+        case Raised():
             return _exception(run, done, python)
-        case "died":
-            return _died(run, facts)
-        case "no start":
-            return _no_start(run, done)
-        case "no kernel":
-            return _no_kernel(run, done)
-        case "refused":
-            return RunError(plain(done["what"]).strip(), where=place(run, done))
-        case "file":
-            return NotebookFileError(done["what"], where=Location(done["file"], done["line"]), remedy=done["remedy"])
-        case "disk":
-            return failure.disk_full(done["path"])
-        case "not left":
-            return failure.of_files(run, done)
-        case "driver killed":
-            return failure.driver_killed(run, facts)
-    what = f"the process that runs notebooks failed on {run.notebook}"
-    return container_failure.at_start(place(run), done) or GpuDocError(what, details=done.get("traceback", ""))
+        case KernelDied() | ContainerEnded():
+            return _died(run, facts, done)
+        case KernelRefused():
+            return _not_started(run, done)
+        case Refused():
+            return RunError(plain(done.what).strip(), where=place(run, done.cell))
+        case NoNotebook():
+            return NotebookFileError(done.what, where=done.where, remedy=done.remedy)
+        case DiskFull():
+            return failure.disk_full(done.path)
+        case NotLeft():
+            return failure.of_files(run, done.found)
+        case DriverKilled():
+            return failure.driver_killed(run, facts, done)
+    return container_failure.at_start(place(run), done) or _defect(run, done)
 
 
-def _exception(run: Run, done: dict[str, Any], python: str) -> RunError:
-    first = plain(str(done["evalue"])).strip().partition("\n")[0]
-    what = f"{done['ename']}: {first}" if first else str(done["ename"])
+def _defect(run: Run, done: RunEnd) -> GpuDocError:
+    details = done.traceback if isinstance(done, Defect) else ""
+    return GpuDocError(f"the process that runs notebooks failed on {run.notebook}", details=details)
+
+
+def _exception(run: Run, done: Raised, python: str) -> RunError:
+    first = plain(done.evalue).strip().partition("\n")[0]
+    what = f"{done.ename}: {first}" if first else done.ename
     details = _around(done)
-    remedy = remedies.of_text(run, f"{what}\n{details}\n{done.get('printed', '')}", done)
-    if done["ename"] == "ModuleNotFoundError":
+    remedy = remedies.of_end(run, f"{what}\n{details}\n{done.printed}", done)
+    if done.ename == "ModuleNotFoundError":
         remedy = _not_installed(run, python)
-    return RunError(what, where=place(run, done, _line(done)), details=details, remedy=remedy)
+    return RunError(what, where=place(run, done.cell, _line(done)), details=details, remedy=remedy)
 
 
 def _not_installed(run: Run, python: str) -> str:
@@ -78,22 +94,22 @@ def _not_installed(run: Run, python: str) -> str:
     return f"Install it where the kernel runs ({python}), or name another kernel."
 
 
-def _line(done: dict[str, Any]) -> int:
+def _line(done: Raised) -> int:
     """Return the line of the cell that failed, or that called what failed; 0 if the traceback doesn't say."""
-    frames = _FRAME.findall(plain("\n".join(done["traceback"])))
-    lines = [int(line) for count, line in frames if done.get("number") and done["numbers"].get(count) == done["number"]]
+    frames = _FRAME.findall(plain("\n".join(done.traceback)))
+    number = done.cell and done.cell.number
+    lines = [int(line) for count, line in frames if number and done.numbers.get(count) == number]
     return lines[-1] if lines else 0
 
 
-def _around(done: dict[str, Any]) -> str:
+def _around(done: Raised) -> str:
     """Return the traceback, which shows the lines around, with cells numbered as in our addresses."""
-    numbers: dict[str, int] = done["numbers"]
-    text = plain("\n".join(done["traceback"]))
-    text = re.sub(r"Cell In\[(\d+)\]", lambda m: f"Cell {numbers.get(m[1]) or m[0][5:]}", text)
+    text = plain("\n".join(done.traceback))
+    text = re.sub(r"Cell In\[(\d+)\]", lambda m: f"Cell {done.numbers.get(m[1]) or m[0][5:]}", text)
     lines = [line for line in text.splitlines() if not re.fullmatch(r"-{20,}", line)]
     if not any(line.startswith(("-->", "---", "  File", "Cell")) for line in lines):
         # Kernels of other languages show no lines: then show the cell itself.
-        lines = [*(f"    {line}" for line in done["source"].splitlines()[:10]), "", *lines]
+        lines = [*(f"    {line}" for line in done.source.splitlines()[:10]), "", *lines]
     return "\n".join(shortened(lines))
 
 
@@ -105,28 +121,28 @@ def shortened(lines: Sequence[str]) -> list[str]:
     return [*lines[:half], f"… {len(lines) - LONGEST} lines …", *lines[-half:]]
 
 
-def _died(run: Run, facts: Facts) -> RunError:
-    done = facts.done
-    if done.get("container"):
+def _died(run: Run, facts: Facts, done: KernelDied | ContainerEnded) -> RunError:
+    if isinstance(done, ContainerEnded):
         what, remedy = container_failure.in_the_middle(run, done)
         # The agent's own failure is a traceback of ours: show only its last line.
-        return RunError(what, where=place(run, done), details=_tail(done["log"]).rpartition("\n")[2], remedy=remedy)
-    what, remedy = _kernel_end(run, facts)
-    return RunError(what, where=place(run, done), details=_tail(done["log"]), remedy=remedy)
+        details = _tail(done.log).rpartition("\n")[2]
+        return RunError(what, where=place(run, done.cell), details=details, remedy=remedy)
+    what, remedy = _kernel_end(run, facts, done)
+    return RunError(what, where=place(run, done.cell), details=_tail(done.log), remedy=remedy)
 
 
-def _kernel_end(run: Run, facts: Facts) -> tuple[str, str]:
+def _kernel_end(run: Run, facts: Facts, done: KernelDied) -> tuple[str, str]:
     """Return what happened to a kernel, and what to do."""
-    done, status = facts.done, facts.done["status"]
+    status = done.status
     if status is None or status >= 0:
         what = f"the kernel ended itself with status {status}"
         return what, "Something in this cell called exit() or os._exit(); raise an exception instead."
     if status != -signal.SIGKILL:
         remedy = f"{remedies.of_signal(run, -status)} {_held(facts)}".strip()
         return f"the kernel died: {remedies.describe(-status)}", remedy
-    if done.get("out_of_memory"):
+    if done.shortages.out_of_memory:
         return "the kernel died: it needed more memory than it may use", remedies.of_memory(run)
-    if "out_of_memory" in done:
+    if done.shortages.out_of_memory is not None:
         what = "the kernel died: something in its container killed it (SIGKILL), and not because memory ran out"
         return what, remedies.of_signal(run, signal.SIGKILL)
     if facts.memory_ran_out:
@@ -140,26 +156,32 @@ def _held(facts: Facts) -> str:
     return f"The kernel held {facts.memory / 1e9:.1f} GB when last looked at." if facts.memory else ""
 
 
-def _no_start(run: Run, done: dict[str, Any]) -> RunError:
-    python, log = done["argv"][0], done["log"]
-    if "No module named ipykernel" in log:
+def _not_started(run: Run, done: KernelRefused) -> RunError | ContainerError:
+    why = done.why
+    if isinstance(why, NoIpykernel):
+        return container_failure.no_ipykernel(place(run), done.image, why)
+    return _no_kernel(run, why) if isinstance(why, NoKernel) else _no_start(run, why, done)
+
+
+def _no_start(run: Run, why: NoStart, done: RunEnd) -> RunError:
+    if "No module named ipykernel" in why.log:
         return RunError(
             "the kernel can't start: its Python has no ipykernel",
             where=place(run),
-            remedy=f"Install it there: {python} -m pip install ipykernel",
+            remedy=f"Install it there: {why.argv[0]} -m pip install ipykernel",
         )
-    status = "" if done["status"] is None else f" (status {done['status']})"
+    status = "" if why.status is None else f" (status {why.status})"
     return RunError(
-        f"the kernel did not start{status}: {shlex.join(done['argv'])}",
+        f"the kernel did not start{status}: {shlex.join(why.argv)}",
         where=place(run),
-        details=_tail(log),
-        remedy=remedies.of_text(run, log, done) or "Start it by hand with the command above to see what it says.",
+        details=_tail(why.log),
+        remedy=remedies.of_end(run, why.log, done) or "Start it by hand with the command above to see what it says.",
     )
 
 
-def _no_kernel(run: Run, done: dict[str, Any]) -> RunError:
+def _no_kernel(run: Run, why: NoKernel) -> RunError:
     return RunError(
-        f"no kernel named `{done['name']}` is installed; installed are: {', '.join(done['installed'])}",
+        f"no kernel named `{why.name}` is installed; installed are: {', '.join(why.installed)}",
         where=place(run),
         remedy=f"Install it{f' in the image {run.image}' if run.image else ''}, or name one of those with `kernel:`.",
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from gpu_doc.execution.agent.outcomes import Shortages
+from gpu_doc.execution.workers.run_ends import CommandEnded, RunEnd
 from gpu_doc.model.configuration import Run
-from gpu_doc.model.values import Json
 from gpu_doc.text.units import readable_size
 
 _OFFLINE = (
@@ -115,9 +116,10 @@ def of_memory(run: Run) -> str:
     return "Try smaller data or batches, fewer runs at once (--jobs), or a larger machine."
 
 
-def of_text(run: Run, text: str, shortages: Mapping[str, Json]) -> str:
+def of_end(run: Run, text: str, end: RunEnd) -> str:
     """Return what to do about a failure, by its text, then by the limits that it reached; empty if neither helps."""
-    return _NOBODY if shortages.get("asked") else _by_words(run, text) or _by_shortages(run, text, shortages)
+    asked = isinstance(end, CommandEnded) and end.asked
+    return _NOBODY if asked else _by_words(run, text) or _by_shortages(run, text, end.shortages)
 
 
 def _by_words(run: Run, text: str) -> str:
@@ -125,10 +127,10 @@ def _by_words(run: Run, text: str) -> str:
     return next((remedy for remedy in found if remedy), "")
 
 
-def _by_shortages(run: Run, text: str, shortages: Mapping[str, Json]) -> str:
-    if shortages.get("out_of_memory"):
+def _by_shortages(run: Run, text: str, shortages: Shortages) -> str:
+    if shortages.out_of_memory:
         return f"The system killed one of the run's processes because memory ran out. {of_memory(run)}"
-    if shortages.get("out_of_processes") or (run.image and _PROCESSES.search(text)):
+    if shortages.out_of_processes or (run.image and _PROCESSES.search(text)):
         few = f"No more processes and threads could be started (limits.processes, {run.limits.processes})"
         return f"{few}: raise it, or use fewer workers and threads."
     return ""

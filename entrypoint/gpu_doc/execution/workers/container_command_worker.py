@@ -1,9 +1,7 @@
 """Drives one command in a container, in a process of its own; a detached one goes on without it.
 
-Message in: `{container, log, limit, folder, redact}`, then `{do: go}` once what was found is enough, or `{do: kill}`.
-Events out: `probe` (facts), `started`, `message` (text), then `done` (status, negative for a signal; left_out, in
-bytes; shortages; missing, old, problem; `container` where that has ended, rather than the command in it), `refused`
-(errno, message), or `engine` (what, remedy, ...).
+It is asked for RunCommand (messages.py), then LetGo once what was found is enough, or Kill; it tells Probed, Started,
+Said, and how the command ended, or its container rather than the command in it.
 """
 
 from __future__ import annotations
@@ -14,24 +12,48 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.agent import frames
+from gpu_doc.execution.agent import messages as agent
+from gpu_doc.execution.agent.frames import Frame
 from gpu_doc.execution.agent.produced import MOST
 from gpu_doc.execution.agent.pseudo_terminal import LONGEST_LOG, Bounded
+from gpu_doc.execution.agent.wire import WireError
 from gpu_doc.execution.containers import engine, recipe
 from gpu_doc.execution.containers.container import Container, NoPythonError
-from gpu_doc.execution.containers.events import is_event
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.relay import Attached
+from gpu_doc.execution.workers.container_ends import container_end, engine_failure
+from gpu_doc.execution.workers.messages import (
+    Kill,
+    LetGo,
+    Probed,
+    Request,
+    RunCommand,
+    Said,
+    Started,
+    read_request,
+    write,
+)
 from gpu_doc.execution.workers.own_log import Log
+from gpu_doc.execution.workers.run_ends import (
+    CommandEnded,
+    CommandLost,
+    CommandRefused,
+    ContainerEnded,
+    NoPython,
+    RunEnd,
+)
 from gpu_doc.redaction import Redactor
 from gpu_doc.system.link import Link
 
-Event = dict[str, Any]
+Told = agent.CommandDone | agent.NotStarted
+"""How a command ended, as its agent tells it."""
 
 _PAUSES = (1.0, 3.0)
 """Seconds between tries to start what shows a detached command."""
@@ -48,82 +70,91 @@ def main() -> None:
     messages = os.fdopen(link.messages, "rb")
     line = messages.readline()
     if line:
-        _Drive(link, json.loads(line)).serve(messages)
+        job = read_request(line)
+        assert isinstance(job, RunCommand)
+        _Drive(link, job).serve(messages)
 
 
 class _Drive:
-    def __init__(self, link: Link, message: dict[str, Any]) -> None:
+    def __init__(self, link: Link, job: RunCommand) -> None:
         self._link = link
-        self._order = message["container"]
-        self._log = Path(message["log"])
-        self._folder = Path(message["folder"])
-        self._limit: int = message["limit"]
-        self._redactor = Redactor(message["redact"])
+        assert job.container
+        self._order = job.container
+        self._log = Path(job.log)
+        self._folder = Path(job.folder)
+        self._limit = job.limit
+        self._redactor = Redactor(job.redact)
         self._container: Container | None = None
         self._stream: Attached | None = None
         self._frames = 0
 
     def serve(self, messages: Any) -> None:
+        done: RunEnd
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
         try:
-            with engine.reconnect(self._order["engine"]) as connection, Container(connection, self._order) as container:
+            with engine.reconnect(self._order.engine) as connection, Container(connection, self._order) as container:
                 self._container = container
                 done = self._run(container)
         except NoPythonError as error:
-            facts = {"image": self._order["reference"], "said": error.details}
-            done = {"event": "refused", "outcome": "no python", **facts}
+            done = NoPython(image=self._order.reference, said=error.details)
         except GpuDocError as error:
-            words = {"what": error.what, "where": error.where, "remedy": error.remedy, "details": error.details}
-            done = {"event": "failed", "outcome": "engine", **words, "cause": getattr(error, "cause", "")}
+            done = engine_failure(error)
         except OSError as error:
-            done = {"event": "failed", "errno": error.errno, "message": str(error)}
-        self._link.send(done.pop("event"), **done)
+            done = CommandLost(errno=error.errno, message=str(error))
+        self._link.send(write(done))
 
     def _listen(self, messages: Any) -> None:
         for line in messages:
-            self._obey(json.loads(line)["do"])
+            self._obey(read_request(line))
         # Our parent is gone. With us the line to the agent ends, which ends it, unless it is a detached command's.
         os._exit(0)
 
-    def _obey(self, what: str) -> None:
-        if what == "kill" and self._container:
+    def _obey(self, request: Request) -> None:
+        if isinstance(request, Kill) and self._container:
             self._container.kill()
-        elif what == "go" and self._stream:
-            self._stream.event("go")
-        elif what == "go" and self._container:
+        elif isinstance(request, LetGo) and self._stream:
+            self._stream.ask(agent.Go())
+        elif isinstance(request, LetGo) and self._container:
             self._container.let_go()
 
-    def _run(self, container: Container) -> Event:
-        job = self._order["job"]
+    def _run(self, container: Container) -> RunEnd:
+        done: Told | ContainerEnded
         own_log = Log(self._folder / "kernel.log", self._redactor)  # only a defect makes the agent itself speak
-        if not job["detach"]:
-            stream = self._stream = container.start(job, own_log.write)
+        if not self._order.job.detach:
+            stream = self._stream = container.start(own_log.write)
             assert stream
             with closing(stream):
-                done = self._hear(stream.frames()) or container_end(container)
+                done = self._hear(stream.heard()) or container_end(container.ended())
         else:
             if not container.adopt():
-                container.start(job, own_log.write)
+                container.start(own_log.write)
             done = self._detached(container)
         own_log.flush()
-        resources = done.pop("resources", None)
-        if resources is not None:
-            (self._folder / "resources.json").write_text(json.dumps(resources), "utf-8")
-        for text in done.pop("passed", ()):
-            self._link.send("message", text=text)
-        if done.get("files"):
-            container.take_out(f"{recipe.HOME}/produced", self._folder / "produced", most=MOST)
-        return done
+        if isinstance(done, agent.CommandDone):
+            return self._ended(container, done)
+        return CommandRefused(errno=done.errno, message=done.message) if isinstance(done, agent.NotStarted) else done
 
-    def _detached(self, container: Container) -> Event:
+    def _ended(self, container: Container, done: agent.CommandDone) -> CommandEnded:
+        """Take over what a command has left."""
+        found = done.left.found
+        (self._folder / "resources.json").write_text(json.dumps(done.left.resources), "utf-8")
+        for text in found.passed:
+            self._link.send(write(Said(text)))
+        if found.files:
+            container.take_out(f"{recipe.HOME}/produced", self._folder / "produced", most=MOST)
+        return CommandEnded(
+            status=done.status, left_out=done.left_out, asked=done.asked, found=found, shortages=done.shortages
+        )
+
+    def _detached(self, container: Container) -> Told | ContainerEnded:
         """Follow a command that does not need us: what counts is what lies in its container when it has ended."""
         self._follow(container)
-        ended = container_end(container)
+        ended = container_end(container.ended())
         outcome = self._folder / "outcome"
         try:
             container.take_out(f"{recipe.HOME}/outcome", outcome, most=LONGEST_LOG + frames.MOST)
         except EngineError:
-            if ended["status"] is not None and ended["status"] >= 0:
+            if ended.status is not None and ended.status >= 0:
                 raise
             return ended  # somebody kills and removes it, with all that lay in it
         try:
@@ -161,26 +192,26 @@ class _Drive:
             raise EngineError(
                 "the engine can start nothing in the run's container, so that its command can't be followed",
                 cause="settings",
-                where=self._order["reference"],
+                where=self._order.reference,
                 remedy="`docker exec` into any container of that engine must work; without `detach` it is not needed.",
                 details=error.details or error.what if error else "",
             )
         why = f" ({error})" if error else ""
         text = f"the engine can't start what shows the command{why}; its output comes when it has ended"
-        self._link.send("message", text=text)
+        self._link.send(write(Said(text)))
         while container.runs():
             time.sleep(_LOOK_AGAIN)
 
     def _keep(self, log: Path) -> None:
         """Keep a whole terminal."""
-        with log.open("rb") as whole, self._kept() as (write, _):
+        with log.open("rb") as whole, self._kept() as (keep, _):
             while block := whole.read(1 << 20):
-                write(block)
+                keep(block)
 
     @contextmanager
     def _kept(self) -> Iterator[tuple[Callable[[bytes], object], Bounded]]:
         """What writes the log: redacted before it is cut, for half a secret is found by nobody."""
-        limit = self._limit + (_CUT if self._order["job"]["detach"] else 0)
+        limit = self._limit + (_CUT if self._order.job.detach else 0)
         with (
             self._log.open("wb", buffering=0) as log,
             closing(Bounded(log.write, limit)) as bounded,
@@ -188,44 +219,35 @@ class _Drive:
         ):
             yield redacted.write, bounded
 
-    def _hear(self, stream: Iterator[tuple[int, int, bytes]]) -> Event | None:
+    def _hear(self, stream: Iterator[agent.Event | Frame]) -> Told | None:
         """Keep the terminal as it comes, and pass on what is told, until the command has ended."""
-        done: Event | None = None
-        with self._kept() as (write, bounded):
-            for kind, _, payload in stream:
+        done: Told | None = None
+        with self._kept() as (keep, bounded):
+            for heard in stream:
                 self._frames += 1
-                if kind == frames.TERMINAL:
-                    write(payload)
-                    continue
-                event = json.loads(payload)
-                if event["event"] in ("done", "refused"):
-                    done = event
-                elif event["event"] in ("probe", "started"):
-                    self._tell(event)
-        if done and bounded.left_out:
-            done["left_out"] = bounded.left_out
+                if isinstance(heard, Frame):
+                    if heard.kind == frames.TERMINAL:
+                        keep(heard.payload)
+                elif isinstance(heard, Told):
+                    done = heard
+                elif isinstance(heard, agent.Probe):
+                    self._link.send(write(Probed(heard.facts)))
+                elif isinstance(heard, agent.CommandStarted):
+                    self._link.send(write(Started(0)))
+        if isinstance(done, agent.CommandDone) and bounded.left_out:
+            done = replace(done, left_out=bounded.left_out)
         return done
 
-    def _tell(self, event: Event) -> None:
-        name = event.pop("event")
-        self._link.send(name, **({"pid": 0} if name == "started" else event))
 
-
-def _told(file: Path, otherwise: Event) -> Event:
+def _told(file: Path, otherwise: ContainerEnded) -> Told | ContainerEnded:
     """What a detached command's agent has left, which its run could have overwritten."""
     with file.open("rb") as left:
         payload = left.read(frames.MOST)
-    if not is_event(payload):
-        return {**otherwise, "broken": True}
-    told: Event = json.loads(payload)
-    return told if told["event"] in ("done", "refused") else {**otherwise, "broken": True}
-
-
-def container_end(container: Container) -> Event:
-    """How a container ended whose agent told nothing any more."""
-    ended = container.ended()
-    facts = {"status": ended.status, "out_of_memory": ended.out_of_memory, "broken": ended.broken}
-    return {"event": "done", "container": True, **facts}
+    with suppress(WireError):
+        told = agent.read_event(payload)
+        if isinstance(told, Told):
+            return told
+    return replace(otherwise, broken=True)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from gpu_doc.execution.workers.run_ends import RunEnd
 
 
 class FailureError(Exception):
-    """A run that failed; `facts` is the rest of the `done` event."""
+    """A run that failed; `end` says how."""
 
-    def __init__(self, outcome: str, **facts: Any) -> None:
-        super().__init__(outcome)
-        self.facts = {"outcome": outcome, **facts}
+    def __init__(self, end: RunEnd) -> None:
+        super().__init__(type(end).__name__)
+        self.end = end

@@ -10,18 +10,36 @@ import json
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from gpu_doc.execution.agent.sampling import Sampler
 from gpu_doc.execution.agent.shortages import out_of_memory_kills
+from gpu_doc.execution.agent.wire import WireError
+from gpu_doc.execution.workers.messages import (
+    CellBegan,
+    End,
+    Event,
+    Interrupt,
+    Kill,
+    LetGo,
+    RunCommand,
+    RunNotebook,
+    Started,
+    read_event,
+    write,
+)
+from gpu_doc.execution.workers.run_ends import Cell, Defect, DriverKilled, RunEnd
 from gpu_doc.system.process import Child, ChildEndedError, kill_tree, marked, resident_memory, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gpu_doc.model.configuration import Limits
+
+    Hear = Callable[[Event], LetGo | Kill | None]
+    """Hears of each event but the last, and may have an answer."""
 
 GRACE = 2.0
 """Seconds between an interrupt, a kill of the kernel, and a kill of the child that drives it."""
@@ -33,19 +51,21 @@ MOST_NOTEBOOKS = 50
 MOST_MEMORY = 250 << 20
 """After so many notebooks, or so many bytes, a worker is replaced by a fresh one: our memory must not grow."""
 
-Event = dict[str, Any]
-
 
 @dataclass
 class Facts:
     """How a run ended, as its child told it and as we saw it."""
 
-    done: Event
+    done: RunEnd
     """The child's last event."""
     overrun: Literal["time", "cell-time"] | None = None
     """The limit that ended it."""
-    cell: Event = field(default_factory=dict)
-    """The cell that it was in: number, name (as `cell`), and `seconds` it ran."""
+    cell: Cell | None = None
+    """The cell that it was in, of a notebook."""
+    seconds: float = 0.0
+    """How long that had run, where a limit of time ended it."""
+    gone: bool = False
+    """Whether the child can't be used any more."""
     memory: int = 0
     """The resident memory of its main process, in bytes, when we last looked."""
     memory_ran_out: bool = False
@@ -59,10 +79,10 @@ class StoppedError(Exception):
 class Guard:
     """Watches one run: its limits, the memory of its main process, and what all of it takes."""
 
-    def __init__(self, limits: Limits, job: Mapping[str, Any], child: Child) -> None:
-        """`job` is the message to the child: its `marker`, `environment` and `folder` are ours to use too."""
+    def __init__(self, limits: Limits, job: RunNotebook | RunCommand, child: Child) -> None:
+        """`job` is what the child was asked for: its `marker`, `environment` and `folder` are ours to use too."""
         self._limits = limits
-        self._marker = job["marker"]
+        self._marker = job.marker
         self._child = child
         self._pid = 0
         now = time.monotonic()
@@ -73,9 +93,9 @@ class Guard:
         self._steps: list[Callable[[], None]] = []
         self._kills = out_of_memory_kills()
         pids = frozenset((child.pid,))
-        self._sampler = Sampler(lambda: marked(self._marker), ours=pids, environ=job["environment"])
-        self._taken = Path(job["folder"]) / "resources.json"
-        self.facts = Facts({})
+        self._sampler = Sampler(lambda: marked(self._marker), ours=pids, environ=job.environment)
+        self._taken = Path(job.folder) / "resources.json"
+        self.facts = Facts(Defect(traceback=""))
 
     def wait(self) -> float:
         """Seconds until `look` has something to do."""
@@ -83,13 +103,13 @@ class Guard:
 
     def hear(self, event: Event) -> None:
         """Take note of an event."""
-        if event["event"] in ("kernel", "started"):
-            self._pid = event["pid"]
+        if isinstance(event, Started):
+            self._pid = event.pid
             if self._pid:  # what is in a container is measured there
                 self._sampler.start()
-        elif event["event"] == "cell":
+        elif isinstance(event, CellBegan):
             now = self._cell_start = time.monotonic()
-            self.facts.cell = event if not self.facts.overrun else self.facts.cell
+            self.facts.cell = event.cell if not self.facts.overrun else self.facts.cell
             if self.facts.overrun:
                 self._next = now  # it swallowed the interrupt and went on
             elif self._limits.cell_time:
@@ -103,7 +123,7 @@ class Guard:
         if not self.facts.overrun and now >= min(self._run_end, self._cell_end):
             whole = now >= self._run_end
             self.facts.overrun = "time" if whole else "cell-time"
-            self.facts.cell["seconds"] = now - self._cell_start
+            self.facts.seconds = now - self._cell_start
             self._run_end = self._cell_end = float("inf")
             self._steps = [self._child.kill, self._kill] + [self._interrupt] * (not whole)
             self._next = now
@@ -111,9 +131,9 @@ class Guard:
             self._steps.pop()()
             self._next = time.monotonic() + GRACE if self._steps else float("inf")
 
-    def end(self, done: Event) -> Facts:
+    def end(self, done: RunEnd, *, gone: bool = False) -> Facts:
         """Return what is known, after the child's last event."""
-        self.facts.done = done
+        self.facts.done, self.facts.gone = done, gone
         # A container tells of itself: our own group's count would be another's.
         self.facts.memory_ran_out = bool(self._pid) and out_of_memory_kills() > self._kills
         if self._pid:
@@ -127,14 +147,14 @@ class Guard:
         self._sampler.stop()
 
     def _interrupt(self) -> None:
-        self._child.send(json.dumps({"do": "interrupt"}).encode())
+        self._child.send(write(Interrupt()))
 
     def _kill(self) -> None:
         if self._pid:
             kill_tree(self._pid)
             sweep(self._marker)
         else:
-            self._child.send(json.dumps({"do": "kill"}).encode())  # a container
+            self._child.send(write(Kill()))  # a container
 
 
 class Slot:
@@ -150,42 +170,42 @@ class Slot:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run_notebook(self, job: Mapping[str, Any], limits: Limits, hear: Callable[[Event], Event | None]) -> Facts:
-        """Run a notebook; `job` is the message to the worker, less what this module adds.
+    def run_notebook(self, job: RunNotebook, limits: Limits, hear: Hear) -> Facts:
+        """Run a notebook.
 
         Raises StoppedError: `kill` was called.
         """
-        worker = self._worker or self._start("kernel_worker", job["environment"])
+        worker = self._worker or self._start("kernel_worker", job.environment)
         self._worker = worker
-        worker.send(json.dumps({**job, "do": "run", "runtime": str(self._runtime)}).encode())
+        worker.send(write(replace(job, runtime=str(self._runtime))))
         facts = self._watch(worker, Guard(limits, job, worker), hear)
         self._served += 1
-        if facts.done["event"] == "ended":
+        if facts.gone:
             self._forget()
-            sweep(job["marker"])
+            sweep(job.marker)
         elif worker.memory > MOST_MEMORY or self._served >= MOST_NOTEBOOKS:
             # It ends by itself when its last kernel has; nobody waits for it.
-            worker.send(json.dumps({"do": "end"}).encode())
+            worker.send(write(End()))
             self._forget()
         return facts
 
-    def run_command(self, job: Mapping[str, Any], limits: Limits, hear: Callable[[Event], Event | None]) -> Facts:
-        """Run a command; `job` is the message to its child.
+    def run_command(self, job: RunCommand, limits: Limits, hear: Hear) -> Facts:
+        """Run a command.
 
         Raises StoppedError: `kill` was called.
         """
-        module = "container_command_worker" if job["container"] else "command_worker"
-        child = self._start(module, job["environment"])
-        child.send(json.dumps(job).encode())
+        module = "container_command_worker" if job.container else "command_worker"
+        child = self._start(module, job.environment)
+        child.send(write(job))
         facts = self._watch(child, Guard(limits, job, child), hear)
         self._end(child, GRACE)
-        sweep(job["marker"])
+        sweep(job.marker)
         return facts
 
     def close(self) -> None:
         """Wait until all is gone: the kernels that still shut down, and the workers."""
         if self._worker:
-            self._worker.send(json.dumps({"do": "end"}).encode())
+            self._worker.send(write(End()))
         end = time.monotonic() + CLOSING
         for child in list(self._children):
             with suppress(ChildEndedError):
@@ -226,13 +246,13 @@ class Slot:
             self._children.append(child)
             return child
 
-    def _watch(self, child: Child, guard: Guard, hear: Callable[[Event], Event | None]) -> Facts:
+    def _watch(self, child: Child, guard: Guard, hear: Hear) -> Facts:
         try:
             return self._facts(child, guard, hear)
         finally:
             guard.close()
 
-    def _facts(self, child: Child, guard: Guard, hear: Callable[[Event], Event | None]) -> Facts:
+    def _facts(self, child: Child, guard: Guard, hear: Hear) -> Facts:
         while True:
             try:
                 line = child.receive(guard.wait())
@@ -241,14 +261,19 @@ class Slot:
                     raise StoppedError from error
                 status = child.ending(GRACE)
                 if status is not None and status < 0:
-                    return guard.end({"event": "ended", "outcome": "driver killed", "status": status})
-                return guard.end({"event": "ended", "outcome": "defect", "traceback": str(error)})
+                    return guard.end(DriverKilled(status=status), gone=True)
+                child.kill()  # it may have closed its output, or writes what has no end
+                return guard.end(Defect(traceback=str(error)), gone=True)
             if line is None:
                 guard.look()
                 continue
-            event = json.loads(line)
-            if event["event"] in ("done", "refused", "failed"):
+            try:
+                event = read_event(line)
+            except WireError as error:  # a local run can write where its worker does
+                child.kill()
+                return guard.end(Defect(traceback=f"it said what no worker says: {error}"), gone=True)
+            if isinstance(event, RunEnd):
                 return guard.end(event)
             guard.hear(event)
             if answer := hear(event):
-                child.send(json.dumps(answer).encode())
+                child.send(write(answer))

@@ -10,14 +10,16 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+from gpu_doc.execution.agent.outcomes import NoStart, Shortages
 from gpu_doc.execution.workers.failure import FailureError
 from gpu_doc.execution.workers.own_log import Log
+from gpu_doc.execution.workers.run_ends import ContainerEnded, KernelDied, KernelRefused
 from gpu_doc.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jupyter_client.kernelspec import KernelSpec
+
+    from gpu_doc.execution.workers.messages import RunNotebook
 
 START_LIMIT = 120
 """Seconds that a kernel may take to answer for the first time. papermill's 60 were not enough on loaded machines."""
@@ -26,9 +28,9 @@ SHUTDOWN_LIMIT = 5
 """Seconds that a kernel may take to end by itself once asked to, as in jupyter_client."""
 
 
-def kernel_name(job: Mapping[str, Any], source: Any) -> str:
+def kernel_name(job: RunNotebook, source: Any) -> str:
     """Return the name of the kernel that a run asks for: its own, else the notebook's; empty is any Python."""
-    name: str = job["kernel"] or source["metadata"].get("kernelspec", {}).get("name") or ""
+    name: str = job.kernel or source["metadata"].get("kernelspec", {}).get("name") or ""
     return name
 
 
@@ -38,10 +40,10 @@ class Kernel:
     spec: KernelSpec
     """What it is; known once it has been started."""
 
-    def __init__(self, job: dict[str, Any], folder: Path) -> None:
+    def __init__(self, job: RunNotebook, folder: Path) -> None:
         self.job = job
         self.folder = folder
-        self.own_log = Log(Path(job["folder"]) / "kernel.log", Redactor(job["redact"]))
+        self.own_log = Log(Path(job.folder) / "kernel.log", Redactor(job.redact))
         self.pid = 0
         """Of a local process; 0 in a container."""
         self.manager: Any = None
@@ -60,13 +62,13 @@ class Kernel:
         """The exit status, negative for a signal; None while it runs."""
         raise NotImplementedError
 
-    def death(self) -> dict[str, Any]:
-        """Say how it died: `status`, the end of its `log`, and `container` where it did not die alone."""
-        return {"status": self.status, "log": self.log()}
+    def death(self) -> KernelDied | ContainerEnded:
+        """Say how it died, alone or with its container."""
+        return KernelDied(status=self.status, log=self.log())
 
-    async def shortages(self) -> dict[str, bool]:
-        """Say which limits the run has met, by the names of execution/agent/shortages.py, as far as known."""
-        return {}
+    async def shortages(self) -> Shortages:
+        """Say which limits the run has met, as far as known."""
+        return Shortages()
 
     def log(self) -> str:
         """Give the end of what the process wrote to its own standard output and error."""
@@ -84,7 +86,7 @@ class Kernel:
 
         Raises FailureError: something that it should have left is missing.
         """
-        if self.job["produces"]:
+        if self.job.produces:
             # A file may be complete only when the kernel has ended: buffers are flushed then.
             await self.stop()
 
@@ -137,7 +139,7 @@ class Kernel:
         raise self._no_start()
 
     def _no_start(self) -> FailureError:
-        return FailureError("no start", argv=self.spec.argv, status=self.status, log=self.log())
+        return FailureError(KernelRefused(why=NoStart(tuple(self.spec.argv), self.status, self.log())))
 
     async def interrupt(self) -> None:
         """Interrupt the running cell, by signal or message as the kernel wants it."""

@@ -13,6 +13,7 @@ from queue import Empty
 from typing import Any
 
 from gpu_doc.execution.workers.failure import FailureError
+from gpu_doc.execution.workers.run_ends import Refused
 
 _IS_JSON = re.compile(r"application/json|[a-zA-Z0-9]+/[a-zA-Z0-9\-+.]+\+json")
 """Kinds of data that may be anything; all others are text (nbformat's schema, `mimebundle`)."""
@@ -64,7 +65,7 @@ def _understood(message: Message) -> Message:
     if not isinstance(kind, str) or not isinstance(content, dict) or not isinstance(message.get("parent_header"), dict):
         raise _not_understood(str(kind))
     if _is_deeper(content, _DEEPEST):
-        raise FailureError("refused", what=f"an output is nested deeper than {_DEEPEST} levels")
+        raise FailureError(Refused(what=f"an output is nested deeper than {_DEEPEST} levels"))
     if kind == "stream":
         content["name"] = "stderr" if content.get("name") == "stderr" else "stdout"
         content["text"] = _text(content.get("text", ""))
@@ -87,7 +88,7 @@ def _understood(message: Message) -> Message:
 def _not_understood(kind: str) -> FailureError:
     """Return the failure of a run whose kernel sent something else."""
     what = f"the kernel sent a message that is none of Jupyter's ({kind[:40]}): something in the notebook disturbed it"
-    return FailureError("refused", what=what)
+    return FailureError(Refused(what=what))
 
 
 def _shape_data(kind: str, content: Message) -> None:

@@ -1,26 +1,38 @@
 """Runs notebooks, one after the other, each in a kernel of its own.
 
 A process of its own (see process.py), so that papermill is imported once for many notebooks, its memory goes back
-when the worker ends, and a limit can be enforced from outside whatever a kernel does. Messages in: `run`, `go`,
-`interrupt`, `kill`, `end`. Events out: `kernel` (pid), `probe` (facts), `cells` (count), `cell` (number, name), `cut`
-(a cell's number and name, and where and at what limit its output was cut), `message` (text), `done` (outcome, facts).
+when the worker ends, and a limit can be enforced from outside whatever a kernel does. What it is asked and what it
+tells is in messages.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
 import threading
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import NotebookFileError
+from gpu_doc.execution.agent.outcomes import Shortages
 from gpu_doc.execution.workers.failure import FailureError
 from gpu_doc.execution.workers.kernel import Kernel, kernel_name
 from gpu_doc.execution.workers.local_kernel import LocalKernel, choose_kernel
+from gpu_doc.execution.workers.messages import (
+    End,
+    Interrupt,
+    LetGo,
+    Request,
+    RunNotebook,
+    Started,
+    read_request,
+    write,
+)
+from gpu_doc.execution.workers.run_ends import Defect, DiskFull, Executed, NoNotebook, RunEnd
+from gpu_doc.model.location import Location
 from gpu_doc.notebooks.file import read
 from gpu_doc.notebooks.shape import with_valid_ids
 from gpu_doc.system.link import Link, adopt_orphans
@@ -31,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Serve until the parent says `end` or is gone."""
+    """Serve until the parent says `End` or is gone."""
     adopt_orphans()
     asyncio.run(Worker(Link()).serve())
 
@@ -41,7 +53,7 @@ class Worker:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._jobs: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._jobs: asyncio.Queue[RunNotebook | None] = asyncio.Queue()
         self._kernel: Kernel | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._folders: list[str] = []
@@ -56,16 +68,15 @@ class Worker:
         """Run what comes, one at a time."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
-        while (job := await self._jobs.get())["do"] != "end":
-            self._link.send("done", **await self._outcome(job))
+        while job := await self._jobs.get():
+            self._link.send(write(await self._outcome(job)))
         await asyncio.gather(*self._retiring)
         self._end_orphans()
-        self._link.send("ended")
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         with os.fdopen(self._link.messages, "rb") as messages:
             for line in messages:
-                loop.call_soon_threadsafe(self._take, json.loads(line))
+                loop.call_soon_threadsafe(self._take, read_request(line))
         # The parent is gone or has had enough: nothing may outlive us, whatever the event loop is doing.
         for marker in self._markers:
             sweep(marker)
@@ -74,58 +85,58 @@ class Worker:
             remove_folder(Path(folder))
         os._exit(0)
 
-    def _take(self, message: dict[str, Any]) -> None:
-        if message["do"] in ("run", "end"):
-            self._jobs.put_nowait(message)
-        elif self._kernel and message["do"] == "go":
+    def _take(self, request: Request) -> None:
+        if isinstance(request, RunNotebook | End):
+            self._jobs.put_nowait(request if isinstance(request, RunNotebook) else None)
+        elif self._kernel and isinstance(request, LetGo):
             self._kernel.let_go()
         elif self._kernel:
-            self._later(self._kernel.interrupt() if message["do"] == "interrupt" else self._kernel.kill())
+            self._later(self._kernel.interrupt() if isinstance(request, Interrupt) else self._kernel.kill())
 
-    async def _outcome(self, job: dict[str, Any]) -> dict[str, Any]:
+    async def _outcome(self, job: RunNotebook) -> RunEnd:
         try:
             await self._run(job)
         except FailureError as failure:
-            return failure.facts
+            return failure.end
         except NotebookFileError as error:
-            file, line = (error.location.file, error.location.line) if error.location else (job["name"], 0)
-            return {"outcome": "file", "what": error.what, "file": file, "line": line, "remedy": error.remedy}
+            return NoNotebook(what=error.what, where=error.location or Location(job.name), remedy=error.remedy)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return {"outcome": "disk", "path": error.filename or job["folder"]}
-            return {"outcome": "defect", "traceback": traceback.format_exc()}
+                return DiskFull(path=str(error.filename or job.folder))
+            return Defect(traceback=traceback.format_exc())
         except Exception:  # noqa: BLE001 - whatever it is, the parent must hear of it, and the next run goes on
-            return {"outcome": "defect", "traceback": traceback.format_exc()}
-        return {"outcome": "ok"}
+            return Defect(traceback=traceback.format_exc())
+        return Executed()
 
-    async def _run(self, job: dict[str, Any]) -> None:
-        self._markers = [*self._markers[-20:], job["marker"]]
-        self._folders = list({*self._folders, job["runtime"]})
+    async def _run(self, job: RunNotebook) -> None:
+        self._markers = [*self._markers[-20:], job.marker]
+        self._folders = list({*self._folders, job.runtime})
         # Where kernels are looked for, and what their launcher sees, is the run's environment and not an earlier one's.
         os.environ.clear()
-        os.environ.update(job["environment"])
-        source = with_valid_ids(read(Path(job["notebook"]), job["name"]))
+        os.environ.update(job.environment)
+        source = with_valid_ids(read(Path(job.notebook), job.name))
         self._count += 1
-        kernel = self._kernel = self._make(job, source, Path(job["runtime"]) / f"k{os.getpid()}-{self._count}")
+        kernel = self._kernel = self._make(job, source, Path(job.runtime) / f"k{os.getpid()}-{self._count}")
         try:
             await kernel.start()
             self._kernels.add(kernel.pid)
-            self._link.send("kernel", pid=kernel.pid)
+            self._link.send(write(Started(kernel.pid)))
             # It imports papermill, while the kernel starts.
             from gpu_doc.execution.workers.notebook_execution import Execution
 
             try:
                 await Execution(job, source, kernel, self._link).run()
             except FailureError as failure:
-                failure.facts = {**await kernel.shortages(), **failure.facts}
+                if failure.end.shortages == Shortages():
+                    failure.end = replace(failure.end, shortages=await kernel.shortages())
                 raise
             await kernel.collect()
-            if job["leased"]:
+            if job.leased:
                 await kernel.stop()  # the next run on this GPU needs the memory that this one holds
         finally:
             kernel.own_log.flush()
             self._kernel = None
-            if job["container"]:
+            if job.container:
                 self._later(self._retire(kernel))
             else:
                 # It may write files until it has ended, such as what it buffered, and it is the next run's turn then.
@@ -142,8 +153,8 @@ class Worker:
         if self._only_local:
             end_children()
 
-    def _make(self, job: dict[str, Any], source: Any, folder: Path) -> Kernel:
-        if not job["container"]:
+    def _make(self, job: RunNotebook, source: Any, folder: Path) -> Kernel:
+        if not job.container:
             return LocalKernel(job, choose_kernel(job, source), folder)
         self._only_local = False
         from gpu_doc.execution.workers.container_kernel import ContainerKernel  # its SDK takes 0.15 s to import

@@ -9,22 +9,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpu_doc.execution.agent.kernel_names import INTERPRETERS, PYTHON, is_any_python
-from gpu_doc.execution.agent.kernels import SHELL
+from gpu_doc.execution.agent.kernel_names import INTERPRETERS, PYTHON, SHELL, is_any_python
+from gpu_doc.execution.agent.outcomes import NoKernel, NoStart
 from gpu_doc.execution.workers.failure import FailureError
 from gpu_doc.execution.workers.kernel import Kernel, kernel_name, sockets
+from gpu_doc.execution.workers.run_ends import KernelRefused
 from gpu_doc.system.link import die_with_parent
 from gpu_doc.system.process import MARKER, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jupyter_client.kernelspec import KernelSpec
 
+    from gpu_doc.execution.workers.messages import RunNotebook
     from gpu_doc.execution.workers.own_log import Log
 
 
-def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
+def choose_kernel(job: RunNotebook, source: Any) -> KernelSpec:
     """Return the kernel that a run asks for: its own name, else the notebook's, else Python.
 
     Raises FailureError: the name isn't installed. It is never replaced by another.
@@ -33,17 +33,18 @@ def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
 
     name = kernel_name(job, source)
     if is_any_python(name):
-        argv = [job["python"], "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [job.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, name=PYTHON, display_name="Python 3", language="python")
     manager = KernelSpecManager()
-    manager.kernel_dirs.append(str(Path(job["python"]).parent.parent / "share" / "jupyter" / "kernels"))
+    manager.kernel_dirs.append(str(Path(job.python).parent.parent / "share" / "jupyter" / "kernels"))
     try:
         spec = manager.get_kernel_spec(name)
     except NoSuchKernel:
-        raise FailureError("no kernel", name=name, installed=sorted({PYTHON, *manager.find_kernel_specs()})) from None
+        installed = tuple(sorted({PYTHON, *manager.find_kernel_specs()}))
+        raise FailureError(KernelRefused(why=NoKernel(name, installed))) from None
     if spec.argv and spec.argv[0] in INTERPRETERS:
         # jupyter_client would take the Python that we run on.
-        spec.argv[0] = job["python"]
+        spec.argv[0] = job.python
     spec.name = name
     return spec
 
@@ -51,7 +52,7 @@ def choose_kernel(job: Mapping[str, Any], source: Any) -> KernelSpec:
 class LocalKernel(Kernel):
     """A kernel process on this machine."""
 
-    def __init__(self, job: dict[str, Any], spec: KernelSpec, folder: Path) -> None:
+    def __init__(self, job: RunNotebook, spec: KernelSpec, folder: Path) -> None:
         super().__init__(job, folder)
         self.spec = spec
         self._drain: threading.Thread | None = None
@@ -80,7 +81,7 @@ class LocalKernel(Kernel):
         try:
             await manager.start_kernel(
                 env=self._environment(),
-                cwd=self.job["cwd"],
+                cwd=self.job.cwd,
                 stdin=nothing,
                 stdout=writer,
                 stderr=writer,
@@ -88,7 +89,7 @@ class LocalKernel(Kernel):
                 preexec_fn=die_with_parent,
             )
         except OSError as error:
-            raise FailureError("no start", argv=self.spec.argv, status=None, log=str(error)) from error
+            raise FailureError(KernelRefused(why=NoStart(tuple(self.spec.argv), None, str(error)))) from error
         finally:
             os.close(writer)
             os.close(nothing)
@@ -102,8 +103,8 @@ class LocalKernel(Kernel):
     def _environment(self) -> dict[str, str]:
         """Return the run's environment, and what keeps Jupyter's own files out of the person's folders."""
         environment = {
-            **self.job["environment"],
-            MARKER: self.job["marker"],
+            **self.job.environment,
+            MARKER: self.job.marker,
             "JUPYTER_RUNTIME_DIR": str(self.folder),
         }
         own = environment.get("IPYTHONDIR") or str(Path(environment.get("HOME", "/nowhere")) / ".ipython")
@@ -131,7 +132,7 @@ class LocalKernel(Kernel):
     async def kill(self) -> None:
         """Kill it at once, with all that it started."""
         process = self._process
-        await asyncio.to_thread(sweep, self.job["marker"])
+        await asyncio.to_thread(sweep, self.job.marker)
         if process:
             with suppress(Exception):
                 process.wait(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from gpu_doc.execution.workers.failure import FailureError
+from gpu_doc.execution.workers.messages import CellBegan, Cells, OutputCut, RunNotebook, Said, write
 from gpu_doc.execution.workers.papermill_client import Client, Progress
 from gpu_doc.execution.workers.papermill_notebook import prepared, raised_in
+from gpu_doc.execution.workers.run_ends import Cell, Raised, Refused
 from gpu_doc.notebooks.file import write_atomically
 from gpu_doc.notebooks.names import cell_name, cell_numbers
 from gpu_doc.notebooks.outputs import Outputs
@@ -28,14 +31,14 @@ MOST_PRINTED = 4000
 class Execution:
     """One notebook, parameterised and executed as papermill's `execute_notebook` does it, step by step."""
 
-    def __init__(self, job: dict[str, Any], source: Any, kernel: Kernel, link: Link) -> None:
+    def __init__(self, job: RunNotebook, source: Any, kernel: Kernel, link: Link) -> None:
         self._job = job
         self._kernel = kernel
         self._link = link
-        self._path = Path(job["folder"]) / "executed.ipynb"
-        self._redactor = Redactor(job["redact"])
-        names = (job["name"], self._path.name)
-        self._notebook = prepared(source, kernel.spec, job["parameters"], names, self._say)
+        self._path = Path(job.folder) / "executed.ipynb"
+        self._redactor = Redactor(job.redact)
+        names = (job.name, self._path.name)
+        self._notebook = prepared(source, kernel.spec, job.parameters, names, self._say)
         self._sources = [self._redactor.json(cell.source) for cell in self._notebook.cells]
         self._numbers = cell_numbers(self._notebook.cells)
         self._current: int | None = None
@@ -46,21 +49,21 @@ class Execution:
         Raises FailureError: a cell failed, or the kernel died.
         """
         progress = Progress(self._notebook, self.save)
-        self._link.send("cells", count=sum(n is not None for n in self._numbers))
+        self._link.send(write(Cells(sum(n is not None for n in self._numbers))))
         progress.notebook_start()
-        outputs = Outputs(self._job["output"], nbformat.NotebookNode, self._redactor)
+        outputs = Outputs(self._job.output, nbformat.NotebookNode, self._redactor)
         try:
             await self._kernel.ready()
             client = Client(progress, self._kernel, outputs, self._entered)
             await client.run_cells()
             self._notebook.metadata["language_info"] = self._kernel.language_info
         except DeadKernelError:
-            raise FailureError("died", **self._kernel.death(), **self._place()) from None
+            raise FailureError(replace(self._kernel.death(), cell=self._cell())) from None
         except FailureError as error:
-            error.facts = {**self._place(), **error.facts}
+            error.end = replace(error.end, cell=error.end.cell or self._cell())
             raise
         except CellTimeoutError as error:
-            raise FailureError("refused", what=str(error), **self._place()) from error
+            raise FailureError(Refused(what=str(error), cell=self._cell())) from error
         finally:
             progress.notebook_complete()
             self._tell_cuts(outputs)
@@ -91,34 +94,41 @@ class Execution:
 
     def _failure(self) -> FailureError | None:
         """Return the error that papermill finds in the notebook; its markers are added then."""
-        executed = {c.execution_count: n for c, n in zip(self._notebook.cells, self._numbers, strict=True) if n}
+        executed = {str(c.execution_count): n for c, n in zip(self._notebook.cells, self._numbers, strict=True) if n}
         error = raised_in(self._notebook)
         if error is None:
             return None
         self._current = error.cell_index
         cell = self._notebook.cells[error.cell_index + 2]
-        place = self._place(cell)
-        facts = {"ename": error.ename, "evalue": error.evalue, "traceback": list(error.traceback)}
         printed = "".join("".join(o["text"]) for o in cell.outputs if o["output_type"] == "stream")[-MOST_PRINTED:]
-        return FailureError("error", **facts, source=error.source, numbers=executed, printed=printed, **place)
+        return FailureError(
+            Raised(
+                ename=str(error.ename),
+                evalue=str(error.evalue),
+                traceback=tuple(map(str, error.traceback)),
+                source=str(error.source),
+                numbers=executed,
+                printed=printed,
+                cell=self._cell(cell),
+            )
+        )
 
-    def _place(self, cell: Any = None) -> dict[str, Any]:
+    def _cell(self, cell: Any = None) -> Cell:
         """Return which cell ran last, as people count them."""
         if self._current is None:
-            return {"number": None, "cell": ""}
+            return Cell()
         cell = cell or self._notebook.cells[self._current]
-        return {"number": self._numbers[self._current], "cell": cell_name(cell)}
+        return Cell(self._numbers[self._current], cell_name(cell))
 
     def _tell_cuts(self, outputs: Outputs) -> None:
         for index, cell in enumerate(self._notebook.cells):
             if mark := outputs.mark_of(cell.get("outputs")):
                 self._current = index
-                cut = {"after": mark.after, "displayed": mark.displayed, "limit": outputs.limit}
-                self._link.send("cut", **self._place(), **cut)
+                self._link.send(write(OutputCut(self._cell(), mark.after, outputs.limit, mark.displayed)))
 
     def _entered(self, index: int) -> None:
         self._current = index
-        self._link.send("cell", **self._place())
+        self._link.send(write(CellBegan(self._cell())))
 
     def _say(self, text: str) -> None:
-        self._link.send("message", text=text)
+        self._link.send(write(Said(text)))

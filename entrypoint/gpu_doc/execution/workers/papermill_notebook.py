@@ -15,6 +15,7 @@ from papermill.utils import find_first_tagged_cell_index
 
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.execution.workers.failure import FailureError
+from gpu_doc.execution.workers.run_ends import Refused
 from gpu_doc.model.location import Location
 from gpu_doc.notebooks.names import MAY_FAIL, PARAMETERS
 from gpu_doc.text.nearest import did_you_mean
@@ -37,7 +38,7 @@ def prepared(
         # Paths of this machine have no place in a result.
         return remove_error_markers(prepare_notebook_metadata(notebook, *names))
     except PapermillException as error:
-        raise FailureError("refused", what=str(error)) from error
+        raise FailureError(Refused(what=str(error))) from error
     except (nbformat.ValidationError, nbformat.reader.NotJSONError, AttributeError, KeyError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise NotebookFileError(f"this is no valid notebook: {problem}", where=Location(names[0])) from error
