@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.integration.running import Runner
@@ -235,3 +236,33 @@ def test_a_link_that_a_run_leaves_is_refused(runner: Runner) -> None:
     error = runner.one("link", command=command, produces=("o.csv",)).error
     assert isinstance(error, RunError)
     assert "`o.csv` is a link to /proc/self/environ" in error.what
+
+
+INTERFERES = """
+import os, stat, time
+worker = f"/proc/{os.getppid()}/fd"
+for each in os.listdir(worker):
+    if stat.S_ISFIFO(os.stat(f"{worker}/{each}").st_mode):
+        with open(f"{worker}/{each}", "wb", buffering=0) as line:
+            line.write(SAYS)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"nonsense\n",
+        b'["CommandEnded", {"status": "0"}]\n',
+        b'["Started", {"pid": -1}]\n',
+        b"[" * 50_000 + b"\n",
+    ],
+    ids=["no JSON", "a wrong type", "a wrong value", "deep"],
+)
+def test_what_a_run_writes_to_its_workers_line_ends_it_in_words(tmp_path: Path, says: bytes) -> None:
+    runner = Runner(tmp_path)
+    script = INTERFERES.replace("SAYS", repr(says) if len(says) < 100 else "b'[' * 50_000 + b'\\n'")
+    error = runner.one("meddler", command=(runner.python, "-c", script)).error
+    assert error
+    assert error.what.startswith("the process that ran ")
+    assert "it said what no worker says" in error.details

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import struct
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from gpu_doc.execution.agent import frames, probe
+from gpu_doc.execution.agent import frames, probe, wire
 from gpu_doc.execution.agent.facts import Resources
 from gpu_doc.execution.agent.jobs import CommandJob, Job, KernelJob, LabJob
 from gpu_doc.execution.agent.messages import (
@@ -162,3 +164,27 @@ def test_a_frame_that_nobody_sends_is_not_waited_for(header: tuple[int, int, int
     assert next(found) == fine
     with pytest.raises(frames.BrokenError):
         next(found)
+
+
+READ_AT_RUN_TIME = ("facts.py", "jobs.py", "messages.py", "outcomes.py")
+
+
+@pytest.mark.parametrize("name", READ_AT_RUN_TIME)
+def test_annotations_that_are_read_in_an_image_are_those_of_python_3_8(name: str) -> None:
+    tree = ast.parse((Path(wire.__file__).parent / name).read_text("utf-8"))
+    read = [
+        each.annotation
+        for cls in ast.walk(tree)
+        if isinstance(cls, ast.ClassDef)
+        for each in cls.body
+        if isinstance(each, ast.AnnAssign)
+    ]
+    newer = [
+        ast.unparse(part)
+        for annotation in read
+        for part in ast.walk(annotation)
+        if isinstance(part, ast.BinOp)
+        or (isinstance(part, ast.Subscript) and ast.unparse(part.value) in ("list", "dict", "tuple", "set"))
+    ]
+    assert read
+    assert newer == []

@@ -148,6 +148,7 @@ def message(name: str, **fields: Any) -> bytes:
         message("Started"),
         message("Started", pid="1"),
         message("Started", pid=10**30),
+        message("Started", pid=-1),
         message("Cells", count=[1]),
         message("CellBegan", cell={"number": "1", "name": ""}),
         message("CellBegan", cell={"number": 1, "name": "", "code": ""}),

@@ -12,12 +12,14 @@ import errno
 import os
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.execution.agent.outcomes import Shortages
+from gpu_doc.execution.agent.wire import WireError
 from gpu_doc.execution.workers.failure import FailureError
 from gpu_doc.execution.workers.kernel import Kernel, kernel_name
 from gpu_doc.execution.workers.local_kernel import LocalKernel, choose_kernel
@@ -74,7 +76,7 @@ class Worker:
         self._end_orphans()
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        with os.fdopen(self._link.messages, "rb") as messages:
+        with os.fdopen(self._link.messages, "rb") as messages, suppress(WireError):  # a run can write there too
             for line in messages:
                 loop.call_soon_threadsafe(self._take, read_request(line))
         # The parent is gone or has had enough: nothing may outlive us, whatever the event loop is doing.

@@ -102,6 +102,10 @@ class Started:
     pid: int
     """0 in a container."""
 
+    def __post_init__(self) -> None:
+        if self.pid < 0:
+            raise ValueError("kill(2) would take it for a group, or for all processes")
+
 
 @dataclass(frozen=True)
 class Probed:
