@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pstats
 import re
 import shutil
 import subprocess
@@ -92,19 +91,3 @@ def test_a_plan_imports_those_functions_only_that_a_report_calls(fresh: Path, tm
     done = gpu_doc(tmp_path / "clone", "plan", python=("-v",))
     imported = set(re.findall(r"^import '(gpu_doc\.functions\.\w+)'", done.stderr, re.MULTILINE))
     assert imported == {"gpu_doc.functions.shared", "gpu_doc.functions.text"}
-
-
-def test_each_call_is_judged_once(tmp_path: Path) -> None:
-    calls = ['text("log")', 'text("log", lines=":1")', 'environment("log")']
-    (tmp_path / "report.md.j2").write_text("\n\n".join(f"{{{{ {call} }}}}" for call in [*calls, calls[0]]))
-    (tmp_path / "gpu-doc.yml").write_text(
-        "reports: [{path: report.md, template: report.md.j2, runs: {log: {command: [echo, hello]}}}]"
-    )
-    done = gpu_doc(tmp_path, "run", python=("-m", "cProfile", "-o", "profile"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    counted = {
-        (Path(file).name, name): calls
-        for (file, _, name), (_, calls, *_) in pstats.Stats(str(tmp_path / "profile")).stats.items()  # type: ignore[attr-defined]
-        if "gpu_doc/functions" in file
-    }
-    assert counted["calls.py", "bind"] == counted["address.py", "parse"] == len(calls)

@@ -102,6 +102,36 @@ def test_a_second_refresh_waits_and_is_told_for_whom(tmp_path: Path) -> None:
     holder.communicate()
 
 
+def test_whether_a_refresh_ended_meanwhile_is_known(tmp_path: Path) -> None:
+    state, other = State(tmp_path / "state", None), State(tmp_path / "state", None)
+    before = state.last_refresh()
+    with state.lock(print) as last:
+        assert last == before, "nobody has had this lock yet"
+        assert other.last_refresh() is None, "whatever this refresh does, the other's plan is older"
+    before = other.last_refresh()
+    assert before not in (None, last)
+    with other.lock(print) as last:
+        assert last == before
+    with state.lock(print) as last:
+        assert last != before
+
+
+def test_a_killed_refresh_leaves_no_word(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("process 1")
+    state = State(tmp_path, None)
+    assert state.last_refresh() is None
+    with state.lock(print) as last:
+        assert last is None
+
+
+def test_the_first_refresh_of_all_leaves_a_word_too(tmp_path: Path) -> None:
+    state, before = State(tmp_path, None), State(tmp_path, None).last_refresh()
+    with State(tmp_path, None).lock(print):
+        pass
+    with state.lock(print) as last:
+        assert last != before
+
+
 def test_state_lies_outside_the_checkout_on_a_runner(tmp_path: Path) -> None:
     assert default_folder(tmp_path, {}) == tmp_path / ".gpu-doc"
     runner = {"GITHUB_ACTIONS": "true", "XDG_CACHE_HOME": "/cache", "GITHUB_REPOSITORY": "org/repo"}

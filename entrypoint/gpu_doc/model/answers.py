@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gpu_doc.model.pictures import Exhibit
 from gpu_doc.model.values import Json, Scalar
+
+if TYPE_CHECKING:
+    from gpu_doc.model.pictures import Exhibit
 
 
 @dataclass(frozen=True, kw_only=True)

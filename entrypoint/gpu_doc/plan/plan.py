@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model.configuration import ImageIdentity, Report, Run
@@ -11,6 +12,10 @@ from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.record.evidence import Evidence
 from gpu_doc.record.fingerprint import Fingerprint
+
+if TYPE_CHECKING:
+    from gpu_doc.functions.shared.function import BoundCall
+    from gpu_doc.model.location import Location
 
 _NOT_TO_BE_HAD = "its result is needed to render the report, and neither state nor evidence holds it"
 
@@ -57,6 +62,15 @@ class HandEdit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportCalls:
+    """What planning found out of a report's calls, where it had to, for those who need them later."""
+
+    bound: tuple[BoundCall, ...] = ()
+    places: tuple[Location, ...] | None = None
+    """Where each of them stands; None where evidence named them, and nobody has rehearsed the template."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportPlan:
     """A report, its runs, and why it would be rendered."""
 
@@ -65,6 +79,7 @@ class ReportPlan:
     reasons: tuple[str, ...] = ()
     edits: tuple[HandEdit, ...] = ()
     evidence: Evidence | None = None
+    calls: ReportCalls = ReportCalls()
 
     @property
     def fresh(self) -> bool:
@@ -97,6 +112,8 @@ class Plan:
     """All reports, in the configuration's order."""
 
     reports: tuple[ReportPlan, ...]
+    last_refresh: str | None = None
+    """The word of the refresh before it (`State.last_refresh`); the plan holds while state has the same."""
 
     @property
     def fresh(self) -> bool:

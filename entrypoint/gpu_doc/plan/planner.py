@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpu_doc import functions
 from gpu_doc.errors import GpuDocError, ReportError
@@ -12,14 +13,18 @@ from gpu_doc.git import lfs
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Capture, Config, ImageIdentity, Report, Run
 from gpu_doc.notebooks.cells import source_cells
-from gpu_doc.plan.plan import HandEdit, Plan, ReportPlan, RunPlan
+from gpu_doc.plan.plan import HandEdit, Plan, ReportCalls, ReportPlan, RunPlan
 from gpu_doc.plan.usable import Usable, same_settings
 from gpu_doc.record import differences, evidence, fingerprint
-from gpu_doc.record.contents import Contents
+from gpu_doc.record.contents import Contents, Hashes
 from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
 from gpu_doc.record.fingerprint import Fingerprint, Machine
 from gpu_doc.record.state import State
 from gpu_doc.text import in_place
+
+if TYPE_CHECKING:
+    from gpu_doc.functions.shared.function import BoundCall
+    from gpu_doc.model.location import Location
 
 Images = Callable[[Run, ImageIdentity | None], ImageIdentity | None]
 """Gives the image that a run would take, given the one in evidence; None where it can't be seen."""
@@ -29,7 +34,8 @@ Images = Callable[[Run, ImageIdentity | None], ImageIdentity | None]
 class Planner:
     """Plans reports.
 
-    `rehearse` gives the calls that a template would make; it is asked only where nothing cheaper tells.
+    `rehearse` gives the calls that a template would make, and `bind` judges one; they raise ReportError, and are asked
+    only where nothing cheaper tells.
     """
 
     root: Path
@@ -37,22 +43,36 @@ class Planner:
     state: State
     machine: Machine
     images: Images
-    rehearse: Callable[[Report], Sequence[Call]]
-    needed_runs: Callable[[Call, Report], Sequence[str]]
+    rehearse: Callable[[Report], Sequence[tuple[Call, Location]]]
+    bind: Callable[[Call, Report], BoundCall]
+    hashes: Hashes = field(default_factory=dict)
 
     def plan(self, config: Config, *, force: bool = False) -> Plan:
         """What would run; `force`: everything."""
-        return Plan(reports=tuple(self._report(report, force=force) for report in config.reports))
+        last = self.state.last_refresh()
+        reports = tuple(self._report(report, force=force) for report in config.reports)
+        return Plan(reports=reports, last_refresh=last)
 
     def _report(self, report: Report, *, force: bool) -> ReportPlan:
         known = evidence.read(evidence.path_of(report, self.root))
         runs = [self._run(run, known, force=force) for run in report.runs]
         reasons, edits = self._text_reasons(report, known)
         reasons += self._result_reasons(report, known, runs)
-        if reasons or edits or not all(run.fresh for run in runs):
-            runs = self._with_needed(report, known, runs)
+        calls = ReportCalls()
+        lacking = self._without_result(runs)
+        if lacking and (reasons or edits or not all(run.fresh for run in runs)):
+            calls = self._calls(report, known) if known else calls
+            needed = self._unanswered(report, known, calls, runs, lacking) if known else lacking
+            runs = [run.needed() if run.run.address in needed else run for run in runs]
         reasons += [str(edit) for edit in edits]
-        return ReportPlan(report=report, runs=tuple(runs), reasons=tuple(reasons), edits=tuple(edits), evidence=known)
+        return ReportPlan(
+            report=report,
+            runs=tuple(runs),
+            reasons=tuple(reasons),
+            edits=tuple(edits),
+            evidence=known,
+            calls=calls,
+        )
 
     def _run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
         before = known.runs.get(run.address) if known else None
@@ -72,10 +92,10 @@ class Planner:
         self, run: Run, before: RunEvidence | None, image: ImageIdentity | None
     ) -> tuple[differences.Verdict, Fingerprint]:
         """What differs from before, and what the run is made of here. Raises NotebookFileError or ConfigError."""
-        contents = Contents()
+        contents = Contents(hashes=self.hashes)
         verdict, here = self._compared(run, before, image, contents)
         if verdict.reasons and contents.crlf:  # only then is git asked, which takes time
-            return self._compared(run, before, image, Contents(self.machine.line_ends))
+            return self._compared(run, before, image, Contents(self.machine.line_ends, hashes=self.hashes))
         return verdict, here
 
     def _compared(
@@ -147,46 +167,43 @@ class Planner:
         gone = set(known.runs) - {run.address for run in report.runs}
         return news + [f"run {address} is no longer configured" for address in sorted(gone)]
 
-    def _with_needed(self, report: Report, known: Evidence | None, runs: list[RunPlan]) -> list[RunPlan]:
-        """Add the runs whose results neither state nor evidence holds, though they are needed to render."""
-        lacking = {
+    def _without_result(self, runs: Iterable[RunPlan]) -> frozenset[str]:
+        """The fresh runs whose results state does not hold; evidence may still have what is shown of them."""
+        return frozenset(
             plan.run.address
             for plan in runs
             if plan.fresh and plan.fingerprint and not self.state.find(plan.run, plan.fingerprint.text)
-        }
-        if not lacking:
-            return runs
-        unchanged = {plan.run.address for plan in runs if plan.fresh and known and _same(known, plan)}
-        needed = self._unanswered(report, known, lacking, unchanged)
-        return [plan.needed() if plan.run.address in needed else plan for plan in runs]
+        )
 
     def _unanswered(
-        self, report: Report, known: Evidence | None, lacking: Set[str], unchanged: Set[str]
+        self, report: Report, known: Evidence, calls: ReportCalls, runs: Iterable[RunPlan], lacking: Set[str]
     ) -> frozenset[str]:
         """Those of `lacking` that a call needs for which evidence has no usable answer.
 
         An answer is made from all of its runs: where one of them is new, the others are needed too.
         """
-        if known is None:
-            return frozenset(lacking)
+        unchanged = {plan.run.address for plan in runs if plan.fresh and _same(known, plan)}
         usable = Usable(report, known, self.capture, self.root, self.machine.line_ends)
-        calls = [(usable.answer(call), runs) for call, runs in self._calls(report, known)]
+        asked = [(usable.answer(bound.call), {run.address for run in bound.runs}) for bound in calls.bound]
         needed: frozenset[str] = frozenset()
         while True:
-            asked = {run for kept, runs in calls if not _holds(kept, unchanged - needed) for run in runs}
-            if needed == (more := frozenset(asked & lacking)):
+            more = {run for kept, runs in asked if not _holds(kept, unchanged - needed) for run in runs} & lacking
+            if needed == more:
                 return needed
-            needed = more
+            needed = frozenset(more)
 
-    def _calls(self, report: Report, known: Evidence) -> list[tuple[Call, Sequence[str]]]:
-        """The calls that the report will make, each with the runs it needs; none if it cannot be rendered."""
-        calls = evidence.calls_of(known)
+    def _calls(self, report: Report, known: Evidence) -> ReportCalls:
+        """The calls that the report will make; none if it cannot be rendered."""
+        calls: Sequence[Call] = evidence.calls_of(known)
+        places = None
         try:
             if not self._asks_the_same(report, known):
-                calls = list(self.rehearse(report))
-            return [(call, self.needed_runs(call, report)) for call in calls]
+                rehearsed = self.rehearse(report)
+                calls, places = [call for call, _ in rehearsed], tuple(place for _, place in rehearsed)
+            bound = {call.key: self.bind(call, report) for call in {call.key: call for call in calls}.values()}
+            return ReportCalls(bound=tuple(bound[call.key] for call in calls), places=places)
         except GpuDocError:
-            return []  # `run` will say why
+            return ReportCalls()  # `run` will say why
 
     def _asks_the_same(self, report: Report, known: Evidence) -> bool:
         if report.template:

@@ -13,6 +13,10 @@ from gpu_doc.model.location import Location
 _BLOCK = 1 << 20
 
 
+Hashes = dict[Path, tuple[str, bool]]
+"""Of files that were read: the SHA-256 of their bytes, and whether a line ends in CRLF."""
+
+
 class Contents:
     """Hashes files: their bytes, or, with `line_ends`, what git would store of them.
 
@@ -20,8 +24,10 @@ class Contents:
     whether asking git could change the result.
     """
 
-    def __init__(self, line_ends: LineEnds | None = None) -> None:
+    def __init__(self, line_ends: LineEnds | None = None, *, hashes: Hashes | None = None) -> None:
+        """`hashes` are those of one plan, and grow: runs share data and modules, and each file is read once for all."""
         self._line_ends = line_ends
+        self._hashes = {} if hashes is None else hashes
         self.crlf = False
         """Whether any file had a line ending in CRLF."""
 
@@ -31,7 +37,7 @@ class Contents:
         Raises NotebookFileError if it can't be read.
         """
         try:
-            digest, crlf = _hash(path)
+            digest, crlf = self._hashes.get(path) or self._hashes.setdefault(path, _hash(path))
             self.crlf = self.crlf or crlf
             return (crlf and self._line_ends and _hash_folded(path, self._line_ends)) or digest
         except OSError as error:

@@ -13,7 +13,6 @@ A folder appears in runs/ by one rename, so it is complete or absent. Before any
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import tempfile
@@ -30,6 +29,7 @@ from gpu_doc.model.configuration import Run
 from gpu_doc.model.location import Location
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
+from gpu_doc.record import lock
 from gpu_doc.record.cuts import has_room_now
 from gpu_doc.record.seal import Seal
 from gpu_doc.system.pruning import entries, prune, remove
@@ -76,6 +76,7 @@ class State:
         `project` separates projects that share a folder: they don't use each other's results.
         """
         self.folder = folder
+        self._lock = folder / "lock"
         self._project = project
         self._seal = Seal(key)
         self._find_layers = layers
@@ -168,26 +169,21 @@ class State:
             target.write_bytes(content)
         return target
 
+    def last_refresh(self) -> str | None:
+        """The last one's word: once another has ended, `lock` gives another. None while one lives, or was killed."""
+        return lock.last_refresh(self._lock)
+
     @contextmanager
-    def lock(self, waiting: Callable[[str], None]) -> Iterator[None]:
-        """Allow one refresh at a time on one state. `waiting` is called once with who holds it."""
+    def lock(self, waiting: Callable[[str], None]) -> Iterator[str | None]:
+        """Allow one refresh at a time on one state; gives the last one's word. `waiting` is called with who holds it."""
         with self._disk():
             self._create()
-            file = (self.folder / "lock").open("a+")
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                waiting(file.read().strip() or "another process")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            file.truncate(0)
-            file.write(f"process {os.getpid()}")
-            file.flush()
+            file = self._lock.open("a+", encoding="utf-8", errors="replace")
+        with file, lock.held(file, waiting) as last:
             sweep_abandoned()
             self._sweep()
             try:
-                yield
+                yield last
             finally:
                 self._remove_scratch_of(os.getpid())
 
@@ -226,12 +222,8 @@ class State:
 
     def sweep(self) -> list[Path] | None:
         """Remove what dead processes left here, and return it; None while a refresh is running."""
-        with suppress(OSError), (self.folder / "lock").open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return None
-            return self._sweep()
+        with suppress(OSError), self._lock.open() as file:
+            return self._sweep() if lock.is_free(file) else None
         return []
 
     def _sweep(self) -> list[Path]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError
-from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Config, Report
 from gpu_doc.plan.plan import Plan, ReportPlan
 from gpu_doc.plan.planner import Images, Planner
 from gpu_doc.refresh.doors import Doors
+
+if TYPE_CHECKING:
+    from gpu_doc.functions.shared.function import BoundCall
+    from gpu_doc.model.answers import Call
+    from gpu_doc.model.location import Location
 
 
 def plan(config: Config, doors: Doors, *, force: bool = False, images: Images | None = None) -> Plan:
@@ -47,19 +52,19 @@ def _planner(config: Config, doors: Doors, images: Images | None = None) -> Plan
         machine=doors.machine,
         images=images or doors.images,
         rehearse=lambda report: _rehearsed(report, config.root),
-        needed_runs=_needed_runs,
+        bind=_bound,
     )
 
 
-def _rehearsed(report: Report, root: Path) -> Sequence[Call]:
+def _rehearsed(report: Report, root: Path) -> Sequence[tuple[Call, Location]]:
     from gpu_doc.report.report import rehearse
     from gpu_doc.report.template import TemplateWorker
 
     with TemplateWorker() as templates:
-        return [call for call, _ in rehearse(report, root, templates).calls]
+        return rehearse(report, root, templates).calls
 
 
-def _needed_runs(call: Call, report: Report) -> Sequence[str]:
+def _bound(call: Call, report: Report) -> BoundCall:
     from gpu_doc.functions.shared.calls import bind
 
-    return [run.address for run in bind(call, report).runs]
+    return bind(call, report)

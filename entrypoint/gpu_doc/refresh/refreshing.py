@@ -30,7 +30,7 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
     from gpu_doc.refresh.scheduler import Scheduler
 
     with (
-        doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")),
+        doors.state.lock(lambda who: doors.console.note(f"waiting for {who}, which refreshes these reports")) as last,
         ExitStack() as stack,
     ):
         if not doors.state.lasts:
@@ -41,8 +41,8 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
         if docker:
             with doors.console.group("Images"):
                 planned = plan_with_images(config, doors, docker, planned, force=force)
-        else:
-            planned = plan(config, doors, force=force)  # another refresh may have ended just before this one
+        elif last is None or last != planned.last_refresh:  # another refresh has ended just before this one
+            planned = plan(config, doors, force=force)
         # Of those that are fresh, a pull that was asked for and failed is a failure, too.
         todo = [report for report in planned.reports if not report.fresh or _not_pulled(report, docker)]
         if not todo:

@@ -5,7 +5,8 @@ A valid answer in evidence is preferred to a result, so that what has not change
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 
@@ -57,27 +58,29 @@ class Composer:
         self._usable = Usable(plan.report, self._known, tools.capture, tools.root, tools.line_ends)
         self._reader = ResultReader(plan.report, tools.capture, self._results, root=tools.root)
         self._calls = {bound.call.key: bound for bound in calls}
-        self._as_published: set[str] = set()
-        """New runs for which the report still shows published facts of the run before."""
+        self._answers: dict[str, Answer] = {}
+        """By the key of the call: each is asked for once, whether early for its pictures or for the text."""
+        self._as_published: dict[str, tuple[str, ...]] = {}
+        """By the key of each answer that still shows published facts of the run before: its new runs."""
         self._renewed: set[str] = set()
         """Those of them whose results differ."""
 
     def prepare(self, calls: Sequence[BoundCall]) -> None:
         """Take the pictures of calls whose runs have all ended. `compose` raises what fails here."""
-        assets: list[Asset] = []
+        answers: dict[str, Answer] = {}
         for call in calls:
-            try:
-                assets += self._answer(call.call).assets
-            except (NeedsRuns, ReportError):
-                continue
-        self._files.photograph(assets)
+            with suppress(NeedsRuns, ReportError):
+                answers[call.call.key] = self._answer(call.call)
+        self._files.photograph([asset for answer in answers.values() for asset in answer.assets])
+        self._answers.update({key: self._final(answer) for key, answer in answers.items()})
 
     def compose(self) -> Draft:
         """The report's files. Raises ReportError, CaptureError, NeedsRuns."""
         before = checkout.read(self._tools.root / self._report.path)
         rendered, contents, kept = self._rendered()
-        if renewed := {run for run in self._as_published if self._is_renewed(run, rendered, kept)}:
-            self._renewed |= renewed
+        told = {run for runs in self._as_published.values() for run in runs}
+        if renewed := {run for run in told if self._is_renewed(run, rendered, kept)}:
+            self._renew(renewed)
             rendered, contents, kept = self._rendered()
         text = rendered.text.encode("utf-8")
         if self._report.template:  # in place, every byte outside of blocks stays the same
@@ -105,6 +108,12 @@ class Composer:
         return rendered, *self._files.contents(list(assets.values()))
 
     def _answer(self, call: Call) -> Answer:
+        known = self._answers.get(call.key)
+        if known is None or not all(map(self._files.has, known.assets)):  # a picture may have been removed meanwhile
+            known = self._answers[call.key] = self._asked(call)
+        return known
+
+    def _asked(self, call: Call) -> Answer:
         kept = self._usable.answer(call)
         if kept is not None and (all(map(self._unchanged, kept.runs)) or self._stays_as_published(call, kept)):
             assets = tuple(Asset(name=name, digest=self._known.files[name].made_from) for name in kept.assets)
@@ -114,8 +123,10 @@ class Composer:
         if missing:
             raise NeedsRuns(missing)
         # State may contain a value that became a secret only after the run.
-        answer = redacted(bound.function.answer(bound, self._reader), self._tools.redactor)
-        return replace(answer, assets=tuple(self._files.final(asset) for asset in answer.assets))
+        return self._final(redacted(bound.function.answer(bound, self._reader), self._tools.redactor))
+
+    def _final(self, answer: Answer) -> Answer:
+        return replace(answer, assets=tuple(map(self._files.final, answer.assets))) if answer.assets else answer
 
     def _bound(self, call: Call) -> BoundCall:
         """Return the call as checked in the rehearsal. Raises ReportError for a wrong call that it missed."""
@@ -133,8 +144,14 @@ class Composer:
         told = stays == "always" or (stays == "same-fingerprint" and all(map(self._same_fingerprint, kept.runs)))
         if not told or self._renewed.intersection(kept.runs):
             return False
-        self._as_published.update(kept.runs)
+        self._as_published[call.key] = kept.runs
         return True
+
+    def _renew(self, runs: Set[str]) -> None:
+        """Ask anew for what was told of these runs as it was published: they gave other results."""
+        self._renewed |= runs
+        for key in [key for key, told in self._as_published.items() if not runs.isdisjoint(told)]:
+            del self._as_published[key], self._answers[key]
 
     def _is_renewed(self, address: str, rendered: Rendered, files: Mapping[str, KeptFile]) -> bool:
         """Whether a run's results differ from the published ones, or can't be compared."""

@@ -54,8 +54,16 @@ class ReportFiles:
     def final(self, asset: Asset) -> Asset:
         """Drop an asset's content if its picture exists already: the content can be large, and reports long."""
         origin = _origin(asset)
-        there = asset.exhibit and (self._tools.state.has_picture(origin) or self._stays(asset))
+        there = asset.exhibit and self._is_made(asset)
         return Asset(name=asset.name, digest=origin) if there else asset
+
+    def has(self, asset: Asset) -> bool:
+        """Whether the file is there, or can be made from what the asset holds."""
+        held = asset.exhibit or asset.source or asset.content is not None
+        return bool(held or self._is_made(asset))
+
+    def _is_made(self, asset: Asset) -> bool:
+        return self._tools.state.has_picture(_origin(asset)) or self._stays(asset)
 
     def _stays(self, asset: Asset) -> bool:
         """Whether the published file has the same digest and is intact."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from gpu_doc.errors import ConfigError, GpuDocError, ReportError
 from gpu_doc.functions.shared.calls import check
 from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.git import checkout, lfs
+from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.location import Location
 from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
@@ -33,13 +34,14 @@ class ReportCheck:
 
 
 def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> ReportCheck:
-    """Rehearse a report, and check its calls, its notebooks and their parameters."""
+    """Rehearse a report, unless its plan had to, and check its calls, its notebooks and their parameters."""
     problems: list[GpuDocError] = [run.problem for run in plan.runs if run.problem]
     calls: dict[str, BoundCall] = {}
+    bound = {each.call.key: each for each in plan.calls.bound}
     try:
-        for call, location in rehearse(plan.report, root, templates).calls:
+        for call, location in _placed_calls(plan, root, templates):
             if call.key not in calls:
-                calls[call.key] = check(call, plan.report, root, location=location)
+                calls[call.key] = check(call, plan.report, root, location=location, known=bound.get(call.key))
         _demand_evidence(plan, root)
         for run in plan.runs:
             if not run.problem:
@@ -50,6 +52,13 @@ def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Rep
         problems.append(error)
     distinct = {(error.what, error.where): error for error in problems}
     return ReportCheck(tuple(calls.values()), tuple(distinct.values()))
+
+
+def _placed_calls(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Iterable[tuple[Call, Location]]:
+    """The calls that a report will make, each with the place it stands at."""
+    if plan.calls.places is None:
+        return rehearse(plan.report, root, templates).calls
+    return [(each.call, place) for each, place in zip(plan.calls.bound, plan.calls.places, strict=True)]
 
 
 def _demand_evidence(plan: ReportPlan, root: Path) -> None:

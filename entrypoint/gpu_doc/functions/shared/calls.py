@@ -56,13 +56,16 @@ def _judge(function: Function, name: str, value: object) -> None:
         function.options[name](name, value)
 
 
-def check(call: Call, report: Report, root: Path, *, location: Location | None = None) -> BoundCall:
+def check(
+    call: Call, report: Report, root: Path, *, location: Location | None = None, known: BoundCall | None = None
+) -> BoundCall:
     """Judge a call by what can be known before its run. Raises ReportError, or NotebookFileError.
 
-    `location` is where in the template, or in the report in place, the call stands.
+    `location` is where in the template, or in the report in place, the call stands; `known` is the call as it was
+    bound before, if it was.
     """
     try:
-        bound = bind(call, report)
+        bound = known or bind(call, report)
         bound.function.check(bound, root)
     except ReportError as error:
         raise located(error, call, location) from None
