@@ -8,7 +8,7 @@ import pytest
 
 from gpu_doc.model.configuration import Config, Report, Run
 from gpu_doc.publish.checked_out import _is_written
-from gpu_doc.publish.offer import Layout
+from gpu_doc.publish.layout import Layout
 
 
 @pytest.mark.parametrize(

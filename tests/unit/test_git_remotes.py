@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.integration.git_server import git
 
-from gpu_doc.git.remotes import own_urls, push_remote, push_url
+from gpu_doc.git.checkout import own_urls, push_remote, push_url
 
 pytestmark = pytest.mark.needs("git")
 

@@ -13,20 +13,14 @@ from gpu_doc.action import outputs
 from gpu_doc.action import step as actions
 from gpu_doc.errors import GpuDocError
 from gpu_doc.git.checkout import work_tree
-from gpu_doc.model.changes import ReportChange
 from gpu_doc.model.configuration import Config
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
-from gpu_doc.publish.target import slug_of
 from gpu_doc.refresh.doors import Outcome
 
 if TYPE_CHECKING:
     from gpu_doc.github.event import Event
-
-
-def listens(environ: Mapping[str, str]) -> bool:
-    """Whether a runner reads any of it."""
-    return bool(environ.get("GITHUB_OUTPUT") or environ.get("GITHUB_STEP_SUMMARY"))
+    from gpu_doc.model.changes import ReportChange
 
 
 def leave(
@@ -39,8 +33,6 @@ def leave(
     partial: bool,
 ) -> None:
     """Write all of it. `config` has the refreshed reports, `partial` if only chosen ones; `planned` says why."""
-    if not listens(environ):
-        return
     outcome, published = ended
     actions.set_outputs(outputs.of_run(outcome, published), environ)  # they are right even if the rest fails
     changes: Sequence[ReportChange] = ()
@@ -63,14 +55,15 @@ def leave(
 
 def leave_failure(error: GpuDocError, environ: Mapping[str, str]) -> None:
     """Write the summary of a run that failed before it began."""
-    if listens(environ):
-        from gpu_doc.action.job_summary import job_summary
+    from gpu_doc.action.job_summary import job_summary
 
-        actions.add_summary(job_summary(plan=None, errors=[error]), environ)
+    actions.add_summary(job_summary(plan=None, errors=[error]), environ)
 
 
 def preview_name(config: Config, tree: Path, *, partial: bool) -> str:
     """The name of the page and of its artifact: different for each configuration and each choice of its reports."""
+    from gpu_doc.publish.target import slug_of
+
     slugs = [slug_of(config.path.relative_to(tree).as_posix())]
     if partial:
         paths = sorted(report.path for report in config.reports)

@@ -10,7 +10,6 @@ from typing import NoReturn
 
 from gpu_doc import __version__
 from gpu_doc.config.options import EXECUTORS, PUBLISH_MODES, PULLS, gpus, image, positive
-from gpu_doc.text.nearest import nearest
 
 DESCRIPTION = """\
 Makes technical documents live and checkable: runs the notebooks and scripts behind a Markdown report, photographs
@@ -208,6 +207,8 @@ def _meant(word: str, parser: argparse.ArgumentParser, command: str | None) -> s
 
 
 def _hint(word: str, known: Sequence[str]) -> str:
+    from gpu_doc.text.nearest import nearest  # only a mistake pays for it
+
     return "".join(f"; did you mean `{near}`?" for near in nearest(word, known))
 
 

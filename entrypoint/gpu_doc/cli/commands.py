@@ -5,26 +5,25 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpu_doc import config, redaction
-from gpu_doc.action import outputs, runner
-from gpu_doc.action import step as actions
 from gpu_doc.cli import summary
-from gpu_doc.cli.call import Call
+from gpu_doc.cli.call import Call, Job, find_job, isolated, listens
 from gpu_doc.cli.doors import build_doors, refuse_mounts
-from gpu_doc.cli.job import Job, find_job, isolated
 from gpu_doc.console.console import Console
 from gpu_doc.errors import Exit, UsageError
 from gpu_doc.git import checkout as git
-from gpu_doc.model.configuration import Config
+from gpu_doc.model.configuration import Config, PublishMode
 from gpu_doc.model.location import Location
-from gpu_doc.publish import target
-from gpu_doc.record.seal import key_path
-from gpu_doc.record.state import State, default_folder
+from gpu_doc.record.state import State, default_folder, key_path
 from gpu_doc.refresh import planning, publishing, refreshing, selection
 from gpu_doc.refresh.publishing import Publishing
-from gpu_doc.trust import admission
-from gpu_doc.trust.admission import AnyMode
+
+if TYPE_CHECKING:
+    from gpu_doc.github.event import Event
+    from gpu_doc.plan.plan import Plan
+    from gpu_doc.publish.target import Target
 
 
 def _init(call: Call) -> Exit:
@@ -61,11 +60,8 @@ def _plan(call: Call) -> Exit:
     doors = build_doors(call, whole, job)
     plan = planning.plan(chosen, doors)
     if _mode(call, whole, job)[0] in ("pull-request", "auto"):
-        wishes = target.Wishes(base=args.base, token=call.token)
-        plan = publishing.plan_with_pull_request(
-            whole, chosen, doors, plan, lambda: target.find(whole, wishes, job.event)
-        )
-    actions.set_outputs(outputs.of_plan(plan), call.environ)
+        plan = publishing.plan_with_pull_request(whole, chosen, doors, plan, lambda: _target(call, whole, job))
+    _set_outputs(plan, call)
     refreshing.tell_moved_images(plan, doors)
     if args.json:
         console.say(json.dumps(plan.to_json(), indent=2, ensure_ascii=False))
@@ -91,39 +87,77 @@ def _run(call: Call) -> Exit:
     if why:
         console.note(why)
     doors = build_doors(call, whole, job)
-    wishes = target.Wishes(base=args.base, token=call.token)
     how = Publishing(
         mode=mode,
-        target=lambda: target.find(whole, wishes, event),
-        echo=lambda: admission.is_echo(event, git.work_tree(whole.root)),
+        target=lambda: _target(call, whole, job),
+        echo=lambda: _is_echo(event, whole),
         only_fresh=args.only_fresh,
     )
     planned = planning.plan(chosen, doors, force=args.force)
-    actions.set_outputs(outputs.of_plan(planned), call.environ)
+    _set_outputs(planned, call)
     ended = publishing.refresh_and_publish(whole, chosen, doors, how, planned, force=args.force, jobs=args.jobs)
     summary.outcome(ended[0], chosen, console, here=call.here)
     summary.published(ended[1], console)
-    runner.leave(chosen, planned, ended, event, call.environ, partial=bool(args.reports))
+    if listens(call.environ):
+        from gpu_doc.action import runner
+
+        runner.leave(chosen, planned, ended, event, call.environ, partial=bool(args.reports))
     return ended[0].exit_code
 
 
 def _admitted(call: Call) -> Job:
     """Find out whose code this is; refuse what may not run here. Raises GpuDocError."""
+    event = call.event()
+    if event is None:
+        return find_job(call, event)
+    from gpu_doc.trust import admission
+
     args = call.args
-    if event := call.event():
-        admission.refuse(event, allow_forks=args.allow_forks)
+    admission.refuse(event, allow_forks=args.allow_forks)
     job = find_job(call, event)
-    if event and job.origin:
+    if job.origin:
         if admission.mode_for(args.publish, job.own.publish, event)[0] not in ("none", "check"):
+            from gpu_doc.publish import target
+
             target.demand_own_repository(job.own, event)  # its message says more than "unknown commit"
         admission.refuse_origin(event, job.origin, allow_forks=args.allow_forks)
     return job
 
 
-def _mode(call: Call, whole: Config, job: Job) -> tuple[AnyMode, str]:
+def _mode(call: Call, whole: Config, job: Job) -> tuple[PublishMode, str]:
     """Return how to publish, and why if not as asked."""
-    configuration = target.configuration_of(whole)
-    return admission.mode_for(call.args.publish, whole.publish, job.event, job.origin, configuration=configuration)
+    asked = call.args.publish
+    if job.event is None:
+        return whole.publish.mode_for(asked), ""
+    from gpu_doc.publish.target import configuration_of
+    from gpu_doc.trust import admission
+
+    configuration = configuration_of(whole)
+    return admission.mode_for(asked, whole.publish, job.event, job.origin, configuration=configuration)
+
+
+def _is_echo(event: Event | None, whole: Config) -> bool:
+    """Whether nothing but our own commit started us."""
+    if event is None:
+        return False
+    from gpu_doc.trust import admission
+
+    return admission.is_echo(event, git.work_tree(whole.root))
+
+
+def _target(call: Call, whole: Config, job: Job) -> Target:
+    """Where to publish to."""
+    from gpu_doc.publish import target
+
+    return target.find(whole, target.Wishes(base=call.args.base, token=call.token), job.event)
+
+
+def _set_outputs(plan: Plan, call: Call) -> None:
+    """Tell the steps that follow on a runner what is known before anything runs."""
+    if listens(call.environ):
+        from gpu_doc.action import outputs, step
+
+        step.set_outputs(outputs.of_plan(plan), call.environ)
 
 
 def _check(call: Call) -> Exit:

@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_doc import redaction
-from gpu_doc.cli.job import Job, layers
+from gpu_doc.cli.call import Call, Job, layers
 from gpu_doc.errors import MachineError
 from gpu_doc.git import checkout as git
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
 from gpu_doc.record.fingerprint import Machine
-from gpu_doc.record.seal import key_path
-from gpu_doc.record.state import State
+from gpu_doc.record.state import State, key_path
 from gpu_doc.refresh import selection
 from gpu_doc.refresh.doors import Doors
-from gpu_doc.system import process
 from gpu_doc.system.python_environment import active_environment, has_gpu
 
 if TYPE_CHECKING:
-    from gpu_doc.cli.call import Call
     from gpu_doc.console.console import Console
     from gpu_doc.execution.containers.image_lookup import ImageLookup
 
@@ -80,6 +77,7 @@ def _project(call: Call, whole: Config) -> str:
 
 def _chromium(console: Console, environ: Mapping[str, str]) -> Path:
     from gpu_doc.pictures.browser import find_chromium
+    from gpu_doc.system import process
 
     try:
         return find_chromium(environ.get("GPU_DOC_CHROMIUM"), environ)

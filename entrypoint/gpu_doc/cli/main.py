@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from gpu_doc import config, interrupts, redaction
-from gpu_doc.action import runner
 from gpu_doc.cli import commands
 from gpu_doc.cli.arguments import parse
-from gpu_doc.cli.call import Call
+from gpu_doc.cli.call import Call, listens
 from gpu_doc.console.console import Console
 from gpu_doc.console.streams import Guarded, Reader
 from gpu_doc.errors import Exit, GpuDocError, MachineError, UsageError, refused_by_the_system, worst
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = _action(words[1:], console) if words[:1] == ["action"] else _dispatch(parse(words), console)
     except GpuDocError as error:
         console.error(error)
-        runner.leave_failure(error, os.environ)
+        _leave_failure(error)
         code = error.exit_code
     except KeyboardInterrupt:
         console.warn("interrupted; reports that were not finished stay as they were")
@@ -62,8 +61,15 @@ def _last_resort(error: Exception, console: Console) -> Exit:
         console.defect(error, [*sys.argv[1:]])
         return Exit.DEFECT
     console.error(told)
-    runner.leave_failure(told, os.environ)
+    _leave_failure(told)
     return told.exit_code
+
+
+def _leave_failure(error: GpuDocError) -> None:
+    if listens(os.environ):
+        from gpu_doc.action.runner import leave_failure
+
+        leave_failure(error, os.environ)
 
 
 def _console(out: TextIO, err: TextIO) -> Console:

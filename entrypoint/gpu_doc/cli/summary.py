@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpu_doc.console.console import Console
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model.configuration import Config
 from gpu_doc.model.location import Location
 from gpu_doc.model.publishing import Published
-from gpu_doc.model.results import Result
 from gpu_doc.plan.plan import Plan
 from gpu_doc.refresh.doors import Outcome
-from gpu_doc.text.units import readable_time
+
+if TYPE_CHECKING:
+    from gpu_doc.model.results import Result
 
 
 def plan(planned: Plan, checked: Mapping[str, Sequence[GpuDocError]], console: Console, *, root: Path) -> None:
@@ -65,6 +67,7 @@ def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> N
 def _took(results: Sequence[Result], console: Console) -> None:
     """The time of each run, and its peaks."""
     from gpu_doc.record import consumption  # nothing to tell where all is fresh
+    from gpu_doc.text.units import readable_time
 
     width = max((len(result.run.address) for result in results), default=0)
     for result in results:

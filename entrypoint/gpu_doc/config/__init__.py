@@ -1,8 +1,7 @@
 """gpu-doc.yml: where it is, what it says, and how that is documented."""
 
-from gpu_doc.config.load import PLACES, above, at, find, load, load_other, root_of
+from gpu_doc.config.load import PLACES, above, at, find, load, load_other, not_yet, root_of, unbound_limits
 from gpu_doc.config.schema import json_schema
-from gpu_doc.config.support import not_yet, unbound_limits
 
 __all__ = [
     "PLACES",

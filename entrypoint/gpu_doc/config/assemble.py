@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from gpu_doc.config.matrix import points, trouble
 from gpu_doc.config.schema import DEFAULTS, MAX_POINTS
 from gpu_doc.config.shapes import Section, Values
 from gpu_doc.config.sites import site_of
-from gpu_doc.config.yaml12 import Node, Problems
+from gpu_doc.config.yaml12 import Node, Problems, Scalar
 from gpu_doc.model.configuration import (
     Capture,
     Config,
@@ -24,6 +24,7 @@ from gpu_doc.model.configuration import (
     Retries,
     Run,
 )
+from gpu_doc.model.values import Scalar as Value
 
 _MERGED = frozenset(key for key, spec in DEFAULTS.keys.items() if isinstance(spec.kind, Section))
 """The keys that merge key by key; others replace."""
@@ -219,3 +220,42 @@ def _settings(merged: dict[str, Any]) -> dict[str, Any]:
 
 def _source(source: str | Values) -> DataSource:
     return DataSource(path=source) if isinstance(source, str) else DataSource(**{"path": "", **source})
+
+
+# --- a matrix and its points -----------------------------------------------------------------------------------------
+
+Matrix = Mapping[str, Sequence[Scalar]]
+
+
+def points(name: str, matrix: Matrix) -> Iterator[tuple[str, dict[str, str], dict[str, Value]]]:
+    """Yield each point's address, values as written, and values; the last key changes fastest.
+
+    Without a matrix, there is one point; its address is the run's name.
+    """
+    if not matrix:
+        yield name, {}, {}
+        return
+    for combination in product(*matrix.values()):
+        written = {key: as_written(value) for key, value in zip(matrix, combination, strict=True)}
+        address = ",".join(f"{key}={text}" for key, text in written.items())
+        yield f"{name}[{address}]", written, {k: v.value for k, v in zip(matrix, combination, strict=True)}
+
+
+def as_written(value: Scalar) -> str:
+    """Return a value as addresses write it: `1e-4` stays `1e-4`, and an empty value is `null`."""
+    return value.text or ("null" if value.value is None else "")
+
+
+def trouble(values: Sequence[Scalar]) -> Iterator[tuple[Scalar, str]]:
+    """Yield the values of one key that don't fit into an address, or that occur twice."""
+    seen = set()
+    for value in values:
+        text = as_written(value)
+        if text in seen:
+            yield value, f"`{text}` stands twice, so that an address would fit two runs"
+        elif text != text.strip() or any(c in "[],\"'`<>\\" or not c.isprintable() for c in text):
+            yield (
+                value,
+                f"`{text}` cannot be part of an address: no spaces around it, no quotes, and none of [ ] , < > \\",
+            )
+        seen.add(text)

@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
-from gpu_doc.console.workflow_commands import SHOWN, annotation, command, masks, without_commands
 from gpu_doc.errors import ConfigError
 from gpu_doc.model.location import Location
 from gpu_doc.redaction import Redactor
-from gpu_doc.resources import document_path
 from gpu_doc.text.plain import plain
 
 if TYPE_CHECKING:
@@ -122,6 +120,8 @@ class Console:
         if kept := getattr(error, "kept", ""):
             yield f"  Kept: {self._safe(kept)}"
         if error.topic:
+            from gpu_doc.resources import document_path
+
             yield f"  More: {self.documents or document_path('')}/troubleshooting.md#{error.topic}"
 
     def defect(self, error: Exception, arguments: Sequence[str]) -> None:
@@ -153,6 +153,8 @@ class Console:
     def annotate(self, level: Level, text: str, *, where: Location | str = "") -> None:
         """Show a message beside the place where it belongs; text names what has none, and is only shown."""
         if self.on_runner:
+            from gpu_doc.console.workflow_commands import annotation
+
             with self._lock:
                 self._annotated[level] += 1
                 place = self.locate(where) if isinstance(where, Location) else None
@@ -161,6 +163,8 @@ class Console:
     def mask(self, secret: str) -> None:
         """Have the runner print `***` for a secret from here on."""
         if self.on_runner:
+            from gpu_doc.console.workflow_commands import masks
+
             self._command("\n".join(masks(secret)))
 
     @contextmanager
@@ -187,17 +191,23 @@ class Console:
     def finish(self) -> None:
         """Say what GitHub does not show of all that was annotated."""
         for level, count in self._annotated.items():
+            from gpu_doc.console.workflow_commands import SHOWN
+
             if count > SHOWN:
                 self.note(f"GitHub shows the first {SHOWN} of {count} {level}s beside files; all are in this log.")
 
     def _begin_group(self) -> None:
         if self._group is not None and not self._group_written:
+            from gpu_doc.console.workflow_commands import command
+
             self._group_written = True
             self.raw(self._err, command("group", self.shorten(self._group, _LONGEST_LINE)) + "\n")
 
     def _end_group(self) -> None:
         with self._lock:
             if self._group_written:
+                from gpu_doc.console.workflow_commands import command
+
                 self._command(command("endgroup"))
             self._group, self._group_written = None, False
 
@@ -246,7 +256,11 @@ class Console:
     # --- streams ------------------------------------------------------------------------------------------------------
 
     def _safe(self, text: str) -> str:
-        return without_commands(self._plain(text)) if self.on_runner else self._plain(text)
+        if not self.on_runner:
+            return self._plain(text)
+        from gpu_doc.console.workflow_commands import without_commands
+
+        return without_commands(self._plain(text))
 
     def _plain(self, text: str) -> str:
         return self.redactor.text(plain(text))

@@ -6,7 +6,6 @@ import atexit
 import io
 from typing import TYPE_CHECKING
 
-from gpu_doc.console.workflow_commands import without_commands
 from gpu_doc.text.plain import plain
 
 if TYPE_CHECKING:
@@ -51,6 +50,11 @@ class Guarded(io.TextIOBase):
     """
 
     def __init__(self, reader: Reader) -> None:
+        from gpu_doc.console.workflow_commands import (
+            without_commands,  # not when it is needed: at the end it may be too late
+        )
+
+        self._without_commands = without_commands
         self._reader = reader
         self._begun = ""
         atexit.register(self.end)
@@ -79,5 +83,5 @@ class Guarded(io.TextIOBase):
 
     def _write(self, lines: str) -> None:
         encoding = self._reader.encoding
-        safe = without_commands(plain(lines)) + "\n"
+        safe = self._without_commands(plain(lines)) + "\n"
         self._reader.write(safe.encode(encoding, "replace").decode(encoding))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpu_doc.resources import template_path
-
 # Programs that the checkout's configuration names, such as filters, must not get the token to publish with.
 _GIT = ["env", "-u", "INPUT_TOKEN", "git"]
 _OPTIONS = [
@@ -36,6 +34,8 @@ def refused(tree: Path) -> str:
 
 def trust() -> None:
     """Use checkouts of other users too: on a runner, the job's container is root, and the runner made the checkout."""
+    from gpu_doc.resources import template_path  # only a runner needs it
+
     _GIT[:] = ["env", "-u", "INPUT_TOKEN", f"GIT_CONFIG_SYSTEM={template_path('runner.gitconfig')}", "git"]
     if TRUSTING[1] not in _OPTIONS:
         _OPTIONS.extend(TRUSTING)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gpu_doc.git import asking, commits
+from gpu_doc.git import asking
 from gpu_doc.git.asking import ask
-from gpu_doc.git.commits import Commit
+
+if TYPE_CHECKING:
+    from gpu_doc.git.commits import Commit
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -127,6 +131,8 @@ def current_branch(tree: Path) -> str | None:
 
 def commit_of_head(tree: Path) -> Commit | None:
     """The checked-out commit; None without one."""
+    from gpu_doc.git import commits
+
     sha = head_commit(tree)
     raw = ask(tree, "cat-file", "commit", sha) if sha else None
     return commits.parsed(sha, raw.encode("utf-8", "surrogateescape")) if sha and raw else None
@@ -180,3 +186,37 @@ def identity(tree: Path) -> tuple[str, str] | None:
 def signs_commits(tree: Path) -> bool:
     """Whether git is configured to sign commits."""
     return ask(tree, "config", "--type=bool", "commit.gpgsign") == "true"
+
+
+# --- its remotes ------------------------------------------------------------------------------------------------------
+
+
+def push_remote(tree: Path, branch: str | None) -> str | None:
+    """The remote that `git push` would push a branch to; None if there is none.
+
+    git help config: branch.<name>.pushRemote, remote.pushDefault, branch.<name>.remote; else origin, or the only one.
+    """
+    keys = [f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote"]
+    for key in keys if branch else keys[1:2]:
+        if (name := ask(tree, "config", "--get", key)) and name != ".":
+            return name
+    names = (ask(tree, "remote") or "").splitlines()
+    return "origin" if "origin" in names else names[0] if len(names) == 1 else None
+
+
+def push_url(tree: Path, remote: str) -> str | None:
+    """The address that `git push` to a remote (or to an address) would use, independent of the current folder."""
+    url = ask(tree, "remote", "get-url", "--push", remote)
+    if url is None:
+        # git also accepts an address in place of a name (git help push, "GIT URLS").
+        url = remote if re.search(r"[/:]", remote) or (tree / remote).exists() else None
+    is_relative = url and not re.match(r"[^/]*:|/|~", url)  # `host:path` is for ssh, unless a slash comes first
+    return str(Path(os.path.abspath(tree / url))) if url and is_relative else url  # noqa: PTH100 - links stay
+
+
+def own_urls(tree: Path) -> tuple[str, ...]:
+    """The addresses of `origin`, as configured and as git rewrites them; empty without one."""
+    answer = [
+        ask(tree, *words) for words in (("config", "--get-all", "remote.origin.url"), ("remote", "get-url", "origin"))
+    ]
+    return tuple(dict.fromkeys(url for text in answer for url in (text or "").splitlines()))

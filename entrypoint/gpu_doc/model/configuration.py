@@ -175,11 +175,14 @@ class Capture:
         return self.width or PAGE_WIDTHS[report.site]
 
 
+PublishMode = Literal["pull-request", "commit", "auto", "check", "none"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Publish:
     """How results are published."""
 
-    mode: Literal["pull-request", "commit", "auto", "check", "none"] = "pull-request"
+    mode: PublishMode = "pull-request"
     branch: str = "gpu-doc/refresh-{base}"
     title: str = "docs: refresh results"
     labels: tuple[str, ...] = ()
@@ -191,6 +194,10 @@ class Publish:
     trailers: tuple[str, ...] = ()
     sign: bool | None = None
     """None: as git's `commit.gpgsign` says."""
+
+    def mode_for(self, asked: str) -> PublishMode:
+        """The mode that the command line asks for, which may be `config`: that leaves it to the configuration."""
+        return self.mode if asked == "config" else asked  # type: ignore[return-value]  # the parser's choices
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,6 @@ from gpu_doc.model.values import Json
 from gpu_doc.notebooks import file as notebook_file
 from gpu_doc.notebooks.names import counts, is_name, label, own_name
 from gpu_doc.notebooks.shape import Notebook
-from gpu_doc.text.nearest import did_you_mean, listed
 
 _MAGIC_LANGUAGES = {
     "bash": "bash",
@@ -154,6 +153,8 @@ def missing_cell(cells: Sequence[SourceCell], name: str, notebook: str, *, value
         return ReportError(f"no cell {name} in {notebook}; it has {count} code cell{'s' if count != 1 else ''}")
     tags = [tag for cell in cells for tag in cell.tags if is_name(tag)]
     known = list(dict.fromkeys([*tags, *(cell.label for cell in cells if cell.label), *values]))
+    from gpu_doc.text.nearest import did_you_mean, listed  # only a mistake pays for it
+
     has = f"it has: {listed(known)}" if known else "none of its cells has a tag"
     remedy = did_you_mean(name, [*known, *(cell.id for cell in cells if cell.id)])
     if not remedy and not known and count:

@@ -13,7 +13,6 @@ from typing import Any
 
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.model.location import Location
-from gpu_doc.notebooks import json_places
 
 Notebook = dict[str, Any]
 """`cells`, `metadata`, `nbformat`, `nbformat_minor`. A cell has `cell_type`, `id` (may be empty), `metadata` with its
@@ -73,6 +72,8 @@ class _Normal:
         line = 1
         if self._place and self._text:
             with suppress(ValueError, LookupError, RecursionError):
+                from gpu_doc.notebooks import json_places  # only a mistake pays for it
+
                 line = self._text.count("\n", 0, list(json_places.cells(self._text))[self._place - 1]) + 1
         subject = f"cell {self._place} (text cells count too)" if self._place else "this notebook"
         return NotebookFileError(f"{subject} {what}", where=Location(self._name, line), remedy=remedy)

@@ -7,23 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpu_doc import functions
 from gpu_doc.errors import GpuDocError, ReportError
 from gpu_doc.git import lfs
-from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Capture, Config, ImageIdentity, Report, Run
 from gpu_doc.notebooks.cells import source_cells
 from gpu_doc.plan.plan import HandEdit, Plan, ReportCalls, ReportPlan, RunPlan
-from gpu_doc.plan.usable import Usable, same_settings
 from gpu_doc.record import differences, evidence, fingerprint
-from gpu_doc.record.contents import Contents, Hashes
+from gpu_doc.record.contents import Contents, Seen
 from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
 from gpu_doc.record.fingerprint import Fingerprint, Machine
 from gpu_doc.record.state import State
-from gpu_doc.text import in_place
 
 if TYPE_CHECKING:
     from gpu_doc.functions.shared.function import BoundCall
+    from gpu_doc.model.answers import Call
     from gpu_doc.model.location import Location
 
 Images = Callable[[Run, ImageIdentity | None], ImageIdentity | None]
@@ -45,7 +42,7 @@ class Planner:
     images: Images
     rehearse: Callable[[Report], Sequence[tuple[Call, Location]]]
     bind: Callable[[Call, Report], BoundCall]
-    hashes: Hashes = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
 
     def plan(self, config: Config, *, force: bool = False) -> Plan:
         """What would run; `force`: everything."""
@@ -59,8 +56,8 @@ class Planner:
         reasons, edits = self._text_reasons(report, known)
         reasons += self._result_reasons(report, known, runs)
         calls = ReportCalls()
-        lacking = self._without_result(runs)
-        if lacking and (reasons or edits or not all(run.fresh for run in runs)):
+        stale = reasons or edits or not all(run.fresh for run in runs)
+        if lacking := self._without_result(runs) if stale else None:
             calls = self._calls(report, known) if known else calls
             needed = self._unanswered(report, known, calls, runs, lacking) if known else lacking
             runs = [run.needed() if run.run.address in needed else run for run in runs]
@@ -92,10 +89,10 @@ class Planner:
         self, run: Run, before: RunEvidence | None, image: ImageIdentity | None
     ) -> tuple[differences.Verdict, Fingerprint]:
         """What differs from before, and what the run is made of here. Raises NotebookFileError or ConfigError."""
-        contents = Contents(hashes=self.hashes)
+        contents = Contents(seen=self.seen)
         verdict, here = self._compared(run, before, image, contents)
         if verdict.reasons and contents.crlf:  # only then is git asked, which takes time
-            return self._compared(run, before, image, Contents(self.machine.line_ends, hashes=self.hashes))
+            return self._compared(run, before, image, Contents(self.machine.line_ends, seen=self.seen))
         return verdict, here
 
     def _compared(
@@ -132,7 +129,11 @@ class Planner:
         reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
         known_runs = [run.address for run in report.runs if run.address in known.runs]
         for part in ("runs", "launches"):
-            changed = [address for address in known_runs if not same_settings(known.settings, settings, part, address)]
+            changed = [
+                address
+                for address in known_runs
+                if not differences.same_settings(known.settings, settings, part, address)
+            ]
             reasons += [f"what {_shower(part)}() says of run {address} changed" for address in changed]
         return reasons
 
@@ -143,6 +144,8 @@ class Planner:
             if not isinstance(known.text, str):
                 return ["it was refreshed in place, and has a template now"], []
             return [], [] if self._is(report.path, known.text) else [HandEdit(path=report.path)]
+        from gpu_doc.text import in_place
+
         try:
             content = (self.root / report.path).read_bytes()
             blocks = in_place.fingerprints(content.decode("utf-8-sig", "replace"))
@@ -183,6 +186,8 @@ class Planner:
         An answer is made from all of its runs: where one of them is new, the others are needed too.
         """
         unchanged = {plan.run.address for plan in runs if plan.fresh and _same(known, plan)}
+        from gpu_doc.plan.usable import Usable
+
         usable = Usable(report, known, self.capture, self.root, self.machine.line_ends)
         asked = [(usable.answer(bound.call), {run.address for run in bound.runs}) for bound in calls.bound]
         needed: frozenset[str] = frozenset()
@@ -218,6 +223,8 @@ class Planner:
 
 def _shower(part: str) -> str:
     """The function that shows a part of evidence's settings; only where one changed are all looked at."""
+    from gpu_doc import functions
+
     return next(function.name for function in functions.in_order() if function.shows_settings == part)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from gpu_doc import functions
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Capture, Report
-from gpu_doc.model.values import Json
-from gpu_doc.record import evidence
+from gpu_doc.record import differences, evidence
 from gpu_doc.record.evidence import Evidence, KeptAnswer
 
 
@@ -37,11 +35,8 @@ class Usable:
         if function.takes_pictures and not self._same_capture:
             return None
         part = function.shows_settings
-        if part and not all(same_settings(self._known.settings, self._settings, part, run) for run in kept.runs):
+        if part and not all(
+            differences.same_settings(self._known.settings, self._settings, part, run) for run in kept.runs
+        ):
             return None
         return kept
-
-
-def same_settings(before: Mapping[str, Json], now: Mapping[str, Json], part: str, address: str) -> bool:
-    """Whether two results of `evidence.settings_of` say the same about a run."""
-    return bool((before.get(part) or {}).get(address) == (now.get(part) or {}).get(address))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import PublishError, UnpublishableError
-from gpu_doc.execution.agent.patterns import BESIDE, names
 from gpu_doc.git import status
 from gpu_doc.model.location import Location
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from gpu_doc.model.configuration import Config, Report
     from gpu_doc.plan.plan import Plan
     from gpu_doc.publish.commit import PublishTools
-    from gpu_doc.publish.offer import Layout
+    from gpu_doc.publish.layout import Layout
 
 _NAMED = 10
 """The most files that a message names."""
@@ -107,6 +106,8 @@ def demand_committed(layout: Layout, config: Config, planned: Plan) -> None:
 
 def _is_written(layout: Layout, config: Config, path: str) -> bool:
     """Whether we, a run or an interpreter write a file: reports, what runs produce, compiled modules."""
+    from gpu_doc.execution.agent.patterns import BESIDE, names
+
     # Not everybody lists these in .gitignore.
     if not BESIDE.isdisjoint(path.split("/")[:-1]):
         return True

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from gpu_doc.errors import PublishError
 from gpu_doc.git.refusals import RejectedError
 from gpu_doc.publish import words
-from gpu_doc.publish.offer import Base, Layout, Offer
+from gpu_doc.publish.layout import Layout
+from gpu_doc.publish.offer import Base, Offer
 
 if TYPE_CHECKING:
     from gpu_doc.git.commits import Entry

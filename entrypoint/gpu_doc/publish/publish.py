@@ -13,13 +13,14 @@ from gpu_doc.errors import PublishError
 from gpu_doc.git.checkout import changed_files
 from gpu_doc.model.configuration import Config
 from gpu_doc.model.publishing import Published
-from gpu_doc.publish.target import Mode, Target
 
 if TYPE_CHECKING:
     from gpu_doc.github.client import GitHub
     from gpu_doc.plan.plan import Plan
     from gpu_doc.publish.commit import PublishTools
-    from gpu_doc.publish.offer import Layout, Offer
+    from gpu_doc.publish.layout import Layout
+    from gpu_doc.publish.offer import Offer
+    from gpu_doc.publish.target import Mode, Target
 
 
 class Publisher:
@@ -168,7 +169,7 @@ class Publisher:
 
     @cached_property
     def _layout(self) -> Layout:
-        from gpu_doc.publish.offer import Layout
+        from gpu_doc.publish.layout import Layout
 
         return Layout(root=self._whole.root, tree=self._target.tree)
 

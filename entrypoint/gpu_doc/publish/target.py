@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from gpu_doc.errors import PublishError, UnpublishableError, UsageError
-from gpu_doc.git import asking, checkout, refusals, remotes
+from gpu_doc.git import asking, checkout
 from gpu_doc.git.commits import Identity, Remote
 from gpu_doc.model.configuration import Config, Publish
 from gpu_doc.model.location import Location
@@ -90,6 +90,8 @@ def find(config: Config, wishes: Wishes, event: Event | None) -> Target:
     """Find out where results go, before anything runs. Raises UsageError and PublishError."""
     tree = checkout.work_tree(config.root)
     if tree and (words := asking.refused(tree)):
+        from gpu_doc.git import refusals
+
         raise refusals.meaning(words, remote="origin", checkout=str(tree))
     source = checkout.head_commit(tree) if tree else None
     if tree is None or source is None:
@@ -239,7 +241,7 @@ def other_repository(tree: Path, event: Event) -> str:
 
     Empty too if the remote names no server, such as a folder.
     """
-    found = [match for url in remotes.own_urls(tree) if (match := _SERVED.fullmatch(url))]
+    found = [match for url in checkout.own_urls(tree) if (match := _SERVED.fullmatch(url))]
     server = urlsplit(event.server_url).hostname or ""
     for match in found:
         same_server = match["scheme"] not in ("http", "https") or match["host"].lower() == server.lower()
@@ -253,8 +255,8 @@ def other_repository(tree: Path, event: Event) -> str:
 
 def _place_of_person(tree: Path) -> _Destination:
     """Return where the user's own git would push to, with the user's credentials."""
-    name = remotes.push_remote(tree, checkout.current_branch(tree))
-    address = remotes.push_url(tree, name) if name else None
+    name = checkout.push_remote(tree, checkout.current_branch(tree))
+    address = checkout.push_url(tree, name) if name else None
     if address is None:
         what = f"there is no remote `{name}`" if name else "the repository has no remote to publish to"
         remedy = "`git remote add origin …`, or `--publish none`, which writes the files only."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +14,22 @@ from gpu_doc.model.location import Location
 _BLOCK = 1 << 20
 
 
-Hashes = dict[Path, tuple[str, bool]]
-"""Of files that were read: the SHA-256 of their bytes, and whether a line ends in CRLF."""
+class Seen:
+    """What one plan has looked at: runs share data and modules, and each is looked at once for all of them."""
+
+    def __init__(self) -> None:
+        self.hashes: dict[Path, tuple[str, bool]] = {}
+        """Of files: the SHA-256 of their bytes, and whether a line ends in CRLF."""
+        self._modules: dict[tuple[str, tuple[Path, ...]], list[Path]] = {}
+
+    def module(
+        self, dotted: str, places: tuple[Path, ...], find: Callable[[str, tuple[Path, ...]], list[Path]]
+    ) -> list[Path]:
+        """The files of a module in the first of these places that has it."""
+        key = dotted, places
+        if key not in self._modules:
+            self._modules[key] = find(dotted, places)
+        return self._modules[key]
 
 
 class Contents:
@@ -24,10 +39,9 @@ class Contents:
     whether asking git could change the result.
     """
 
-    def __init__(self, line_ends: LineEnds | None = None, *, hashes: Hashes | None = None) -> None:
-        """`hashes` are those of one plan, and grow: runs share data and modules, and each file is read once for all."""
+    def __init__(self, line_ends: LineEnds | None = None, *, seen: Seen | None = None) -> None:
         self._line_ends = line_ends
-        self._hashes = {} if hashes is None else hashes
+        self.seen = seen or Seen()
         self.crlf = False
         """Whether any file had a line ending in CRLF."""
 
@@ -37,7 +51,7 @@ class Contents:
         Raises NotebookFileError if it can't be read.
         """
         try:
-            digest, crlf = self._hashes.get(path) or self._hashes.setdefault(path, _hash(path))
+            digest, crlf = self.seen.hashes.get(path) or self.seen.hashes.setdefault(path, _hash(path))
             self.crlf = self.crlf or crlf
             return (crlf and self._line_ends and _hash_folded(path, self._line_ends)) or digest
         except OSError as error:

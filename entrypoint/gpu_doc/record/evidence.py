@@ -15,14 +15,16 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
-from gpu_doc.model.answers import Call, Cells
 from gpu_doc.model.configuration import Capture, ImageIdentity, Report, Run
 from gpu_doc.model.values import Json
-from gpu_doc.record import kept_cells
 from gpu_doc.record.fingerprint import Fingerprint, short_hash
+
+if TYPE_CHECKING:
+    from gpu_doc.model.answers import Call, Cells
 
 FORMAT = 2
 _FORMATS = (1, FORMAT)
@@ -86,33 +88,9 @@ class Evidence:
 
     def to_bytes(self) -> bytes:
         """As it is written: sorted by name, a line each, so that a difference in git reads well."""
-        runs = {
-            address: {
-                "fingerprint": run.fingerprint.text,
-                "source": dict(run.source),
-                "machine": dict(run.machine),
-                "made": dict(run.made),
-            }
-            for address, run in self.runs.items()
-        }
-        answers = {key: _answer_to_json(kept) for key, kept in self.answers.items()}
-        files = {name: {"sha256": kept.sha256, "made-from": kept.made_from} for name, kept in self.files.items()}
-        text = self.text if isinstance(self.text, str) else [list(block) for block in self.text]
-        whole = {
-            "format": self.format,
-            "sources": dict(self.sources),
-            "settings": dict(self.settings),
-            "runs": runs,
-            "answers": answers,
-            "text": text,
-            "files": files,
-        }
-        return (json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+        from gpu_doc.record.evidence_text import to_bytes
 
-
-def _answer_to_json(kept: KeptAnswer) -> dict[str, Json]:
-    answer = {"value": kept.value, "runs": list(kept.runs), "assets": list(kept.assets)}
-    return answer if kept.cells is None else answer | {"cells": kept_cells.to_json(kept.cells)}
+        return to_bytes(self)
 
 
 def read(path: Path) -> Evidence | None:
@@ -174,11 +152,15 @@ def _answer(kept: Json) -> KeptAnswer:
     _require(isinstance(value, str) or not kept["assets"])  # a cell's JSON may be a mapping, and has no picture
     cells = kept.get("cells")
     json.dumps([value, cells], ensure_ascii=False).encode()  # half of a surrogate pair can't be written
+    if cells is not None:
+        from gpu_doc.record import kept_cells  # few reports have tables
+
+        cells = kept_cells.from_json(cells)
     return KeptAnswer(
         value=value,
         runs=_texts(kept["runs"]),
         assets=_texts(kept["assets"]),
-        cells=None if cells is None else kept_cells.from_json(cells),
+        cells=cells,
     )
 
 
@@ -259,14 +241,16 @@ def _launched(run: Run) -> str:
 
 def calls_of(evidence: Evidence) -> list[Call]:
     """The calls whose answers evidence holds."""
+    from gpu_doc.model.answers import Call
+
     return [Call.from_key(key) for key in evidence.answers]
 
 
 def missing_files(evidence: Evidence, report: Report, root: Path, line_ends: LineEnds) -> dict[str, str]:
     """Files that are gone or are not what evidence says: name to what is wrong."""
-    wrong = {}
+    wrong, folder = {}, root / report.assets
     for name, kept in evidence.files.items():
-        path = root / report.assets / name
+        path = folder / name
         if not is_file_as(path, kept.sha256, line_ends):
             wrong[name] = "was changed" if path.is_file() else "is missing"
     return wrong

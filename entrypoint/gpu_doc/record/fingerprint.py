@@ -17,7 +17,6 @@ from pathlib import Path
 
 from gpu_doc.errors import ConfigError
 from gpu_doc.execution.agent.kernel_names import PYTHON, is_any_python
-from gpu_doc.execution.agent.patterns import GIT_AND_STATE
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import DataSource, ImageIdentity, Run
 from gpu_doc.model.values import Json
@@ -31,6 +30,9 @@ from gpu_doc.system.python_environment import PythonEnvironment
 
 # Tags that change what papermill and nbclient do with a cell; any other tag only names it.
 _TAGS_THAT_MATTER = frozenset({PARAMETERS, INJECTED, MAY_FAIL, "skip-execution"})
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,7 @@ def _without_origin(machine: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def short_hash(value: Json) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return sha256(_CANONICAL.encode(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def of(
@@ -147,6 +148,8 @@ def _files(patterns: Iterable[str], root: Path, contents: Contents) -> dict[str,
 
 def pattern_files(root: Path, pattern: str) -> list[Path]:
     """The files that a pattern matches, without git's files and our own. Raises ConfigError."""
+    from gpu_doc.execution.agent.patterns import GIT_AND_STATE
+
     try:
         found = [path for path in root.glob(pattern) if is_file(path)]
     except (ValueError, NotImplementedError) as error:

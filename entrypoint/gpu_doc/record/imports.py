@@ -91,7 +91,7 @@ def _take(names: Names, found: Found, *, folder: Path, search: list[Path], root:
         _take_file(folder / script, found, search=search, root=root)
     for level, dotted in names.imports:
         places = [_ascend(folder, level)] if level else search
-        files = _module_files(dotted, places)
+        files = found.contents.seen.module(dotted, tuple(places), _module_files)
         for file in files:
             _take_file(file, found, search=search, root=root)
         top = dotted.partition(".")[0]
@@ -124,7 +124,7 @@ def _ascend(folder: Path, level: int) -> Path:
     return folder if level == 1 else folder.parents[min(level - 2, len(folder.parents) - 1)]
 
 
-def _module_files(dotted: str, places: list[Path]) -> list[Path]:
+def _module_files(dotted: str, places: Iterable[Path]) -> list[Path]:
     """The files that importing `a.b.c` reads from the first place that has `a`.
 
     These are `a/__init__.py`, `a/b.py` or `a/b/__init__.py`, and so on.
@@ -154,6 +154,8 @@ def read_names(code: str) -> Names:
         if not magic[2:].startswith(_PYTHON_CELLS):
             return Names()
     files = tuple(match["file"].strip("'\"") for match in _RUN.finditer(code))
+    if code.isascii() and "import" not in code and "path" not in code:  # to parse it would find nothing
+        return Names(files=files)
     tree = parse(code)
     if tree is None:
         return Names(tuple(_searched(code)), files)

@@ -26,16 +26,6 @@ _KEY = 32
 _CHUNK = 1 << 20
 
 
-def key_path(environ: Mapping[str, str]) -> Path | None:
-    """The path of this user's key; None if the user has no folder for it.
-
-    https://specifications.freedesktop.org/basedir-spec/latest/
-    """
-    given, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
-    place = given if given.startswith("/") else home and f"{home}/.local/state"
-    return Path(place, "gpu-doc/key") if place else None
-
-
 class Seal:
     """Seals results when they are kept, and opens those that are intact."""
 

@@ -15,32 +15,31 @@ from __future__ import annotations
 import errno
 import os
 import re
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpu_doc.errors import MachineError
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.location import Location
-from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
 from gpu_doc.record import lock
-from gpu_doc.record.cuts import has_room_now
-from gpu_doc.record.seal import Seal
-from gpu_doc.system.pruning import entries, prune, remove
-from gpu_doc.system.temporary import sweep_abandoned
+
+if TYPE_CHECKING:
+    from gpu_doc.model.results import Result
+    from gpu_doc.record.seal import Seal
 
 SIZE_LIMIT = 2 << 30
 """Bytes for runs, failures and pictures in the shared layer; and the same for all other layers together."""
 
-_LAYERS = "layers"
-_KINDS = ("runs", "failed", "pictures", "edited")
-_PICTURE = ".png"
+LAYERS = "layers"
+KINDS = ("runs", "failed", "pictures", "edited")
+PICTURE = ".png"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +64,21 @@ def default_folder(root: Path, environ: Mapping[str, str]) -> Path:
     return Path(cache) / "gpu-doc" / f"{slug}-{sha256(place.encode()).hexdigest()[:8]}"
 
 
+def key_path(environ: Mapping[str, str]) -> Path | None:
+    """The path of this user's key; None if the user has no folder for it.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/
+    """
+    given, home = environ.get("XDG_STATE_HOME", ""), environ.get("HOME", "")
+    place = given if given.startswith("/") else home and f"{home}/.local/state"
+    return Path(place, "gpu-doc/key") if place else None
+
+
+def place(folder: Path, layer: str, *names: str) -> Path:
+    """Where something of a layer lies in the folder of a state."""
+    return Path(folder, *((LAYERS, layer) if layer else ()), *names)
+
+
 class State:
     """State, in its folder. Reading never creates anything; writing creates what it needs."""
 
@@ -78,8 +92,14 @@ class State:
         self.folder = folder
         self._lock = folder / "lock"
         self._project = project
-        self._seal = Seal(key)
+        self._key = key
         self._find_layers = layers
+
+    @cached_property
+    def _seal(self) -> Seal:
+        from gpu_doc.record.seal import Seal  # a plan where all is fresh opens no result
+
+        return Seal(self._key)
 
     @cached_property
     def layers(self) -> Layers:
@@ -98,6 +118,9 @@ class State:
 
     def find(self, run: Run, fingerprint: str) -> Result | None:
         """An intact result with this fingerprint; not if its output was cut at a lower limit than the present one."""
+        from gpu_doc.model.results import Result
+        from gpu_doc.record.cuts import has_room_now
+
         for layer in (self.layers.own, *self.layers.others):
             folder = self._place(layer, "runs", fingerprint)
             record = self._seal.open(folder, self._name(layer, "runs", fingerprint))
@@ -108,6 +131,8 @@ class State:
 
     def keep(self, run: Run, fingerprint: str, scratch: Path, record: Mapping[str, Json]) -> Result:
         """Make a finished run's scratch folder the result for its fingerprint."""
+        from gpu_doc.model.results import Result
+
         with self._disk():
             self._seal.close(scratch, self._name(self.layers.own, "runs", fingerprint), record)
             target = self._place(self.layers.own, "runs", fingerprint)
@@ -133,6 +158,8 @@ class State:
             self._create()
             parent = self.folder / "scratch"
             parent.mkdir(exist_ok=True)
+            import tempfile
+
             return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
 
     def has_picture(self, digest: str) -> bool:
@@ -142,7 +169,7 @@ class State:
     def picture(self, digest: str) -> Path | None:
         """The file with the picture of an exhibit, by its digest; None if there is no intact one."""
         for layer in (self.layers.own, *self.layers.others):
-            path = self._place(layer, "pictures", digest + _PICTURE)
+            path = self._place(layer, "pictures", digest + PICTURE)
             if self._seal.is_whole(path, self._name(layer, "pictures", digest)):
                 return path
         return None
@@ -151,11 +178,13 @@ class State:
         """Keep the picture of an exhibit."""
         with self._disk():
             self._create()
-            path = self._place(self.layers.own, "pictures", digest + _PICTURE)
+            path = self._place(self.layers.own, "pictures", digest + PICTURE)
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(f".{os.getpid()}")
             temporary.write_bytes(png)
             if path.is_dir():
+                from gpu_doc.system.pruning import remove
+
                 remove(path)
             temporary.replace(path)
             self._seal.close_file(path, self._name(self.layers.own, "pictures", digest))
@@ -175,34 +204,29 @@ class State:
 
     @contextmanager
     def lock(self, waiting: Callable[[str], None]) -> Iterator[str | None]:
-        """Allow one refresh at a time on one state; gives the last one's word. `waiting` is called with who holds it."""
+        """Allow one refresh at a time on one state; gives the last one's word. `waiting` is told who holds it, once."""
+        from gpu_doc.record import leftovers
+        from gpu_doc.system.temporary import sweep_abandoned
+
         with self._disk():
             self._create()
             file = self._lock.open("a+", encoding="utf-8", errors="replace")
         with file, lock.held(file, waiting) as last:
             sweep_abandoned()
-            self._sweep()
+            leftovers.sweep(self.folder)
             try:
                 yield last
             finally:
-                self._remove_scratch_of(os.getpid())
+                leftovers.remove_scratch_of(self.folder, os.getpid())
 
     def prune(self, limit: int = SIZE_LIMIT) -> None:
         """Remove what was used longest ago: the shared layer, and all others together, keep at most `limit` bytes."""
-        shared = self.layers.shared
-        prune(self._kept([shared]), limit)
-        others = ["", *(entry.name for entry in entries(self.folder / _LAYERS))]
-        prune(self._kept([name for name in others if name != shared]), limit)
-        for place in sorted((self.folder / _LAYERS).glob("*/*")) + entries(self.folder / _LAYERS):
-            with suppress(OSError):  # not empty, or no folder
-                place.rmdir()
+        from gpu_doc.record import leftovers
 
-    def _kept(self, layers: Iterable[str]) -> list[Path]:
-        found = [entry for layer in layers for kind in _KINDS for entry in entries(self._place(layer, kind))]
-        return [entry for entry in found if entry.suffix != ".seal"]
+        leftovers.bound(self.folder, self.layers.shared, limit)
 
     def _place(self, layer: str, *names: str) -> Path:
-        return Path(self.folder, *((_LAYERS, layer) if layer else ()), *names)
+        return place(self.folder, layer, *names)
 
     def _name(self, layer: str, kind: str, key: str) -> str:
         """The name to seal a result with: in another place, or for another project, it counts as absent."""
@@ -222,23 +246,11 @@ class State:
 
     def sweep(self) -> list[Path] | None:
         """Remove what dead processes left here, and return it; None while a refresh is running."""
+        from gpu_doc.record import leftovers
+
         with suppress(OSError), self._lock.open() as file:
-            return self._sweep() if lock.is_free(file) else None
+            return leftovers.sweep(self.folder) if lock.is_free(file) else None
         return []
-
-    def _sweep(self) -> list[Path]:
-        """Remove scratch and incomplete pictures. We hold the lock, so all of these are from dead processes."""
-        pictures = [self.folder / "pictures", *(self.folder / _LAYERS).glob("*/pictures")]
-        halves = [entry for place in pictures for entry in entries(place) if _is_half(entry)]
-        left = [*entries(self.folder / "scratch"), *halves]
-        for entry in left:
-            remove(entry)
-        return left
-
-    def _remove_scratch_of(self, pid: int) -> None:
-        for entry in entries(self.folder / "scratch"):
-            if entry.name.startswith(f"{pid}-"):
-                remove(entry)
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
@@ -258,8 +270,3 @@ def disk_error(error: OSError, folder: Path) -> MachineError:
     if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR):  # a file where a folder belongs, or the reverse
         remedy = "Delete it, or the whole state folder (`.gpu-doc`): the next run only takes longer."
     return MachineError(f"cannot write: {error.strerror}", where=place, remedy=remedy)
-
-
-def _is_half(entry: Path) -> bool:
-    """Whether it is neither a picture nor a picture's seal."""
-    return entry.suffix != _PICTURE and not (entry.suffix == ".seal" and entry.with_suffix(_PICTURE).exists())

@@ -10,12 +10,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gpu_doc.model.location import Location, Problem
-from gpu_doc.redaction.decoding import decodings
-from gpu_doc.redaction.forms import Haystacks, base64_digits, forms
 
 if TYPE_CHECKING:
     from gpu_doc.errors import GpuDocError
     from gpu_doc.model.values import Json
+    from gpu_doc.redaction.forms import Form
 
 MARK = "***"
 """Replaces a secret."""
@@ -37,14 +36,22 @@ class Redactor:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self.values = tuple(dict.fromkeys(values))
+        self._forms: list[Form] = []
+        self._shortest = 0
+        if self.values:
+            self._learn_forms()
+        self.reach = 4096 + 16 * max((len(value.encode("utf-8", "replace")) for value in self.values), default=0)
+        """The most bytes that a value takes in any form, except with endless colours and tags."""
+
+    def _learn_forms(self) -> None:
+        from gpu_doc.redaction.forms import forms  # most calls have nothing to hide
+
         lines = [line.strip() for value in self.values for line in value.splitlines() if "\n" in value.strip()]
         # The first and last line of a key are the same in all keys.
         parts = [line for line in lines if len(line) >= _LONG_LINE and not line.startswith("-----")]
         self._forms = [form for value in self.values for form in forms(value)]
         self._forms += [next(forms(line)) for line in dict.fromkeys(parts)]
-        self._shortest = min((len(value) for value in (*self.values, *parts)), default=0)
-        self.reach = 4096 + 16 * max((len(value.encode("utf-8", "replace")) for value in self.values), default=0)
-        """The most bytes that a value takes in any form, except with endless colours and tags."""
+        self._shortest = min(len(value) for value in (*self.values, *parts))
 
     def __bool__(self) -> bool:
         return bool(self.values)
@@ -142,11 +149,15 @@ class Redactor:
         return merged
 
     def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
+        from gpu_doc.redaction.forms import Haystacks
+
         haystacks = Haystacks(data)
         return (span for form in self._forms if haystacks.may_hold(form) for span in _matches(form.pattern, data))
 
     def _found_decoded(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Yield the secrets found after resolving escapes, as spans of the original text."""
+        from gpu_doc.redaction.decoding import decodings
+
         for steps in decodings(data):
             for begin, end in self._found(steps[-1].data):
                 for step in reversed(steps):
@@ -165,6 +176,8 @@ class Redactor:
 
     @cached_property
     def _needles(self) -> tuple[bytes, ...]:
+        from gpu_doc.redaction.forms import base64_digits
+
         plain = (value.encode(code, "replace") for value in self.values for code in ("utf-8", "utf-16-le", "utf-32-le"))
         coded = (
             base64_digits(value.encode("utf-8", "replace"), before) for value in self.values for before in range(3)

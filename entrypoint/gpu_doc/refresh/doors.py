@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpu_doc.console.console import Console
 from gpu_doc.errors import Exit, GpuDocError, worst
 from gpu_doc.model.configuration import ImageIdentity, Run
-from gpu_doc.model.results import Result
 from gpu_doc.plan.planner import Images
 from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.state import State
+
+if TYPE_CHECKING:
+    from gpu_doc.model.results import Result
 
 
 @dataclass(frozen=True, kw_only=True)

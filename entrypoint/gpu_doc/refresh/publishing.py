@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gpu_doc import interrupts
 from gpu_doc.errors import FindingError, GpuDocError
-from gpu_doc.model.configuration import Config
+from gpu_doc.model.configuration import Config, PublishMode
 from gpu_doc.model.location import Location
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
@@ -18,14 +18,13 @@ from gpu_doc.refresh.refreshing import refresh
 
 if TYPE_CHECKING:
     from gpu_doc.publish.target import Target
-    from gpu_doc.trust.admission import AnyMode
 
 
 @dataclass(frozen=True, kw_only=True)
 class Publishing:
     """How a refresh is published."""
 
-    mode: AnyMode
+    mode: PublishMode
     target: Callable[[], Target]
     """Where to; asked only if something may be published."""
     echo: Callable[[], bool]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from gpu_doc.console.console import Console
 from gpu_doc.model.configuration import Config, ImageIdentity
 from gpu_doc.plan.plan import Plan, ReportPlan
-from gpu_doc.refresh.containers import containers, plan_with_images
 from gpu_doc.refresh.doors import Doors, Outcome
 from gpu_doc.refresh.planning import plan
 
@@ -27,6 +26,7 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
     if not pulls and planned.fresh:
         return Outcome()
     gc.enable()  # see cli/main.py; from here on it takes a while
+    from gpu_doc.refresh.containers import containers, plan_with_images
     from gpu_doc.refresh.scheduler import Scheduler
 
     with (

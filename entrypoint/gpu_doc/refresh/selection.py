@@ -11,7 +11,6 @@ from typing import Any, Literal
 from gpu_doc.errors import UsageError
 from gpu_doc.model.configuration import Config, Report, Run
 from gpu_doc.model.location import Location
-from gpu_doc.text.nearest import did_you_mean
 
 
 def with_executor(
@@ -28,6 +27,8 @@ def with_executor(
     """
     said: dict[str, Any] = {"image": image, "gpus": gpus, "pull": pull}
     said = {name: value for name, value in said.items() if value is not None}
+    if not said and executor == "auto":
+        return config
 
     def changed(run: Run) -> Run:
         run = replace(run, **said)
@@ -61,6 +62,8 @@ def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
         )
         report = next((by_path[path] for path in (name, *spellings) if path in by_path), None)
         if report is None:
+            from gpu_doc.text.nearest import did_you_mean  # only a mistake pays for it
+
             known = ", ".join(by_path) or "none"
             remedy = did_you_mean(name, by_path) or f"Name one of these: {known}."
             raise UsageError(f"no report `{name}` is configured", remedy=remedy)

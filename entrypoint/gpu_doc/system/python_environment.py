@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from gpu_doc.system import process
-
 _PROBE = "import sys, json; print(json.dumps([sys.path, '.'.join(map(str, sys.version_info[:3]))]))"
 _ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")
 """What names an active environment; `pythonLocation` is what actions/setup-python sets."""
@@ -165,6 +163,8 @@ def _is_own(prefix: str) -> bool:
 def _probe(python: Path) -> PythonEnvironment | None:
     if not python.exists():
         return None
+    from gpu_doc.system import process
+
     try:
         answer = process.output([str(python), "-c", _PROBE], limit=20)
         search_path, version = json.loads(answer)

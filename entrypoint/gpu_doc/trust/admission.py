@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from gpu_doc.errors import UsageError
 from gpu_doc.git.checkout import commit_of_head
-from gpu_doc.model.configuration import Publish
-from gpu_doc.publish.target import is_own_branch
+from gpu_doc.model.configuration import Publish, PublishMode
 
 if TYPE_CHECKING:
     from gpu_doc.github.event import Event
     from gpu_doc.trust.origin import Origin
-
-AnyMode = Literal["pull-request", "commit", "auto", "check", "none"]
 
 _QUEUE = "gh-readonly-queue/"
 """The prefix of merge queues' branches. https://docs.github.com/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue"""
@@ -53,18 +50,20 @@ def mode_for(
     origin: Origin | None = None,
     *,
     configuration: str = "gpu-doc.yml",
-) -> tuple[AnyMode, str]:
+) -> tuple[PublishMode, str]:
     """Return how to publish, and a sentence if that is not what was asked for.
 
     `asked` is the command line's mode; `config` means the configuration's. `configuration` is its path.
     """
-    mode: AnyMode = publish.mode if asked == "config" else asked  # type: ignore[assignment]  # the parser's choices
+    mode = publish.mode_for(asked)
     if event is None or mode in ("none", "check"):
         return mode, ""
     if passing := _passing(event, origin):
         return "none", f"nothing is published for {passing}"
     if event.pull_request and asked == "config":
         return "none", "nothing is published for a pull request, unless its `publish` says so; see its preview"
+    from gpu_doc.publish.target import is_own_branch
+
     branch = event.head_branch if event.pull_request else event.branch
     if branch and is_own_branch(publish, branch, configuration):
         return "none", f"nothing is published for {branch}, which is gpu-doc's own branch"

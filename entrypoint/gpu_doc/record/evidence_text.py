@@ -1,0 +1,43 @@
+"""How evidence is written; only what is refreshed needs it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from gpu_doc.model.values import Json
+from gpu_doc.record import kept_cells
+
+if TYPE_CHECKING:
+    from gpu_doc.record.evidence import Evidence, KeptAnswer
+
+
+def to_bytes(evidence: Evidence) -> bytes:
+    """As it is written: sorted by name, a line each, so that a difference in git reads well."""
+    runs = {
+        address: {
+            "fingerprint": run.fingerprint.text,
+            "source": dict(run.source),
+            "machine": dict(run.machine),
+            "made": dict(run.made),
+        }
+        for address, run in evidence.runs.items()
+    }
+    answers = {key: _answer_to_json(kept) for key, kept in evidence.answers.items()}
+    files = {name: {"sha256": kept.sha256, "made-from": kept.made_from} for name, kept in evidence.files.items()}
+    text = evidence.text if isinstance(evidence.text, str) else [list(block) for block in evidence.text]
+    whole = {
+        "format": evidence.format,
+        "sources": dict(evidence.sources),
+        "settings": dict(evidence.settings),
+        "runs": runs,
+        "answers": answers,
+        "text": text,
+        "files": files,
+    }
+    return (json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def _answer_to_json(kept: KeptAnswer) -> dict[str, Json]:
+    answer = {"value": kept.value, "runs": list(kept.runs), "assets": list(kept.assets)}
+    return answer if kept.cells is None else answer | {"cells": kept_cells.to_json(kept.cells)}
