@@ -1,7 +1,8 @@
 // Sees that a page is shown whole: boxes that scroll are made as large as what is in them, and what is lost all the same
 // is told. An output may name its elements as it likes (<img name=body>, <input name=parentNode>), which hides what
 // documents and forms have under that name: so nothing is asked of them but through the prototypes of our own page.
-() => {
+// `scripts` says that those of the output run (live.js): what only they can fill is then as they left it.
+({ scripts = false } = {}) => {
   const getter = (kind, name) => {
     const { get } = Object.getOwnPropertyDescriptor(kind.prototype, name);
     return (object) => get.call(object);
@@ -278,7 +279,7 @@
     const addresses = [each.currentSrc, ...around.flatMap((one) => ['srcset', 'src', 'href', 'xlink:href'].map((name) => attribute(one, name)))];
     const address = addresses.find((one) => one && !inside(one)) ?? '';
     if (addresses.some(Boolean)) return [{ kind: 'image', address }];
-    return all(root, 'script').length ? [{ kind: 'script', tag: 'img' }] : [];
+    return !scripts && all(root, 'script').length ? [{ kind: 'script', tag: 'img' }] : [];
   });
 
   const backgrounds = (root) => elements(root).filter(seen).flatMap((each) => ['', '::before', '::after'].flatMap((part) => {
@@ -294,14 +295,14 @@
     const written = attribute(each, 'srcdoc');
     if (written === null && /^\s*(about:.*)?$/i.test(address ?? '')) return [];
     if (written === null || !document || !body(document)) return [{ kind: 'frame', address: written === null ? address : '' }];
-    const blank = all(document, 'script').length > 0 && !paints(body(document), () => true, false);
+    const blank = !scripts && all(document, 'script').length > 0 && !paints(body(document), () => true, false);
     return blank ? [{ kind: 'script', tag: 'iframe' }] : missing(document, written);
   });
 
   const others = (root) => called(root, ['canvas', 'use', 'object', 'embed', 'video', 'audio', 'input']).filter(visible).flatMap((each) => {
     const tag = localName(each);
     // Without scripts a canvas is a place for what stands in it, and a drawing that did not load takes none.
-    if (tag === 'canvas') return declared(each) ? [] : [{ kind: 'script', tag }];
+    if (tag === 'canvas') return scripts || declared(each) ? [] : [{ kind: 'script', tag }];
     if (tag !== 'use' && !seen(each)) return [];
     if (tag === 'video' || tag === 'audio') {
       const shown = readyState(each) >= needed(each) || attribute(each, 'poster')?.startsWith('data:');
@@ -340,5 +341,15 @@
     })].slice(0, 9).map((loss) => ({ ...loss, address: (loss.address ?? '').slice(0, 200) }));
   };
 
-  return { dom, whole: { settled, losses, paintsBelow, paintsBeyond } };
+  // The same of a document that is a page by itself.
+  const pageLosses = (root) => {
+    grown(root);
+    return missing(root, 'url(').slice(0, 9).map((loss) => ({ ...loss, address: (loss.address ?? '').slice(0, 200) }));
+  };
+
+  // All that can be read on it, in shadow trees too.
+  const readable = (root) => [body(root), ...elements(root).map(shadowRoot).filter(Boolean).flatMap((shadow) => all(shadow, ':scope > *'))]
+    .map((each) => (isHtml(each) ? shownText(each) : text(each))).join('\n');
+
+  return { dom: { ...dom, visible, elements }, whole: { settled, losses, pageLosses, readable, paintsBelow, paintsBeyond } };
 }

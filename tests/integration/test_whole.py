@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from gpu_doc.errors import CaptureError, Exit, IncompleteError
+from gpu_doc.model.location import Location
 from gpu_doc.model.pictures import Photograph
 
 from .pictures import display, exhibit, html, new_camera
@@ -174,12 +175,13 @@ LOST = {
     "a plug-in's": ("seen<embed src=a.pdf>", "an <embed>"),
     "a film": ("<video controls><source src=a.webm></video>", "a <video>, which is not loaded: a.webm"),
     "a sound": ("<audio controls src=a.wav></audio>", "an <audio>"),
-    "a canvas": ("<h3>Title</h3><canvas id=c></canvas><script>draw()</script>", "a script draws: a <canvas>"),
-    "an animation": ("<img id=frame><button>Play</button><script>play()</script>", "a script draws: an <img>"),
-    "a map": (
-        "trust me<iframe srcdoc='<div id=map></div><script>draw()</script>'></iframe>",
-        "a script draws: an <iframe>",
-    ),
+}
+
+# What waits for a script, which is let run then, and fails.
+UNDRAWN = {
+    "a canvas": "<h3>Title</h3><canvas id=c></canvas><script>draw()</script>",
+    "an animation": "<img id=frame><button>Play</button><script>draw()</script>",
+    "a map": "trust me<iframe srcdoc='<div id=map></div><script>draw()</script>'></iframe>",
 }
 
 
@@ -187,10 +189,14 @@ LOST = {
 def shots() -> Mapping[str, Photograph | CaptureError]:
     texts = {f"grown, {name}": text for name, (text, _) in GROWN.items()}
     texts |= {f"fine, {name}": text for name, text in FINE.items()}
+    texts |= {f"undrawn, {name}": text for name, text in UNDRAWN.items()}
     texts |= {f"lost, {name}": text for name, (text, _) in LOST.items()}
     with new_camera() as room:
         pictures = room.photograph(
-            [html(text, name=name, place=f"n.ipynb, cell 1 ({name})") for name, text in texts.items()]
+            [
+                html(text, name=name, location=Location("n.ipynb", cell=1, cell_name=name))
+                for name, text in texts.items()
+            ]
         )
     return dict(zip(texts, pictures, strict=True))
 
@@ -217,9 +223,16 @@ def test_what_would_be_missing_is_told(shots: Mapping[str, Photograph | CaptureE
     assert isinstance(error, IncompleteError), error
     assert LOST[name][1] in error.what
     assert error.what.startswith(f"The picture of lost, {name} would ")
-    assert error.where == f"n.ipynb, cell 1 (lost, {name})"
+    assert str(error.where) == f"n.ipynb, cell 1 (lost, {name})"
     assert error.remedy
     assert error.exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize("name", UNDRAWN)
+def test_what_a_script_does_not_draw_is_told(shots: Mapping[str, Photograph | CaptureError], name: str) -> None:
+    error = shots[f"undrawn, {name}"]
+    assert isinstance(error, CaptureError), error
+    assert "draw is not defined" in error.what
 
 
 def test_drawings_in_svg_are_images_that_load_nothing() -> None:

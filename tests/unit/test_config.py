@@ -375,12 +375,9 @@ reports:
     runs:
       a: {command: [x], detach: true, retries: {times: 1}}
       b: {command: [x], image: "x:1"}
-capture: {allow-hosts: [example.org]}
 """
     config = read(root, text)
-    assert [line.partition(": ")[0] for line in later(config)] == [
-        *("gpu-doc.yml:7", "gpu-doc.yml:11"),
-    ]
+    assert [line.partition(": ")[0] for line in later(config)] == ["gpu-doc.yml:7"]
 
 
 def test_what_is_written_without_effect_is_no_use(root: Path) -> None:
@@ -406,8 +403,8 @@ def test_problems_stand_above_what_to_do_and_none_of_several_is_singled_out(root
 
 def test_what_to_do_about_what_comes_later_fits_it(root: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        not_yet(read(root, one_report("a: {command: [x]}") + "capture: {allow-hosts: [example.org]}\n"))
-    assert caught.value.where == "gpu-doc.yml:6"
+        not_yet(read(root, one_report("a: {command: [x]}").replace("path:", "expect: {a/x: '> 1'}\n    path:")))
+    assert caught.value.where == "gpu-doc.yml:3"
     assert caught.value.remedy == "Take these lines out for now."
 
 

@@ -149,8 +149,3 @@ def _written(config: Config) -> Iterator[tuple[int, str]]:
     for report in config.reports:
         if report.expect:
             yield config.lines[report.path, "expect"], "`expect`: claims are checked in a later version"
-    if config.capture.allow_hosts:
-        yield (
-            config.lines["capture", "allow-hosts"],
-            "`allow-hosts`: pictures load nothing yet; this comes in a later version",
-        )

@@ -205,7 +205,11 @@ CAPTURE = Section(
         "width": Key(whole(100, 4000), _WIDTH, example=880),
         "scale": Key(whole(1, 4), "Device pixels per CSS pixel.", default=2),
         "theme": Key(choice("light", "dark", "both"), "Colours of the pictures.", default="light"),
-        "allow-hosts": Key(ListOf(text("the name of a host")), "Hosts that a page may load from.", default=[]),
+        "allow-hosts": Key(
+            ListOf(text("the name of a host")),
+            "Hosts that outputs with scripts may load from, by HTTPS; no others are reached.",
+            default=[],
+        ),
     },
 )
 

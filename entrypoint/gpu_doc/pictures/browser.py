@@ -20,7 +20,10 @@ from typing import Any, TypeVar
 
 from gpu_doc.model.values import Json
 from gpu_doc.pictures.chromium import ChromiumProcess, find_chromium, sandbox_closed
+from gpu_doc.pictures.gate import Gate
 from gpu_doc.pictures.layout import MARK, Band, Box, Layout, Loss
+from gpu_doc.pictures.livepage import Drawing, LiveDocument, drawn
+from gpu_doc.pictures.tab import BrowserLostError, Tab
 from gpu_doc.resources import template_path
 
 __all__ = ["Browser", "BrowserLostError", "find_chromium", "sandbox_closed"]
@@ -31,10 +34,6 @@ _BAND_AREA = 8_000_000  # device pixels; 24 MB when decoded
 _LOWEST = 500  # CSS pixels of a window
 
 _Answer = TypeVar("_Answer")
-
-
-class BrowserLostError(Exception):
-    """The page crashed, hung, or was replaced: this browser can't be used any more."""
 
 
 class Browser:
@@ -51,7 +50,10 @@ class Browser:
         self._patience = patience
         self._stack = ExitStack()
         self._loop = asyncio.new_event_loop()
+        # pyppeteer leaves futures behind of what it sent to a page that is gone.
+        self._loop.set_exception_handler(lambda *_: None)
         self._thread = threading.Thread(target=self._loop.run_forever, name="browser", daemon=True)
+        self._connection: Any = None
         self._page: _Page | None = None
 
     def __enter__(self) -> Browser:
@@ -59,9 +61,9 @@ class Browser:
             stack.callback(self._stop_loop)
             self._thread.start()
             stack.callback(self._disconnect)  # after Chromium was killed: if it hangs, it never closes the connection
-            process = stack.enter_context(ChromiumProcess(self._executable, self._environ, scale=self.scale))
-            address = process.address(seconds=30)
-            self._page = self._wait(_Page.opened(address, self._loop))
+            self._process = stack.enter_context(ChromiumProcess(self._executable, self._environ, scale=self.scale))
+            address = self._process.address(seconds=30)
+            self._page = self._wait(self._connected(address))
             self._stack = stack.pop_all()
         return self
 
@@ -81,12 +83,24 @@ class Browser:
         assert self._page is not None
         return self._wait(self._page.band(layout, number, time.monotonic() + self._patience))
 
+    def draw(self, document: LiveDocument, gate: Gate) -> Drawing:
+        """Photograph a document whose scripts run, on a page of its own that is gone afterwards.
+
+        Raises BrowserLostError when that is not done in time, or takes too much memory.
+        """
+        deadline = time.monotonic() + self._patience
+        return self._wait(drawn(self._connection, document, gate, self._process, (self.scale, deadline)))
+
+    async def _connected(self, address: str) -> _Page:
+        self._connection = _connect(address, self._loop)
+        return await _Page.opened(self._connection)
+
     def _wait(self, work: Coroutine[Any, Any, _Answer]) -> _Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _disconnect(self) -> None:
-        if self._page is not None:
-            self._wait(self._page.close())
+        if self._connection is not None:
+            self._wait(self._connection.dispose())
 
     def _stop_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -97,44 +111,36 @@ class Browser:
         self._loop.close()
 
 
-class _Page:
-    """The only tab, driven through pyppeteer on the browser's event loop."""
+class _Page(Tab):
+    """The page of static exhibits, driven on the browser's event loop."""
 
-    def __init__(self, connection: Any, session: Any, frame: str, window: int) -> None:
-        self._connection = connection
-        self._session = session
+    def __init__(self, session: Any, frame: str, window: int) -> None:
+        super().__init__(session)
         self._frame = frame
         self._window = window
         self._viewport = (0, 0)
         self._frame_size = (0, 0)  # by how much the window is larger than the page in it
-        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        session.on("Inspector.targetCrashed", self._crashed)
-        connection.setClosedCallback(self._lose)  # without a connection, pyppeteer's calls would wait for ever
         session.on("Fetch.requestPaused", self._refuse)
-        session.on("Page.javascriptDialogOpening", lambda _: self._send("Page.handleJavaScriptDialog", accept=False))
 
     @classmethod
-    async def opened(cls, address: str, loop: asyncio.AbstractEventLoop) -> _Page:
-        connection = _connect(address, loop)
+    async def opened(cls, connection: Any) -> _Page:
         targets = await connection.send("Target.getTargets")
         target = next(info for info in targets["targetInfos"] if info["type"] == "page")
         window = await connection.send("Browser.getWindowForTarget", {"targetId": target["targetId"]})
         session = await connection.createSession(target)
-        page = cls(connection, session, target["targetId"], window["windowId"])
+        page = cls(session, target["targetId"], window["windowId"])
+        connection.setClosedCallback(page.lose)  # without a connection, pyppeteer's calls would wait for ever
         deadline = time.monotonic() + 10
         for domain in ("Page", "Inspector", "Runtime"):
-            await page._call(deadline, f"{domain}.enable")
-        await page._call(deadline, "Fetch.enable", patterns=[{"urlPattern": "*"}])
+            await page.call(deadline, f"{domain}.enable")
+        await page.call(deadline, "Fetch.enable", patterns=[{"urlPattern": "*"}])
         bounds, inside = window["bounds"], await page._run(deadline, "size", None)
         page._frame_size = (bounds["width"] - inside["width"], bounds["height"] - inside["height"])
         return page
 
-    async def close(self) -> None:
-        await self._connection.dispose()
-
     async def lay_out(self, html: str, width: int, scale: int, deadline: float) -> Layout:
         marker = secrets.token_hex(8)
-        await self._call(deadline, "Page.setDocumentContent", frameId=self._frame, html=html)
+        await self.call(deadline, "Page.setDocumentContent", frameId=self._frame, html=html)
         limits = {"band": _BAND_HEIGHT // scale, "area": _BAND_AREA // scale**2, "highest": _HIGHEST // scale}
         placed = await self._run(deadline, "place", {"marker": marker, "width": width, **limits})
         boxes = [_box(box) for box in placed.pop("boxes")]
@@ -149,7 +155,7 @@ class _Page:
         shown = {"marker": layout.marker, "top": top, "height": height, "colour": mark}
         await self._run(deadline, "show", shown)
         # No clip: Chromium would emulate another device for a moment, and lay the page out for that.
-        answer = await self._call(deadline, "Page.captureScreenshot", format="png", optimizeForSpeed=True)
+        answer = await self.call(deadline, "Page.captureScreenshot", format="png", optimizeForSpeed=True)
         return Band(number=number, png=base64.b64decode(answer["data"]), height=height, mark=mark)
 
     async def _view(self, deadline: float, width: int, height: int) -> None:
@@ -157,7 +163,7 @@ class _Page:
         while self._viewport != (width, height):
             frame = self._frame_size
             bounds = {"width": width + frame[0], "height": height + frame[1]}
-            await self._call(deadline, "Browser.setWindowBounds", windowId=self._window, bounds=bounds)
+            await self.call(deadline, "Browser.setWindowBounds", windowId=self._window, bounds=bounds)
             got = await self._run(deadline, "sized", {"width": width, "height": height})
             self._viewport = (got["width"], got["height"])
             self._frame_size = (bounds["width"] - got["width"], bounds["height"] - got["height"])
@@ -165,44 +171,11 @@ class _Page:
     async def _run(self, deadline: float, function: str, argument: Json) -> Json:
         """Call a function of templates/page.js. It is evaluated each time, so that it leaves nothing on the page."""
         page, whole = (template_path(name).read_text("utf-8") for name in ("page.js", "whole.js"))
-        expression = f"({page})(({whole})())[{json.dumps(function)}]({json.dumps(argument)})"
-        answer = await self._call(
-            deadline, "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
-        )
-        if "exceptionDetails" in answer:
-            raise BrowserLostError(
-                answer["exceptionDetails"].get("exception", {}).get("description", "the page failed")
-            )
-        return answer["result"].get("value")
-
-    async def _call(self, deadline: float, method: str, **params: Json) -> Json:
-        call = self._send(method, **params)
-        # asyncio.wait_for would cancel the call, and its late answer would then break pyppeteer's connection.
-        await asyncio.wait({call, self._lost}, timeout=deadline - time.monotonic(), return_when=asyncio.FIRST_COMPLETED)
-        if self._lost.done():
-            raise BrowserLostError("the page crashed")
-        if not call.done():
-            raise BrowserLostError("the page did not answer in time")
-        try:
-            return call.result()
-        except Exception as error:  # pyppeteer raises its NetworkError and bare exceptions of websockets alike
-            raise BrowserLostError(str(error)) from error
-
-    def _send(self, method: str, **params: Json) -> asyncio.Future[Json]:
-        call: asyncio.Future[Json] = self._session.send(method, params)
-        call.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return call
-
-    def _crashed(self, _: Json) -> None:
-        self._lose()
-
-    def _lose(self) -> None:
-        if not self._lost.done():
-            self._lost.set_result(None)
+        return await self.evaluate(deadline, f"({page})(({whole})())[{json.dumps(function)}]({json.dumps(argument)})")
 
     def _refuse(self, event: Json) -> None:
         """Refuse to fetch anything. What the page itself contains (data:) is not a request and still works."""
-        self._send("Fetch.failRequest", requestId=event["requestId"], errorReason="Aborted")
+        self.send("Fetch.failRequest", requestId=event["requestId"], errorReason="Aborted")
 
 
 def _box(found: Json) -> Box:

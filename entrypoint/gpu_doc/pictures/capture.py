@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 from gpu_doc.errors import CaptureError
 from gpu_doc.model.pictures import Exhibit, Photograph
 from gpu_doc.pictures import losses
-from gpu_doc.pictures.losses import BlankError
+from gpu_doc.pictures.losses import BlankError, LacksScriptsError
 from gpu_doc.pictures.png import Cutter, StripError, decoded_equal, encoded
+from gpu_doc.pictures.scripts import Scripts
 from gpu_doc.pictures.secrets import check_secrets
 from gpu_doc.redaction import Redactor
+from gpu_doc.system.python_environment import PythonEnvironment, own_environment
 
 if TYPE_CHECKING:
     from gpu_doc.pictures.browser import Browser
@@ -56,7 +58,10 @@ class Camera:
         environ: Mapping[str, str],
         patience: float = 30.0,
         redactor: Redactor | None = None,
+        allow_hosts: Sequence[str] = (),
+        environment: Callable[[], PythonEnvironment] = own_environment,
     ) -> None:
+        """`allow_hosts` are for outputs with scripts, whose libraries lie in `environment`: where kernels run."""
         self._redactor = redactor or Redactor()
         self._chromium = chromium
         self._environ = environ
@@ -66,6 +71,7 @@ class Camera:
         self._cutter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cutter")  # two would need twice the memory
         self._browser: Future[Browser] | None = None
         self._pages: Future[CellPages] | None = None
+        self._scripts = Scripts(environment, environ=environ, allowed=allow_hosts)
 
     def __enter__(self) -> Camera:
         return self
@@ -90,27 +96,48 @@ class Camera:
 
         Raises MachineError if Chromium is not found or does not start.
         """
-        shots: dict[int, Shot] = {}
         with self._one_at_a_time:
-            sections = [*self._sections(exhibits, shots)]
-            cuts = [cut for page in _pages(sections) for cut in self._shoot(page)]
-            for page, bands in cuts:
-                shots.update(self._collected(page, bands))
+            shots = self._taken(dict(enumerate(exhibits)))
+            # A canvas or an image without an address was left to a script: now let it run.
+            again = {n: exhibits[n] for n, shot in shots.items() if isinstance(shot, LacksScriptsError)}
+            shots |= self._taken(again, every_script=True)
         return [shots[number] for number in range(len(exhibits))]
 
-    def _sections(self, exhibits: Sequence[Exhibit], shots: dict[int, Shot]) -> Iterator[_Section]:
-        for number, exhibit in enumerate(exhibits):
+    def _taken(self, exhibits: Mapping[int, Exhibit], *, every_script: bool = False) -> dict[int, Shot]:
+        shots: dict[int, Shot] = {}
+        sections = [*self._sections(exhibits, shots, every_script=every_script)]
+        cuts = [cut for page in _pages(sections) for cut in self._shoot(page)]
+        for page, bands in cuts:
+            shots.update(self._collected(page, bands))
+        return shots
+
+    def _sections(
+        self, exhibits: Mapping[int, Exhibit], shots: dict[int, Shot], *, every_script: bool
+    ) -> Iterator[_Section]:
+        for number, exhibit in exhibits.items():
             try:
                 _check_something_to_see(exhibit)
                 self.warm_up(exhibit.scale)
                 assert self._pages is not None
-                section = self._pages.result().section(exhibit)
+                section = self._pages.result().section(self._drawn(exhibit, every=every_script))
                 _check_size(section, exhibit)
                 check_secrets(section, exhibit, self._redactor)
             except CaptureError as error:
                 shots[number] = error
             else:
                 yield number, exhibit, section
+
+    def _drawn(self, exhibit: Exhibit, *, every: bool) -> Exhibit:
+        """The exhibit, with pictures in the place of outputs that their scripts draw."""
+        from gpu_doc.pictures.browser import BrowserLostError
+
+        assert self._pages is not None
+        try:
+            pages = self._pages.result()
+            return self._scripts.drawn(exhibit, pages, self._browser_for, self._redactor, every=every)
+        except BrowserLostError as error:
+            self._close_browser()
+            raise losses.script_failed(exhibit, str(error)) from error
 
     def _shoot(self, page: _Page) -> list[tuple[_Page, list[Future[_Cut]]]]:
         """Photograph a page; its bands are cut in the background. If the page fails, try each exhibit alone."""

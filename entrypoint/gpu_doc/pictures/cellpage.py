@@ -19,6 +19,7 @@ from gpu_doc.model.pictures import Exhibit
 from gpu_doc.model.values import Json
 from gpu_doc.pictures.folding import fold
 from gpu_doc.pictures.legible import legible
+from gpu_doc.pictures.livepage import LiveDocument
 from gpu_doc.pictures.richest import richest
 from gpu_doc.pictures.svg import as_image
 from gpu_doc.resources import template_path
@@ -53,6 +54,7 @@ class CellPages:
         self._template = exporter.template
         self._style = "".join(template_path(name).read_text("utf-8") for name in ("page.css", "widgets.css"))
         self._document = Template(template_path("output.html").read_text("utf-8").rstrip())
+        self._live = Template(template_path("live.html").read_text("utf-8").rstrip())
         style = self._style + template_path("cell.css").read_text("utf-8")
         self._page = template_path("page.html").read_text("utf-8").replace("/* style */", style)
 
@@ -71,6 +73,19 @@ class CellPages:
         theme, width = exhibit.theme, exhibit.width
         content = f'<div data-gpu-doc="{theme}" data-gpu-doc-page style="max-width:{width}px">{content}</div>'
         return f'<section data-gpu-doc="{theme}" style="width:{width + 2 * PADDING}px">{content}</section>'
+
+    def live_document(self, content: str, libraries: str, exhibit: Exhibit) -> LiveDocument:
+        """Give a document whose scripts run; first of all the HTML that loads `libraries`."""
+        html = self._live.substitute(
+            theme=exhibit.theme,
+            light=str(exhibit.theme == "light").lower(),
+            prelude=template_path("live-prelude.js").read_text("utf-8"),
+            style=self._style,
+            libraries=libraries,
+            width=exhibit.width,
+            content=content,
+        )
+        return LiveDocument(html, exhibit.width + 2 * PADDING)
 
     def _isolated(self, outputs: Sequence[Json], exhibit: Exhibit) -> Sequence[Json]:
         """Put each output that contains HTML into its own document.

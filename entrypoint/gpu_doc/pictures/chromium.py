@@ -196,6 +196,26 @@ class ChromiumProcess:
             self._process = None
         self._stack.close()
 
+    def memory(self) -> int:
+        """Give the bytes that all of its processes hold."""
+        return sum(_resident(child) for child in self._tree())
+
+    def end_children(self) -> None:
+        """Kill what draws pages, and all else but the browser itself."""
+        for child in self._tree()[1:]:
+            _kill(child)
+
+    def _tree(self) -> list[psutil.Process]:
+        import psutil
+
+        if self._process is None:
+            return []
+        try:
+            own = psutil.Process(self._process.pid)
+            return [own, *own.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
     def address(self, seconds: float) -> str:
         """Wait for the address of its DevTools protocol. Raises MachineError if it does not start within `seconds`."""
         assert self._process is not None
@@ -234,12 +254,29 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
         children = []
     process.kill()
     for child in children:
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
+        _kill(child)
     process.wait()
     deadline = time.monotonic() + 5
     while any(_runs(child) for child in children) and time.monotonic() < deadline:
         time.sleep(0.005)
+
+
+def _kill(process: psutil.Process) -> None:
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
+
+
+def _resident(process: psutil.Process) -> int:
+    """Bytes that a process holds by itself; libraries are shared by all."""
+    import psutil
+
+    try:
+        held = process.memory_info()
+    except psutil.NoSuchProcess:
+        return 0
+    return int(held.rss) - int(getattr(held, "shared", 0))
 
 
 def _runs(process: psutil.Process) -> bool:

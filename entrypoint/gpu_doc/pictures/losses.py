@@ -30,10 +30,15 @@ class BlankError(CaptureError):
     """There is nothing on a picture."""
 
 
+class LacksScriptsError(IncompleteError):
+    """A picture would lack what a script draws, that was not let run."""
+
+
 def incomplete(exhibit: Exhibit, losses: Sequence[Loss]) -> IncompleteError:
     """Return an error that says what the picture would not show: at least one loss."""
     first, *others = (_sentence(exhibit, loss) for loss in losses)
-    return IncompleteError(
+    kind = LacksScriptsError if any(loss.kind == "script" for loss in losses) else IncompleteError
+    return kind(
         first,
         where=exhibit.where,
         remedy=_TERMINAL if exhibit.kind == "terminal" else _REMEDIES[losses[0].kind],
@@ -56,6 +61,27 @@ def failed(exhibit: Exhibit, reason: str) -> CaptureError:
         f"The output of {exhibit.name} can't be pictured: {reason}.",
         where=exhibit.where,
         remedy=_TERMINAL if exhibit.kind == "terminal" else _REMEDIES["high"],
+    )
+
+
+def script_failed(exhibit: Exhibit, reason: str) -> CaptureError:
+    """Say why what an output's scripts draw is no picture."""
+    return CaptureError(
+        f"The output of {exhibit.name}, which its scripts draw, can't be pictured: {reason}.",
+        where=exhibit.where,
+        remedy=_REMEDIES["script"],
+    )
+
+
+def not_loaded(exhibit: Exhibit, address: str) -> IncompleteError:
+    """Say that an output's scripts need something from the network."""
+    address = address if len(address) <= _LONGEST else f"{address[:_LONGEST]}…"
+    return IncompleteError(
+        f"The picture of {exhibit.name} would lack what its scripts load: {address}",
+        where=exhibit.where,
+        remedy='Let the output bring it along (Plotly: plotly.io.renderers.default = "notebook"; itables: '
+        "connected=False; Bokeh: INLINE), install the package that made it here in the same version, or allow the host "
+        "in gpu-doc.yml: capture: {allow-hosts: [...]}.",
     )
 
 

@@ -6,14 +6,14 @@ import io
 from typing import TYPE_CHECKING
 
 from gpu_doc.model.pictures import Photograph
-from gpu_doc.pictures.layout import MARK
+from gpu_doc.pictures.layout import MARK, Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from PIL.Image import Image
 
-    from gpu_doc.pictures.layout import Band, Box, Layout
+    from gpu_doc.pictures.layout import Band, Layout
 
 MARGIN = 12
 """CSS pixels of background on each side of the content."""
@@ -149,6 +149,21 @@ def _on_canvas(shown: Image, left: int, width: int, background: str) -> Image:
     return ground
 
 
+def window_part(png: bytes, box: Box, *, background: str, scale: int) -> tuple[bytes, Box] | None:
+    """Cut what is seen out of the picture of a window; None when nothing is. Gives where it lay in the box, too."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as whole:
+        area = box.x * scale, box.y * scale, (box.x + box.width) * scale, (box.y + box.height) * scale
+        picture = whole.convert("RGB").crop(area)
+    if picture.getcolors(1) is not None:
+        return None
+    left, top, right, bottom = _ink(picture, box, background, scale)
+    buffer = io.BytesIO()
+    picture.crop((left * scale, top * scale, right * scale, bottom * scale)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue(), Box(left, top, right - left, bottom - top)
+
+
 def _smallest(picture: Image) -> Image:
     """Use a palette if the picture has few enough colours: text and charts get a third smaller.
 
@@ -165,6 +180,14 @@ def _smallest(picture: Image) -> Image:
 
 def _seen(picture: Image, box: Box, background: str, scale: int) -> tuple[int, int, int, int]:
     """Return the area to keep, in device pixels, rounded out to whole CSS pixels inside the picture."""
+    left, top, right, bottom = _ink(picture, box, background, scale)
+    left, top = max(0, left - MARGIN), max(0, top - MARGIN)
+    right, bottom = max(right + MARGIN, left + _SMALLEST[0]), max(bottom + MARGIN, top + _SMALLEST[1])
+    return left * scale, top * scale, min(right, box.width) * scale, min(bottom, box.height) * scale
+
+
+def _ink(picture: Image, box: Box, background: str, scale: int) -> tuple[int, int, int, int]:
+    """Return the area that shows something, or holds an image, in CSS pixels inside the picture."""
     from PIL import Image, ImageChops
 
     ink = ImageChops.difference(picture, Image.new("RGB", picture.size, background)).getbbox() or (0, 0, *picture.size)
@@ -172,6 +195,4 @@ def _seen(picture: Image, box: Box, background: str, scale: int) -> tuple[int, i
     if box.keep:
         left, top = min(left, int(box.keep[0])), min(top, int(box.keep[1]))
         right, bottom = max(right, -int(-box.keep[2] // 1)), max(bottom, -int(-box.keep[3] // 1))
-    left, top = max(0, left - MARGIN), max(0, top - MARGIN)
-    right, bottom = max(right + MARGIN, left + _SMALLEST[0]), max(bottom + MARGIN, top + _SMALLEST[1])
-    return left * scale, top * scale, min(right, box.width) * scale, min(bottom, box.height) * scale
+    return max(left, 0), max(top, 0), min(right, box.width), min(bottom, box.height)

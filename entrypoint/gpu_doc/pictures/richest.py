@@ -18,6 +18,19 @@ _INTERACTIVE = re.compile(
 _DRAWS = re.compile(
     r"Plotly\.(newPlot|react)|\bBokeh\b|vegaEmbed|\brequire\(\[|requirejs|\becharts\b|mpld3|\bL\.map\(|itables|anywidget|pyvis",
 )
+PLOTLY = "application/vnd.plotly.v1+json"
+JAVASCRIPT = "application/javascript"
+_BY_SCRIPT = (PLOTLY, "text/html", JAVASCRIPT)
+"""What we can let draw, the first that there is."""
+_REMEDIES = {
+    "plotly": 'Let the figure bring its script, with plotly.io.renderers.default = "notebook" in the same cell, or be '
+    'a static image, with plotly.io.renderers.default = "png" (it takes the package kaleido).',
+    "itables": "Install the version of itables that made the table here, or let the table bring its script, with "
+    "itables.init_notebook_mode(connected=False) in the same cell.",
+    "vega": 'Let charts be static images: alt.renderers.enable("png"); it takes the package vl-convert-python.',
+    "widget": "Print the widget's result, or give it a static image.",
+    "": "Let the cell give a static image as well, by another MIME type.",
+}
 _SCRIPT = re.compile(r"<script\b.*?(?:</script\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _REMOVED = re.compile(r"<(style|template|head)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _CONTENT = re.compile(r"<(img|svg|table|hr|input|button|progress|meter|iframe)\b", re.IGNORECASE)
@@ -30,8 +43,7 @@ def richest(data: Mapping[str, Any], *, where: Location | str) -> tuple[str, Any
     Raises CaptureError at `where` if every representation needs scripts or can't be on a page.
     """
     html = data.get("text/html")
-    lively = next((mime for mime in data if _INTERACTIVE.match(mime)), None)
-    drawn_by_script = lively is not None or (isinstance(html, str) and _needs_scripts(html))
+    drawn_by_script = _draws_by_script(data)
     if html is not None and not drawn_by_script:
         return "text/html", html
     order = ("text/markdown", *_STATIC) if not drawn_by_script else _STATIC
@@ -42,8 +54,26 @@ def richest(data: Mapping[str, Any], *, where: Location | str) -> tuple[str, Any
         if mime in data:
             return "text/html", f'<img src="data:{mime};base64,{data[mime].strip()}">'
     if drawn_by_script:
-        raise _needs(lively or "text/html", where)
+        raise needs_scripts("", next(filter(_INTERACTIVE.match, data), "text/html"), where)
     return _plain(data, where)
+
+
+def scripted(data: Mapping[str, Any], *, every: bool = False) -> str:
+    """Give the MIME type of what only its scripts can show; empty where anything else shows it.
+
+    `every` script in HTML counts, not only those that are known to draw.
+    """
+    html = data.get("text/html")
+    if any(mime in data for mime in (*_STATIC, *_OTHER_IMAGES)):
+        return ""
+    if not _draws_by_script(data) and not (every and isinstance(html, str) and "<script" in html.lower()):
+        return ""
+    return next((mime for mime in _BY_SCRIPT if mime in data), "")
+
+
+def _draws_by_script(data: Mapping[str, Any]) -> bool:
+    html = data.get("text/html")
+    return any(map(_INTERACTIVE.match, data)) or (isinstance(html, str) and _needs_scripts(html))
 
 
 def _needs_scripts(html: str) -> bool:
@@ -73,10 +103,11 @@ def _plain(data: Mapping[str, Any], where: Location | str) -> tuple[str, Any]:
     )
 
 
-def _needs(mime: str, where: Location | str) -> CaptureError:
+def needs_scripts(library: str, mime: str, where: Location | str) -> CaptureError:
+    """Say that an output needs scripts that are not here: those of a library, where that is known."""
+    remedy = next((remedy for kind, remedy in _REMEDIES.items() if kind in (library or mime)), _REMEDIES[""])
     return CaptureError(
-        f"The output ({mime}) needs scripts that gpu-doc does not have.",
+        f"The output ({mime}) needs scripts that gpu-doc does not have{f': those of {library}' * bool(library)}.",
         where=where,
-        remedy="give the figure a static image (Plotly: fig.show('png'); Altair: chart.save; widgets: print the result)"
-        ", or picture another output of the cell with output=N",
+        remedy=f"{remedy} Or picture another output of the cell with output=N.",
     )

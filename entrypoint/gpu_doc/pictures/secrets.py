@@ -13,12 +13,15 @@ def check_secrets(section: str, exhibit: Exhibit, redactor: Redactor) -> None:
     A run's output is redacted as it arrives. But a page can show a secret whose source text is not recognized: letters
     separated by tags, or written in Markdown. So the text is checked as the page shows it.
     """
-    if not redactor:
-        return
-    from gpu_doc.redaction.visible import visible_text
+    if redactor:
+        from gpu_doc.redaction.visible import visible_text
 
-    text = visible_text(section)
-    if redactor.text(text) != text:
+        check_text(visible_text(section), exhibit, redactor)
+
+
+def check_text(text: str, exhibit: Exhibit, redactor: Redactor) -> None:
+    """Raise CaptureError where the text that the picture of an exhibit shows holds a secret."""
+    if redactor and redactor.text(text) != text:
         raise CaptureError(
             "The picture would show the value of a secret.",
             where=exhibit.where,

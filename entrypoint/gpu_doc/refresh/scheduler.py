@@ -56,7 +56,15 @@ class Scheduler:
         self._hosts = Hosts(doors.environ, docker)
         self._stack = ExitStack()
         # Neither of them starts before it is needed.
-        self._camera = self._stack.enter_context(Camera(doors.chromium, environ=doors.environ, redactor=self._redactor))
+        self._camera = self._stack.enter_context(
+            Camera(
+                doors.chromium,
+                environ=doors.environ,
+                redactor=self._redactor,
+                allow_hosts=config.capture.allow_hosts,
+                environment=lambda: doors.machine.environment,
+            )
+        )
         self._templates = self._stack.enter_context(TemplateWorker())
         self.written: dict[str, tuple[str, ...]] = {}
         self.executed = 0

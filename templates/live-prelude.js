@@ -1,0 +1,51 @@
+// Runs before all scripts of an output: counts the timers and frames that they wait for, and stands in for require.js.
+// Chains of timers without end, as of an animation, count for their first links only.
+(() => {
+  const longest = 2000;  // ms: nobody waits for later ones
+  const links = 200;
+  const waiting = new Set();
+  let link = 0;
+  const counted = (name, cancel, brief) => {
+    const [original, cancelling] = [window[name].bind(window), window[cancel].bind(window)];
+    window[name] = (callback, delay, ...given) => {
+      const own = link + 1;
+      const id = original((...passed) => {
+        waiting.delete(name + id);
+        link = own;
+        try { (typeof callback === 'function' ? callback : Function(callback))(...passed); } finally { link = 0; }
+      }, delay, ...given);
+      if (own < links && brief(delay)) waiting.add(name + id);
+      return id;
+    };
+    window[cancel] = (id) => { waiting.delete(name + id); cancelling(id); };
+  };
+  const soon = window.setTimeout.bind(window);
+  counted('setTimeout', 'clearTimeout', (delay) => !(delay > longest));
+  counted('requestAnimationFrame', 'cancelAnimationFrame', () => true);
+
+  const modules = {};
+  const module = (name) => modules[name] ?? (name === 'plotly' ? window.Plotly : name === 'jquery' ? window.jQuery : undefined);
+  const require = (names, use, fail) => {
+    const missing = [names].flat().filter((name) => module(name) === undefined);
+    if (missing.length && fail) return fail(new Error(`${missing} is not there`));
+    if (missing.length) throw new Error(`${missing} is not there`);
+    if (typeof names === 'string') return module(names);
+    return use?.(...names.map(module));
+  };
+  const define = (name, ...rest) => {
+    const make = rest.at(-1);
+    const made = { exports: {} };
+    modules[name] = (typeof make === 'function' ? make(require, made.exports, made) : make) ?? made.exports;
+    if (name === 'plotly') window.Plotly ??= modules[name];  // figures as data look for it there
+  };
+  Object.assign(require, { config: () => {}, undef: (name) => delete modules[name] });
+
+  Object.defineProperty(window, Symbol.for('gpu-doc'), { value: {
+    // For outputs that were made for require.js, and for them only: with it, other libraries would hide themselves.
+    lendRequire: () => { window.require = window.requirejs = require; window.define = define; },
+    quiet: async (patience) => {
+      const end = performance.now() + patience;
+      while (waiting.size && performance.now() < end) await new Promise((done) => soon(done, 5));
+    },
+  } });
+})();

@@ -1,0 +1,50 @@
+// Waits for, measures and reads a document whose scripts run. This runs in a world of its own: it shares the elements with
+// the output's scripts, and nothing else. All sizes in CSS pixels. `dom` and `whole` come from whole.js.
+({ dom, whole }) => {
+  const widest = 4096;
+  const margin = 16;  // of the body
+  const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+
+  // What libraries have not drawn into yet.
+  const waits = '.plotly-graph-div:not(:has(.main-svg)), [data-root-id]:not(:has(*)), [id^="altair-viz-"]:not(:has(canvas, svg)), '
+    + 'table[id^="itables_"]:not(.dataTable)';
+  const empty = () => dom.all(document, waits);
+
+  const settled = async () => {
+    await whole.settled(document);
+    await frames();
+  };
+
+  const waiting = () => document.readyState !== 'complete' || empty().length > 0;
+
+  const filled = 'img, svg, canvas, video, iframe, object, embed';
+  const images = () => dom.elements(document).filter((each) => each.matches(filled) && dom.visible(each)).map(dom.rect)
+    .filter(({ width, height, right, bottom }) => width > 0 && height > 0 && right > 0 && bottom > 0);
+
+  const failure = () => dom.all(document, '.no-webgl').filter(dom.visible).length ? 'webgl' : '';
+
+  // What is to be cut out, from the body's content on; `keep` is what images fill of it.
+  const measured = async ({ highest }) => {
+    await settled();
+    const body = dom.body(document);
+    const losses = whole.pageLosses(document);
+    const area = dom.rect(body);
+    const [x, y] = [Math.round(area.left + scrollX), Math.round(area.top + scrollY)];
+    const parts = images();
+    const right = Math.ceil(Math.max(area.right, area.left + dom.scrollWidth(body), ...parts.map((each) => each.right)));
+    const bottom = Math.ceil(Math.max(area.bottom, area.top + dom.scrollHeight(body), ...parts.map((each) => each.bottom)));
+    const [width, height] = [Math.max(1, right - x), Math.max(1, bottom - y)];
+    if (width > widest) losses.push({ kind: 'wide', size: width, limit: widest });
+    if (height > highest) losses.push({ kind: 'high', size: height, limit: highest });
+    const keep = parts.length ? [
+      Math.min(...parts.map((each) => each.left)) - x, Math.min(...parts.map((each) => each.top)) - y,
+      Math.max(...parts.map((each) => each.right)) - x, Math.max(...parts.map((each) => each.bottom)) - y,
+    ] : null;
+    return { x, y, width, height, keep, losses, failure: failure(), page: [width + x + margin, height + y + margin] };
+  };
+
+  const size = () => ({ width: innerWidth, height: innerHeight });
+  const text = () => whole.readable(document).slice(0, 2_000_000);
+
+  return { waiting, measured, size, text, frames };
+}
