@@ -1,6 +1,6 @@
 // Lays out the frames of page.html on a strip. All sizes in CSS pixels, all of them whole.
-// An output's own scripts never run (sandbox); this runs in the page around them. `dom` and `whole` come from whole.js.
-({ dom, whole }) => {
+// An output's own scripts never run (sandbox); this runs in the page around them. `dom` and `whole` come from whole.js, `readable` from readable.js.
+({ dom, whole }, readable) => {
   const widest = 4096;
   const margin = 16;  // of the body of a page
   const gap = 12;  // between outputs (cell.css)
@@ -72,6 +72,7 @@
   const measured = (section) => {
     const page = section.firstElementChild;
     const frames = framesOf(section);
+    for (const { frame, body } of frames) if (body && 'coloured' in frame.dataset) readable(dom)(body, section.dataset.gpuDoc);
     const losses = whole.losses(section, frames);
     if (losses.length) return { section, box: { x: 0, y: 0, ...smallest, keep: null, fits: false, losses } };
     fitted(page, frames);

@@ -17,8 +17,8 @@
   const [rect, rects, attribute, setAttribute, removeAttribute, checkVisibility] = [
     'getBoundingClientRect', 'getClientRects', 'getAttribute', 'setAttribute', 'removeAttribute', 'checkVisibility',
   ].map((name) => method(Element, name));
-  const [parent, lastChild, previous, type, text, ownerDocument] = [
-    'parentNode', 'lastChild', 'previousSibling', 'nodeType', 'textContent', 'ownerDocument',
+  const [parent, children, lastChild, previous, type, text, ownerDocument] = [
+    'parentNode', 'childNodes', 'lastChild', 'previousSibling', 'nodeType', 'textContent', 'ownerDocument',
   ].map((name) => getter(Node, name));
   const [body, element, fonts] = ['body', 'documentElement', 'fonts'].map((name) => getter(Document, name));
   const [animations, createRange] = ['getAnimations', 'createRange'].map((name) => method(Document, name));
@@ -32,7 +32,7 @@
   const readyState = getter(HTMLMediaElement, 'readyState');
   const [state, address] = ['readyState', 'URL'].map((name) => getter(Document, name));
   const ready = (root) => address(root) === 'about:srcdoc' && state(root) === 'complete';
-  const dom = { all, body, rect, ready, scrollWidth, scrollHeight, set };
+  const dom = { all, body, children, ownerDocument, parent, rect, ready, scrollWidth, scrollHeight, set, setAttribute, text, type };
 
   const near = 1;  // CSS pixels that sizes differ by when they are rounded
   const frame = 2;  // and those by which collapsed borders stick out

@@ -170,8 +170,10 @@ class _Page(Tab):
 
     async def _run(self, deadline: float, function: str, argument: Json) -> Json:
         """Call a function of templates/page.js. It is evaluated each time, so that it leaves nothing on the page."""
-        page, whole = (template_path(name).read_text("utf-8") for name in ("page.js", "whole.js"))
-        return await self.evaluate(deadline, f"({page})(({whole})())[{json.dumps(function)}]({json.dumps(argument)})")
+        names = ("page.js", "whole.js", "readable.js")
+        page, whole, readable = (template_path(name).read_text("utf-8") for name in names)
+        call = f"({page})(({whole})(), {readable})[{json.dumps(function)}]({json.dumps(argument)})"
+        return await self.evaluate(deadline, call)
 
     def _refuse(self, event: Json) -> None:
         """Refuse to fetch anything. What the page itself contains (data:) is not a request and still works."""

@@ -9,7 +9,7 @@ frame, which would cost 10 ms each.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from string import Template
@@ -17,15 +17,22 @@ from typing import Any
 
 from gpu_doc.model.pictures import Exhibit
 from gpu_doc.model.values import Json
+from gpu_doc.pictures.ansi import coloured
 from gpu_doc.pictures.folding import fold
-from gpu_doc.pictures.legible import legible
 from gpu_doc.pictures.livepage import LiveDocument
 from gpu_doc.pictures.richest import richest
 from gpu_doc.pictures.svg import as_image
 from gpu_doc.resources import template_path
+from gpu_doc.text.terminal_colours import Theme, legible
 
 BACKGROUND = {"light": "#ffffff", "dark": "#0d1117"}
 """The page's colour in each theme; templates/page.css has the same."""
+_JUPYTER = {
+    "light": {"light": "true", "jupyter": "JupyterLab Light"},
+    "dark": {"light": "false", "jupyter": "JupyterLab Dark"},
+}
+"""What JupyterLab says of a theme on the page's body, where outputs look."""
+_COLOURED = re.compile(r"color|background", re.IGNORECASE)
 PADDING = 16
 """CSS pixels around an exhibit in its frame."""
 _STYLES_ONLY = re.compile(
@@ -33,7 +40,6 @@ _STYLES_ONLY = re.compile(
 )
 _AREA = '<div class="output_area">'
 _END_OF_CELL = re.compile(r"(?:\s*</div>){4}\s*\Z")  # output_area, output, output_wrapper, cell
-_RGB = re.compile(r'style="color: rgb\((\d+),(\d+),(\d+)\)"')
 
 
 class CellPages:
@@ -50,7 +56,7 @@ class CellPages:
         _, self._resources = exporter.from_notebook_node(new_notebook())
         exporter.register_filter("ansi2html", self._coloured)
         self._ansi2html: Callable[[str], str] = ansi2html
-        self._background = BACKGROUND["light"]
+        self._theme: Theme = "light"
         self._template = exporter.template
         self._style = "".join(template_path(name).read_text("utf-8") for name in ("page.css", "widgets.css"))
         self._document = Template(template_path("output.html").read_text("utf-8").rstrip())
@@ -67,7 +73,7 @@ class CellPages:
 
         Raises CaptureError if an output can't be shown without scripts.
         """
-        self._background = BACKGROUND[exhibit.theme]
+        self._theme = exhibit.theme
         outputs = self._isolated([_shown(output, exhibit) for output in joined(exhibit.outputs)], exhibit)
         content = _terminal(exhibit) if exhibit.kind == "terminal" else self._cell(exhibit, outputs)
         theme, width = exhibit.theme, exhibit.width
@@ -108,9 +114,13 @@ class CellPages:
         return _END_OF_CELL.sub("", whole.partition(_AREA)[2]).strip()
 
     def _framed(self, html: str, exhibit: Exhibit) -> Json:
-        document = self._document.substitute(theme=exhibit.theme, style=self._style, width=exhibit.width, content=html)
-        size = f"width:{exhibit.width + 2 * PADDING}px"
-        frame = f'<iframe sandbox="allow-same-origin" style="{size}" srcdoc="{escape(document)}"></iframe>'
+        document = self._document.substitute(
+            theme=exhibit.theme, style=self._style, width=exhibit.width, content=html, **_JUPYTER[exhibit.theme]
+        )
+        attributes = f'style="width:{exhibit.width + 2 * PADDING}px"' + (
+            " data-coloured" * bool(_COLOURED.search(html))
+        )
+        frame = f'<iframe sandbox="allow-same-origin" {attributes} srcdoc="{escape(document)}"></iframe>'
         data = {"text/html": f'<div class="holder">{frame}</div>'}
         return {"output_type": "display_data", "data": data, "metadata": {}}
 
@@ -125,12 +135,7 @@ class CellPages:
         return html
 
     def _coloured(self, text: str) -> str:
-        """Turn ANSI colours into HTML as nbconvert does, and make those legible that suit another background."""
-        html: str = self._ansi2html(text)
-        return _RGB.sub(lambda rgb: f'style="color: {self._legible(rgb)}"', html)
-
-    def _legible(self, rgb: re.Match[str]) -> str:
-        return legible("#{:02x}{:02x}{:02x}".format(*map(int, rgb.groups())), self._background)
+        return coloured(self._ansi2html(text), self._theme)
 
 
 def joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
@@ -168,7 +173,16 @@ def _shown(output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
         content = as_image(content, exhibit)
     metadata = output.get("metadata", {}).get(mime, {})
     size = {key: metadata[key] for key in ("width", "height") if str(metadata.get(key, "")).isdigit()}
+    needed = metadata.get("needs_background")
+    if mime in ("image/png", "image/jpeg") and needed in BACKGROUND and needed != exhibit.theme:
+        mime, content, size = "text/html", _on_background(mime, content, BACKGROUND[needed], size), {}
     return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: size}}
+
+
+def _on_background(mime: str, image: str, colour: str, size: Mapping[str, Any]) -> str:
+    """Give an image that is transparent and says so on what it is made for, as JupyterLab does (Matplotlib says it)."""
+    sides = "".join(f' {side}="{number}"' for side, number in size.items())
+    return f'<img style="background:{colour}"{sides} src="data:{mime};base64,{escape(image.strip())}">'
 
 
 def _is_markup(output: dict[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
@@ -34,12 +33,16 @@ _BACKGROUND = {
 
 _ON_BACKGROUND = {"black": "#24292f", "white": "#ffffff", "brightwhite": "#ffffff"}
 
+_CONTRAST = 4.5
+"""WCAG 2.1's minimum for text (AA). Terminal palettes are made for black: on white, yellow falls below."""
+
 PAGE = {"light": ("#24292f", "#ffffff"), "dark": ("#e6edf3", "#0d1117")}
 """Colours of text and page in each theme; reversed text swaps them."""
 
 
 def background(name: str) -> str | None:
     """Return the background that pyte calls `name`; None is the page's own."""
+    name = name.replace("bfight", "bright")  # pyte 0.8.2 misspells one: bfightmagenta
     return None if name == "default" else _BACKGROUND.get(name, f"#{name}")
 
 
@@ -47,30 +50,33 @@ def background(name: str) -> str | None:
 def foreground(name: str, behind: str | None, theme: Theme) -> str | None:
     """Return the text colour that pyte calls `name`, on a background; None is the page's own."""
     if name == "default":
-        # On its own background, the text can't use the page's colour: that depends on the theme.
-        if behind is None:
-            return None
-        return "#ffffff" if contrast("#ffffff", behind) >= 3 else "#24292f"
+        # On a background of its own the text can't take the page's colour: the theme might be the other one.
+        return None if behind is None else _better("#ffffff", "#24292f", behind)
     if behind is not None:
-        return _ON_BACKGROUND.get(name) or {**_LIGHT, **_BACKGROUND}.get(name, f"#{name}")
+        colour = _ON_BACKGROUND.get(name) or {**_LIGHT, **_BACKGROUND}.get(name, f"#{name}")
+        return legible(colour, behind)
     palette = _LIGHT if theme == "light" else _DARK
-    return palette.get(name) or _readable(f"#{name}", PAGE[theme][1])
+    return legible(palette.get(name, f"#{name}"), PAGE[theme][1])
 
 
-def _readable(colour: str, page: str) -> str:
-    """Return the colour, made darker or lighter until it has WCAG's contrast of 3 to 1 with the page."""
-    red, green, blue = _rgb(colour)
-    hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
-    step = -0.02 if _luminance(page) > 0.5 else 0.02
-    while contrast(colour, page) < 3 and 0 <= lightness + step <= 1:
-        lightness += step
-        colour = _hex(colorsys.hls_to_rgb(hue, lightness, saturation))
-    return colour
+def _better(first: str, second: str, behind: str) -> str:
+    return first if contrast(first, behind) >= _CONTRAST else max(first, second, key=lambda one: contrast(one, behind))
 
 
-def mixed(colour: str, page: str) -> str:
-    """Return the colour of faint text: a little more than half of its colour, the rest the page's."""
-    return _hex([0.6 * a + 0.4 * b for a, b in zip(_rgb(colour), _rgb(page), strict=True)])
+@lru_cache(maxsize=4096)
+def legible(colour: str, behind: str) -> str:
+    """Return the colour, darkened or lightened as far as it takes to be read on a background. All are `#rrggbb`."""
+    target = "#000000" if contrast("#000000", behind) > contrast("#ffffff", behind) else "#ffffff"
+    for step in range(21):
+        mended = mixed(colour, target, share=1 - step / 20)
+        if contrast(mended, behind) >= _CONTRAST:
+            return mended
+    return target
+
+
+def mixed(colour: str, page: str, *, share: float = 0.6) -> str:
+    """Return a share of a colour mixed with the page: faint text has a good half of its own."""
+    return _hex([share * a + (1 - share) * b for a, b in zip(_rgb(colour), _rgb(page), strict=True)])
 
 
 def contrast(one: str, other: str) -> float:
