@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from gpu_doc.changes.changes import LARGEST, compare, from_json, to_json
 from gpu_doc.functions.compare import comparison
 from gpu_doc.functions.environment import environment
-from gpu_doc.functions.table import Rows, written
+from gpu_doc.functions.shared.html_tables import Rows
+from gpu_doc.functions.table import written
 from gpu_doc.model.answers import Call, Cell
 from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
 from gpu_doc.model.configuration import Report, Run

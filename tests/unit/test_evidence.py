@@ -15,9 +15,10 @@ from gpu_doc.changes import format_1
 from gpu_doc.changes.shown import shown
 from gpu_doc.functions.compare import comparison
 from gpu_doc.functions.environment import environment
+from gpu_doc.functions.shared.html_tables import Rows
 from gpu_doc.functions.shared.redacted import redacted
 from gpu_doc.functions.shared.tables import Entry, Table, table
-from gpu_doc.functions.table import Rows, written
+from gpu_doc.functions.table import written
 from gpu_doc.model.answers import Answer, Call, Cell
 from gpu_doc.model.configuration import Report, Run
 from gpu_doc.model.results import Result

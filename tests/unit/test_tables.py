@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
 from gpu_doc.functions.compare import best_of, comparison, short_number, short_numbers
-from gpu_doc.functions.table import Rows, from_csv, from_html, written
+from gpu_doc.functions.shared.html_tables import Rows, from_html
+from gpu_doc.functions.table import from_csv, written
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.values import Json
 
@@ -64,6 +67,54 @@ def test_hostile_spans_do_not_fill_the_memory() -> None:
     assert len(rows.head) == 1000
 
 
+def test_titles_and_notes_of_great_tables_are_no_rows() -> None:
+    recorded = Path(__file__).parents[1] / "integration" / "recorded" / "great-tables.html"
+    rows = from_html(recorded.read_text("utf-8"))
+    assert rows is not None
+    assert (rows.titles, rows.notes) == (("Head", "sub"), ("note",))
+    assert rows.head == ("", "Spanner / num", "Spanner / char", "currency")
+    assert rows.rows[1] == ("row_1", "0.1111", "apricot", "49.95")
+
+
+def test_the_caption_of_a_styler_stands_above_the_table() -> None:
+    table = (
+        "<table><caption>Loss, 5 % <b>best</b></caption><thead><tr><th>a</th></tr></thead><tr><td>1</td></tr></table>"
+    )
+    assert from_html(table) == Rows(("a",), (("1",),), titles=("Loss, 5 %  best",))
+
+
+def itables(**arguments: str) -> str:
+    said = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in arguments.items())
+    waiting = "<table><tbody><tr><td>Loading ITables v2.9.1 from the internet...</td></tr></tbody></table>"
+    return f"{waiting}<script type=module>let dt_args = {{{said}}}; new ITable(table, dt_args);</script>"
+
+
+HEAD = "<table><thead><tr><th></th><th>a</th></tr></thead></table>"
+
+
+def test_the_rows_of_itables_are_data_of_its_script() -> None:
+    data = [["i", ["1.5", 1.5]], ["&lt;j&gt;", None], ["<a href=x>k</a>", 3]]
+    html = itables(data_json=json.dumps(data), table_html=HEAD, caption="A &amp; B")
+    assert from_html(html) == Rows(("", "a"), (("i", "1.5"), ("<j>", ""), ("k", "3")), titles=("A & B",))
+
+
+@pytest.mark.parametrize(
+    ("html", "what"),
+    [
+        (
+            itables(data_json="[]", table_html=HEAD, downsampling_warning="<a>downsampled</a> from 9 rows"),
+            "from 9 rows",
+        ),
+        (itables(data_json="nonsense", table_html=HEAD), "by a script"),
+        (itables(data_json="5", table_html=HEAD), "by a script"),
+        (itables(), "by a script"),
+    ],
+)
+def test_a_part_of_a_table_is_none(html: str, what: str) -> None:
+    with pytest.raises(ReportError, match=what):
+        from_html(html)
+
+
 def test_html_without_a_table() -> None:
     assert from_html("<p>no</p>") is None
 
@@ -79,6 +130,27 @@ def test_html_without_a_table() -> None:
 )
 def test_csv(content: bytes, path: str) -> None:
     assert from_csv(content, path) == Rows(("a", "b"), (("1", "x"),))
+
+
+@pytest.mark.parametrize(
+    ("content", "head"),
+    [
+        (b'"loss; train; val",acc\n1,2\n', ("loss; train; val", "acc")),
+        (b'"a, ""b"", c";d\n1;2\n', ('a, "b", c', "d")),
+        (b'"two; of\nthem; or; more",b\n1,2\n', ("two; of\nthem; or; more", "b")),
+    ],
+)
+def test_delimiters_inside_quotes_are_none(content: bytes, head: tuple[str, ...]) -> None:
+    assert from_csv(content, "x.csv") == Rows(head, (("1", "2"),))
+
+
+def test_formulas_and_emoji_in_cells_stay_text() -> None:
+    rows = Rows(("$x_1$", ":smile:", "12:30:45"), (("$5", "a :+1: b", "x::y"),))
+    assert written(rows).markdown.splitlines()[::2] == [
+        "| <span>$</span>x_1<span>$</span> | <span>:</span>smile: | 12:30:45 |",
+        "| $5 | a <span>:</span>+1: b | x::y |",
+    ]
+    assert written(rows).cells[0][0].text == "$x_1$"
 
 
 @pytest.mark.parametrize(("content", "what"), [(b"", "is empty"), (b"a\xff", "not UTF-8")])

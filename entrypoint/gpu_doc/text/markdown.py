@@ -14,6 +14,8 @@ Alignment = Literal["left", "right"]
 _SPECIAL = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
 # Entities, not backslashes: Python-Markdown, which MkDocs uses, does not accept a backslash before these.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
+_EMOJI = re.compile(r":(?=[+-]1:|100:|1234:|[\w+-]*[a-z][\w+-]*:)")
+"""Where an emoji of GitHub begins by its name, as in `:smile:`."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -29,6 +31,17 @@ def escape(text: str) -> str:
     """
     entities = re.sub(r"[&<>|]", lambda found: _ENTITIES[found[0]], one_line(text))
     return _SPECIAL.sub(lambda found: "\\" + found[0], entities)
+
+
+def prose(text: str) -> str:
+    """A text as `escape` gives it, that no reader takes for a formula or an emoji either; not for an image's own text.
+
+    GitHub looks for both in the text that came out of the Markdown: only a tag in between keeps them apart.
+    """
+    escaped = escape(text)
+    if escaped.count("$") > 1:
+        escaped = escaped.replace("$", "<span>$</span>")
+    return _EMOJI.sub("<span>:</span>", escaped)
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ class Written:
 
 def plain(text: str) -> Written:
     """A text as it is."""
-    return Written(one_line(text), escape(text))
+    return Written(one_line(text), prose(text))
 
 
 def code(text: str) -> Written:
@@ -110,7 +123,7 @@ def themed_picture(light: str, dark: str, alt: str) -> str:
 
 def captioned(picture: str, caption: str) -> str:
     """A picture with its caption below, in italics."""
-    return f"{picture}\n\n*{escape(caption)}*" if caption.strip() else picture
+    return f"{picture}\n\n*{prose(caption)}*" if caption.strip() else picture
 
 
 def fenced(text: str, language: str = "") -> str:
