@@ -26,6 +26,14 @@ def test_it_is_the_same_each_time(text: str, kept: str) -> None:
     assert steady(text) == kept
 
 
+def test_a_bar_that_is_shorter_without_its_clock_covers_what_lies_below_it() -> None:
+    """Else the end of `400/400` makes `3/3` a `3/30`."""
+    inner, outer = "batch: 100%|#| 400/400 [00:00<00:00, 9.1it/s]", "epochs: 100%|#| 3/3 [00:01<00:00, 2.01it/s]"
+    written = f"\n{inner}\x1b[A\n\r{outer}"
+    (output,) = without_noise([{"output_type": "stream", "name": "stderr", "text": written}])
+    assert output["text"].split("\n")[-1] == "epochs: 100%|#| 3/3"
+
+
 @pytest.mark.parametrize(
     "text",
     [

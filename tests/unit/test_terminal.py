@@ -12,6 +12,8 @@ from gpu_doc.model.pictures import Span
 from gpu_doc.text.terminal import LONGEST, plain_text, read_screen
 from gpu_doc.text.terminal_colours import PAGE, Theme, contrast, foreground
 
+BAR = ["all: 100%|#| 3/3 [00:01<00:00, 2it/s]"]
+
 
 def shown(log: str, columns: int = 100) -> list[str]:
     return plain_text(read_screen(log.encode(), columns=columns))
@@ -40,6 +42,12 @@ def shown(log: str, columns: int = 100) -> list[str]:
             "bash: cannot set terminal process group (-1): Bad\r\nbash: no job control in this shell\r\ntext",
             ["text"],
         ),
+        ("a\r\nb\x1b[?1049h\x1b[2J\x1b[Hmenu\r\nof\x1b[?1049l\r\nc", ["a", "b", "c"]),
+        ("a\r\n\x1b[?47hgone" + "\r\n" * 99 + "\x1b[?47lb", ["a", "b"]),
+        ("a\r\n\x1b[?1049h\x1b[Hstill there", ["still there"]),
+        ("a\r\n\x1b[?1049h\x1b[?1049hx\x1b[?1049l\x1b[?1049lb", ["a", "b"]),
+        ("epoch: 50%|#####     | 40/40 [00:00<00:00, 78.5it/s]\rall: 100%|#| 3/3 [00:01<00:00, 2it/s]", BAR),
+        ("a | 3/3 [x]y] [z]", ["a | 3/3 [x]y] [z]"]),
         ("\x1b[?25ltext\x1b[?25h\x1b[>4;2m\x1b[6n\x1b[c", ["text"]),
     ],
 )
@@ -129,3 +137,8 @@ def test_a_log_of_100_megabytes_is_read_in_seconds() -> None:
 def test_a_long_line_is_cut_where_it_is_written_anew() -> None:
     lines = shown("first\r\n" + "\r50%|#####     |" * (LONGEST // 10) + "\r100%|##########|\r\n")
     assert lines[1:] == ["100%|##########|"]
+
+
+def test_a_long_log_that_begins_on_a_second_screen_begins_after_it() -> None:
+    log = b"a\r\n\x1b[?1049h" + b"gone\r\n" * (LONGEST // 6) + b"\x1b[?1049lshown\r\n"
+    assert plain_text(read_screen(log))[1:] == ["shown"]

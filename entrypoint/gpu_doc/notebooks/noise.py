@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from gpu_doc.model.values import Json
+from gpu_doc.text.folding import fold
 
 Output = Mapping[str, Json]
 
@@ -40,12 +41,17 @@ def without_noise(outputs: Iterable[Output]) -> tuple[Output, ...]:
 
 def _output(output: Output) -> Output:
     if output["output_type"] == "stream":
-        text = steady(_joined(output.get("text", "")))
+        text = steady(_folded(_joined(output.get("text", ""))))
         return {**output, "text": "".join(_once(text)) if output.get("name") == "stderr" else text}
     if output["output_type"] == "error":
         return {**output, "traceback": [steady(str(line)) for line in output.get("traceback") or ()]}
     data = output.get("data") or {}
     return {**output, "data": {kind: steady(_joined(d)) if kind in _TEXTS else d for kind, d in data.items()}}
+
+
+def _folded(text: str) -> str:
+    """Return what was written over itself as it stood then: a bar without its clock wouldn't cover what lies below."""
+    return fold(text) if _METER.search(text) else text
 
 
 def steady(text: str) -> str:

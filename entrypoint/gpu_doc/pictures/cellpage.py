@@ -18,11 +18,11 @@ from typing import Any
 from gpu_doc.model.pictures import Exhibit
 from gpu_doc.model.values import Json
 from gpu_doc.pictures.ansi import coloured
-from gpu_doc.pictures.folding import fold
 from gpu_doc.pictures.livepage import LiveDocument
 from gpu_doc.pictures.richest import richest
 from gpu_doc.pictures.svg import as_image
 from gpu_doc.resources import template_path
+from gpu_doc.text.folding import fold
 from gpu_doc.text.terminal_colours import Theme, legible
 
 BACKGROUND = {"light": "#ffffff", "dark": "#0d1117"}

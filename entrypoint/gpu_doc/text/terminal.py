@@ -13,6 +13,7 @@ from typing import Any
 import pyte
 
 from gpu_doc.model.pictures import Span, TerminalLine
+from gpu_doc.text.bars import end_of_bar
 from gpu_doc.text.terminal_colours import PAGE, Theme, background, foreground, mixed
 from gpu_doc.text.terminal_screen import ROWS, Screen
 
@@ -27,6 +28,8 @@ _OTHER_MODES = re.compile(rb"\x1b\[[<=>][0-9;]*[a-zA-Z]|\x1b\[[0-9;]*[ !\"$'][a-
 
 _UPWARDS = re.compile(rb"\x1b(\[[0-9;]*[AFHJLMSTdfr]|\[\?(1049|47|1047)|[78DMc])")
 """Sequences after which a line feed may not scroll."""
+
+_SECOND_SCREEN = re.compile(rb"\x1b\[\?(?:1049|1047|47)([hl])")
 
 _NO_JOB_CONTROL = re.compile(
     rb"[\w./-]*sh: cannot set terminal process group \(-?\d+\): [^\n]*\n[\w./-]*sh: no job control[^\n]*\n"
@@ -75,6 +78,8 @@ def _tail(log: bytes, lines: int) -> bytes:
         # In the middle of a line: begin at the next line, or where the line is overwritten.
         ends = [place for end in (b"\n", b"\r") if (place := log.find(end, start)) >= 0]
         start = min(ends) + 1 if ends else start
+    if start and (found := _SECOND_SCREEN.search(log, start)) and found[1] == b"l":
+        start = found.end()  # it began on a screen that was left
     return log[start:]
 
 
@@ -110,6 +115,8 @@ def _line(row: Any, columns: int, theme: Theme) -> TerminalLine:
     """Return a row as spans of one style each, without invisible blanks at the end."""
     last = max((x for x, char in row.items() if x < columns and _shows(char)), default=-1)
     cells = [row[x] for x in range(last + 1)]
+    # A character of two columns has an empty one beside it: by cells, places are columns.
+    cells = cells[: end_of_bar("".join(cell.data[:1] or "\0" for cell in cells))]
     spans = []
     for _, group in groupby(cells, key=_style):
         chars = list(group)

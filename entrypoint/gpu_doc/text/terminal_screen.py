@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from copy import copy
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,8 @@ from wcwidth import wcwidth
 ROWS = 50
 """The height of the terminal that commands run in: programs can move up so far, and not further."""
 
+_ALTERNATE = {47, 1047, 1049}
+"""Private modes of xterm's second screen, which programs fill before they give the first one back."""
 _ZERO_WIDTH = re.compile("([\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef])")
 
 
@@ -24,19 +27,39 @@ class Screen(pyte.Screen):
         self._styled = _Cells(None)
         # pyte's HistoryScreen keeps scrolled lines too, but it looks up every attribute in Python: half as fast.
         self.scrolled: deque[Any] = deque(maxlen=history)
+        self._first: tuple[Any, ...] | None = None
         super().__init__(columns, ROWS)
         self.set_mode(modes.LNM)
 
     def reset(self) -> None:
         """Reset the screen; a line feed also returns the carriage."""
+        self._first = None
         super().reset()
         self.set_mode(modes.LNM)
+
+    def set_mode(self, *modes: int, **private: bool) -> None:
+        """Set modes; the second screen begins empty, and nothing of it is kept when it is left."""
+        super().set_mode(*modes, **private)
+        if private and not _ALTERNATE.isdisjoint(modes) and self._first is None:
+            self._first = (self.buffer.copy(), copy(self.cursor), self.margins)
+            self.buffer.clear()
+            self.margins = None
+
+    def reset_mode(self, *modes: int, **private: bool) -> None:
+        """Reset modes; after the second screen the first one is shown again, as it was."""
+        super().reset_mode(*modes, **private)
+        if private and not _ALTERNATE.isdisjoint(modes) and self._first is not None:
+            buffer, self.cursor, self.margins = self._first
+            self._first = None
+            self.buffer.clear()
+            self.buffer.update(buffer)
 
     def index(self) -> None:
         """Move one line down, and keep the line that scrolls off."""
         if self.cursor.y == self.lines - 1 and not self.margins:
             buffer = self.buffer
-            self.scrolled.append(buffer[0])
+            if self._first is None:
+                self.scrolled.append(buffer[0])
             for y in range(self.lines - 1):
                 buffer[y] = buffer[y + 1]
             buffer.pop(self.lines - 1)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gpu_doc.pictures.folding import fold
+from gpu_doc.text.folding import fold
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from gpu_doc.text.bars import end_of_bar
+
 _CSI = r"\x1b\[([0-9;:<=>?]*)[ -/]*([@-~])"
 _OTHER_ESCAPES = r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b[ -/]*[0-~]"
 _TOKENS = re.compile(rf"{_CSI}|{_OTHER_ESCAPES}|[\x00-\x08\x0b-\x1f\x7f]|\n|[^\x00-\x08\x0a-\x1f\x7f]+")
@@ -125,7 +127,8 @@ class _Screen:
 
 def _written(line: list[_Cell]) -> str:
     parts, current = [], ""
-    for character, style in line:
+    end = end_of_bar("".join(character for character, _ in line))
+    for character, style in line[:end]:
         if style != current:
             parts.append(f"\x1b[0m{style}" if current else style)
             current = style
