@@ -69,10 +69,17 @@
     }
   };
 
+  // A drawing that has proportions but no size takes the width that there is. A page as narrow as what is on it has none.
+  const widened = (root) => {
+    const sizeless = (each) => dom.rect(each).width < 1 && getComputedStyle(each).position === 'static' && dom.visible(each);
+    if (dom.all(root, 'svg[viewBox], img[src^="data:image/svg"]').some(sizeless)) dom.set(root, 'width', getComputedStyle(root).maxWidth);
+  };
+
   const measured = (section) => {
     const page = section.firstElementChild;
     const frames = framesOf(section);
     for (const { frame, body } of frames) if (body && 'coloured' in frame.dataset) readable(dom)(body, section.dataset.gpuDoc);
+    for (const root of [page, ...frames.map(({ body }) => body)]) if (root) widened(root);
     const losses = whole.losses(section, frames);
     if (losses.length) return { section, box: { x: 0, y: 0, ...smallest, keep: null, fits: false, losses } };
     fitted(page, frames);

@@ -32,7 +32,8 @@
   const readyState = getter(HTMLMediaElement, 'readyState');
   const [state, address] = ['readyState', 'URL'].map((name) => getter(Document, name));
   const ready = (root) => address(root) === 'about:srcdoc' && state(root) === 'complete';
-  const dom = { all, body, children, ownerDocument, parent, rect, ready, scrollWidth, scrollHeight, set, setAttribute, text, type };
+  const visible = (each) => checkVisibility(each, { checkOpacity: true, checkVisibilityCSS: true });
+  const dom = { all, body, children, ownerDocument, parent, rect, ready, scrollWidth, scrollHeight, set, setAttribute, text, type, visible };
 
   const near = 1;  // CSS pixels that sizes differ by when they are rounded
   const frame = 2;  // and those by which collapsed borders stick out
@@ -59,7 +60,6 @@
 
   const inner = (root) => called(root, ['iframe']).map(contentDocument).filter(Boolean);
 
-  const visible = (each) => checkVisibility(each, { checkOpacity: true, checkVisibilityCSS: true });
   const seen = (each) => {
     if (!visible(each)) return false;
     return [...rects(each)].some(({ width, height }) => width > near && height > near);

@@ -111,6 +111,18 @@ def test_an_image_is_shown_at_its_size_and_keeps_its_own_border(camera: Camera, 
         assert Image.open(io.BytesIO(shot.png)).mode in ("RGB", "P"), "opaque, with a palette where that is smaller"
 
 
+def test_a_drawing_without_a_size_is_as_wide_as_the_page(camera: Camera) -> None:
+    root = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 100">'
+    svg = f'{root}<rect width="300" height="100" fill="teal"/></svg>'
+    image = f"<img src='data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}'>"
+    shots = taken(camera, exhibit(display("image/svg+xml", svg)), html(svg), html(f"<div>{svg}</div>"), html(image))
+    for shot in shots:
+        assert shot.width == 880 + 2 * MARGIN
+        assert shot.height == pytest.approx(880 / 3 + 2 * MARGIN, abs=1)
+    (icon,) = taken(camera, html(f"<style>svg {{ width: 30px }}</style>{svg}<p>beside</p>"))
+    assert icon.width < 100
+
+
 def test_the_file_says_its_density_for_print(camera: Camera) -> None:
     (shot,) = taken(camera, exhibit(display("image/png", chart(400, 300))))
     assert opened(shot).info["dpi"] == pytest.approx((192, 192), abs=0.1)
