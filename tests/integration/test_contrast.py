@@ -163,7 +163,7 @@ def exhibits(theme: Theme) -> Mapping[str, Exhibit]:
 def measured(request: pytest.FixtureRequest) -> Mapping[str, list[dict[str, Any]]]:
     """For each kind of output its texts: what they say, their contrast, and the least that it may be."""
     wanted = exhibits(request.param)
-    pages = CellPages()
+    pages = CellPages(lambda _: {})
     page = pages.page([pages.section(one) for one in wanted.values()])
     with Browser(find_chromium(None, os.environ), os.environ, scale=1, patience=60) as browser:
         layout = browser.lay_out(page, width=2000)

@@ -20,10 +20,12 @@ PLOTLY = '<div id="p"></div><script>Plotly.newPlot("p", [])</script>'
         ({"text/html": PLOTLY, "image/png": "iVBOR"}, "image/png"),
         ({"application/vnd.plotly.v1+json": {}, "text/html": "<b>x</b>", "image/svg+xml": "<svg/>"}, "image/svg+xml"),
         ({"text/html": "<table><tr><td>1</table><script>copy()</script>"}, "text/html"),
-        ({"text/latex": "$x^2$", "text/plain": "x**2"}, "text/plain"),
+        ({"text/latex": "$x^2$", "text/plain": "x**2"}, "text/latex"),
         ({"text/latex": "$x^2$", "image/png": "iVBOR"}, "image/png"),
         ({"image/gif": "R0lGOD"}, "text/html"),
-        ({"application/json": {"a": 1}}, "text/plain"),
+        ({"text/latex": "$$x$$", "text/plain": "<IPython.core.display.Math object>"}, "text/latex"),
+        ({"application/json": {"a": 1}, "text/plain": "<IPython.core.display.JSON object>"}, "application/json"),
+        ({"application/geo+json": {"type": "Point"}, "text/plain": "<...>"}, "application/geo+json"),
     ],
 )
 def test_the_richest_that_needs_no_script_is_shown(data: dict[str, Any], mime: str) -> None:
@@ -47,6 +49,6 @@ def test_what_needs_scripts_is_refused_rather_than_pictured_blank(data: dict[str
     assert "static image" in failure.value.remedy
 
 
-def test_a_formula_that_only_mathjax_shows_is_refused() -> None:
-    with pytest.raises(CaptureError, match="text/latex"):
-        richest({"text/latex": "$$x$$", "text/plain": "<IPython.core.display.Math object>"}, where="run/cell")
+def test_what_nothing_shows_is_refused() -> None:
+    with pytest.raises(CaptureError, match="application/x-parquet"):
+        richest({"application/x-parquet": "UEFSMQ=="}, where="run/cell")

@@ -14,12 +14,14 @@ import threading
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from gpu_doc.model.values import Json
 from gpu_doc.pictures.chromium import ChromiumProcess, find_chromium, sandbox_closed
+from gpu_doc.pictures.formulas import Formula, script
 from gpu_doc.pictures.gate import Gate
 from gpu_doc.pictures.layout import MARK, Band, Box, Layout, Loss
 from gpu_doc.pictures.livepage import Drawing, LiveDocument, drawn
@@ -95,6 +97,14 @@ class Browser:
         self._connection = _connect(address, self._loop)
         return await _Page.opened(self._connection)
 
+    def typeset(self, formula: Formula) -> dict[str, str]:
+        """Return the SVG of a formula under `svg`, or under `error` why there is none.
+
+        Raises BrowserLostError if that takes too long, and MachineError if MathJax is not installed.
+        """
+        assert self._page is not None
+        return self._wait(self._page.typeset(formula, time.monotonic() + self._patience))
+
     def _wait(self, work: Coroutine[Any, Any, _Answer]) -> _Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
@@ -120,6 +130,7 @@ class _Page(Tab):
         self._window = window
         self._viewport = (0, 0)
         self._frame_size = (0, 0)  # by how much the window is larger than the page in it
+        self._typesetter: int | None = None  # the world of scripts that MathJax is in
         session.on("Fetch.requestPaused", self._refuse)
 
     @classmethod
@@ -157,6 +168,18 @@ class _Page(Tab):
         # No clip: Chromium would emulate another device for a moment, and lay the page out for that.
         answer = await self.call(deadline, "Page.captureScreenshot", format="png", optimizeForSpeed=True)
         return Band(number=number, png=base64.b64decode(answer["data"]), height=height, mark=mark)
+
+    async def typeset(self, formula: Formula, deadline: float) -> dict[str, str]:
+        """Call MathJax. It is loaded once, into an isolated world: pages and their scripts do not see it."""
+        if self._typesetter is None:
+            world = await self.call(deadline, "Page.createIsolatedWorld", frameId=self._frame)
+            self._typesetter = world["executionContextId"]
+            begin = "globalThis.MathJax = {startup: {ready() {}}};"
+            for source in (begin, script().read_text("utf-8"), template_path("typeset.js").read_text("utf-8")):
+                await self.evaluate(deadline, f"{source}\n;0", contextId=self._typesetter)
+        call = f"typeset({json.dumps(asdict(formula))})"
+        answer: dict[str, str] = await self.evaluate(deadline, call, contextId=self._typesetter)
+        return answer
 
     async def _view(self, deadline: float, width: int, height: int) -> None:
         """Resize the window so that a page of this size fits. An emulated size would change the scale."""

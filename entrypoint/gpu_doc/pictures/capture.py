@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from gpu_doc.system.python_environment import PythonEnvironment, own_environment
 if TYPE_CHECKING:
     from gpu_doc.pictures.browser import Browser
     from gpu_doc.pictures.cellpage import CellPages
+    from gpu_doc.pictures.formulas import Formula, Typeset
     from gpu_doc.pictures.layout import Band, Box
 
 __all__ = ["Camera", "decoded_equal"]
@@ -72,6 +74,7 @@ class Camera:
         self._browser: Future[Browser] | None = None
         self._pages: Future[CellPages] | None = None
         self._scripts = Scripts(environment, environ=environ, allowed=allow_hosts)
+        self._typeset = lru_cache(maxsize=1000)(self._drawn_formula)
 
     def __enter__(self) -> Camera:
         return self
@@ -89,7 +92,7 @@ class Camera:
         if self._browser is None:
             self._browser = self._helpers.submit(self._start_browser, scale)
         if self._pages is None:
-            self._pages = self._helpers.submit(_make_pages)
+            self._pages = self._helpers.submit(_make_pages, self._typeset)
 
     def photograph(self, exhibits: Sequence[Exhibit]) -> list[Shot]:
         """Return a photograph of each exhibit, in order, or the error that says why there is none.
@@ -114,6 +117,8 @@ class Camera:
     def _sections(
         self, exhibits: Mapping[int, Exhibit], shots: dict[int, Shot], *, every_script: bool
     ) -> Iterator[_Section]:
+        from gpu_doc.pictures.browser import BrowserLostError
+
         for number, exhibit in exhibits.items():
             try:
                 _check_something_to_see(exhibit)
@@ -124,6 +129,9 @@ class Camera:
                 check_secrets(section, exhibit, self._redactor)
             except CaptureError as error:
                 shots[number] = error
+            except BrowserLostError as error:  # over a formula
+                self._close_browser()
+                shots[number] = losses.failed(exhibit, str(error))
             else:
                 yield number, exhibit, section
 
@@ -138,6 +146,10 @@ class Camera:
         except BrowserLostError as error:
             self._close_browser()
             raise losses.script_failed(exhibit, str(error)) from error
+
+    def _drawn_formula(self, formula: Formula) -> Mapping[str, str]:
+        assert self._browser is not None
+        return self._browser.result().typeset(formula)
 
     def _shoot(self, page: _Page) -> list[tuple[_Page, list[Future[_Cut]]]]:
         """Photograph a page; its bands are cut in the background. If the page fails, try each exhibit alone."""
@@ -203,10 +215,10 @@ class Camera:
                 browser.result().__exit__(None, None, None)
 
 
-def _make_pages() -> CellPages:
+def _make_pages(typeset: Typeset) -> CellPages:
     from gpu_doc.pictures.cellpage import CellPages
 
-    return CellPages()
+    return CellPages(typeset)
 
 
 def _pages(sections: Sequence[_Section]) -> Iterator[_Page]:

@@ -18,8 +18,10 @@ from typing import Any
 from gpu_doc.model.pictures import Exhibit
 from gpu_doc.model.values import Json
 from gpu_doc.pictures.ansi import coloured
+from gpu_doc.pictures.formulas import Formulas, Typeset
+from gpu_doc.pictures.jsontree import tree
 from gpu_doc.pictures.livepage import LiveDocument
-from gpu_doc.pictures.richest import richest
+from gpu_doc.pictures.richest import JSON, richest
 from gpu_doc.pictures.svg import as_image
 from gpu_doc.resources import template_path
 from gpu_doc.text.folding import fold
@@ -35,6 +37,7 @@ _JUPYTER = {
 _COLOURED = re.compile(r"color|background", re.IGNORECASE)
 PADDING = 16
 """CSS pixels around an exhibit in its frame."""
+_STYLES = ("page.css", "widgets.css", "formulas.css", "json.css")
 _STYLES_ONLY = re.compile(
     r"(?:\s|<!--.*?-->|<link\b[^>]*>|<meta\b[^>]*>|<style\b[^>]*>.*?</style\s*>)*", re.IGNORECASE | re.DOTALL
 )
@@ -43,22 +46,29 @@ _END_OF_CELL = re.compile(r"(?:\s*</div>){4}\s*\Z")  # output_area, output, outp
 
 
 class CellPages:
-    """Makes pages. Creating the first imports nbconvert (half a second); then an exhibit takes a millisecond or two."""
+    """Makes pages. Creating the first imports nbconvert (half a second); then an exhibit takes a millisecond or two.
 
-    def __init__(self) -> None:
+    `typeset` draws formulas.
+    """
+
+    def __init__(self, typeset: Typeset) -> None:
         from nbconvert.exporters import HTMLExporter
         from nbconvert.filters import ansi2html
         from nbformat.v4 import new_notebook
 
         exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
+        # Before a template is compiled: nbconvert's own filter takes its context too.
+        exporter.register_filter("markdown2html", self._markdown)
         # Converting an empty notebook sets up what the template needs. We call the template ourselves: nbconvert would
         # pass all HTML through BeautifulSoup, which closes tags across cells and takes most of the time.
         _, self._resources = exporter.from_notebook_node(new_notebook())
         exporter.register_filter("ansi2html", self._coloured)
         self._ansi2html: Callable[[str], str] = ansi2html
         self._theme: Theme = "light"
+        self._typeset = typeset
+        self._formulas: Formulas  # those of the exhibit that is being made
         self._template = exporter.template
-        self._style = "".join(template_path(name).read_text("utf-8") for name in ("page.css", "widgets.css"))
+        self._style = "".join(template_path(name).read_text("utf-8") for name in _STYLES)
         self._document = Template(template_path("output.html").read_text("utf-8").rstrip())
         self._live = Template(template_path("live.html").read_text("utf-8").rstrip())
         style = self._style + template_path("cell.css").read_text("utf-8")
@@ -71,10 +81,11 @@ class CellPages:
     def section(self, exhibit: Exhibit) -> str:
         """Return the HTML of one exhibit's section.
 
-        Raises CaptureError if an output can't be shown without scripts.
+        Raises CaptureError if an output can't be shown without scripts, or a formula can't be typeset.
         """
+        self._formulas = Formulas(exhibit, self._typeset)
         self._theme = exhibit.theme
-        outputs = self._isolated([_shown(output, exhibit) for output in joined(exhibit.outputs)], exhibit)
+        outputs = self._isolated([self._shown(output, exhibit) for output in joined(exhibit.outputs)], exhibit)
         content = _terminal(exhibit) if exhibit.kind == "terminal" else self._cell(exhibit, outputs)
         theme, width = exhibit.theme, exhibit.width
         content = f'<div data-gpu-doc="{theme}" data-gpu-doc-page style="max-width:{width}px">{content}</div>'
@@ -134,6 +145,35 @@ class CellPages:
         html: str = self._template.render(nb={"cells": [cell], "metadata": {}}, resources=self._resources)
         return html
 
+    def _shown(self, output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
+        """Return the output as nbconvert should show it: text folded, one representation, only its size as metadata."""
+        if output["output_type"] == "stream":
+            return {**output, "text": fold(output["text"]).rstrip("\n")}
+        if output["output_type"] == "error":
+            traceback = output.get("traceback") or [f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"]
+            return {**output, "traceback": traceback}
+        data = {mime: content if mime in JSON else _text(content) for mime, content in output.get("data", {}).items()}
+        mime, content = richest(data, where=exhibit.where)
+        metadata = output.get("metadata", {}).get(mime, {})
+        if mime == "image/svg+xml":
+            content = as_image(content, exhibit)
+        elif mime == "text/latex":
+            mime, content = "text/html", self._formulas.latex(content)
+        elif mime in JSON:
+            mime, content = "text/html", tree(content, str(metadata.get("root") or "root"), where=exhibit.where)
+        size = {key: metadata[key] for key in ("width", "height") if str(metadata.get(key, "")).isdigit()}
+        needed = metadata.get("needs_background")
+        if mime in ("image/png", "image/jpeg") and needed in BACKGROUND and needed != exhibit.theme:
+            mime, content, size = "text/html", _on_background(mime, content, BACKGROUND[needed], size), {}
+        return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: size}}
+
+    def _markdown(self, text: str) -> str:
+        """Turn Markdown into HTML as nbconvert does, with formulas typeset."""
+        from nbconvert.filters.markdown_mistune import MarkdownWithMath
+
+        html: str = MarkdownWithMath(renderer=self._formulas.renderer()).render(text)
+        return html
+
     def _coloured(self, text: str) -> str:
         return coloured(self._ansi2html(text), self._theme)
 
@@ -158,25 +198,6 @@ def _neighbours_joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
         else:
             whole.append({**output, "text": _text(output["text"])})
     return whole
-
-
-def _shown(output: dict[str, Any], exhibit: Exhibit) -> dict[str, Any]:
-    """Return the output as nbconvert should show it: text folded, one representation, only its size as metadata."""
-    if output["output_type"] == "stream":
-        return {**output, "text": fold(output["text"]).rstrip("\n")}
-    if output["output_type"] == "error":
-        traceback = output.get("traceback") or [f"{output.get('ename', 'Error')}: {output.get('evalue', '')}"]
-        return {**output, "traceback": traceback}
-    data = {mime: _text(content) for mime, content in output.get("data", {}).items()}
-    mime, content = richest(data, where=exhibit.where)
-    if mime == "image/svg+xml":
-        content = as_image(content, exhibit)
-    metadata = output.get("metadata", {}).get(mime, {})
-    size = {key: metadata[key] for key in ("width", "height") if str(metadata.get(key, "")).isdigit()}
-    needed = metadata.get("needs_background")
-    if mime in ("image/png", "image/jpeg") and needed in BACKGROUND and needed != exhibit.theme:
-        mime, content, size = "text/html", _on_background(mime, content, BACKGROUND[needed], size), {}
-    return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: size}}
 
 
 def _on_background(mime: str, image: str, colour: str, size: Mapping[str, Any]) -> str:

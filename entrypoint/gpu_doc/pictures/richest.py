@@ -9,6 +9,8 @@ from typing import Any
 from gpu_doc.errors import CaptureError
 from gpu_doc.model.location import Location
 
+JSON = ("application/json", "application/geo+json")
+"""What is shown as a tree."""
 _STATIC = ("image/svg+xml", "image/png", "image/jpeg")
 _OTHER_IMAGES = ("image/gif", "image/webp", "image/bmp", "image/avif")
 _INTERACTIVE = re.compile(
@@ -34,7 +36,6 @@ _REMEDIES = {
 _SCRIPT = re.compile(r"<script\b.*?(?:</script\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _REMOVED = re.compile(r"<(style|template|head)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _CONTENT = re.compile(r"<(img|svg|table|hr|input|button|progress|meter|iframe)\b", re.IGNORECASE)
-_REPR = re.compile(r"<[\w.]+ (object|at 0x)[^<>]*>|<[\w.]+ object>")
 
 
 def richest(data: Mapping[str, Any], *, where: Location | str) -> tuple[str, Any]:
@@ -87,19 +88,14 @@ def _needs_scripts(html: str) -> bool:
 
 
 def _plain(data: Mapping[str, Any], where: Location | str) -> tuple[str, Any]:
-    plain = data.get("text/plain")
-    if plain is not None and not ("text/latex" in data and _REPR.fullmatch(plain.strip())):
-        return "text/plain", plain
-    if plain is None and "application/json" in data:
-        import json
-
-        return "text/plain", json.dumps(data["application/json"], indent=2, ensure_ascii=False)
+    for mime in ("text/latex", *JSON, "text/plain"):
+        if mime in data:
+            return mime, data[mime]
     kinds = ", ".join(data) or "nothing"
     raise CaptureError(
         f"The output holds {kinds}, none of which can be shown in a picture.",
         where=where,
-        remedy="let the cell give an image or text as well"
-        + (" (formulas: as an image)" if "text/latex" in data else ""),
+        remedy="let the cell give an image or text as well",
     )
 
 

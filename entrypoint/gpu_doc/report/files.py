@@ -150,6 +150,7 @@ def _origin(asset: Asset) -> str:
 
 @cache
 def _page() -> str:
-    names = ("page.html", "output.html", "page.css", "widgets.css", "cell.css", "page.js", "whole.js", "readable.js")
+    styles = ("page.css", "widgets.css", "formulas.css", "json.css", "cell.css")
+    names = ("page.html", "output.html", *styles, "page.js", "whole.js", "readable.js", "typeset.js")
     parts = [template_path(name).read_bytes() for name in names]
     return sha256(b"".join(parts)).hexdigest()

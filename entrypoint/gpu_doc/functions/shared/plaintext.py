@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,6 +19,8 @@ _CONTROL = re.compile(
     r"|(?P<plain>[\x00-\x08\x0b-\x1f\x7f])"
 )
 _NEEDS_SCREEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_OBJECT = re.compile(r"(?:<IPython\.core\.display\.\w+ object>)?")
+"""The text of an object that has none of its own, such as Math or JSON."""
 _FARTHEST = 1000
 """How many lines up, or columns to the right, a control sequence may go at once."""
 _SLICE = re.compile(r"\s*(-?\d+)?\s*(:)?\s*(-?\d+)?\s*(:)?\s*(-?\d+)?\s*")
@@ -111,7 +114,13 @@ def output_text(outputs: Iterable[Mapping[str, Json]]) -> str:
 def _plain(data: Mapping[str, Json]) -> str:
     if any(kind.startswith("image/") for kind in data):
         return ""
-    return joined(data.get("text/plain", ""))
+    plain = joined(data.get("text/plain", ""))
+    if not _OBJECT.fullmatch(plain.strip()):
+        return plain
+    if "text/latex" in data:
+        return joined(data["text/latex"])
+    tree = next((data[kind] for kind in ("application/json", "application/geo+json") if kind in data), None)
+    return plain if tree is None else json.dumps(tree, indent=2, ensure_ascii=False)
 
 
 def _closed(before: Sequence[str], text: str) -> str:
