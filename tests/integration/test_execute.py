@@ -46,7 +46,6 @@ def without_times(notebook: Any) -> list[Any]:
         ("no-parameters-cell", {"rate": 3}),
         ("error-in-third-cell", {}),
         ("exits-well", {}),
-        ("expected-error", {}),
         ("updates-display", {}),
     ],
 )
