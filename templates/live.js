@@ -24,7 +24,7 @@
   const failure = () => dom.all(document, '.no-webgl').filter(dom.visible).length ? 'webgl' : '';
 
   // What is to be cut out, from the body's content on; `keep` is what images fill of it.
-  const measured = async ({ highest }) => {
+  const measured = async ({ highest, largest }) => {
     await settled();
     const body = dom.body(document);
     const losses = whole.pageLosses(document);
@@ -35,7 +35,8 @@
     const bottom = Math.ceil(Math.max(area.bottom, area.top + dom.scrollHeight(body), ...parts.map((each) => each.bottom)));
     const [width, height] = [Math.max(1, right - x), Math.max(1, bottom - y)];
     if (width > widest) losses.push({ kind: 'wide', size: width, limit: widest });
-    if (height > highest) losses.push({ kind: 'high', size: height, limit: highest });
+    const limit = Math.min(highest, Math.floor(largest / (width + 2 * margin)) - 2 * margin);
+    if (height > limit && width <= widest) losses.push({ kind: 'high', size: height, limit });
     const keep = parts.length ? [
       Math.min(...parts.map((each) => each.left)) - x, Math.min(...parts.map((each) => each.top)) - y,
       Math.max(...parts.map((each) => each.right)) - x, Math.max(...parts.map((each) => each.bottom)) - y,

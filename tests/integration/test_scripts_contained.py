@@ -198,6 +198,14 @@ def test_memory_is_bounded(script: str) -> None:
     assert isinstance(after, Photograph)
 
 
+def test_a_picture_that_would_be_too_large_is_refused() -> None:
+    grows = "document.write('<div style=\"width:3000px;height:7000px;background:teal\">x</div>')"
+    with new_camera() as room:
+        (shot,) = room.photograph([live(grows)])
+    assert isinstance(shot, CaptureError)
+    assert "CSS pixels high, and a picture can have 5," in shot.what
+
+
 def test_a_secret_that_a_script_puts_together_is_not_pictured() -> None:
     redactor = Redactor(["tr0ub4dor-and-3"])
     with Camera(lambda: find_chromium(None, os.environ), environ=os.environ, redactor=redactor) as room:

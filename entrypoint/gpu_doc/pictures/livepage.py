@@ -21,10 +21,12 @@ from gpu_doc.model.values import Json
 from gpu_doc.pictures.chromium import ChromiumProcess
 from gpu_doc.pictures.gate import Gate, is_missed
 from gpu_doc.pictures.layout import Box, Loss
-from gpu_doc.pictures.tab import TICK, BrowserLostError, Tab
+from gpu_doc.pictures.tab import TICK, Tab, ask
 from gpu_doc.resources import template_path
 
 _HIGHEST = 16_000  # device pixels: from about 40,000 on Chromium's pictures are wrong without an error
+_LARGEST = 64_000_000  # device pixels of a window; 190 MB when decoded
+_MOST_TOLD = 100  # errors and refused requests of one page
 _MOST_MEMORY = 3_000_000_000  # bytes of all of Chromium; without scripts, it takes 0.6 GB
 _STARTING_HEIGHT = 600  # CSS pixels of the window that the scripts see first
 _POLICY = (
@@ -69,26 +71,23 @@ async def drawn(
     Raises BrowserLostError.
     """
     scale, deadline = limits
-    context = await connection.send("Target.createBrowserContext", {"disposeOnDetach": True})
+    context = await ask(connection, deadline, "Target.createBrowserContext", disposeOnDetach=True)
     where = {"browserContextId": context["browserContextId"]}
-    await connection.send("Browser.setDownloadBehavior", {"behavior": "deny", **where})
+    await ask(connection, deadline, "Browser.setDownloadBehavior", behavior="deny", **where)
     size = {"width": document.width, "height": _STARTING_HEIGHT}
-    target = await connection.send("Target.createTarget", {"url": "about:blank", "newWindow": True, **size, **where})
-    window = await connection.send("Browser.getWindowForTarget", {"targetId": target["targetId"]})
-    page = _LivePage(await connection.createSession({**target, "type": "page"}), document, gate)
+    target = await ask(connection, deadline, "Target.createTarget", url="about:blank", newWindow=True, **size, **where)
+    window = await ask(connection, deadline, "Browser.getWindowForTarget", targetId=target["targetId"])
+    session = await connection.createSession({**target, "type": "page"})
+    page = _LivePage(session, document, gate)
     watch = asyncio.ensure_future(_watched(process, page))
     try:
         drawing = await page.drawn(target["targetId"], window, scale, deadline)
-        await page.answered(deadline, asyncio.ensure_future(_disposed(connection, where)))
+        await ask(connection, deadline, "Target.disposeBrowserContext", **where)
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
     return drawing
-
-
-async def _disposed(connection: Any, where: Mapping[str, str]) -> None:
-    await connection.send("Target.disposeBrowserContext", where)
 
 
 async def _watched(process: ChromiumProcess, page: Tab) -> None:
@@ -145,7 +144,9 @@ class _LivePage(Tab):
         size, before = (0, 0), b""
         patience = time.monotonic() + (deadline - time.monotonic()) / 2
         while time.monotonic() < patience:
-            found = await self._run(deadline, "measured", {"highest": _HIGHEST // scale})
+            found = await self._run(
+                deadline, "measured", {"highest": _HIGHEST // scale, "largest": _LARGEST // scale**2}
+            )
             self._drawing.needs_webgl = found.pop("failure") == "webgl"
             wanted = found.pop("page")
             losses = tuple(Loss(**loss) for loss in found.pop("losses"))
@@ -184,7 +185,8 @@ class _LivePage(Tab):
     def _failed(self, event: Json) -> None:
         details = event["exceptionDetails"]
         text = details.get("exception", {}).get("description") or details.get("text", "")
-        self._drawing.errors.append(str(text).partition("\n")[0][:200])
+        if len(self._drawing.errors) < _MOST_TOLD:
+            self._drawing.errors.append(str(text).partition("\n")[0][:200])
 
     def _paused(self, event: Json) -> None:
         request, first = event["request"], not self._given
@@ -210,7 +212,8 @@ class _LivePage(Tab):
         self._fulfil(event["requestId"], answer.body, headers, answer.status)
 
     def _refuse(self, event: Json) -> None:
-        if is_missed(event["request"]["url"], event["resourceType"]):
+        missed = is_missed(event["request"]["url"], event["resourceType"])
+        if missed and len(self._drawing.refused) < _MOST_TOLD:
             self._drawing.refused.append(event["request"]["url"][:200])
         with suppress(Exception):  # the page may be gone
             self.send("Fetch.failRequest", requestId=event["requestId"], errorReason="Aborted")
@@ -224,6 +227,3 @@ class _LivePage(Tab):
                 responseHeaders=[{"name": name, "value": value} for name, value in headers.items()],
                 body=base64.b64encode(body).decode(),
             )
-
-
-__all__ = ["BrowserLostError", "Drawing", "LiveDocument", "drawn"]

@@ -16,6 +16,31 @@ class BrowserLostError(Exception):
     """The page crashed, hung, or was replaced: this browser is of no more use."""
 
 
+async def ask(connection: Any, deadline: float, method: str, **params: Json) -> Json:
+    """Call a method of the browser itself. Raises BrowserLostError where no answer comes in time."""
+    try:
+        call: asyncio.Future[Json] = connection.send(method, params)
+    except ConnectionError as error:
+        raise BrowserLostError(str(error)) from error
+    call.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await _first_of({call}, deadline)
+    return _result(call)
+
+
+async def _first_of(calls: set[asyncio.Future[Any]], deadline: float) -> None:
+    # asyncio.wait_for would cancel the call, and its late answer would then break pyppeteer's connection.
+    await asyncio.wait(calls, timeout=deadline - time.monotonic(), return_when=asyncio.FIRST_COMPLETED)
+
+
+def _result(call: asyncio.Future[Json]) -> Json:
+    if not call.done():
+        raise BrowserLostError("the page did not answer in time")
+    try:
+        return call.result()
+    except Exception as error:  # pyppeteer raises its NetworkError and bare exceptions of websockets alike
+        raise BrowserLostError(str(error)) from error
+
+
 class Tab:
     """One page. Lives on the browser's event loop; deadlines are times of `time.monotonic`."""
 
@@ -37,16 +62,10 @@ class Tab:
 
     async def answered(self, deadline: float, call: asyncio.Future[Json]) -> Json:
         """Give the answer to a call. Raises BrowserLostError where none comes in time."""
-        # asyncio.wait_for would cancel the call, and its late answer would then break pyppeteer's connection.
-        await asyncio.wait({call, self._lost}, timeout=deadline - time.monotonic(), return_when=asyncio.FIRST_COMPLETED)
+        await _first_of({call, self._lost}, deadline)
         if self._lost.done():
             raise BrowserLostError(self._lost.result())
-        if not call.done():
-            raise BrowserLostError("the page did not answer in time")
-        try:
-            return call.result()
-        except Exception as error:  # pyppeteer raises its NetworkError and bare exceptions of websockets alike
-            raise BrowserLostError(str(error)) from error
+        return _result(call)
 
     async def evaluate(self, deadline: float, expression: str, **where: Json) -> Json:
         """Evaluate JavaScript on the page and give its value, waiting for promises."""
