@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -109,3 +110,26 @@ def test_digits_that_no_table_shows_change_nothing(made: Project) -> None:
     assert "3 runs executed" in made.gpu_doc("run", "--force").stdout
     assert cells(made)["table"] == [["step", "loss"], ["1", "0.25"]]
     assert cells(made)["compare"] == compared, "its runs gave the same, so evidence speaks of the ones before"
+
+
+@pytest.mark.needs("chromium")
+def test_the_words_beside_a_picture_stay_as_long_as_the_picture(tmp_path: Path) -> None:
+    """Another version may have other alternative texts: `--force` with the same results changes not a byte."""
+    project = Project(tmp_path)
+    config = "reports:\n  - {path: docs/report.md, template: t.j2, runs: {a: {notebook: n.ipynb}}}\n"
+    cells = notebook(code("print('first')", "said"))
+    project.write({"gpu-doc.yml": config, "t.j2": '{{ shot("a/said") }}\n', "n.ipynb": cells})
+    project.gpu_doc("run")
+    report = (tmp_path / "docs/report.md").read_text()
+    assert "![Text: first](" in report
+    earlier = report.replace("![Text: first](", "![Output of cell said in run a](")
+    evidence = project.evidence()
+    evidence["text"] = hashlib.sha256(earlier.encode()).hexdigest()
+    (answer,) = evidence["answers"].values()
+    answer["value"] = answer["value"].replace("Text: first", "Output of cell said in run a")
+    project.write({"docs/report.md": earlier, EVIDENCE: json.dumps(evidence, indent=1, ensure_ascii=False) + "\n"})
+    project.gpu_doc("run", "--force")
+    assert (tmp_path / "docs/report.md").read_text() == earlier
+    project.write({"n.ipynb": notebook(code("print('second')", "said"))})
+    project.gpu_doc("run")
+    assert "![Text: second](" in (tmp_path / "docs/report.md").read_text()

@@ -149,11 +149,11 @@ It reached {{ value("baseline/accuracy")|percent }}, a loss of {{ value("baselin
 It reached 92 %, a loss of 0.25:
 fast.
 
-![A dot](a.assets/{shot})
+![Figure of cell fig-dot in run baseline](a.assets/{shot})
 
 *A dot*
 
-![Output of cell picture in run baseline](a.assets/{image})
+![Figure of cell picture in run baseline](a.assets/{image})
 
 ```text
 100 %

@@ -170,7 +170,9 @@ def ask(answers: ResultReader, function: str, *args: object, **kwargs: object) -
 def test_a_picture_of_a_cells_output(answers: ResultReader) -> None:
     answer = ask(answers, "shot", "baseline/loss-curve", caption="Loss | [x] *y*")
     (asset,) = answer.assets
-    assert answer.value == (f"![Loss &#124; \\[x\\] \\*y\\*](a.assets/{asset.name})\n\n*Loss &#124; \\[x\\] \\*y\\**")
+    assert answer.value == (
+        f"![Figure of cell loss-curve in run baseline](a.assets/{asset.name})\n\n*Loss &#124; \\[x\\] \\*y\\**"
+    )
     assert answer.runs == ("baseline",)
     assert asset.name.startswith("baseline-loss-curve-")
     assert asset.name.endswith(".png")
@@ -194,11 +196,35 @@ def test_numbers_leave_injected_parameters_out(answers: ResultReader, name: str)
 
 
 def test_alternative_texts_are_always_there(answers: ResultReader) -> None:
-    assert "![Output of cell loss-curve in run baseline](" in ask(answers, "shot", "baseline/loss-curve").value
-    assert "![Output 2 of cell both in run baseline](" in ask(answers, "shot", "baseline/both", output=2).value
+    assert "![Figure of cell loss-curve in run baseline](" in ask(answers, "shot", "baseline/loss-curve").value
+    assert "![Figure of cell both in run baseline](" in ask(answers, "shot", "baseline/both", output=2).value
+    assert "![Table: 1 row" in ask(answers, "shot", "baseline/frame").value
+    assert (
+        "![Source of cell accuracy in run baseline, and below it: Text: noise"
+        in ask(answers, "shot", "baseline/accuracy", show="cell").value
+    )
     assert "![A \\[b\\]](" in ask(answers, "shot", "baseline/loss-curve", alt="A\n[b]", caption="c").value
-    assert "![Terminal of run log](" in ask(answers, "terminal", "log").value
+    assert "![Terminal: " in ask(answers, "terminal", "log").value
     assert "![loss.png of run log](" in ask(answers, "image", "log/file:loss.png").value
+
+
+def test_a_caption_is_not_read_twice(answers: ResultReader) -> None:
+    for name, address in (("shot", "baseline/loss-curve"), ("image", "baseline/loss-curve"), ("terminal", "log")):
+        value = ask(answers, name, address, caption="What came out").value
+        assert value.count("What came out") == 1
+        assert value.endswith("*What came out*")
+
+
+@pytest.mark.parametrize(("stream", "left"), [("stdout", ["stdout", "stdout", None]), ("stderr", [None, "stderr"])])
+def test_one_of_the_two_streams(answers: ResultReader, stream: str, left: list[str | None]) -> None:
+    (asset,) = ask(answers, "shot", "baseline/log", streams=stream).assets
+    assert asset.exhibit
+    assert [output.get("name") for output in asset.exhibit.outputs] == left
+
+
+def test_a_cell_of_the_other_stream_alone(answers: ResultReader) -> None:
+    with pytest.raises(ReportError, match="shows nothing but its other stream"):
+        ask(answers, "shot", "baseline/bash", streams="stderr")
 
 
 def test_a_picture_keeps_its_name_while_it_shows_the_same(answers: ResultReader) -> None:

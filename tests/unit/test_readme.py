@@ -20,7 +20,7 @@ README = (TOP / "README.md").read_text("utf-8")
 
 def test_the_table_of_functions_is_that_of_the_code() -> None:
     assert readme(README) == README, "write it anew: python -m gpu_doc.functions"
-    assert "| `shot(address, caption, alt, theme, width, show, output)` | a screenshot" in README
+    assert "| `shot(address, caption, alt, theme, width, show, streams, output)` | a screenshot" in README
 
 
 def test_what_comes_later_is_named_and_refused() -> None:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from gpu_doc.errors import ReportError
-from gpu_doc.functions.shared import checks, exhibits, options
+from gpu_doc.functions.shared import alternative, checks, exhibits, options
 from gpu_doc.functions.shared.function import PART, BoundCall, Function
 from gpu_doc.functions.shared.results import ResultReader, the_cell
 from gpu_doc.model.answers import Answer, Asset
@@ -36,11 +36,15 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
         path = results.file(call)
         name = exhibits.asset_name(call, PurePosixPath(call.address.file).suffix.lower())
         asset = Asset(name=name, digest=sha256(path.read_bytes()).hexdigest(), source=path)
+        alt = alternative.of_file(call.address)
     else:
-        content, suffix = _image_bytes(results.outputs(call), the_cell(call.address))
+        outputs = results.outputs(call)
+        content, suffix = _image_bytes(outputs, the_cell(call.address))
         name = exhibits.asset_name(call, suffix)
         asset = Asset(name=name, digest=sha256(content).hexdigest(), content=content)
-    return results.framing.copied(call, asset, exhibits.sentence(call.address, output=call.get("output")))
+        images = [output for output in outputs if _image(output)[1]]
+        alt = alternative.of_outputs(results.cell(call), images, call.address, call.options)
+    return results.framing.copied(call, asset, alt)
 
 
 def _image_bytes(outputs: Sequence[Mapping[str, Json]], what: str) -> tuple[bytes, str]:

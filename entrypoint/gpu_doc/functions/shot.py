@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gpu_doc.functions.shared import checks, exhibits, options
+from gpu_doc.errors import ReportError
+from gpu_doc.functions.shared import alternative, checks, options
 from gpu_doc.functions.shared.function import PART, BoundCall, Function
-from gpu_doc.functions.shared.results import ResultReader
+from gpu_doc.functions.shared.results import Output, ResultReader, the_cell
 from gpu_doc.model.answers import Answer
 from gpu_doc.model.location import Location
 from gpu_doc.model.results import Result
@@ -19,7 +20,7 @@ def _check(call: BoundCall, root: Path) -> None:
 
 
 def _answer(call: BoundCall, results: ResultReader) -> Answer:
-    outputs, cell = results.outputs(call), results.cell(call)
+    outputs, cell = _outputs(call, results), results.cell(call)
     show = call.get("show") or "output"
     location = _location(cell, results.result(call.run))
     pictured = [
@@ -32,8 +33,17 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
         )
         for exhibit in results.framing.exhibits(call, "cell" if show == "cell" else "output")
     ]
-    alt = exhibits.sentence(call.address, show=show, output=call.get("output"))
+    alt = alternative.of_outputs(cell, outputs, call.address, call.options)
     return results.framing.pictured(call, pictured, alt)
+
+
+def _outputs(call: BoundCall, results: ResultReader) -> tuple[Output, ...]:
+    """What is pictured, of standard output and standard error only the one that is wanted."""
+    outputs, stream = results.outputs(call), call.get("streams")
+    wanted = tuple(one for one in outputs if not stream or one["output_type"] != "stream" or one["name"] == stream)
+    if not wanted and call.get("show") != "cell":
+        raise ReportError(f"{the_cell(call.address)} shows nothing but its other stream", remedy="Leave streams= out.")
+    return wanted
 
 
 def _location(cell: ExecutedCell, result: Result) -> Location:
@@ -43,9 +53,12 @@ def _location(cell: ExecutedCell, result: Result) -> Location:
 
 FUNCTION = Function(
     name="shot",
-    text='a screenshot of a cell\'s outputs, or with `output=2` of its second one; `show="cell"` adds the source above',
+    text=(
+        'a screenshot of a cell\'s outputs, or with `output=2` of its second one; `show="cell"` adds the source above, '
+        '`streams="stdout"` leaves stderr out'
+    ),
     first=PART,
-    options={**options.PICTURE, "show": options.choice("output", "cell"), **options.OUTPUT},
+    options={**options.PICTURE, "show": options.choice("output", "cell"), "streams": options.STREAM, **options.OUTPUT},
     gives=("picture",),
     check=_check,
     answer=_answer,

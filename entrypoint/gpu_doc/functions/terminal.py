@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpu_doc.errors import ReportError
-from gpu_doc.functions.shared import checks, exhibits, options
+from gpu_doc.functions.shared import alternative, checks, options
 from gpu_doc.functions.shared.function import RUN, BoundCall, Function
 from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.functions.shared.terminal_lines import check_whole, demand_text, kept
@@ -27,13 +27,16 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
     log = results.result(call.run).log.read_bytes()
     pictured = []
+    shown: list[str] = []
     for exhibit in results.framing.exhibits(call, "terminal"):
         lines = read_screen(log, theme=exhibit.theme)
         demand_text(lines, f"run {call.address.run} wrote nothing to its terminal")
         plain = plain_text(lines)
         check_whole(plain, call)
-        pictured.append(replace(exhibit, lines=tuple(lines[index] for index in kept(plain, call))))
-    return results.framing.pictured(call, pictured, exhibits.sentence(call.address))
+        places = kept(plain, call)
+        pictured.append(replace(exhibit, lines=tuple(lines[place] for place in places)))
+        shown = [plain[place] for place in places]
+    return results.framing.pictured(call, pictured, alternative.of_terminal(call.run.command or (), shown))
 
 
 FUNCTION = Function(

@@ -32,6 +32,10 @@ _MADE = ("started", "seconds", "commit", "gpu-doc")
 """The entries of a result's record that evidence keeps as `made`."""
 
 
+_PICTURES = (("picture",), ("image",))
+"""What functions give whose answer is a picture and the words beside it."""
+
+
 class NeedsRuns(Exception):  # noqa: N818 - a question to the scheduler, not an error
     """Rendering needs results that are neither in state nor in evidence."""
 
@@ -123,10 +127,18 @@ class Composer:
         if missing:
             raise NeedsRuns(missing)
         # State may contain a value that became a secret only after the run.
-        return self._final(redacted(bound.function.answer(bound, self._reader), self._tools.redactor))
+        answer = self._final(redacted(bound.function.answer(bound, self._reader), self._tools.redactor))
+        words_only = kept is not None and bound.function.gives in _PICTURES and self._is_same_picture(answer, kept)
+        return replace(answer, value=kept.value) if kept is not None and words_only else answer
 
     def _final(self, answer: Answer) -> Answer:
         return replace(answer, assets=tuple(map(self._files.final, answer.assets))) if answer.assets else answer
+
+    def _is_same_picture(self, answer: Answer, kept: KeptAnswer) -> bool:
+        """Whether only the words beside a picture may differ: a later version may say them in another way."""
+        files = self._known.files
+        same = all(asset.name in files and files[asset.name].made_from == asset.digest for asset in answer.assets)
+        return bool(kept.assets) and same and kept.assets == tuple(asset.name for asset in answer.assets)
 
     def _bound(self, call: Call) -> BoundCall:
         """Return the call as checked in the rehearsal. Raises ReportError for a wrong call that it missed."""

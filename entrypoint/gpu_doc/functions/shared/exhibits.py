@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Literal
 
-from gpu_doc.functions.shared.address import Address
 from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.model.answers import Answer, Asset
 from gpu_doc.model.configuration import Capture, Report
@@ -76,7 +75,7 @@ class Framing:
     def pictured(self, call: BoundCall, exhibits: Sequence[Exhibit], alt: str) -> Answer:
         """The answer that is the picture of one exhibit, or of one in light and one in dark."""
         assets = tuple(_asset(call, exhibit, several=len(exhibits) > 1) for exhibit in exhibits)
-        text = call.get("alt") or call.get("caption") or alt
+        text = call.get("alt") or alt  # the caption is read anyway
         paths = [self.path(asset) for asset in assets]
         themed = _THEMED.get(self.report.site, markdown.themed_picture)
         shown = markdown.image(paths[0], text) if len(paths) == 1 else themed(paths[0], paths[1], text)
@@ -84,7 +83,7 @@ class Framing:
 
     def copied(self, call: BoundCall, asset: Asset, alt: str) -> Answer:
         """The answer that is a picture copied as it is."""
-        text = call.get("alt") or call.get("caption") or alt
+        text = call.get("alt") or alt  # the caption is read anyway
         shown = markdown.image(self.path(asset), text)
         return call.answered(markdown.captioned(shown, call.get("caption") or ""), (asset,))
 
@@ -92,15 +91,3 @@ class Framing:
 def _asset(call: BoundCall, exhibit: Exhibit, *, several: bool) -> Asset:
     name = asset_name(call, ".png", variant=exhibit.theme if several else "")
     return Asset(name=name, digest=exhibit.digest, exhibit=exhibit)
-
-
-def sentence(address: Address, *, show: str = "output", output: int | None = None) -> str:
-    """An alternative text, where the template gives none."""
-    if address.file is not None:
-        return f"{PurePosixPath(address.file).name} of run {address.run}"
-    if address.cell is None:
-        return f"Terminal of run {address.run}"
-    cell = f"cell {address.cell}"
-    if show == "cell":
-        return f"Source and output of {cell} in run {address.run}"
-    return f"Output {output} of {cell} in run {address.run}" if output else f"Output of {cell} in run {address.run}"

@@ -63,3 +63,5 @@ OUTPUT: Mapping[str, Judge] = {"output": _number}
 """Which output of a cell, from 1."""
 LINES: Mapping[str, Judge] = {"lines": _lines, "match": _pattern}
 """Which lines of a text."""
+STREAM: Judge = choice("stdout", "stderr")
+"""Which of the two that a program prints to."""

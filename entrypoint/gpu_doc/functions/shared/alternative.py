@@ -1,0 +1,158 @@
+"""Alternative texts of pictures: what is there to see, for those who can't see it.
+
+Titles and axes are those that the cell's source says in plain words; a picture itself does not tell them.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from gpu_doc.errors import ReportError
+from gpu_doc.functions.shared.address import Address
+from gpu_doc.functions.shared.html_tables import from_html
+from gpu_doc.functions.shared.plaintext import as_seen
+from gpu_doc.model.values import Json
+from gpu_doc.notebooks.cells import ExecutedCell, joined
+
+if TYPE_CHECKING:
+    import ast
+
+Output = Mapping[str, Json]
+
+_LONGEST = 80
+"""Characters of a line that is quoted."""
+_COLUMNS = 6
+"""Columns of a table that are named."""
+_OUTPUTS = 3
+"""Outputs that are described."""
+_LARGEST = 300_000
+"""Characters of HTML that are read for a description."""
+_TITLES = frozenset({"title", "set_title", "suptitle"})
+_AXES = frozenset({"xlabel", "set_xlabel", "ylabel", "set_ylabel", "zlabel", "set_zlabel"})
+_SHAPE = re.compile(r"<p>([\d,]+) rows × ([\d,]+) columns</p>")  # noqa: RUF001 - pandas' own
+_REPR = re.compile(r"<[\w.]+( object| at 0x)[^<>]*>")
+_BAR = re.compile(r"\|[\u2580-\u259f #]*\|")
+
+
+def of_outputs(cell: ExecutedCell, shown: Sequence[Output], address: Address, call: Mapping[str, Json]) -> str:
+    """What a picture of a cell's outputs shows; `call` has the options `show` and `output`."""
+    images = sum(map(_is_image, shown))
+    name = f"cell {address.cell} in run {address.run}"
+    figures = _figures(cell, images, call.get("output")) or f"Figure of {name}"
+    parts = [figures] if images else []
+    parts += [text for output in shown if not _is_image(output) and (text := _described(output))]
+    more = f"; and {len(parts) - _OUTPUTS} more" if len(parts) > _OUTPUTS else ""
+    text = "; ".join(parts[:_OUTPUTS]) + more
+    if call.get("show") == "cell":
+        return f"Source of {name}, and below it: {text}" if text else f"Source of {name}"
+    return text or f"Output of {name}"
+
+
+def of_file(address: Address) -> str:
+    """What a picture of a file shows."""
+    return f"{PurePosixPath(address.file or '').name} of run {address.run}"
+
+
+def of_terminal(command: Sequence[str], lines: Sequence[str]) -> str:
+    """What a terminal shows: the command and the last line that it wrote."""
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return f"Terminal: {_short(shlex.join(command))}; its last line: {_short(last)}"
+
+
+def _is_image(output: Output) -> bool:
+    data = output.get("data") or {}
+    return "text/html" not in data and "text/markdown" not in data and any(kind.startswith("image/") for kind in data)
+
+
+def _figures(cell: ExecutedCell, images: int, number: Json) -> str:
+    titles, axes = _labels(cell.source) if cell.language == "python" else ([], [])
+    if number is not None and sum(map(_is_image, cell.outputs)) > 1:
+        titles, axes = [], []  # which of them are of this one is not known
+    said = ": " + ", ".join(titles) if titles else ""
+    said += f" (axes: {', '.join(axes)})" if axes else ""
+    return ("Figure" if images == 1 else f"{images} figures") + said if said else ""
+
+
+def _labels(source: str) -> tuple[list[str], list[str]]:
+    """Titles and names of axes that a source gives as plain strings, in its order."""
+    import ast
+
+    code = "\n".join("pass" if line.startswith(("%", "!")) else line for line in source.split("\n"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a source's own, such as of "\d"
+            tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return [], []
+    calls = sorted((node for node in ast.walk(tree) if isinstance(node, ast.Call)), key=_place)
+    found = [label for call in calls for label in _of_call(call)]
+    titles = dict.fromkeys(text for kind, text in found if kind in _TITLES)
+    axes = dict.fromkeys(text for kind, text in found if kind in _AXES)
+    return [*titles], [*axes]
+
+
+def _place(call: ast.Call) -> tuple[int, int]:
+    return call.end_lineno or 0, call.end_col_offset or 0
+
+
+def _of_call(call: ast.Call) -> Iterator[tuple[str, str]]:
+    import ast
+
+    given: list[tuple[str, ast.expr]] = [(word.arg or "", word.value) for word in call.keywords]
+    if isinstance(call.func, ast.Attribute) and call.args:
+        given.insert(0, (call.func.attr, call.args[0]))
+    for name, value in given:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str) and name in _TITLES | _AXES:
+            yield name, _short(value.value)
+
+
+def _described(output: Output) -> str:
+    kind = output.get("output_type")
+    if kind == "stream":
+        return _lines(joined(output.get("text", "")))
+    if kind == "error":
+        return _short(f"{output.get('ename', 'Error')}: {output.get('evalue', '')}")
+    data = output.get("data") or {}
+    html, plain = joined(data.get("text/html", "")), joined(data.get("text/plain", ""))
+    if "<table" in html and len(html) <= _LARGEST and (table := _table(html)):
+        return table
+    if "text/markdown" in data:
+        return _lines(joined(data["text/markdown"]))
+    return "" if _REPR.fullmatch(plain.strip()) else _lines(plain)
+
+
+def _table(html: str) -> str:
+    try:
+        table = from_html(html)
+    except ReportError:
+        return ""
+    if table is None or not table.head:
+        return ""
+    whole = _SHAPE.search(html)
+    named = [name for name in table.head if name]
+    rows, columns = (whole[1], whole[2]) if whole else (f"{len(table.rows):,}", f"{len(named):,}")
+    title = f"{_short(table.titles[0])}: " if table.titles else ""
+    names = ", ".join(map(_short, named[:_COLUMNS])) + (", …" if len(named) > _COLUMNS else "")
+    return f"Table: {title}{_counted(rows, 'row')} × {_counted(columns, 'column')} ({names})"  # noqa: RUF001 - pandas' own
+
+
+def _counted(number: str, what: str) -> str:
+    return f"{number} {what}" if number == "1" else f"{number} {what}s"
+
+
+def _lines(text: str) -> str:
+    lines = [line for line in as_seen(text).split("\n") if line.strip()]
+    if not lines:
+        return ""
+    more = f", the first of {len(lines):,} lines" if len(lines) > 1 else ""
+    return f"Text: {_short(lines[0])}{more}"
+
+
+def _short(text: str) -> str:
+    plain = " ".join(_BAR.sub(" ", re.sub(r"\x1b\[[0-9;]*m", "", text)).split())
+    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1].rstrip() + "…"
