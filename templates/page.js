@@ -59,7 +59,8 @@
     for (const { holder, frame, body } of frames) {
       const { height, bottom } = dom.rect(body);
       const reach = extent(body);
-      holder.style.height = `${outputs > 1 && whole.paintsBelow(body, bottom) ? reach.bottom - margin : height}px`;
+      // Whole pixels: an edge between two would be a line in a colour of its own, by one, in the dark.
+      holder.style.height = `${Math.ceil(outputs > 1 && whole.paintsBelow(body, bottom) ? reach.bottom - margin : height)}px`;
       const [wide, high] = [Math.ceil(reach.right) + margin, Math.ceil(reach.bottom) + margin];
       frame.style.width = `${Math.max(Math.min(wide, widest), frame.clientWidth)}px`;
       frame.style.height = `${Math.max(high, frame.clientHeight)}px`;

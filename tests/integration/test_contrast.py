@@ -155,6 +155,7 @@ def exhibits(theme: Theme) -> Mapping[str, Exhibit]:
         ),
         "a terminal": exhibit(kind="terminal", lines=lines, theme=theme),
         "widgets": exhibit(*widgets(), theme=theme),
+        "JSON": exhibit(display("application/json", {"a": [1, "x", None, True], "b": {}}), theme=theme),
         **{name: html(text, theme=theme) for name, text in markup.items()},
     }
 
@@ -222,6 +223,16 @@ def test_a_transparent_figure_stands_on_what_it_is_made_for() -> None:
     assert (255, 255, 255) not in colours(plain)
     assert colours(light)[0] == (255, 255, 255)
     assert (255, 255, 255) in colours(dark)
+
+
+def test_nothing_is_seen_between_outputs_of_broken_heights() -> None:
+    """An edge between two pixels was a line as wide as the page, off by one from its colour; so it wasn't cropped."""
+    block = "<div style='height:20.4px;width:30px;background:#0ff'></div>"
+    outputs = [display("text/html", block)] * 3
+    with new_camera() as camera:
+        (shot,) = taken(camera, exhibit(*outputs, theme="dark"))
+    assert len(colours(shot)) <= 4, "the page, the blocks, and where they end between two pixels"
+    assert (12, 16, 22) not in colours(shot)
 
 
 @pytest.mark.parametrize(("theme", "shown"), [("light", (255, 0, 0)), ("dark", (0, 255, 255))])
