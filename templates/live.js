@@ -23,11 +23,19 @@
 
   const failure = () => dom.all(document, '.no-webgl').filter(dom.visible).length ? 'webgl' : '';
 
+  // A legend of Plotly's that is too long for its plot scrolls, inside its SVG.
+  const cutLegends = () => dom.all(document, '.js-plotly-plot .legend')
+    .filter((legend) => dom.all(legend, '.scrollbar').some((bar) => dom.rect(bar).height > 1))
+    .map((legend) => {
+      const [shown, all] = ['.bg', '.scrollbox'].map((part) => Math.round(dom.rect(dom.all(legend, part)[0]).height));
+      return { kind: 'box', tag: 'legend', side: 'height', limit: shown, size: all };
+    });
+
   // What is to be cut out, from the body's content on; `keep` is what images fill of it.
   const measured = async ({ highest, largest }) => {
     await settled();
     const body = dom.body(document);
-    const losses = whole.pageLosses(document);
+    const losses = [...whole.pageLosses(document), ...cutLegends()];
     const area = dom.rect(body);
     const [x, y] = [Math.round(area.left + scrollX), Math.round(area.top + scrollY)];
     const parts = images();

@@ -134,3 +134,10 @@ def test_json_is_a_tree(camera: Camera) -> None:
     assert unfolded.height > 6 * 20
     assert 3 * 20 <= one.height <= 3 * 20 + 40, "the list, and its two items"
     assert geo.height > 4 * 20
+
+
+def test_a_list_that_is_json_stands_beside_what_a_script_draws(camera: Camera) -> None:
+    drawn = display("text/html", "<div id=a></div><script>Plotly = 0; a.textContent = 'drawn'; // Bokeh\n</script>")
+    [both] = taken(camera, exhibit(display("application/json", [1, 2]), drawn))
+    [alone] = taken(camera, exhibit(display("application/json", [1, 2])))
+    assert both.height > alone.height

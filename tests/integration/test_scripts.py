@@ -183,3 +183,21 @@ def test_a_librarys_script_comes_from_its_package(
     assert isinstance(shots[0], Photograph), shots[0]
     assert (255, 0, 0) in colours(shots[0])
     assert shots[0] == shots[1]
+
+
+@pytest.mark.full
+@pytest.mark.needs("packages")
+def test_a_legend_that_scrolls_is_refused(packages: PythonEnvironment) -> None:
+    """A picture would show the first of its names only, and nothing would say so."""
+
+    def plot(lines: int) -> dict[str, Any]:
+        data = [{"type": "scatter", "name": f"run {n}", "x": [0, 1], "y": [n, n + 1]} for n in range(lines)]
+        figure = {"data": data, "layout": {"width": 600, "height": 300, "showlegend": True}}
+        return display("application/vnd.plotly.v1+json", figure)
+
+    with Camera(lambda: find_chromium(None, os.environ), environ=os.environ, environment=lambda: packages) as room:
+        short, long = room.photograph([exhibit(plot(3)), exhibit(plot(60))])
+    assert isinstance(short, Photograph), short
+    assert isinstance(long, CaptureError)
+    assert "a <legend>" in long.what
+    assert "CSS pixels high" in long.what

@@ -93,10 +93,6 @@ class Browser:
         deadline = time.monotonic() + self._patience
         return self._wait(drawn(self._connection, document, gate, self._process, (self.scale, deadline)))
 
-    async def _connected(self, address: str) -> _Page:
-        self._connection = _connect(address, self._loop)
-        return await _Page.opened(self._connection)
-
     def typeset(self, formula: Formula) -> dict[str, str]:
         """Return the SVG of a formula under `svg`, or under `error` why there is none.
 
@@ -104,6 +100,10 @@ class Browser:
         """
         assert self._page is not None
         return self._wait(self._page.typeset(formula, time.monotonic() + self._patience))
+
+    async def _connected(self, address: str) -> _Page:
+        self._connection = _connect(address, self._loop)
+        return await _Page.opened(self._connection)
 
     def _wait(self, work: Coroutine[Any, Any, _Answer]) -> _Answer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -130,7 +130,7 @@ class _Page(Tab):
         self._window = window
         self._viewport = (0, 0)
         self._frame_size = (0, 0)  # by how much the window is larger than the page in it
-        self._typesetter: int | None = None  # the world of scripts that MathJax is in
+        self._typesetter: int | None = None  # the isolated world that MathJax is in
         session.on("Fetch.requestPaused", self._refuse)
 
     @classmethod

@@ -34,7 +34,7 @@ _JUPYTER = {
     "dark": {"light": "false", "jupyter": "JupyterLab Dark"},
 }
 """What JupyterLab says of a theme on the page's body, where outputs look."""
-_COLOURED = re.compile(r"color|background", re.IGNORECASE)
+_COLOURED = re.compile(r"(?<!current)color|background", re.IGNORECASE)
 PADDING = 16
 """CSS pixels around an exhibit in its frame."""
 _STYLES = ("page.css", "widgets.css", "formulas.css", "json.css")
@@ -83,8 +83,8 @@ class CellPages:
 
         Raises CaptureError if an output can't be shown without scripts, or a formula can't be typeset.
         """
-        self._formulas = Formulas(exhibit, self._typeset)
         self._theme = exhibit.theme
+        self._formulas = Formulas(exhibit, self._typeset)
         outputs = self._isolated([self._shown(output, exhibit) for output in joined(exhibit.outputs)], exhibit)
         content = _terminal(exhibit) if exhibit.kind == "terminal" else self._cell(exhibit, outputs)
         theme, width = exhibit.theme, exhibit.width

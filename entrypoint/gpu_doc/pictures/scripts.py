@@ -114,7 +114,10 @@ def _groups(outputs: Sequence[Json], *, every: bool) -> Iterator[tuple[list[Json
 def _texts(output: Json) -> dict[str, Any]:
     """Content by MIME type; notebooks may hold a list of lines wherever they hold text."""
     data = output.get("data") or {}
-    return {mime: "".join(part) if isinstance(part, list) else part for mime, part in data.items()}
+    return {
+        mime: "".join(part) if isinstance(part, list) and not mime.endswith("json") else part
+        for mime, part in data.items()
+    }
 
 
 def _fragment(output: Json) -> str:
