@@ -14,8 +14,8 @@
   const [scrollWidth, scrollHeight, clientWidth, clientHeight, clientLeft, clientTop, shadowRoot, localName, namespace] = [
     'scrollWidth', 'scrollHeight', 'clientWidth', 'clientHeight', 'clientLeft', 'clientTop', 'shadowRoot', 'localName', 'namespaceURI',
   ].map((name) => getter(Element, name));
-  const [rect, rects, attribute, setAttribute, removeAttribute, checkVisibility] = [
-    'getBoundingClientRect', 'getClientRects', 'getAttribute', 'setAttribute', 'removeAttribute', 'checkVisibility',
+  const [rect, rects, attribute, setAttribute, removeAttribute, checkVisibility, computedStyles] = [
+    'getBoundingClientRect', 'getClientRects', 'getAttribute', 'setAttribute', 'removeAttribute', 'checkVisibility', 'computedStyleMap',
   ].map((name) => method(Element, name));
   const [parent, children, lastChild, previous, type, text, ownerDocument] = [
     'parentNode', 'childNodes', 'lastChild', 'previousSibling', 'nodeType', 'textContent', 'ownerDocument',
@@ -256,7 +256,23 @@
     return changed;
   };
 
+  // A drawing with proportions and no size takes what room there is; in a table or beside other things that can be none.
+  const svgStyle = getter(SVGElement, 'style');
+  const described = new Set(['defs', 'symbol', 'style', 'title', 'desc', 'metadata']);
+  const sized = (root) => {
+    for (const svg of all(root, 'svg')) {
+      const area = rect(svg);
+      if (isHtml(svg) || (area.width > near && area.height > near) || !checkVisibility(svg)) continue;
+      if (`${computedStyles(svg).get('width')}` !== 'auto' || all(svg, ':scope > *').every((each) => described.has(localName(each)))) continue;
+      const [, , width, height] = (attribute(svg, 'viewBox') ?? '').trim().split(/[\s,]+/).map(Number);
+      if (!(width > 0 && height > 0)) continue;
+      svgStyle(svg).setProperty('max-width', 'none', 'important');
+      svgStyle(svg).setProperty('width', `${width}px`, 'important');
+    }
+  };
+
   const grown = (root) => {
+    sized(root);
     for (let turn = 0; turn < turns; turn++) {
       const frames = called(root, ['iframe']);
       for (const document of frames.map(contentDocument).filter(Boolean)) grown(document);

@@ -34,6 +34,7 @@ def sound() -> str:
     return f"data:audio/wav;base64,{b64encode(file.getvalue()).decode()}"
 
 
+DRAWING = "<svg viewBox='0 0 300 200'><rect width='300' height='200'/></svg>"
 # Boxes that scroll, and how large a picture is at least that shows all of it (width, height).
 GROWN = {
     "high": (f"<div style='overflow:auto;max-height:120px;border:1px solid'>{ROWS}</div>after", (0, 830)),
@@ -72,6 +73,8 @@ GROWN = {
         (0, 1000),
     ),
     "in a frame": (f'<iframe srcdoc="{ROWS}" width=300 height=150></iframe>', (300, 1000)),
+    "a drawing without a size in a table": (f"<table><tr><td>a<td>{DRAWING}</table>", (300, 200)),
+    "a drawing without a size beside text": (f"<div style='display:inline-block'>{DRAWING}</div>text", (300, 200)),
     "to write in": (f"<textarea rows=3>{ROWS}</textarea><input value='{'word ' * 60}'>", (1500, 0)),
 }
 
@@ -80,6 +83,10 @@ FINE = {
     "fits": "<div style='overflow:auto;max-height:120px'>short</div>",
     "fits but for a pixel": "<div style='overflow:auto;height:20px;line-height:21px'>short</div>",
     "round corners": "<div style='overflow:hidden;border-radius:8px;border:1px solid;width:99px'>round</div>",
+    "a sprite of symbols": "<svg style='position:absolute;width:0;height:0'><symbol id=i><path d='M0 0L9 9'/></symbol>"
+    "</svg>x",
+    "a sprite without a size": "<div style='display:inline-block'><svg viewBox='0 0 900 900'><defs>"
+    "<path id=i d='M0 0L9 9'/></defs></svg></div>seen",
     "floats": "<div style='overflow:hidden'><div style='float:left'>a</div><div style='float:right'>b</div></div>",
     "for screen readers": "<span style='position:absolute;width:1px;height:1px;margin:-1px;overflow:hidden;"
     "clip:rect(0,0,0,0);white-space:nowrap'>for screen readers only</span>seen",
