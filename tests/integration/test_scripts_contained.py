@@ -96,6 +96,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.full
 def test_scripts_reach_no_network(sink: Sink, datagrams: socket.socket) -> None:
     udp = str(datagrams.getsockname()[1])
     scripts = [f"const A = '{sink.address}'; {way}".replace("UDP", udp) for way in WAYS]
@@ -167,6 +168,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.full
 def test_what_never_ends_is_refused_and_the_others_are_taken() -> None:
     with new_camera(patience=6) as room:
         exhibits = [live(script, name) for name, (script, _) in ENDLESS.items()]
@@ -180,6 +182,7 @@ def test_what_never_ends_is_refused_and_the_others_are_taken() -> None:
         assert shot.remedy
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "script",
     [
