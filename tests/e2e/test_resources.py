@@ -59,7 +59,9 @@ def files(project: Project) -> dict[str, bytes]:
 
 def test_a_chart_for_each_theme_and_the_peaks(project: Project) -> None:
     report = project.read("report.md")
-    assert re.search(r'<img alt="CPU and memory of run run over time" src="report\.assets/run-light-\w+\.png"></picture>', report)
+    assert re.search(
+        r'<img alt="CPU and memory of run run over time" src="report\.assets/run-light-\w+\.png"></picture>', report
+    )
     assert re.search(r"^Peak: [\d.]+ CPU cores?, 1\d\d MB memory; ran .* s\.$", report, re.MULTILINE)
     light, dark = (content for name, content in files(project).items() if re.search(r"run-(light|dark)", name))
     assert min(len(light), len(dark)) > 10_000
