@@ -26,8 +26,10 @@ pytest_plugins = [
     "tests.standin.fixtures",
 ]
 
-# A shell starts what it puts into the background with SIGINT ignored, and what we start would inherit that.
+# A shell starts what it puts into the background with SIGINT ignored, and nohup all with SIGHUP; what we start would
+# inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,13 +48,7 @@ ASKS = {
     "key": WAITS_FOR_A_KEY,
 }
 
-READS = """
-read -p 'really? ' x
-read y </dev/tty
-read z <"$(readlink /proc/$$/fd/1)"
-read w <&2
-echo "<$x$y$z$w>"
-"""
+SAYS_HOW = "import signal; print(signal.getsignal(signal.SIGHUP) == signal.SIG_DFL, flush=True)"
 
 
 def test_a_question_meets_the_end_of_input_and_is_told(runner: Runner) -> None:
@@ -70,6 +65,18 @@ def test_a_question_meets_the_end_of_input_and_is_told(runner: Runner) -> None:
         assert "a run has nobody to ask" in error.remedy, name
     assert screen(ended["input"])[0].startswith("name: Traceback")
     assert runner.left() == []
+
+
+def test_a_key_is_not_waited_for_under_nohup(local: Runner) -> None:
+    """It starts programs with the signal ignored by which a terminal tells that nobody is there any more."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        ended = local.one("key", command=(local.python, "-c", f"{SAYS_HOW}\n{WAITS_FOR_A_KEY}"))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert screen(ended)[0] == "True"
+    assert ended.error
+    assert "a run has nobody to ask" in ended.error.remedy
 
 
 @pytest.fixture

@@ -61,12 +61,13 @@ def ask_nobody() -> None:
     that find none of these read the terminal that they write to, as `less` does: so that is open for writing only, and
     who opens it by its name finds the end of input too (termios(3), VMIN), or waits for a key: see `hang_up`.
     """
-    hang_up = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a session's leader that gives its terminal up gets one
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a session's leader that gives its terminal up gets one
     with suppress(OSError):
         controlling = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         fcntl.ioctl(controlling, termios.TIOCNOTTY)
         os.close(controlling)
-    signal.signal(signal.SIGHUP, hang_up)
+    # Under nohup we were started with this signal ignored; a program that waits for a key could then not be hung up.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with suppress(OSError, termios.error):
         mode = termios.tcgetattr(1)
         mode[3] &= ~(termios.ICANON | termios.ECHO)
