@@ -214,6 +214,7 @@ def test_what_runs_nothing_takes_a_part_of_the_packages(cold: Job, project: Proj
     assert there.isdisjoint({"papermill", "docker", "nbconvert", "pyppeteer", "ipykernel"})
 
 
+@pytest.mark.full
 def test_half_a_program_does_not_count_and_an_old_one_goes(cold: Job, tmp_path: Path) -> None:
     cold.step(tmp_path, "plan")
     [program] = (cold.folder / "temp dir/gpu-doc").glob("*/program-*")

@@ -113,6 +113,7 @@ def test_digits_that_no_table_shows_change_nothing(made: Project) -> None:
 
 
 @pytest.mark.needs("chromium")
+@pytest.mark.full
 def test_the_words_beside_a_picture_stay_as_long_as_the_picture(tmp_path: Path) -> None:
     """Another version may have other alternative texts: `--force` with the same results changes not a byte."""
     project = Project(tmp_path)

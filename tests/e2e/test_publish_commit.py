@@ -244,6 +244,7 @@ def test_a_report_that_is_a_link(runner: Runner, git_server: GitServer) -> None:
     assert git_server.show(REPOSITORY, "docs/notes.md") == b"../real/notes.md"
 
 
+@pytest.mark.full
 def test_ten_at_once_all_end_up_in_the_history(git_server: GitServer, tmp_path: Path) -> None:
     race(git_server, tmp_path, 10)
 

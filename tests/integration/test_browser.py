@@ -198,6 +198,7 @@ def alive(process: psutil.Process, kind: str) -> bool:
     return kind == "renderer" or not any(word.startswith("--type=") for word in process.cmdline())
 
 
+@pytest.mark.full
 def test_an_output_that_takes_too_long_is_refused_and_the_others_are_taken(scratch: Path) -> None:
     # Each level holds ten of the one before: a hundred million rectangles.
     levels = ""
