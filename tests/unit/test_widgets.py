@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from gpu_doc.functions.shared.plaintext import output_text
+from gpu_doc.notebooks.noise import without_noise
 from gpu_doc.widgets.outputs import unfolded, without_widgets
 from gpu_doc.widgets.state import VIEW, WidgetStates
 
@@ -159,6 +161,59 @@ def test_widgets_that_hold_themselves_or_too_many_are_named() -> None:
     html = shown(bomb)[0]["data"]["text/html"]
     assert "too many others" in html
     assert len(html) < 1_000_000
+
+
+MALFORMED = [
+    {"output_type": "stream", "name": "stdout", "text": 5},
+    {"output_type": "stream", "text": "no name"},
+    {"output_type": "error", "traceback": [7]},
+    {"output_type": "display_data", "data": [1]},
+    {"output_type": "display_data", "data": {"text/plain": 1}},
+    {"output_type": "display_data", "data": {}, "metadata": []},
+    {"data": {}},
+    None,
+]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_outputs_of_an_output_widget_have_shape_or_are_absent(inside: bool) -> None:  # noqa: FBT001 - a parameter
+    good = {"output_type": "stream", "name": "stdout", "text": "good"}
+    output = ("OutputModel", {"outputs": [*MALFORMED, good]})
+    found = states(a=("VBoxModel", held("o")) if inside else output, o=output)
+    assert output_text(without_noise(shown(found))) == "good"
+
+
+def test_views_and_children_of_an_output_are_told_apart() -> None:
+    null = {"output_type": "display_data", "data": {VIEW: None, "text/plain": "plain"}, "metadata": {}}
+    found = states(
+        a=("VBoxModel", held("o")),
+        o=("OutputModel", {**held("wrong"), "outputs": [null, view("right")]}),
+        right=("LabelModel", {"value": "right"}),
+        wrong=("LabelModel", {"value": "wrong"}),
+    )
+    assert output_text(shown(found)) == "plain\nright"
+
+
+def test_an_output_that_shows_itself_or_very_much_ends() -> None:
+    (itself,) = shown(states(a=("OutputModel", {"outputs": [view("a")]})))
+    assert "too many others" in str(itself)
+    twice = ("OutputModel", {"outputs": [view("b"), view("b")]})
+    much = states(a=("VBoxModel", held(*["o"] * 1500)), o=twice, b=("LabelModel", {"value": "x"}))
+    assert "too many others" in shown(much)[0]["data"]["text/html"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, -(10**400), [10**400, float("nan")]])
+def test_numbers_that_nobody_can_draw_are_none(value: Any) -> None:
+    for kind in (
+        "FloatProgressModel",
+        "IntSliderModel",
+        "FloatRangeSliderModel",
+        "FloatLogSliderModel",
+        "FloatTextModel",
+    ):
+        for name in ("value", "min", "max", "base"):
+            state = {"value": 1, "min": 0, "max": 2, "base": 10, name: value}
+            assert "nan%" not in shown(states(a=(kind, state)))[0]["data"]["text/html"]
 
 
 @pytest.mark.parametrize(

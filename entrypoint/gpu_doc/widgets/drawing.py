@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from gpu_doc.text.plain import plain as plain_text
-from gpu_doc.widgets.state import VIEW, Widget
+from gpu_doc.widgets.state import Widget, numbers
 from gpu_doc.widgets.wording import pressed, share, shown_value, span, titles
 
 _UNSAFE = re.compile(r"[;{}<>\"\\]|/\*")
@@ -101,7 +101,7 @@ def _progress(widget: Widget) -> str:
 
 
 def _slider(widget: Widget) -> str:
-    values = [float(v) for v in widget.list("value") if isinstance(v, (int, float))] or [widget.number("value")]
+    values = [*numbers(widget.list("value"))] or [widget.number("value")]
     if "base" in widget.state:  # a logarithmic one: its ends are exponents
         shares = [share(widget, _logarithm(value, widget.number("base"))) for value in values]
     else:
@@ -170,14 +170,13 @@ def _output(widget: Widget) -> str:
 
 def _nested(widget: Widget) -> Iterable[str]:
     """What an Output inside of another widget holds. By itself it is shown as any output is."""
-    views = iter(widget.children)
-    for output in widget.list("outputs"):
-        data = output.get("data") if isinstance(output, Mapping) else None
-        if isinstance(data, Mapping):
-            yield _drawn(next(views)) if VIEW in data else _richest(data)
-        elif isinstance(output, Mapping):
-            text = output.get("text") or output.get("traceback") or ""
-            yield f"<pre>{escape(plain_text(_joined(text)))}</pre>"
+    for each, held in widget.shown:
+        if held is not None:
+            yield _drawn(held)
+        elif "data" in each:
+            yield _richest(each["data"])
+        else:
+            yield f"<pre>{escape(plain_text(_joined(each.get('text') or each.get('traceback') or '')))}</pre>"
 
 
 def _richest(data: Mapping[str, Any]) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gpu_doc.model.values import Json
 from gpu_doc.widgets.drawing import drawn, placeholder
-from gpu_doc.widgets.state import VIEW, Widget, WidgetStates, view_of
+from gpu_doc.widgets.state import OUTPUT, VIEW, Output, Widget, WidgetStates, view_of
 from gpu_doc.widgets.wording import wording
-
-Output = Mapping[str, Json]
 
 _NESTED = "application/vnd.gpu-doc.outputs+json"
 """The outputs that an Output widget holds. They stand in one output's place, so that its number stays what it is."""
@@ -22,7 +19,8 @@ _NOTHING: Output = {"output_type": "stream", "name": "stdout", "text": ""}
 
 def without_widgets(outputs: Iterable[Output], states: WidgetStates) -> tuple[Output, ...]:
     """Give the outputs of a cell, with what their widgets show at the end in place of the widgets."""
-    return tuple(output if view_of(output) is None else _replaced(output, states) for output in outputs)
+    views = ((output, view_of(output)) for output in outputs)
+    return tuple(output if view is None else _replaced(output, states.widget(view), states) for output, view in views)
 
 
 def unfolded(outputs: Iterable[Output]) -> tuple[Output, ...]:
@@ -58,11 +56,11 @@ def _data(output: Output) -> Mapping[str, Any]:
     return output.get("data") or {}
 
 
-def _replaced(output: Output, states: WidgetStates) -> Output:
+def _replaced(output: Output, widget: Widget, states: WidgetStates) -> Output:
     data: dict[str, Any] = dict(output["data"])
-    widget = states.widget(view_of(output))
-    if widget.kind == "OutputModel":
-        return {**output, "data": {_NESTED: list(without_widgets(_outputs(widget), states))}}
+    if widget.kind == OUTPUT:
+        nested = [each if held is None else _replaced(each, held, states) for each, held in widget.shown]
+        return {**output, "data": {_NESTED: nested}}
     if not widget.kind and states and "text/html" not in data:
         return _NOTHING  # it was closed, as `tqdm(leave=False)` closes its bar at the end
     html = drawn(widget)
@@ -70,7 +68,3 @@ def _replaced(output: Output, states: WidgetStates) -> Output:
         return {**output, "data": {**data, _PLACEHOLDER: placeholder(widget)} if widget.kind else data}
     del data[VIEW]
     return {**output, "data": {**data, "text/html": html, "text/plain": wording(widget)}}
-
-
-def _outputs(widget: Widget) -> Sequence[Output]:
-    return [each for each in widget.list("outputs") if isinstance(each, Mapping) and "output_type" in each]

@@ -6,16 +6,21 @@ notebook and is not trusted: what has another shape than it should have counts a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gpu_doc.model.values import Json
 
+Output = Mapping[str, Json]
+"""An output in nbformat 4."""
 VIEW = "application/vnd.jupyter.widget-view+json"
 """The MIME type of an output that shows a widget."""
 _STATE = "application/vnd.jupyter.widget-state+json"
+OUTPUT = "OutputModel"
+"""The widget that holds outputs."""
 _REFERENCE = "IPY_MODEL_"
+_LARGEST = 1e300
 _DEEPEST = 20
 """Widgets in widgets. No layout is so deep; one that holds itself is."""
 _MOST = 2_000
@@ -35,6 +40,8 @@ class Widget:
     layout: Mapping[str, Any] = field(default_factory=dict)
     style: Mapping[str, Any] = field(default_factory=dict)
     children: tuple[Widget, ...] = ()
+    shown: tuple[tuple[Output, Widget | None], ...] = ()
+    """The outputs that an Output holds, each with the widget that it shows, if it shows one."""
 
     def text(self, name: str) -> str:
         """Give a trait that is a text or a number; empty where it is neither."""
@@ -42,9 +49,8 @@ class Widget:
         return str(value) if isinstance(value, (str, int, float)) else ""
 
     def number(self, name: str) -> float:
-        """Give a trait that is a number; 0 where it is none."""
-        value = self.state.get(name)
-        return float(value) if isinstance(value, (int, float)) else 0.0
+        """Give a trait that is a number; 0 where it is none that can be drawn."""
+        return next(iter(numbers([self.state.get(name)])), 0.0)
 
     def list(self, name: str) -> Sequence[Any]:
         """Give a trait that is a list; empty where it is none."""
@@ -81,18 +87,19 @@ class WidgetStates:
             layout=self._referenced(state.get("layout")),
             style=self._referenced(state.get("style")),
             children=tuple(self._children(state, deepest)),
+            shown=tuple(self._shown(state, deepest)) if model.get("model_name") == OUTPUT else (),
         )
 
-    def _children(self, state: Mapping[str, Any], deepest: int) -> list[Widget]:
-        """What a box holds, and what an Output shows that are widgets."""
-        found = []
-        for each in [*_list(state.get("children")), *(view_of(output) for output in _list(state.get("outputs")))]:
-            if each is None:
-                continue
-            found.append(self._widget(str(each).removeprefix(_REFERENCE), deepest - 1))
-            if self._left < 0:
-                break
-        return found
+    def _children(self, state: Mapping[str, Any], deepest: int) -> Iterator[Widget]:
+        for reference in _list(state.get("children")):
+            if self._left >= 0:
+                yield self._widget(str(reference).removeprefix(_REFERENCE), deepest - 1)
+
+    def _shown(self, state: Mapping[str, Any], deepest: int) -> Iterator[tuple[Output, Widget | None]]:
+        for output in filter(_is_output, _list(state.get("outputs"))):
+            view = view_of(output)
+            if view is None or self._left >= 0:
+                yield output, None if view is None else self._widget(view, deepest - 1)
 
     def _referenced(self, reference: object) -> Mapping[str, Any]:
         model = self._models.get(reference.removeprefix(_REFERENCE)) if isinstance(reference, str) else None
@@ -107,10 +114,38 @@ def _buffers(model: Mapping[str, Any]) -> Any:
             yield str(path[0]), "".join(data.split())
 
 
-def view_of(output: object) -> object:
+def view_of(output: object) -> str | None:
     """Give the id of the widget that an output shows; None where it shows none."""
     view = _mapping(_mapping(output).get("data")).get(VIEW)
     return None if view is None else str(_mapping(view).get("model_id"))
+
+
+def numbers(values: Iterable[object]) -> Iterator[float]:
+    """Those of some values that are numbers, and not too large to be drawn."""
+    for value in values:
+        if isinstance(value, (int, float)) and abs(value) < _LARGEST:  # false for NaN, too
+            yield float(value)
+
+
+def _is_output(output: object) -> bool:
+    """Whether something is an output as nbformat 4 has it. Those of cells are seen to be by papermill."""
+    found = _mapping(output)
+    kind = found.get("output_type")
+    if kind == "stream":
+        return isinstance(found.get("name"), str) and _is_text(found.get("text"))
+    if kind == "error":
+        return isinstance(found.get("traceback"), list) and _is_text(found["traceback"])
+    data, metadata = found.get("data"), found.get("metadata", {})
+    return (
+        kind in ("display_data", "execute_result")
+        and isinstance(metadata, dict)
+        and isinstance(data, dict)
+        and all(mime.endswith("json") or _is_text(content) for mime, content in data.items())
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(line, str) for line in value))
 
 
 def _list(value: object) -> Sequence[Any]:

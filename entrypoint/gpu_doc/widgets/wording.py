@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import unescape
 
 from gpu_doc.text.plain import plain
-from gpu_doc.widgets.state import VIEW, Widget
+from gpu_doc.widgets.state import Widget, numbers
 
 _TAG = re.compile(r"<[^>]*>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li)\b[^>]*>", re.IGNORECASE)
@@ -68,8 +68,8 @@ def _said(widget: Widget) -> str:
         return said(widget)
     if widget.children:
         return "\n".join(map(_said, widget.children))
-    numbers = [value for value in widget.list("value") if isinstance(value, (int, float))]
-    return _described(widget, span(numbers) if numbers else shown_value(widget))
+    values = [*numbers(widget.list("value"))]
+    return _described(widget, span(values) if values else shown_value(widget))
 
 
 def _bar(widget: Widget) -> str:
@@ -88,13 +88,9 @@ def without_tags(html: str) -> str:
 
 
 def _outputs(widget: Widget) -> Iterator[str]:
-    views = iter(widget.children)
-    for output in widget.list("outputs"):
-        data = output.get("data") if isinstance(output, dict) else None
-        if isinstance(data, dict):
-            yield _said(next(views)) if VIEW in data else plain(_text(data.get("text/plain") or ""))
-        elif isinstance(output, dict):
-            yield plain(_text(output.get("text") or ""))
+    for each, held in widget.shown:
+        text = each.get("text") or (each.get("data") or {}).get("text/plain") or ""
+        yield plain(_text(text)) if held is None else _said(held)
 
 
 def _text(text: object) -> str:
