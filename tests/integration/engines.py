@@ -35,6 +35,8 @@ SHARED_BY = {
     "ssh_engine": "far",
 }
 """Fixtures that are started once in a process, and the group of tests that shares one."""
+FOREIGN = frozenset({"far engine", "remapped engine", "rootless engine"})
+"""Groups whose engine takes long to start and to fill with images: their tests are `full`."""
 UID = 54321
 """A user of no usual machine: tests that need one who is not root take it."""
 
@@ -45,6 +47,9 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         used = sorted({SHARED_BY[name] for name in getattr(item, "fixturenames", ()) if name in SHARED_BY})
         if used and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(f"{used[0]} engine"))
+        group = item.get_closest_marker("xdist_group")
+        if group and group.args[0] in FOREIGN:
+            item.add_marker(pytest.mark.full)
 
 
 def image(name: str) -> str:
