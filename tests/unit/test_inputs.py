@@ -14,7 +14,7 @@ from gpu_doc.cli.arguments import parse
 from gpu_doc.errors import UsageError
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
-from gpu_doc.refresh.doors import Outcome
+from gpu_doc.refresh.refreshing import Outcome
 
 TOP = Path(__file__).parents[2]
 ACTIONS = {"run": TOP / "action.yml", "plan": TOP / "plan/action.yml"}

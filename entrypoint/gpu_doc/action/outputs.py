@@ -7,7 +7,7 @@ import json
 from gpu_doc.errors import Exit
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
-from gpu_doc.refresh.doors import Outcome
+from gpu_doc.refresh.refreshing import Outcome
 
 
 def of_plan(plan: Plan) -> dict[str, str]:

@@ -16,7 +16,7 @@ from gpu_doc.git.checkout import work_tree
 from gpu_doc.model.configuration import Config
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
-from gpu_doc.refresh.doors import Outcome
+from gpu_doc.refresh.refreshing import Outcome
 
 if TYPE_CHECKING:
     from gpu_doc.github.event import Event

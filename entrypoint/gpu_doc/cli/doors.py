@@ -16,7 +16,7 @@ from gpu_doc.model.configuration import Config, ImageIdentity, Run
 from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.state import State, key_path
 from gpu_doc.refresh import selection
-from gpu_doc.refresh.doors import Doors
+from gpu_doc.refresh.planning import Doors
 from gpu_doc.system.python_environment import active_environment, has_gpu
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
 from gpu_doc.plan.plan import Plan
-from gpu_doc.refresh.doors import Doors
-from gpu_doc.refresh.planning import plan
+from gpu_doc.refresh.planning import Doors, plan
 
 if TYPE_CHECKING:
     from gpu_doc.execution.runs.docker import Docker

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gpu_doc.model.configuration import Config
 from gpu_doc.refresh.containers import containers
-from gpu_doc.refresh.doors import Doors
+from gpu_doc.refresh.planning import Doors
 
 
 def lab(config: Config, doors: Doors, notebook: str | None, *, here: Path, port: int) -> None:

@@ -1,21 +1,43 @@
-"""The plan of all reports, with what it asks a template for."""
+"""What a refresh talks to, and the plan of all reports, with what it asks a template for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpu_doc.console.console import Console
 from gpu_doc.errors import GpuDocError
-from gpu_doc.model.configuration import Config, Report
+from gpu_doc.model.configuration import Config, ImageIdentity, Report, Run
 from gpu_doc.plan.plan import Plan, ReportPlan
 from gpu_doc.plan.planner import Images, Planner
-from gpu_doc.refresh.doors import Doors
+from gpu_doc.record.fingerprint import Machine
+from gpu_doc.record.state import State
 
 if TYPE_CHECKING:
     from gpu_doc.functions.shared.function import BoundCall
     from gpu_doc.model.answers import Call
     from gpu_doc.model.location import Location
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """What a refresh talks to, made by `cli/doors.py`."""
+
+    console: Console
+    state: State
+    environ: Mapping[str, str]
+    machine: Machine
+    chromium: Callable[[], Path]
+    commit: Callable[[], str | None]
+    """The commit that the checkout is, but for what we write there ourselves; None where there is no such."""
+    images: Images
+    """Which image a run would take, asked in milliseconds."""
+    image_moved: Callable[[Run, ImageIdentity], bool]
+    """Whether a run's image, by its name, is another one here by now than this one."""
+    work_tree: Callable[[], Path | None]
+    """The repository that the configuration lies in, if it lies in one."""
 
 
 def plan(config: Config, doors: Doors, *, force: bool = False, images: Images | None = None) -> Plan:

@@ -12,9 +12,8 @@ from gpu_doc.model.configuration import Config, PublishMode
 from gpu_doc.model.location import Location
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
-from gpu_doc.refresh.doors import Doors, Outcome
-from gpu_doc.refresh.planning import plan
-from gpu_doc.refresh.refreshing import refresh
+from gpu_doc.refresh.planning import Doors, plan
+from gpu_doc.refresh.refreshing import Outcome, refresh
 
 if TYPE_CHECKING:
     from gpu_doc.publish.target import Target

@@ -1,20 +1,42 @@
-"""A refresh: what is stale is executed, and its reports are written."""
+"""A refresh, and how it ended: what is stale is executed, and its reports are written."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gpu_doc.console.console import Console
+from gpu_doc.errors import Exit, GpuDocError, worst
 from gpu_doc.model.configuration import Config, ImageIdentity
 from gpu_doc.plan.plan import Plan, ReportPlan
-from gpu_doc.refresh.doors import Doors, Outcome
-from gpu_doc.refresh.planning import plan
+from gpu_doc.refresh.planning import Doors, plan
 
 if TYPE_CHECKING:
     from gpu_doc.execution.runs.docker import Docker
+    from gpu_doc.model.results import Result
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """How a refresh ended: what was written, per report, and what went wrong."""
+
+    written: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    executed: int = 0
+    results: list[Result] = field(default_factory=list)
+    """Of the runs that ended well."""
+    errors: list[GpuDocError] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """Paths of the reports that stayed as they were because something failed."""
+    left: bool = False
+    """Whether something is stale that nobody asked to refresh."""
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code that stands for all of it."""
+        return worst([error.exit_code for error in self.errors])
 
 
 def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, planned: Plan | None = None) -> Outcome:

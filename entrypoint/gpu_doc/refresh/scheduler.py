@@ -23,8 +23,8 @@ from gpu_doc.pictures.capture import Camera
 from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import checkout
-from gpu_doc.refresh.doors import Doors
 from gpu_doc.refresh.hand_edits import HandEdits
+from gpu_doc.refresh.planning import Doors
 from gpu_doc.refresh.results import changed_meanwhile, record_of
 from gpu_doc.refresh.work import Work
 from gpu_doc.report.compose import Composer, NeedsRuns
