@@ -54,5 +54,18 @@ def test_what_cells_ask_meets_the_end_of_input(runner: Runner) -> None:
     assert runner.left() == []
 
 
+def test_no_debugger_is_loaded_but_what_a_cell_imports(runner: Runner) -> None:
+    before = "import sys\nprint(sorted({'debugpy', 'pydevd'} & {*sys.modules}))"
+    after = "import debugpy\nprint(debugpy.__name__, callable(debugpy.listen))"
+    job = runner.job("debugged", notebook="notebooks/debugged.ipynb")
+    place = runner.root / "notebooks/debugged.ipynb"
+    place.parent.mkdir()
+    cells = [nbformat.v4.new_code_cell(source) for source in (before, after)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), place)
+    finished = runner.run([job])["debugged"]
+    assert finished.error is None
+    assert [printed(cell).strip() for cell in outputs(finished)] == ["[]", "debugpy True"]
+
+
 def printed(cell: list[dict[str, str]]) -> str:
     return "".join("".join(output["text"]) for output in cell if output["output_type"] == "stream").replace("\r", "")

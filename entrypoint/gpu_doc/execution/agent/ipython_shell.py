@@ -1,11 +1,13 @@
-"""Read by a kernel of IPython as a configuration file (`--config`): a cell's `!command` has nobody to ask either.
+"""Read by a kernel of IPython as a configuration file (`--config`): nobody sits before this kernel.
 
-IPython gives such a command a pseudo-terminal in which nobody ever types: `!less`, or `!pip uninstall`, would wait for
-ever. Runs in the user's Python: nothing of ours can be imported, and what isn't as we know it stays as it is.
+IPython gives a cell's `!command` a pseudo-terminal in which nobody ever types: `!less`, or `!pip uninstall`, would wait
+for ever. And nobody debugs. Runs in the user's Python: nothing of ours can be imported, and what isn't as we know it
+stays as it is.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import runpy
 import sys
@@ -67,5 +69,19 @@ def _handler() -> Any:
     return ProcessHandler if isinstance(getattr(ProcessHandler, "sh", None), property) else None
 
 
+def _leave_out_debugger() -> None:
+    """Keep the kernel from loading debugpy, which takes a third of its start. A cell can import it as ever."""
+    if "ipykernel.debugger" in sys.modules or "debugpy" in sys.modules:
+        return
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # the import system's sign for "there is none"
+    try:
+        importlib.import_module("ipykernel.debugger")  # looks once whether there is a debugger
+    except ImportError:
+        pass
+    finally:
+        del sys.modules["debugpy"]
+
+
 if found := _handler():
     change(found)
+_leave_out_debugger()
