@@ -70,6 +70,24 @@ def test_javascript_draws_into_the_output_before_it() -> None:
     assert (255, 0, 0) in colours(shot)
 
 
+def test_a_library_that_comes_first_draws_nothing_itself() -> None:
+    """As Bokeh's output_notebook() and show() in one cell."""
+    library = "window.paint = (id) => { document.getElementById(id).innerHTML = '<p style=\"background:#f00\">x' }"
+    with new_camera() as room:
+        (shot,) = taken(
+            room,
+            exhibit(
+                display("application/javascript", library),
+                display("text/html", "<div id=first></div>"),
+                display("application/javascript", "paint('first')"),
+                display("text/html", "<p>between</p>"),
+                display("text/html", "<div id=second></div>"),
+                display("application/javascript", "paint('second')"),
+            ),
+        )
+    assert (255, 0, 0) in colours(shot)
+
+
 def test_matplotlibs_player_shows_the_first_frame() -> None:
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")

@@ -92,6 +92,25 @@ class Scripts:
 def _groups(outputs: Sequence[Json], *, every: bool) -> Iterator[tuple[list[Json], bool]]:
     """Share outputs out: those that belong together, and whether scripts draw them.
 
+    JavaScript with nothing before it that it could draw into is a library for what follows: Bokeh's `output_notebook`.
+    """
+    library: list[Json] = []
+    drawn = False
+    for group, live in _neighbours(outputs, every=every):
+        if live and all(
+            "text/html" not in _texts(output) and scripted(_texts(output)) == JAVASCRIPT for output in group
+        ):
+            library += group
+            continue
+        drawn = drawn or live
+        yield [*library, *group] if live else group, live
+    if library and not drawn:
+        yield library, True
+
+
+def _neighbours(outputs: Sequence[Json], *, every: bool) -> Iterator[tuple[list[Json], bool]]:
+    """Join neighbours that belong together, and tell whether scripts draw them.
+
     JavaScript by itself draws into what stands before it: Bokeh's `show` gives an empty <div>, then the script. And
     HTML with nothing but scripts is a library for what follows.
     """
