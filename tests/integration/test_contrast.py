@@ -212,17 +212,24 @@ def test_a_transparent_figure_stands_on_what_it_is_made_for() -> None:
     buffer = io.BytesIO()
     Image.new("RGBA", (40, 40)).save(buffer, "png")
     image = base64.b64encode(buffer.getvalue()).decode()
-    needs = display("image/png", image, needs_background="light")
+    plain = display("image/png", image, width=20)
+    needs = {**plain, "metadata": {**plain["metadata"], "needs_background": "light"}}  # as Matplotlib's backend says it
+    drawn = display("image/svg+xml", '<svg width="40" height="40"/>')
+    drawn_for = {**drawn, "metadata": {"needs_background": "light"}}
     with new_camera() as camera:
-        plain, light, dark = taken(
+        unsaid, svg_unsaid, light, dark, svg = taken(
             camera,
-            exhibit(display("image/png", image), stream("x"), theme="dark"),
+            exhibit(plain, stream("x"), theme="dark"),
+            exhibit(drawn, stream("x"), theme="dark"),
             exhibit(needs, stream("x"), theme="light"),
             exhibit(needs, stream("x"), theme="dark"),
+            exhibit(drawn_for, stream("x"), theme="dark"),
         )
-    assert (255, 255, 255) not in colours(plain)
+    for shot in (unsaid, svg_unsaid):
+        assert (255, 255, 255) not in colours(shot)
     assert colours(light)[0] == (255, 255, 255)
-    assert (255, 255, 255) in colours(dark)
+    for shot in (dark, svg):
+        assert (255, 255, 255) in colours(shot)
 
 
 def test_nothing_is_seen_between_outputs_of_broken_heights() -> None:

@@ -9,6 +9,7 @@ frame, which would cost 10 ms each.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
@@ -29,6 +30,7 @@ from gpu_doc.text.terminal_colours import Theme, legible
 
 BACKGROUND = {"light": "#ffffff", "dark": "#0d1117"}
 """The page's colour in each theme; templates/page.css has the same."""
+_ON_BACKGROUND = ("image/png", "image/jpeg", "image/svg+xml")
 _JUPYTER = {
     "light": {"light": "true", "jupyter": "JupyterLab Light"},
     "dark": {"light": "false", "jupyter": "JupyterLab Dark"},
@@ -162,8 +164,8 @@ class CellPages:
         elif mime in JSON:
             mime, content = "text/html", tree(content, str(metadata.get("root") or "root"), where=exhibit.where)
         size = {key: metadata[key] for key in ("width", "height") if str(metadata.get(key, "")).isdigit()}
-        needed = metadata.get("needs_background")
-        if mime in ("image/png", "image/jpeg") and needed in BACKGROUND and needed != exhibit.theme:
+        needed = output.get("metadata", {}).get("needs_background")  # beside the metadata of its types
+        if mime in _ON_BACKGROUND and needed in BACKGROUND and needed != exhibit.theme:
             mime, content, size = "text/html", _on_background(mime, content, BACKGROUND[needed], size), {}
         return {"output_type": "display_data", "data": {mime: content}, "metadata": {mime: size}}
 
@@ -203,6 +205,8 @@ def _neighbours_joined(outputs: Iterable[Json]) -> list[dict[str, Any]]:
 def _on_background(mime: str, image: str, colour: str, size: Mapping[str, Any]) -> str:
     """Give an image that is transparent and says so on what it is made for, as JupyterLab does (Matplotlib says it)."""
     sides = "".join(f' {side}="{number}"' for side, number in size.items())
+    if mime == "image/svg+xml":
+        image = b64encode(image.encode()).decode()
     return f'<img style="background:{colour}"{sides} src="data:{mime};base64,{escape(image.strip())}">'
 
 
