@@ -50,6 +50,24 @@ def test_a_progress_bar_is_as_it_ended() -> None:
     assert VIEW not in data
 
 
+@pytest.mark.parametrize(("second", "text"), [("adam", "rate 0.01 method adam"), ("a\nb", "rate 0.01\nmethod a\nb")])
+def test_widgets_beside_each_other_stay_apart_in_text(second: str, text: str) -> None:
+    found = states(
+        a=("HBoxModel", held("left", "right")),
+        left=("FloatSliderModel", {"value": 0.01, "description": "rate"}),
+        right=("TextareaModel", {"value": second, "description": "method"}),
+    )
+    assert shown(found)[0]["data"]["text/plain"] == text
+
+
+def test_a_dropdown_looks_like_no_text_field() -> None:
+    chosen = {"_options_labels": ["adam", "sgd"], "index": 1}
+    found = states(a=("DropdownModel", chosen), b=("TextModel", {"value": "sgd"}))
+    dropdown, text = shown(found, view("a"), view("b"))
+    assert 'data-gpu-doc-widget="field choice">sgd' in dropdown["data"]["text/html"]
+    assert 'data-gpu-doc-widget="field">sgd' in text["data"]["text/html"]
+
+
 def test_a_widget_that_was_closed_shows_nothing_and_the_others_keep_their_numbers() -> None:
     found = states(b=("LabelModel", {"value": "still there"}))
     closed, label = without_widgets((view("gone"), view("b")), found)

@@ -123,6 +123,10 @@ def _field(widget: Widget) -> str:
     return _labelled(widget, _part("field", f"{escape(shown_value(widget))}&#8203;"))
 
 
+def _dropdown(widget: Widget) -> str:
+    return _labelled(widget, _part("field choice", f"{escape(shown_value(widget))}&#8203;"))
+
+
 def _checkbox(widget: Widget) -> str:
     mark = "☑" if widget.state.get("value") is True else "☐"
     return _element(widget, "row-control", f"{mark} {escape(widget.text('description'))}")
@@ -207,11 +211,12 @@ KINDS: Mapping[str, Callable[[Widget], str]] = {
     ),
     **dict.fromkeys(
         (
-            *("TextModel", "TextareaModel", "ComboboxModel", "DropdownModel", "SelectionSliderModel"),
+            *("TextModel", "TextareaModel", "ComboboxModel", "SelectionSliderModel"),
             *("IntTextModel", "FloatTextModel", "BoundedIntTextModel", "BoundedFloatTextModel"),
         ),
         _field,
     ),
+    "DropdownModel": _dropdown,
     "CheckboxModel": _checkbox,
     "ValidModel": _valid,
     **dict.fromkeys(("ButtonModel", "ToggleButtonModel"), _button),

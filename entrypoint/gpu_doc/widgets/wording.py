@@ -13,6 +13,7 @@ _TAG = re.compile(r"<[^>]*>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li)\b[^>]*>", re.IGNORECASE)
 _CELLS = 10
 """Characters of a bar, as tqdm's in a log."""
+_BARS = ("IntProgressModel", "FloatProgressModel")
 
 
 def wording(widget: Widget) -> str:
@@ -97,14 +98,26 @@ def _text(text: object) -> str:
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
+def _row(widget: Widget) -> str:
+    """Widgets beside each other in one line. A bar needs no space beside it: tqdm's is `100%|███| 3/3` in a log."""
+    parts = [(text, child.kind in _BARS) for child in widget.children if (text := _said(child))]
+    if any("\n" in text for text, _ in parts):
+        return "\n".join(text for text, _ in parts)
+    line, after_bar = "", True
+    for text, bar in parts:
+        line += text if bar or after_bar else f" {text}"
+        after_bar = bar
+    return line
+
+
 def _switch(widget: Widget) -> str:
     return _described(widget, "yes" if widget.state.get("value") is True else "no")
 
 
 _KINDS: Mapping[str, Callable[[Widget], str]] = {
-    **dict.fromkeys(("HBoxModel", "BoxModel"), lambda widget: "".join(map(_said, widget.children))),
+    **dict.fromkeys(("HBoxModel", "BoxModel"), _row),
     "OutputModel": lambda widget: "\n".join(_outputs(widget)),
-    **dict.fromkeys(("IntProgressModel", "FloatProgressModel"), _bar),
+    **dict.fromkeys(_BARS, _bar),
     **dict.fromkeys(
         ("HTMLModel", "HTMLMathModel"), lambda widget: _described(widget, without_tags(widget.text("value")))
     ),
