@@ -47,10 +47,31 @@ def test_a_figure_has_its_title_and_axes_from_the_source(source: str, text: str)
     assert shown(FIGURE, source=source) == text
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("figure.update_layout(title='Memory', yaxis_title='GB')", "Figure: Memory (axes: GB)"),
+        ("p = figure(title='Bandwidth', x_axis_label='GB', y_axis_label='TB/s')", "Figure: Bandwidth (axes: GB, TB/s)"),
+        ("show(p)", "Output of cell #2 in run run"),
+    ],
+)
+def test_what_scripts_draw_has_them_too(source: str, text: str) -> None:
+    drawn = {"output_type": "display_data", "data": {"application/vnd.plotly.v1+json": {"data": []}}}
+    assert shown(drawn, source=source) == text
+
+
 def test_titles_of_another_output_are_none_of_this_one() -> None:
     cell = ExecutedCell(2, "", (), "", "plt.title('A')\nplt.title('B')", "python", outputs=(FIGURE, FIGURE))
     assert of_outputs(cell, cell.outputs, parse("run/#2"), {}) == "2 figures: A, B"
     assert of_outputs(cell, cell.outputs[1:], parse("run/#2"), {"output": 2}) == "Figure of cell #2 in run run"
+
+
+HTML = "<IPython.core.display.HTML object>"
+
+
+def json(tree: Any) -> dict[str, Any]:
+    shown = {"application/json": tree, "text/plain": "<IPython.core.display.JSON object>"}
+    return {"output_type": "execute_result", "data": shown}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +84,13 @@ def test_titles_of_another_output_are_none_of_this_one() -> None:
             "Table: Best: 1 row \u00d7 2 columns (loss, acc)",
         ),
         (data(text_html="<b>x</b>", text_plain="<xarray.Set> 1\nDims"), "Text: <xarray.Set> 1, the first of 2 lines"),
-        (data(text_html="<b>x</b>", text_plain="<IPython.core.display.HTML object>"), "Output of cell #2 in run run"),
-        (data(text_markdown="# Head\n\ntext"), "Text: # Head, the first of 2 lines"),
+        (data(text_html="<b>x</b>", text_plain="<IPython.core.display.HTML object>"), "Text: x"),
+        (data(text_html="<style>b{}</style><p>x &amp;</p><b>y</b>", text_plain=HTML), "Text: x & y"),
+        (data(text_html="<button>Once</button><script>go()</script>", text_plain=HTML), "Output of cell #2 in run run"),
+        (data(text_latex=r"$\displaystyle p_i = 1$", text_plain=HTML), "Formula: p_i = 1"),
+        (data(text_markdown="# Head\n\ntext"), "Text: Head, the first of 2 lines"),
+        (json({"lr": 1, "amp": True}), "JSON: lr, amp"),
+        (json([1, 2]), "JSON"),
         ({"output_type": "stream", "name": "stdout", "text": "\x1b[31m 1%\r 99%\x1b[0m\n"}, "Text: 99%"),
         ({"output_type": "error", "ename": "ValueError", "evalue": "bad"}, "ValueError: bad"),
         (data(text_plain="training: 100%|██████████| 3/3"), "Text: training: 100% 3/3"),

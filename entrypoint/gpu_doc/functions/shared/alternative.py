@@ -18,6 +18,7 @@ from gpu_doc.functions.shared.html_tables import from_html
 from gpu_doc.functions.shared.plaintext import as_seen
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import ExecutedCell, joined
+from gpu_doc.widgets.wording import without_tags
 
 if TYPE_CHECKING:
     import ast
@@ -32,10 +33,18 @@ _OUTPUTS = 3
 """Outputs that are described."""
 _LARGEST = 300_000
 """Characters of HTML that are read for a description."""
-_TITLES = frozenset({"title", "set_title", "suptitle"})
-_AXES = frozenset({"xlabel", "set_xlabel", "ylabel", "set_ylabel", "zlabel", "set_zlabel"})
+_TITLES = frozenset({"title", "set_title", "suptitle", "title_text"})
+_AXES = frozenset(
+    {
+        *("xlabel", "set_xlabel", "ylabel", "set_ylabel", "zlabel", "set_zlabel"),
+        *("xaxis_title", "yaxis_title"),  # Plotly's
+        *("x_axis_label", "y_axis_label"),  # Bokeh's
+    }
+)
 _SHAPE = re.compile(r"<p>([\d,]+) rows × ([\d,]+) columns</p>")  # noqa: RUF001 - pandas' own
 _REPR = re.compile(r"<[\w.]+( object| at 0x)[^<>]*>")
+_UNSEEN = re.compile(r"<(script|style|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_DOLLARS = re.compile(r"^\$+(?:\\displaystyle)?|\$+$")
 _BAR = re.compile(r"\|[\u2580-\u259f #]*\|")
 
 
@@ -50,7 +59,7 @@ def of_outputs(cell: ExecutedCell, shown: Sequence[Output], address: Address, ca
     text = "; ".join(parts[:_OUTPUTS]) + more
     if call.get("show") == "cell":
         return f"Source of {name}, and below it: {text}" if text else f"Source of {name}"
-    return text or f"Output of {name}"
+    return text or _figures(cell, 1, call.get("output")) or f"Output of {name}"
 
 
 def of_file(address: Address) -> str:
@@ -122,8 +131,21 @@ def _described(output: Output) -> str:
     if "<table" in html and len(html) <= _LARGEST and (table := _table(html)):
         return table
     if "text/markdown" in data:
-        return _lines(joined(data["text/markdown"]))
-    return "" if _REPR.fullmatch(plain.strip()) else _lines(plain)
+        return _lines(re.sub(r"^#+ ", "", joined(data["text/markdown"]), flags=re.MULTILINE))
+    return _without_plain(data, html) if _REPR.fullmatch(plain.strip()) else _lines(plain)
+
+
+def _without_plain(data: Mapping[str, Json], html: str) -> str:
+    """Describe an output whose plain text is a mere `<IPython.core.display.Math object>`."""
+    tree = data.get("application/json", data.get("application/geo+json"))
+    if isinstance(tree, (dict, list)):
+        return f"JSON: {', '.join(map(_short, [*tree][:_COLUMNS]))}" if isinstance(tree, dict) else "JSON"
+    if latex := joined(data.get("text/latex", "")).strip():
+        return f"Formula: {_short(_DOLLARS.sub('', latex).strip())}"
+    if "<script" in html.lower() or len(html) > _LARGEST:
+        return ""
+    text = _short(without_tags(_UNSEEN.sub("", html)))
+    return f"Text: {text}" if text else ""
 
 
 def _table(html: str) -> str:
