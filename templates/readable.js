@@ -39,21 +39,32 @@
     return new Set(colours);
   };
   const holdsText = (each) => [...children(each)].some((node) => type(node) === 3 && /\S/.test(text(node)));
+  // The colours of a gradient that hide what is behind them, as of the bars that pandas' Styler draws behind numbers.
+  const gradient = (image) => (image.match(/\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|color)\([^()]*\)/g) ?? []).map(parsed).filter(([, , , alpha]) => alpha > 127);
   const other = { light: 'dark', dark: 'light' };
 
   return (body, theme) => {
     const ours = { light: paletteOf('light', body), dark: paletteOf('dark', body) };
+    const pages = { light: [255, 255, 255], dark: [13, 17, 23] };
     const grounds = new Map([[body, { ground: parsed(getComputedStyle(body).backgroundColor), theme, own: false }]]);
     const written = [];
     for (const each of all(body, '*')) {
       const above = grounds.get(parent(each)) ?? grounds.get(body);
       const style = getComputedStyle(each);
       const [behind, colour] = [parsed(style.backgroundColor), parsed(style.color)];
-      const here = { ground: over(behind, above.ground), theme: above.theme, own: above.own || behind[3] > 127 };
+      const bars = style.backgroundImage.includes('gradient(') ? gradient(style.backgroundImage) : [];
+      const here = { ground: over(behind, above.ground), theme: above.theme, own: above.own || behind[3] > 127 || bars.length > 0 };
       grounds.set(each, here);
+      // The other theme's text is about as dark, or as light, as the page of this one.
+      const worst = (one) => Math.min(...bars.map((bar) => contrast(one, bar)));
       const bad = contrast(colour, here.ground) < enough;
       const unchosen = ours[here.theme].has(colour.join());
-      if (bad && unchosen) {
+      if (unchosen && bars.length > 0 && worst(colour) < Math.min(enough, worst(pages[here.theme]))) {
+        here.theme = other[here.theme];
+        here.ground = pages[here.theme];
+        setAttribute(each, 'data-gpu-doc-ground', here.theme);
+        set(each, 'background-color', 'var(--gpu-doc-page)');
+      } else if (bad && unchosen) {
         here.theme = other[here.theme];
         setAttribute(each, 'data-gpu-doc-ground', here.theme);
       }

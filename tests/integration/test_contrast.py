@@ -232,6 +232,24 @@ def test_a_transparent_figure_stands_on_what_it_is_made_for() -> None:
         assert (255, 255, 255) in colours(shot)
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_on_a_bar_of_pandas_can_be_read(theme: Theme) -> None:
+    """A gradient behind text without a colour of its own: where it ends, the cell is as it is in a light page."""
+    bar = "width:200px;background:linear-gradient(90deg, #8ab4f8 50%, transparent 50%)"
+    with new_camera() as camera:
+        (shot,) = taken(camera, html(f"<table><tr><td style='{bar}'>███</td></tr></table>", theme=theme))
+    assert {(31, 35, 40), (138, 180, 248), (255, 255, 255)} <= set(colours(shot)[:6])
+
+
+def test_colours_that_were_chosen_for_a_gradient_stay() -> None:
+    dark = "<p style='background:linear-gradient(#024, #036)'>███</p>"
+    chosen = "<p style='color:#000;background:linear-gradient(#eee, #fff)'>███</p>"
+    with new_camera() as camera:
+        unchosen, black = taken(camera, html(dark, theme="dark"), html(chosen, theme="dark"))
+    assert (230, 237, 243) in colours(unchosen)
+    assert (0, 0, 0) in colours(black)
+
+
 def test_nothing_is_seen_between_outputs_of_broken_heights() -> None:
     """An edge between two pixels was a line as wide as the page, off by one from its colour; so it wasn't cropped."""
     block = "<div style='height:20.4px;width:30px;background:#0ff'></div>"
