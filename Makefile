@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean unit test test-full stress bench house lint fmt readme lock clean
+.PHONY: help demo demo-clean unit test test-full stress bench house lint fmt readme gallery lock clean
 
 # Passed on to the program: `make test ARGS="-k fingerprint"`, `make lock ARGS="--upgrade-package pyppeteer"`
 ARGS ?=
@@ -59,11 +59,16 @@ fmt: ## format the code, and mend what ruff can mend
 readme: ## refresh README.md and the quickstart's reports, pictures included
 	@scripts/set-up test chromium
 	@cd examples/quickstart && VIRTUAL_ENV= CONDA_PREFIX= pythonLocation= ../../.venv/bin/gpu-doc run
-	@VIRTUAL_ENV= CONDA_PREFIX= pythonLocation= .venv/bin/gpu-doc run
+	@VIRTUAL_ENV= CONDA_PREFIX= pythonLocation= .venv/bin/gpu-doc run README.md
+
+gallery: ## refresh docs/gallery.md, pictures included; what its notebooks import is installed into .gallery
+	@scripts/set-up test chromium
+	@scripts/set-up gallery
+	@VIRTUAL_ENV="$$PWD/.gallery" CONDA_PREFIX= pythonLocation= .venv/bin/gpu-doc run docs/gallery.md $(ARGS)
 
 lock: ## resolve the dependencies anew into requirements/, with hashes (needs uv)
 	@scripts/lock $(ARGS)
 
 clean: ## remove environments, caches and demo/
-	rm -rf .venv .bench demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .bench .gallery demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

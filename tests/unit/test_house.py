@@ -200,7 +200,7 @@ def declared() -> dict[str, list[str]]:
     lists = {
         name: [str(word) for word in ast.literal_eval(re.sub(r"#.*", "", body))]
         for name, body in re.findall(r"^([a-z]+) = (\[.*?\])$", text, re.MULTILINE | re.DOTALL)
-        if name in ("dependencies", "examples", "build", "test", "plan", "bench")
+        if name in ("dependencies", "examples", "build", "test", "plan", "bench", "gallery")
     }
     return {
         "run": lists["dependencies"] + lists["build"],
@@ -208,10 +208,11 @@ def declared() -> dict[str, list[str]]:
         "test": lists["test"],
         "plan": lists["plan"],
         "bench": lists["bench"],
+        "gallery": lists["gallery"],
     }
 
 
-@pytest.mark.parametrize("name", ["run", "examples", "test", "plan", "bench"])
+@pytest.mark.parametrize("name", ["run", "examples", "test", "plan", "bench", "gallery"])
 def test_locks_hold_what_pyproject_asks_for(name: str) -> None:
     locked = pins(TOP / f"requirements/{name}.txt")
     for text in declared()[name]:
