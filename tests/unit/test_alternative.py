@@ -87,6 +87,7 @@ def json(tree: Any) -> dict[str, Any]:
         (data(text_html="<b>x</b>", text_plain="<IPython.core.display.HTML object>"), "Text: x"),
         (data(text_html="<style>b{}</style><p>x &amp;</p><b>y</b>", text_plain=HTML), "Text: x & y"),
         (data(text_html="<button>Once</button><script>go()</script>", text_plain=HTML), "Output of cell #2 in run run"),
+        (data(text_html="<audio controls>Your browser plays none</audio>", text_plain=HTML), "Player of audio"),
         (data(text_latex=r"$\displaystyle p_i = 1$", text_plain=HTML), "Formula: p_i = 1"),
         (data(text_markdown="# Head\n\ntext"), "Text: Head, the first of 2 lines"),
         (json({"lr": 1, "amp": True}), "JSON: lr, amp"),

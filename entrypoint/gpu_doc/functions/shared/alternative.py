@@ -43,7 +43,10 @@ _AXES = frozenset(
 )
 _SHAPE = re.compile(r"<p>([\d,]+) rows × ([\d,]+) columns</p>")  # noqa: RUF001 - pandas' own
 _REPR = re.compile(r"<[\w.]+( object| at 0x)[^<>]*>")
-_UNSEEN = re.compile(r"<(script|style|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_UNSEEN = re.compile(
+    r"<(script|style|title|audio|video|noscript)\b.*?(?:</\1\s*>|\Z)|<!--.*?-->", re.IGNORECASE | re.DOTALL
+)
+_PLAYER = re.compile(r"<(audio|video)\b", re.IGNORECASE)
 _DOLLARS = re.compile(r"^\$+(?:\\displaystyle)?|\$+$")
 _BAR = re.compile(r"\|[\u2580-\u259f #]*\|")
 
@@ -144,8 +147,10 @@ def _without_plain(data: Mapping[str, Json], html: str) -> str:
         return f"Formula: {_short(_DOLLARS.sub('', latex).strip())}"
     if "<script" in html.lower() or len(html) > _LARGEST:
         return ""
-    text = _short(without_tags(_UNSEEN.sub("", html)))
-    return f"Text: {text}" if text else ""
+    if text := _short(without_tags(_UNSEEN.sub("", html))):
+        return f"Text: {text}"
+    player = _PLAYER.search(html)
+    return f"Player of {player[1].lower()}" if player else ""
 
 
 def _table(html: str) -> str:
