@@ -100,12 +100,13 @@ def test_a_picture_is_cropped_to_its_content_with_an_even_margin(camera: Camera)
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_an_image_is_shown_at_its_size_and_keeps_its_own_border(camera: Camera, scale: int) -> None:
-    (plain, dense) = taken(
+    (plain, dense, as_altair_says_it) = taken(
         camera,
         exhibit(display("image/png", chart(400, 300)), scale=scale),
         exhibit(display("image/png", chart(800, 600), width=400, height=300), scale=scale),
+        exhibit(display("image/png", chart(800, 600), width=400.0, height=300.0), scale=scale),
     )
-    for shot in (plain, dense):
+    for shot in (plain, dense, as_altair_says_it):
         assert (shot.width, shot.height) == (400 + 2 * MARGIN, 300 + 2 * MARGIN)
         assert opened(shot).size == (shot.width * scale, shot.height * scale)
         assert Image.open(io.BytesIO(shot.png)).mode in ("RGB", "P"), "opaque, with a palette where that is smaller"

@@ -37,6 +37,8 @@ _JUPYTER = {
 }
 """What JupyterLab says of a theme on the page's body, where outputs look."""
 _COLOURED = re.compile(r"(?<!current)color|background", re.IGNORECASE)
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+"""CSS pixels of an image; Altair gives 437.0."""
 PADDING = 16
 """CSS pixels around an exhibit in its frame."""
 _STYLES = ("page.css", "widgets.css", "formulas.css", "json.css")
@@ -163,7 +165,7 @@ class CellPages:
             mime, content = "text/html", self._formulas.latex(content)
         elif mime in JSON:
             mime, content = "text/html", tree(content, str(metadata.get("root") or "root"), where=exhibit.where)
-        size = {key: metadata[key] for key in ("width", "height") if str(metadata.get(key, "")).isdigit()}
+        size = {key: metadata[key] for key in ("width", "height") if _NUMBER.fullmatch(str(metadata.get(key, "")))}
         needed = output.get("metadata", {}).get("needs_background")  # beside the metadata of its types
         if mime in _ON_BACKGROUND and needed in BACKGROUND and needed != exhibit.theme:
             mime, content, size = "text/html", _on_background(mime, content, BACKGROUND[needed], size), {}
