@@ -59,12 +59,12 @@ fmt: ## format the code, and mend what ruff can mend
 readme: ## refresh README.md and the quickstart's reports, pictures included
 	@scripts/set-up test chromium
 	@cd examples/quickstart && VIRTUAL_ENV= CONDA_PREFIX= pythonLocation= ../../.venv/bin/gpu-doc run
-	@VIRTUAL_ENV= CONDA_PREFIX= pythonLocation= .venv/bin/gpu-doc run README.md
+	@VIRTUAL_ENV= CONDA_PREFIX= pythonLocation= .venv/bin/gpu-doc run
 
 gallery: ## refresh docs/gallery.md, pictures included; what its notebooks import is installed into .gallery
-	@scripts/set-up test chromium
+	@scripts/set-up run chromium
 	@scripts/set-up gallery
-	@VIRTUAL_ENV="$$PWD/.gallery" CONDA_PREFIX= pythonLocation= .venv/bin/gpu-doc run docs/gallery.md $(ARGS)
+	@VIRTUAL_ENV="$$PWD/.gallery" CONDA_PREFIX= pythonLocation= .venv/bin/gpu-doc run --config docs/gpu-doc.yml $(ARGS)
 
 lock: ## resolve the dependencies anew into requirements/, with hashes (needs uv)
 	@scripts/lock $(ARGS)
