@@ -24,10 +24,15 @@ from gpu_doc.text.units import readable_time
 
 
 def make(
-    *, interactive: bool = False, colour: bool = False, ci: bool = False
+    *,
+    interactive: bool = False,
+    colour: bool = False,
+    ci: bool = False,
+    documents: str = "",
 ) -> tuple[Console, io.StringIO, io.StringIO]:
     out, err = io.StringIO(), io.StringIO()
-    return Console(out, err, interactive=interactive, colour=colour, ci=ci), out, err
+    console = Console(out, err, interactive=interactive, colour=colour, ci=ci, documents=documents)
+    return console, out, err
 
 
 def test_results_go_out_and_everything_about_them_beside() -> None:
@@ -203,11 +208,10 @@ def test_no_text_commands_the_runner(text: str) -> None:
 
 
 def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
-    console, _, err = make(ci=True)
+    console, _, err = make(ci=True, documents="https://example.org/docs")
     console.locate = lambda location: FileLines(f"project/{location.file}", 40 + location.line)
     where = Location("a:b.ipynb", 2, cell=3)
     error = RunError("50% broke", where=where, details="line 1", remedy="Mend it.", kept="x.ipynb")
-    console.documents = "https://example.org/docs"
     console.error(error)
     assert err.getvalue() == (
         "::error file=project/a%3Ab.ipynb,line=42,endLine=42,title=a%3Ab.ipynb%2C cell 3::50%25 broke%0AMend it.\n"

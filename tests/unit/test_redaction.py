@@ -258,8 +258,7 @@ def test_binary_data_is_searched_as_numpy_and_windows_write_it() -> None:
 
 def printed(*, ci: bool) -> tuple[Console, Callable[[], str]]:
     out, err = io.StringIO(), io.StringIO()
-    console = Console(out, err, interactive=False, colour=True, ci=ci)
-    console.redactor = Redactor([SECRET])
+    console = Console(out, err, interactive=False, colour=True, ci=ci, redactor=Redactor([SECRET]))
     return console, lambda: out.getvalue() + err.getvalue()
 
 

@@ -76,14 +76,19 @@ def _console(out: TextIO, err: TextIO) -> Console:
     interactive = err.isatty() and os.environ.get("TERM") != "dumb"
     colour = interactive and "NO_COLOR" not in os.environ
     ci = os.environ.get("GITHUB_ACTIONS") == "true"
-    console = Console(out, err, interactive=interactive, colour=colour, ci=ci)
-    console.redactor = redaction.known(None, os.environ)
-    console.documents = _documents()
-    return console
+    return Console(
+        out,
+        err,
+        interactive=interactive,
+        colour=colour,
+        ci=ci,
+        documents=_documents(),
+        redactor=redaction.known(None, os.environ),
+    )
 
 
 def _documents() -> str:
-    """The web address of docs/, if a runner fetched us as an action."""
+    """Return the web address of docs/ if a runner fetched us as an action, else an empty text."""
     action = re.search(r"/_actions/([^/]+/[^/]+)/", os.environ.get("GITHUB_ACTION_PATH", "") + "/")
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
     return f"{server}/{action[1]}/blob/HEAD/docs" if action else ""

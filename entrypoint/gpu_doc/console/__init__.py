@@ -1,1 +1,1 @@
-"""What is printed, and how: for people, and for the runner that reads a log."""
+"""Prints for people, and for the CI runner that reads the log."""

@@ -1,7 +1,7 @@
-"""What is printed and how: sentences, failures, and the progress of runs.
+"""Prints sentences, failures and the progress of runs.
 
-Results go to standard output, everything about them to standard error. Text may come from notebooks, so that nothing
-printed here can steer a terminal or command a CI runner.
+Results go to standard output, everything else to standard error. Text may come from notebooks, so nothing that is
+printed here may control a terminal or give a command to a CI runner.
 """
 
 from __future__ import annotations
@@ -25,67 +25,78 @@ if TYPE_CHECKING:
     from gpu_doc.errors import GpuDocError
 
     Locate = Callable[[Location], FileLines | None]
-    """Gives the lines in the repository of a place that an error names; None where it has none there."""
+    """Returns the lines in the repository that an error's location means; None if it is not in the repository."""
 
 GREEN, RED = "32", "31"
 _BOLD, _DIM, _YELLOW = "1", "2", "33"
 
 _LONGEST_LINE = 300
-"""Characters of a line that a notebook printed, in a log."""
+"""The most characters that a log shows of a line that a notebook printed."""
 
 
 class Console:
-    """Where people read what happens. Safe for several threads.
+    """Prints to standard output and standard error. Several threads may use it.
 
-    On a CI runner all but results is in one order on standard error, workflow commands included.
+    On a CI runner, everything but results goes to standard error, in order, workflow commands too.
     """
 
-    def __init__(self, out: TextIO, err: TextIO, *, interactive: bool, colour: bool, ci: bool) -> None:
-        """`interactive`: standard error is a terminal that can redraw lines; `ci`: the log of a CI runner.
+    def __init__(
+        self,
+        out: TextIO,
+        err: TextIO,
+        *,
+        interactive: bool,
+        colour: bool,
+        ci: bool,
+        documents: str = "",
+        redactor: Redactor | None = None,
+    ) -> None:
+        """`interactive`: standard error is a terminal that can redraw lines. `ci`: a CI runner reads the output.
 
-        A log is one on a runner that gives a terminal, too.
+        A runner's log is never interactive, even if the runner provides a terminal. `documents` is the web address of
+        docs/; empty if the pages are files here. `redactor` is replaced when the configuration names more secrets.
         """
         self._out = out
         self._err = err
         self._interactive = interactive and not ci
         self._colour = colour and not ci
         self.on_runner = ci
-        self.redactor = Redactor()
-        """Of secrets, which nothing that is printed holds."""
+        self.redactor = redactor or Redactor()
+        """Removes secrets from all that is printed."""
         self._lock = threading.RLock()
         self._live: Live | None = None
         self._group: str | None = None
-        """The title of the group that is open; it is written with the first line in it."""
+        """The title of the open group. It is written together with the group's first line."""
         self._group_written = False
         self._annotated: Counter[Level] = Counter()
         self.locate: Locate = lambda _: None
-        self.documents = ""
-        """Where the pages of docs/ are to be read; empty where they are files here."""
+        """Replaced as soon as the command line says where the project is."""
+        self._documents = documents
 
     def say(self, text: str) -> None:
         """Print a result."""
         self._write(self._out, self._safe(text))
 
     def verdict(self, subject: str, verdict: str, *, good: bool) -> None:
-        """Print a result that is good or not, in green or yellow where a terminal reads it."""
+        """Print a result that is good or not: on a terminal in green or yellow."""
         colour = self._colour and self._out.isatty()
         style = GREEN if good else _YELLOW
         word = f"\x1b[{style}m{self._safe(verdict)}\x1b[0m" if colour else self._safe(verdict)
         self._write(self._out, self._safe(subject) + word)
 
     def note(self, text: str) -> None:
-        """Print something worth knowing."""
+        """Print a note."""
         self._write(self._err, self._safe(text))
 
     def warn(self, text: str, *, where: Location | str = "") -> None:
-        """Print something that should be looked at."""
+        """Print a warning."""
         if self.on_runner:
             self.annotate("warning", text, where=where)
         else:
             self._write(self._err, f"{self._styled('Warning:', _YELLOW)} {self._safe(text)}")
 
     def error(self, error: GpuDocError) -> None:
-        """Print an expected failure: what happened, where, details, what to do, where to read on."""
+        """Print an expected failure: what happened, where, details, what to do, where to read more."""
         with self._lock:
             self._end_group()
             self._write(self._err, "\n".join(self._annotated_lines(error) if self.on_runner else self._lines(error)))
@@ -95,7 +106,7 @@ class Console:
         return [head, *self._circumstances(error), *self._advice(error), *self._reading(error)]
 
     def _annotated_lines(self, error: GpuDocError) -> list[str]:
-        """What follows a failure's annotation, which the runner prints as its first lines."""
+        """Annotate a failure, and return the lines that follow: the runner prints the annotation before them."""
         if isinstance(error, ConfigError) and error.problems:
             for problem in error.problems:
                 self.annotate("error", str(problem), where=replace(problem.location, column=0))
@@ -108,7 +119,7 @@ class Console:
         if error.where:
             yield f"  in {self._safe(error.where)}"
         if error.details:
-            # The gutter keeps a traceback apart from our sentences, and any line of it from a line's start.
+            # The gutter sets a traceback apart from our sentences, and no line of it is at the start of a line.
             gutter = self._styled("  |", _DIM)
             yield from ["", *(f"{gutter} {line}".rstrip() for line in self._safe(error.details).splitlines()), ""]
 
@@ -122,16 +133,16 @@ class Console:
         if error.topic:
             from gpu_doc.resources import document_path
 
-            yield f"  More: {self.documents or document_path('')}/troubleshooting.md#{error.topic}"
+            yield f"  More: {self._documents or document_path('')}/troubleshooting.md#{error.topic}"
 
     def defect(self, error: Exception, arguments: Sequence[str]) -> None:
-        """Print a failure that nobody expected, as a bug report that is ready to be sent."""
+        """Print an unexpected failure as a bug report that is ready to be sent."""
         import platform
         import traceback
 
         from gpu_doc import __version__
 
-        what = "gpu-doc failed in a way that nobody foresaw. Please report this"
+        what = "gpu-doc failed because of a bug. Please report this"
         if self.on_runner:
             self._end_group()
             self.annotate("error", f"{what}, with the lines below from the log: {type(error).__name__}: {error}")
@@ -148,10 +159,10 @@ class Console:
         ]
         self._write(self._err, "\n".join(lines))
 
-    # --- on a runner; nothing happens elsewhere -----------------------------------------------------------------------
+    # --- only on a runner; elsewhere these do nothing -----------------------------------------------------------------
 
     def annotate(self, level: Level, text: str, *, where: Location | str = "") -> None:
-        """Show a message beside the place where it belongs; text names what has none, and is only shown."""
+        """Annotate the lines of a file with a message. If `where` is text, it becomes the annotation's title."""
         if self.on_runner:
             from gpu_doc.console.workflow_commands import annotation
 
@@ -169,7 +180,7 @@ class Console:
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """Fold what is printed meanwhile; an error ends the fold. In another it is none: GitHub nests no groups."""
+        """Fold what the block prints, up to an error. GitHub does not nest groups: an inner one folds nothing."""
         if not self.on_runner or self._group is not None:
             yield
             return
@@ -180,7 +191,7 @@ class Console:
             self._end_group()
 
     def fold(self, title: str, lines: Sequence[str]) -> None:
-        """Print lines folded below a title, all at once; nothing comes in between."""
+        """Print lines folded below a title, with nothing of other threads between them."""
         if self.on_runner and not lines:
             self.note(title)
         elif self.on_runner:
@@ -189,7 +200,7 @@ class Console:
                     self._write(self._err, self.shorten(line, _LONGEST_LINE))
 
     def finish(self) -> None:
-        """Say what GitHub does not show of all that was annotated."""
+        """Note how many annotations GitHub does not show."""
         for level, count in self._annotated.items():
             from gpu_doc.console.workflow_commands import SHOWN
 
@@ -219,8 +230,8 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """Show how runs get on: live lines on a terminal, plain lines with the time elapsed in a log."""
-        from gpu_doc.console import progress  # what finds nothing to do shows none
+        """Show the progress of runs: live lines on a terminal, plain lines with the time elapsed in a log."""
+        from gpu_doc.console import progress  # needed only if something runs
 
         show = progress.Live(self) if self._interactive else progress.Log(self)
         ticker = progress.Ticker(show.tick, progress.REDRAW if self._interactive else 1.0)
@@ -240,7 +251,7 @@ class Console:
         self._write(self._err, self._styled(safe, style) if style else safe)
 
     def redraw(self, text: str) -> None:
-        """Write live lines to the terminal, past the ordinary lines."""
+        """Write live lines to the terminal, without the handling of ordinary lines."""
         self.raw(self._err, text)
 
     def shorten(self, text: str, width: int) -> str:
@@ -250,7 +261,7 @@ class Console:
 
     @property
     def lock(self) -> threading.RLock:
-        """Held while lines are written."""
+        """The lock that is held while lines are written."""
         return self._lock
 
     # --- streams ------------------------------------------------------------------------------------------------------
@@ -279,7 +290,7 @@ class Console:
                 self._live.draw()
 
     def raw(self, stream: TextIO, text: str) -> None:
-        """Write as it is; characters that the stream's encoding lacks are replaced rather than a failure."""
+        """Write text unchanged, except that characters which the stream's encoding lacks are replaced."""
         encoding = getattr(stream, "encoding", None) or "utf-8"
         stream.write(text.encode(encoding, "replace").decode(encoding))
         stream.flush()

@@ -1,4 +1,4 @@
-"""How runs get on, as it is shown: live lines on a terminal, plain lines in a log, folded ones on a CI runner."""
+"""Shows the progress of runs: live lines on a terminal, plain lines in a log, folded ones on a CI runner."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from gpu_doc.console.console import Console
 
 HEARTBEAT = 30.0
-"""Seconds after which a log hears again of a run that is still going."""
+"""Seconds after which a log mentions a run again that still goes on."""
 
 REDRAW = 0.2
-"""Seconds between two pictures of the live lines."""
+"""Seconds between two redraws of the live lines."""
 
 MOST_CELLS = 50
-"""Cells of a run whose times are told: those that took longest."""
+"""The most cells of a run whose times are shown: those that took longest."""
 
 
 class Progress(Protocol):
-    """Hears how runs get on, from any thread. Addresses name runs; `of` is the number of code cells."""
+    """Is told the progress of runs, from any thread. An address names a run; `of` is the number of code cells."""
 
     def started(self, address: str, cells: int) -> None:
-        """Note that a run has started; `cells` is 0 where not known yet."""
+        """Note that a run has started; `cells` is 0 if not known yet."""
 
     def cell(self, address: str, number: int, of: int, name: str) -> None:
         """Note that a cell has started; number 0 is the injected parameters."""
 
     def finished(self, address: str, seconds: float, *, ok: bool, more: Callable[[], Sequence[str]]) -> None:
-        """Note that a run has ended; `more` gives lines about it for who wants to read them."""
+        """Note that a run has ended; `more` returns further lines about it."""
 
     def message(self, text: str) -> None:
-        """Note something worth saying meanwhile."""
+        """Show a message while runs go on."""
 
 
 class Ticker:
-    """Calls a function at intervals, from a thread of its own, until stopped."""
+    """Calls a function at intervals, in its own thread, until stopped."""
 
     def __init__(self, function: Callable[[], None], seconds: float) -> None:
         self._function = function
@@ -57,7 +57,7 @@ class Ticker:
             self._function()
 
     def stop(self) -> None:
-        """Let it come to its end, and wait for that."""
+        """Stop it, and wait until the thread has ended."""
         self._over.set()
         self._thread.join()
 
@@ -69,7 +69,7 @@ class _Going:
     began: float = field(default_factory=time.monotonic)
     heard: float = field(default_factory=time.monotonic)
     cells: list[tuple[str, float]] = field(default_factory=list)
-    """What each cell is called, and when it began."""
+    """Each cell's name, and when it began."""
 
     def enter(self, number: int, of: int, name: str) -> None:
         label = f"cell {number}/{of}" + f" {name}" * bool(name) if number else name or "parameters"
@@ -82,7 +82,7 @@ class _Going:
         return f"{at}, {readable_time(now - cell_began)}"
 
     def times(self, now: float) -> Iterator[str]:
-        """The cells with their times; of many those that took longest."""
+        """Return the cells with their times; if there are many, those that took longest."""
         ends = [*(began for _, began in self.cells[1:]), now]
         took = [(label, end - began) for (label, began), end in zip(self.cells, ends, strict=False)]
         least = sorted((seconds for _, seconds in took), reverse=True)[:MOST_CELLS][-1] if took else 0.0
@@ -94,25 +94,25 @@ class _Going:
 
 
 class Log:
-    """Plain lines, as a log wants them: each run's start and end, and a sign of life in between."""
+    """Prints plain lines for a log: each run's start and end, and from time to time that it still goes on."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._going: dict[str, _Going] = {}
 
     def started(self, address: str, cells: int) -> None:
-        """Say so."""
+        """Print that a run has started."""
         with self._console.lock:
             self._going[address] = _Going()
         self._console.line(f"{address}: started" + f", {cells} cells" * (cells > 0))
 
     def cell(self, address: str, number: int, of: int, name: str) -> None:
-        """Keep it for the next sign of life."""
+        """Keep the cell for the next line about the run."""
         with self._console.lock:
             self._going.setdefault(address, _Going()).enter(number, of, name)
 
     def finished(self, address: str, seconds: float, *, ok: bool, more: Callable[[], Sequence[str]]) -> None:
-        """Say so; on a runner with the times of its cells and what it left to tell, folded."""
+        """Print that a run has ended; on a runner, with the times of its cells and further lines, folded."""
         with self._console.lock:
             gone = self._going.pop(address, _Going())
         line = f"{address}: {'done' if ok else 'failed'} after {readable_time(seconds)}"
@@ -122,11 +122,11 @@ class Log:
             self._console.line(line)
 
     def message(self, text: str) -> None:
-        """Say it."""
+        """Print it."""
         self._console.line(text)
 
     def tick(self) -> None:
-        """Say where those are that were not heard of for long."""
+        """Print where the runs are that no line has mentioned for long."""
         now = time.monotonic()
         with self._console.lock:
             for address, going in self._going.items():
@@ -136,7 +136,7 @@ class Log:
 
 
 class Live:
-    """One line for each run that is going on, redrawn in place below what was printed."""
+    """Draws one line for each run that goes on, redrawn in place below what was printed."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -144,19 +144,19 @@ class Live:
         self._drawn = 0
 
     def started(self, address: str, cells: int) -> None:
-        """Give it a line."""
+        """Add a line for the run."""
         del cells
         with self._console.lock:
             self._going[address] = _Going()
             self.tick()
 
     def cell(self, address: str, number: int, of: int, name: str) -> None:
-        """Have its line say so when it is drawn next."""
+        """Keep the cell: the next redraw shows it."""
         with self._console.lock:
             self._going.setdefault(address, _Going()).enter(number, of, name)
 
     def finished(self, address: str, seconds: float, *, ok: bool, more: Callable[[], Sequence[str]]) -> None:
-        """Print it above the live lines."""
+        """Print the end of the run above the live lines."""
         del more
         with self._console.lock:
             self._going.pop(address, None)
@@ -168,19 +168,19 @@ class Live:
         self._console.line(text)
 
     def tick(self) -> None:
-        """Draw anew."""
+        """Redraw the live lines."""
         with self._console.lock:
             self.clear()
             self.draw()
 
     def clear(self) -> None:
-        """Take the live lines away."""
+        """Remove the live lines."""
         if self._drawn:
             self._console.redraw(f"\x1b[{self._drawn}A\x1b[J")
             self._drawn = 0
 
     def draw(self) -> None:
-        """Write the live lines; never more than the terminal is high, or it could not take them away again."""
+        """Write the live lines. More than the terminal is high could not be removed again, and are left out."""
         size = shutil.get_terminal_size()
         now = time.monotonic()
         lines = [

@@ -1,4 +1,4 @@
-"""Standard output and error as this process sees them: that readers go away, and what runners take for commands."""
+"""Wraps standard output and error: a reader may go away, and a runner must find no command in what others print."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 class Reader(io.TextIOBase):
-    """Who reads what we print. That it has gone away, as `| head` does, changes nothing about our work and its end."""
+    """A stream whose reader may go away, as `| head` does. That changes neither our work nor our exit code."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        """`stream` is None where the caller has closed it."""
+        """`stream` is None if the caller has closed it."""
         self._stream = stream
         self.failure: OSError | None = None
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # a plain attribute in the stub, a property in the class itself
-        """As the stream's own, else UTF-8."""
+        """Return the stream's encoding, else UTF-8."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def isatty(self) -> bool:
-        """Whether a terminal reads it."""
+        """Return whether it is a terminal."""
         return self._stream is not None and self._stream.isatty()
 
     def write(self, text: str) -> int:
-        """Write it at once."""
+        """Write text at once."""
         if self._stream is None:
             return len(text)
         try:
@@ -44,14 +44,14 @@ class Reader(io.TextIOBase):
 
 
 class Guarded(io.TextIOBase):
-    """What others than our console print on a runner: argparse, warnings, tracebacks of threads. None can command it.
+    """What others than our console print on a runner: argparse, warnings, tracebacks of threads. It holds no commands.
 
-    Whole lines only, since a command may come in pieces; what has no line end is written when the process ends.
+    Only whole lines are written, since a command may come in pieces; the rest is written when the process ends.
     """
 
     def __init__(self, reader: Reader) -> None:
         from gpu_doc.console.workflow_commands import (
-            without_commands,  # not when it is needed: at the end it may be too late
+            without_commands,  # now, not in `_write`: when the process ends, it may be too late to import
         )
 
         self._without_commands = without_commands
@@ -61,22 +61,22 @@ class Guarded(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # as above
-        """As the stream's own, else UTF-8."""
+        """Return the stream's encoding, else UTF-8."""
         return self._reader.encoding
 
     def isatty(self) -> bool:
-        """Whether a terminal reads it."""
+        """Return whether it is a terminal."""
         return self._reader.isatty()
 
     def write(self, text: str) -> int:
-        """Write the lines that are whole by now."""
+        """Write the lines that are complete."""
         lines, end, self._begun = (self._begun + text).rpartition("\n")
         if end:
             self._write(lines)
         return len(text)
 
     def end(self) -> None:
-        """Write the rest."""
+        """Write the last line, which has no end."""
         if self._begun:
             self._write(self._begun)
         self._begun = ""
