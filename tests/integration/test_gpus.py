@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import io
-import json
 import os
 import shutil
 import signal
@@ -22,15 +21,18 @@ from typing import Any
 import docker  # type: ignore[import-untyped]  # ships no types
 import pytest
 from tests.integration.engines import Engine
+from tests.integration.running import Runner
 from tests.waiting import PATIENCE
 
 from gpu_doc.errors import MachineError
 from gpu_doc.execution.agent import probe
+from gpu_doc.execution.agent.messages import read_probe
 from gpu_doc.execution.containers import failures
 from gpu_doc.execution.gpus.inventory import Gpu, inventory
 from gpu_doc.execution.gpus.leases import Lease, Leases
 from gpu_doc.execution.gpus.offer import Offer
 from gpu_doc.execution.gpus.requests import device_requests
+from gpu_doc.model.configuration import GpuRequirement
 
 GPUS = [Gpu(id=f"GPU-{n}", index=str(n), name="Tesla T4", memory=1, free=1) for n in range(2)]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become other users, or start an engine")
@@ -288,8 +290,20 @@ def test_a_library_without_its_driver_says_so(tmp_path: Path) -> None:
 def test_the_probe_is_a_program_for_any_python(tmp_path: Path) -> None:
     environment = {**os.environ, **library(tmp_path), "CUDA_VISIBLE_DEVICES": "MIG-c6"}
     done = subprocess.run([sys.executable, probe.__file__], env=environment, capture_output=True, text=True, check=True)
-    facts = json.loads(done.stdout)
+    facts = read_probe(done.stdout.encode()).facts
     assert [gpu["id"] for gpu in facts["gpus"]] == ["MIG-c6d4f1ef"]
     assert facts["cuda-driver"] == "12.8"
     assert facts["system"].startswith("Linux ")
     assert "ipykernel" in facts["packages"]
+
+
+@pytest.mark.parametrize("printed", ["hello", '["CommandStarted", {}]', '["Probe", {"facts": {"gpus": "none"}}]'])
+def test_a_python_that_prints_something_else_is_named(tmp_path: Path, printed: str) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho '{printed}'\n")
+    python.chmod(0o755)
+    run = {"command": ("true",), "gpus": "none", "requires": GpuRequirement(count=0)}
+    done = Runner(tmp_path).one("a", python=str(python), **run)
+    assert isinstance(done.error, MachineError)
+    assert done.error.what.startswith("its GPUs and driver could not be found out: ")
+    assert done.error.remedy.startswith(f"Try: {python} ")

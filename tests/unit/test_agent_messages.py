@@ -45,7 +45,7 @@ SAMPLES: Resources = {
     **Sampler(list).result(),
     "samples": [(0.1, 0.5, 1000, None, None), (1.1, 1.5, 2000, 10, 0.5)],
 }
-LEFT = Left(Found(2, missing=("a",), old=("b",), problem="p", passed=("c",)), SAMPLES)
+LEFT = Left(Found(2, missing=("a",), old=("b",), problem="p", passed=("c",), not_a_file=True), SAMPLES)
 FACTS = probe.probe()
 EVENTS: list[Event] = [
     Probe(FACTS),

@@ -160,6 +160,7 @@ def test_only_plain_files_within_the_limits_are_taken(tmp_path: Path, pattern: s
     told, files = taken(tmp_path, [pattern], run, write("out/deep/a.csv", "notebooks/x.txt"))
     assert told.problem.startswith(f"`{pattern}` is in `produces`, but ")
     assert said in told.problem
+    assert told.not_a_file == told.problem.endswith("only plain files are taken")
     assert sum(map(len, files.values())) < 10_000_000
     assert b"private" not in files.values()
 

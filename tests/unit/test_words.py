@@ -239,7 +239,7 @@ def summary(errors: Sequence[GpuDocError] = ()) -> str:
     report = Report(path="docs/a.md", line=1, runs=(ran.run, failed.run, fresh.run))
     result = Result(run=ran.run, fingerprint="x", folder=Path(), record={"seconds": 75.2})
     return job_summary(
-        plan=Plan(reports=(ReportPlan(report=report, runs=(ran, failed, fresh), reasons=("template changed",)),)),
+        plan=Plan(reports=(ReportPlan(report=report, runs=(ran, failed, fresh), changes=("template changed",)),)),
         results=[result],
         errors=errors,
         changes=[change()],
@@ -263,7 +263,7 @@ def test_the_summary_tells_each_run_with_its_time_and_reason() -> None:
 
 def test_the_summary_tells_what_is_stale_from_what_the_pull_request_has() -> None:
     report = Report(path="docs/a.md", line=1, runs=())
-    plan = Plan(reports=(ReportPlan(report=report, runs=(run_plan("train", "new"),), reasons=("new",)),))
+    plan = Plan(reports=(ReportPlan(report=report, runs=(run_plan("train", "new"),), changes=("new",)),))
     made = job_summary(plan=plan, published=Published(mode="pull-request", number=7, url="https://x.example/7"))
     assert "| `docs/a.md` | in its pull request already |" in made
     assert "| `train` | `docs/a.md` | in its pull request already |" in made
@@ -401,7 +401,7 @@ def plan_of(value: str) -> Plan:
     run = Run(report=value, name=value, address=value, line=1, notebook=value)
     plan = RunPlan(run=run, fingerprint=None, reasons=(value,), unchecked=(value,))
     report = Report(path=value, line=1, runs=(run,))
-    return Plan(reports=(ReportPlan(report=report, runs=(plan,), reasons=(value, value)),))
+    return Plan(reports=(ReportPlan(report=report, runs=(plan,), changes=(value, value)),))
 
 
 _PLAIN = [structure(text) for text in every_text("plain")]

@@ -90,13 +90,11 @@ def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
     """What is stale or was edited; `edited` gives the line of an edit where it is known."""
     for report in planned.reports:
         path = report.report.path
-        edits = {str(edit) for edit in report.edits}
-        for reason in report.reasons:
-            line = edited.get(path)
-            if reason in edits and line:
-                console.say(f"{Location(path, line)}: edited by hand in a generated part")
-            else:
-                console.say(reason if reason in edits else f"{path}: {reason}")
+        for change in report.changes:
+            console.say(f"{path}: {change}")
+        for edit in report.edits:
+            line = edit.line or edited.get(path)
+            console.say(f"{Location(path, line)}: edited by hand in a generated part" if line else str(edit))
         for run in report.runs:
             if not run.fresh:
                 console.say(f"{path}: run {run.run.address}: {'; '.join(run.reasons)}")

@@ -76,10 +76,16 @@ class ReportPlan:
 
     report: Report
     runs: tuple[RunPlan, ...]
-    reasons: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    """Why it would be rendered, apart from hand edits."""
     edits: tuple[HandEdit, ...] = ()
     evidence: Evidence | None = None
     calls: ReportCalls = ReportCalls()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it would be rendered."""
+        return (*self.changes, *map(str, self.edits))
 
     @property
     def fresh(self) -> bool:

@@ -53,19 +53,18 @@ class Planner:
     def _report(self, report: Report, *, force: bool) -> ReportPlan:
         known = evidence.read(evidence.path_of(report, self.root))
         runs = [self._run(run, known, force=force) for run in report.runs]
-        reasons, edits = self._text_reasons(report, known)
-        reasons += self._result_reasons(report, known, runs)
+        changes, edits = self._text_changes(report, known)
+        changes += self._result_changes(report, known, runs)
         calls = ReportCalls()
-        stale = reasons or edits or not all(run.fresh for run in runs)
+        stale = changes or edits or not all(run.fresh for run in runs)
         if lacking := self._without_result(runs) if stale else None:
             calls = self._calls(report, known) if known else calls
             needed = self._unanswered(report, known, calls, runs, lacking) if known else lacking
             runs = [run.needed() if run.run.address in needed else run for run in runs]
-        reasons += [str(edit) for edit in edits]
         return ReportPlan(
             report=report,
             runs=tuple(runs),
-            reasons=tuple(reasons),
+            changes=tuple(changes),
             edits=tuple(edits),
             evidence=known,
             calls=calls,
@@ -110,7 +109,7 @@ class Planner:
         name = source_cells(self.root / run.notebook)[number - 1].name
         return f"#{number} ({name})" if name else f"#{number}"
 
-    def _text_reasons(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:
+    def _text_changes(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:
         """Why the text would be rendered again: it, its sources or its pictures are not what evidence says."""
         if known is None:
             unfetched = lfs.is_pointer(evidence.path_of(report, self.root))
@@ -118,13 +117,13 @@ class Planner:
         reasons = [f"{path} changed" for path, digest in known.sources.items() if not self._is(path, digest)]
         if report.template and report.template not in known.sources:
             reasons.append(f"its template is now {report.template}")
-        reasons += self._settings_reasons(report, known)
+        reasons += self._settings_changes(report, known)
         wrong = evidence.missing_files(known, report, self.root, self.machine.line_ends)
         reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
         more, edits = self._generated_text(report, known)
         return reasons + more, edits
 
-    def _settings_reasons(self, report: Report, known: Evidence) -> list[str]:
+    def _settings_changes(self, report: Report, known: Evidence) -> list[str]:
         settings = evidence.settings_of(report, self.capture, launched=known.settings.get("launches") or {})
         reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
         known_runs = [run.address for run in report.runs if run.address in known.runs]
@@ -158,7 +157,7 @@ class Planner:
         changed = [line for (line, _, digest), (_, earlier) in zip(blocks, before, strict=True) if digest != earlier]
         return [], [HandEdit(path=report.path, line=line) for line in changed]
 
-    def _result_reasons(self, report: Report, known: Evidence | None, runs: Iterable[RunPlan]) -> list[str]:
+    def _result_changes(self, report: Report, known: Evidence | None, runs: Iterable[RunPlan]) -> list[str]:
         """Results that state has but the report does not show yet, and runs that the report no longer has."""
         if known is None:
             return []

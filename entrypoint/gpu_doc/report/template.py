@@ -205,7 +205,8 @@ class TemplateWorker:
             what, remedy = limits[failure.kind]
             raise ReportError(what, where=where, remedy=remedy)
         message = " ".join(failure.message.split()).rstrip(".")
-        raise ReportError(message, where=where, remedy=near_miss(message))
+        remedy = "Leave it out for now." if failure.kind == "later" else near_miss(message)
+        raise ReportError(message, where=where, remedy=remedy)
 
 
 def near_miss(message: str) -> str:
@@ -216,7 +217,7 @@ def near_miss(message: str) -> str:
     elif found := re.search(r"No filter named '(\w+)'", message):
         known, names = "Among the filters are", FILTERS
     else:
-        return "Leave it out for now." if message.endswith("comes in a later version of gpu-doc") else ""
+        return ""
     return did_you_mean(found[1], names) or f"{known}: {', '.join(names)}."
 
 

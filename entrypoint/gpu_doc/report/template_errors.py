@@ -10,6 +10,7 @@ from jinja2 import Template, TemplateError
 from jinja2.exceptions import TemplateNotFound, TemplateSyntaxError
 
 from gpu_doc.report.template_messages import Failed, Kind
+from gpu_doc.report.template_values import LaterVersionError
 
 if TYPE_CHECKING:
     from gpu_doc.report.template_session import Work
@@ -66,6 +67,7 @@ def failure(error: BaseException, work: Work) -> Failed:
         OutOfTime: "time",
         TooMuchError: "output",
         RecursionError: "recursion",
+        LaterVersionError: "later",
     }
     kind: Kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "template")
     message = error.message if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"

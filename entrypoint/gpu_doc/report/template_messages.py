@@ -17,8 +17,8 @@ from gpu_doc.model.values import Json
 
 write = wire.write
 
-Kind = Literal["memory", "time", "output", "recursion", "missing", "ended", "template"]
-"""Of a failure: a limit that was reached, a file that is missing, or Jinja2's own error."""
+Kind = Literal["memory", "time", "output", "recursion", "missing", "ended", "later", "template"]
+"""What failed: a limit was reached, a file is missing, a name is for a later version, or an error of Jinja2's."""
 
 
 @dataclass(frozen=True)

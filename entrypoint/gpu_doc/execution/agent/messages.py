@@ -1,7 +1,7 @@
-"""What passes between us and the agent in a run's container; each event as JSON in a frame (frames.py).
+"""The messages between us and the agent in a run's container; each is JSON in a frame (frames.py).
 
-The agent's job lies beside it in a file. Both sides use this module: nothing but the standard library of Python 3.8.
-A run can write where its agent does (`> /proc/1/fd/1`), so an event is believed only as far as it is read here.
+The agent's job is in a file beside it. Both sides use this module: only the standard library of Python 3.8. A run can
+write where its agent does (`> /proc/1/fd/1`), so an event is trusted only if it has the right shape.
 """
 
 from __future__ import annotations
@@ -17,43 +17,43 @@ from gpu_doc.execution.agent.outcomes import Found, NoIpykernel, NoKernel, NoSta
 write = wire.write
 
 _LONGEST = 1 << 16
-"""Characters of a text."""
+"""The most characters of a text."""
 
 
-# --- what we ask -----------------------------------------------------------------------------------------------------
+# --- what we send ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Go:
-    """What was found will do: let the command begin."""
+    """The probe found enough: start the command."""
 
 
 @dataclass(frozen=True)
 class Signal:
-    """Send a signal to the kernel and what it started."""
+    """Send a signal to the kernel and the processes that it started."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class AskShortages:
-    """Tell which limits the run has met."""
+    """Tell which limits the run has reached."""
 
 
 @dataclass(frozen=True)
 class Finish:
-    """Put together what the run left; end JupyterLab."""
+    """Collect what the run left; end JupyterLab."""
 
 
 Request = Union[Go, Signal, AskShortages, Finish]
 
 
-# --- what it tells ---------------------------------------------------------------------------------------------------
+# --- what it sends ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Left:
-    """What a run left, and what it took."""
+    """What a run left, and what it used."""
 
     found: Found
     resources: Resources
@@ -64,7 +64,7 @@ class Left:
 
 @dataclass(frozen=True)
 class Probe:
-    """What is here."""
+    """What the probe found."""
 
     facts: Facts
 
@@ -74,7 +74,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class KernelStarted:
-    """The process of a kernel is there."""
+    """The process of a kernel was started."""
 
     name: str
     language: str
@@ -84,7 +84,7 @@ class KernelStarted:
 
 @dataclass(frozen=True)
 class KernelDied:
-    """A kernel has ended, asked to or not."""
+    """A kernel has ended, by request or not."""
 
     status: int
     """Negative for a signal."""
@@ -93,7 +93,7 @@ class KernelDied:
 
 @dataclass(frozen=True)
 class CommandStarted:
-    """The process of a command is there."""
+    """The process of a command was started."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,14 @@ class CommandDone:
     """A command has ended."""
 
     status: Optional[int]
-    """Negative for a signal; None where it was left at its deadline."""
+    """Negative for a signal; None if it was abandoned at its deadline."""
     seconds: float
     left: Left
     shortages: Shortages
     left_out: int = 0
-    """Bytes that its log lacks."""
+    """How many bytes its log leaves out."""
     asked: bool = False
-    """Something waited for a key."""
+    """Whether something waited for a key."""
 
     def __post_init__(self) -> None:
         demand_no_negative((self.seconds, self.left_out))
@@ -124,7 +124,7 @@ class NotStarted:
 
 @dataclass(frozen=True)
 class NoJupyterlab:
-    """The image's Python has none."""
+    """The image's Python has no JupyterLab."""
 
     python: str
     closed: Tuple[str, ...]
@@ -132,7 +132,7 @@ class NoJupyterlab:
 
 @dataclass(frozen=True)
 class LabRefused:
-    """JupyterLab can't be used: it could not write, doesn't ask for our token, or doesn't answer."""
+    """JupyterLab can't be used: it can't write, doesn't ask for our token, or doesn't answer."""
 
     why: Literal["read-only", "token", "no answer"]
 
@@ -162,21 +162,28 @@ _read_event = wire.Reader(
     *(NoJupyterlab, LabRefused, LabReady, LabEnded),
     longest=_LONGEST,
 )
+_read_probe = wire.Reader(Probe, longest=_LONGEST)
 
 
 def read_job(text: bytes) -> Job:
-    """In the agent: what it is to do. Raises WireError."""
+    """Return the agent's job; used in the agent. Raises WireError."""
     job: Job = _read_job(text)
     return job
 
 
 def read_request(payload: bytes) -> Request:
-    """In the agent: what it is asked for meanwhile. Raises WireError."""
+    """Return a request; used in the agent. Raises WireError."""
     request: Request = _read_request(payload)
     return request
 
 
 def read_event(payload: bytes) -> Event:
-    """What an agent tells, or a run in its place. Raises WireError."""
+    """Return an event from an agent, or from a run that pretends to be one. Raises WireError."""
     event: Event = _read_event(payload)
     return event
+
+
+def read_probe(line: bytes) -> Probe:
+    """Return what probe.py printed as a program. Raises WireError."""
+    found: Probe = _read_probe(line)
+    return found

@@ -1,4 +1,4 @@
-"""How a run may end, in what its agent tells (messages.py) and in what the process tells that drives it."""
+"""How a run may end: in messages of its agent (messages.py) and of the worker process that drives it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from gpu_doc.execution.agent.facts import demand_no_negative
 
 @dataclass(frozen=True)
 class Shortages:
-    """Whether the run has met its limits; None is not known."""
+    """Whether the run has reached its limits; None is not known."""
 
     out_of_memory: Optional[bool] = None
-    """One of its processes was killed for want of memory."""
+    """Whether one of its processes was killed because memory ran out."""
     out_of_processes: Optional[bool] = None
-    """One could not be started."""
+    """Whether a process could not be started."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What became of `produces`."""
+    """The files that `produces` found."""
 
     files: int = 0
-    """How many were taken."""
+    """How many files were copied."""
     missing: Tuple[str, ...] = ()
-    """Patterns that found none."""
+    """Patterns that found nothing."""
     old: Tuple[str, ...] = ()
-    """Patterns that found only what was there before."""
+    """Patterns that found only what was there before the run."""
     problem: str = ""
-    """Why something can't be taken."""
+    """Why something can't be copied."""
     passed: Tuple[str, ...] = ()
     """What was passed over, a sentence for each."""
+    not_a_file: bool = False
+    """Whether the problem is that a pattern finds only links, pipes, sockets or devices."""
 
     def __post_init__(self) -> None:
         demand_no_negative(self.files)
@@ -47,12 +49,12 @@ class NoKernel:
 
 @dataclass(frozen=True)
 class NoIpykernel:
-    """The image's Python has none."""
+    """The image's Python has no ipykernel."""
 
     python: str
     version: str
     closed: Tuple[str, ...]
-    """Folders on the PATH that this user can't reach."""
+    """Folders of PATH that this user can't enter."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""What programs find on this machine: GPUs, their driver, CUDA, versions of frameworks, Python.
+"""Finds what programs can use here: GPUs, their driver, CUDA, versions of frameworks, Python.
 
-Frameworks are not imported, which would take seconds: their versions stand in the names of folders. As a program it
+Frameworks are not imported, which would take seconds: the names of folders contain their versions. As a program it
 prints one line of JSON. Sizes are in bytes; what is not known is an empty text or 0.
 """
 
@@ -31,7 +31,7 @@ _COLUMNS = ("index", "uuid", "name", "memory.total", "memory.free", "driver_vers
 
 
 def probe(environ: Mapping[str, str] | None = None) -> facts.Facts:
-    """What is here, as JSON can hold it; `environ` is the process's own where it is not given."""
+    """Return what is here, as JSON; `environ` is by default the process's own."""
     environ = os.environ if environ is None else environ
     versions = _versions(sys.path)
     found = {
@@ -52,7 +52,7 @@ def probe(environ: Mapping[str, str] | None = None) -> facts.Facts:
 
 
 def graphics(environ: Mapping[str, str]) -> Facts:
-    """`gpus` that programs here may use, how many are `hidden` from them, the driver, and what is wrong with it."""
+    """Return the `gpus` that programs here may use, how many are `hidden` from them, the driver, and its problem."""
     try:
         found = _ask_library()
     except (ImportError, OSError):
@@ -66,28 +66,28 @@ def _facts(**known: Any) -> Facts:
 
 
 class _NvmlError(Exception):
-    """The driver's library refuses, with its own words."""
+    """The driver's library refuses; the message is its own."""
 
 
 class _Nvml:
     """The driver's own library, documented at https://docs.nvidia.com/deploy/nvml-api/ ."""
 
     def __init__(self) -> None:
-        """Raises ImportError or OSError where it can't be loaded."""
-        import ctypes  # not there in a Python that was built without libffi
+        """Raises ImportError or OSError if it can't be loaded."""
+        import ctypes  # a Python that was built without libffi lacks it
 
         self._types = ctypes
         self._library = ctypes.CDLL("libnvidia-ml.so.1")
         self._library.nvmlErrorString.restype = ctypes.c_char_p
 
     def call(self, function: str, *arguments: Any) -> None:
-        """Raises _NvmlError where the library says no."""
+        """Call a function of the library. Raises _NvmlError if it refuses."""
         status = getattr(self._library, function)(*arguments)
         if status:
             raise _NvmlError(self._library.nvmlErrorString(status).decode())
 
     def close(self) -> None:
-        """Let go of the devices, whether or not they were ever held."""
+        """Release the devices, whether or not the library was initialised."""
         self._library.nvmlShutdown()
 
     def number(self, function: str, *arguments: Any) -> int:
@@ -106,16 +106,16 @@ class _Nvml:
         return value
 
     def is_split(self, device: Any) -> bool:
-        """Whether only the parts of a GPU can be used (MIG)."""
+        """Return whether only the parts of a GPU can be used (MIG)."""
         current, pending = self._types.c_uint(), self._types.c_uint()
         try:
             self.call("nvmlDeviceGetMigMode", device, self._types.byref(current), self._types.byref(pending))
-        except (_NvmlError, AttributeError):  # neither this GPU nor an old library knows such a thing
+        except (_NvmlError, AttributeError):  # this GPU, or an old library, has no MIG
             return False
         return bool(current.value)
 
     def memory(self, device: Any) -> tuple[int, int]:
-        """Total and free."""
+        """Return the bytes of memory in total, and those that are free."""
         sizes = (self._types.c_ulonglong * 3)()  # total, free, used
         try:
             self.call("nvmlDeviceGetMemoryInfo", device, self._types.byref(sizes))
@@ -145,7 +145,7 @@ def _ask_library() -> Facts:
 
 
 def _devices(nvml: _Nvml, number: int) -> Iterator[Facts]:
-    """The GPU of this number, or the parts that it is split into."""
+    """Yield the GPU of this number, or the parts that it is split into."""
     whole = nvml.handle("nvmlDeviceGetHandleByIndex_v2", number)
     if not nvml.is_split(whole):
         yield _device(nvml, whole, f"{number}")
@@ -153,7 +153,7 @@ def _devices(nvml: _Nvml, number: int) -> Iterator[Facts]:
     for part in range(nvml.number("nvmlDeviceGetMaxMigDeviceCount", whole)):
         try:
             handle = nvml.handle("nvmlDeviceGetMigDeviceHandleByIndex", whole, part)
-        except _NvmlError:  # this one was not made
+        except _NvmlError:  # no part has this number
             continue
         yield _device(nvml, handle, f"{number}:{part}")
 
@@ -165,7 +165,7 @@ def _device(nvml: _Nvml, handle: Any, index: str) -> Facts:
 
 
 def _ask_program(environ: Mapping[str, str]) -> Facts | None:
-    """Ask nvidia-smi, for where the library can't be loaded; None where that is not there either."""
+    """Ask nvidia-smi, if the library can't be loaded; return None if that is missing too."""
     command = ["nvidia-smi", f"--query-gpu={','.join(_COLUMNS)}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, timeout=30, check=False)
@@ -193,20 +193,20 @@ def _host_memory() -> int:
 
 
 def _listed(environ: Mapping[str, str]) -> list[Facts]:
-    """The devices that a container runtime says it gave us, where nothing else can be asked about them."""
+    """Return the devices that a container runtime says it gave us, if nothing else can be asked about them."""
     value = environ.get("NVIDIA_VISIBLE_DEVICES", "")
     ids = [] if value in ("", "all", "none", "void") or value.startswith("/") else value.split(",")
-    # CUDA counts those that it sees, whatever their numbers are outside.
+    # CUDA numbers those that it sees, whatever their numbers are outside.
     return [{"id": id_.strip(), "index": f"{n}", "name": "", "memory": 0, "free": 0} for n, id_ in enumerate(ids)]
 
 
 def _visible(gpus: Sequence[Facts], environ: Mapping[str, str]) -> list[Facts]:
-    """Those that the container runtime's variable and CUDA's own leave."""
+    """Return the GPUs that the variables of the container runtime and of CUDA allow."""
     # https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html
-    # CDI sets `void` in containers that have GPUs, and Kubernetes' plugin may write a folder: both say nothing.
+    # CDI sets `void` in containers that have GPUs, and Kubernetes' plugin may write a folder: both mean nothing.
     given = environ.get("NVIDIA_VISIBLE_DEVICES", "all")
     names = [] if given in ("", "none") else given.split(",")
-    # In a container, where the devices are counted anew, as many are seen as are named.
+    # A container numbers its devices anew: if it sees as many as are named, the variable was already applied.
     applied = given in ("all", "void") or given.startswith("/") or len(names) == len(gpus)
     left = list(gpus) if applied else [gpu for gpu in gpus if any(_is(gpu, name) for name in names)]
     # https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html
@@ -216,7 +216,7 @@ def _visible(gpus: Sequence[Facts], environ: Mapping[str, str]) -> list[Facts]:
     ordered: list[Facts] = []
     for name in chosen.split(","):
         match = next((gpu for gpu in left if _is(gpu, name)), None)
-        if match is None:  # CUDA takes those before the first that it doesn't know
+        if match is None:  # CUDA uses those before the first that it doesn't know
             break
         ordered.append(match)
     return ordered
@@ -231,7 +231,7 @@ def _is(gpu: Facts, name: str) -> bool:
 
 
 def _versions(search_path: Sequence[str]) -> dict[str, str]:
-    """Version of each distribution; the first on the path counts, as it does for `import`."""
+    """Return the version of each distribution; the first on the path counts, as for `import`."""
     found: dict[str, str] = {}
     for place in search_path:
         try:
@@ -244,12 +244,12 @@ def _versions(search_path: Sequence[str]) -> dict[str, str]:
 
 
 def _version(versions: Mapping[str, str], name: str) -> str:
-    """Of one of NVIDIA's packages, whose names may end with the generation of CUDA: nvidia-cudnn-cu12."""
+    """Return the version of one of NVIDIA's packages; its name may end with CUDA's version: nvidia-cudnn-cu12."""
     return next((version for each, version in versions.items() if re.fullmatch(rf"{name}(-cu\d+)?", each)), "")
 
 
 def _torch_cuda(search_path: Sequence[str]) -> str:
-    """The CUDA that PyTorch was built with, as its own version.py says; empty for a CPU build."""
+    """Return the CUDA version that PyTorch was built with, from its version.py; empty for a CPU build."""
     for place in search_path:
         file = Path(place, "torch", "version.py")
         if file.is_file():
@@ -268,4 +268,4 @@ def _distribution() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(probe()) + "\n")
+    sys.stdout.write(json.dumps(["Probe", {"facts": probe()}]) + "\n")  # as messages.py reads it; not imported here

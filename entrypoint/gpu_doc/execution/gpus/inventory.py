@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +10,8 @@ from pathlib import Path
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.agent import probe
+from gpu_doc.execution.agent.messages import read_probe
+from gpu_doc.execution.agent.wire import WireError
 from gpu_doc.model.values import Json
 from gpu_doc.system import process
 
@@ -64,10 +65,10 @@ def inventory(environ: Mapping[str, str], *, pci: Path = PCI) -> Inventory:
     try:
         # Isolated and without packages, since we only want the GPUs.
         argv = [sys.executable, "-I", "-S", probe.__file__]
-        facts = json.loads(process.output(argv, limit=60, environment=environ))
-    except OSError as error:
+        probed = read_probe(process.output(argv, limit=60, environment=environ).encode())
+    except (OSError, WireError) as error:
         return Inventory(problem=str(error))
-    found = replace(of_facts(facts), amd=_has_card(_AMD, pci))
+    found = replace(of_facts(probed.facts), amd=_has_card(_AMD, pci))
     if not found.gpus and not found.hidden and not found.problem and _has_card(_NVIDIA, pci):
         return replace(found, problem="an NVIDIA card is here, but no driver for it is installed")
     return found

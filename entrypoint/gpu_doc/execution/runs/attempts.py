@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError, MachineError, RunError
 from gpu_doc.execution.agent import probe, unattended
+from gpu_doc.execution.agent.messages import read_probe
 from gpu_doc.execution.agent.produced import Produced
 from gpu_doc.execution.agent.pseudo_terminal import COLUMNS, LONGEST_LOG, ROWS
+from gpu_doc.execution.agent.wire import WireError
 from gpu_doc.execution.runs import aftermath, command_failure, failure, notebook_failure
 from gpu_doc.execution.runs.devices import busy, check, local_environment
 from gpu_doc.execution.runs.files import redact_files
@@ -146,10 +147,11 @@ class Attempts:
             return
         try:
             answer = output([str(job.python), str(_PROBE)], limit=60, environment=self._environment())
-        except OSError as error:
-            what = f"what is here could not be found out: {error}"
+            found = read_probe(answer.encode())
+        except (OSError, WireError) as error:
+            what = f"its GPUs and driver could not be found out: {error}"
             raise MachineError(what, where=job.run.address, remedy=f"Try: {job.python} {_PROBE}") from error
-        self._judge(json.loads(answer))
+        self._judge(found.facts)
 
     def _judge(self, facts: Mapping[str, Json]) -> bool:
         """Return whether the run's environment is good enough; if not, keep the error."""

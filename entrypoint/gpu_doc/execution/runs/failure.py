@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import MachineError, RunError
 from gpu_doc.execution.agent.outcomes import Found
-from gpu_doc.execution.agent.produced import ONLY_FILES
 from gpu_doc.execution.runs import remedies
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.location import Location
@@ -75,9 +74,9 @@ def driver_killed(run: Run, facts: Facts, done: DriverKilled) -> RunError:
 def of_files(run: Run, found: Found) -> RunError | None:
     """Return what is wrong with the files that a run left; None if nothing."""
     where = place(run)
-    if problem := found.problem:
-        remedy = "Have the run write, or copy, the file itself." if problem.endswith(ONLY_FILES) else ""
-        return RunError(plain(problem), where=where, remedy=remedy)
+    if found.problem:
+        remedy = "Have the run write, or copy, the file itself." if found.not_a_file else ""
+        return RunError(plain(found.problem), where=where, remedy=remedy)
     if found.old:
         remedy = "What was there before is never taken for a run's result. Have the run write it each time."
         return RunError(
