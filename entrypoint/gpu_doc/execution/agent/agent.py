@@ -1,13 +1,13 @@
-"""The main process of a run's container: starts kernel, command or JupyterLab, and ends all of it when we are gone.
+"""The main process of a run's container: starts a kernel, a command or JupyterLab, and ends it when we are gone.
 
-Runs in the Python of the user's image, where this folder lies below /gpu-doc: nothing but the standard library of
-Python 3.8. It reads `job.json`, and speaks frames (frames.py) over standard input and output:
+Runs in the Python of the user's image, where this folder lies below /gpu-doc: only the standard library of Python 3.8.
+It reads `job.json`, and exchanges frames (frames.py) over standard input and output:
 
     we send      OPEN, DATA, CLOSE (a kernel's sockets), TAKEN; EVENT with a request of messages.py
     it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL; EVENT with an event of messages.py
 
-The end of standard input means that nobody is there any more. A detached command goes on then, to its end or deadline;
-its terminal and its end go to files, which `follow` shows as they grow.
+The end of standard input means that gpu-doc has ended. A detached command then goes on, to its end or deadline; its
+terminal and its end are written to files, which `follow` sends as they grow.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OUTCOME = HOME / "outcome"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what job.json says; with the argument `follow`, show what a detached command does."""
+    """Do the job in job.json; with the argument `follow`, send what a detached command does."""
     from gpu_doc.execution.agent import commands
 
     out = frames.Writer(_write_all)
@@ -49,12 +49,12 @@ def main(arguments: Sequence[str]) -> None:
     if not job.detach:
         threading.Thread(target=_serve, args=(agent,), daemon=True).start()
     agent.run()
-    os._exit(0)  # with us ends the container, and every process in it
+    os._exit(0)  # the container ends with us, and every process in it
 
 
 def _agent(job: Job, out: frames.Writer) -> Agent:
     if isinstance(job, LabJob):
-        from gpu_doc.execution.agent.jupyterlab import Lab  # imports what a run should not wait for
+        from gpu_doc.execution.agent.jupyterlab import Lab  # its imports take time, and no run needs them
 
         return Lab(job, out)
     from gpu_doc.execution.agent import commands, kernels
@@ -63,7 +63,7 @@ def _agent(job: Job, out: frames.Writer) -> Agent:
 
 
 def _give_up(failed: threading.ExceptHookArgs) -> None:
-    """End all where one of our threads can't go on, for want of another one say: nobody would notice, and all wait."""
+    """Exit if a thread fails, for example because no other can be started; otherwise everything would hang."""
     sys.excepthook(failed.exc_type, failed.exc_value, failed.exc_traceback)  # type: ignore[arg-type]  # there is one
     os._exit(1)
 
@@ -75,30 +75,30 @@ def _write_all(data: bytes) -> None:
 
 
 def _serve(agent: Agent) -> None:
-    """Take what is sent, until nobody is there any more."""
-    with suppress(frames.BrokenError):  # somebody else reads our input
+    """Handle frames until standard input ends."""
+    with suppress(frames.BrokenError):  # another process reads our input too
         for kind, channel, payload in frames.frames(lambda size: os.read(0, size)):
             agent.take(kind, channel, payload)
     os._exit(1)
 
 
 class Agent:
-    """What kernels, commands and JupyterLab have in common."""
+    """The common part of kernels, commands and JupyterLab."""
 
     def __init__(self, out: frames.Writer) -> None:
         self.out = out
         self._sampler = sampling.Sampler(sampling.all_pids)
 
     def run(self) -> None:
-        """Run to the end."""
+        """Run it to its end."""
         raise NotImplementedError
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
-        """Do what a frame asks for."""
+        """Handle a frame."""
         raise NotImplementedError
 
     def begin(self, job: KernelJob | CommandJob) -> None:
-        """Say what is here, and begin to measure."""
+        """Send what the probe finds, and begin to measure."""
         found = Probe(probe.probe())
         write_atomically(OUTCOME / "probe.json", write(found))
         self.out.tell(found)
@@ -106,7 +106,7 @@ class Agent:
         self._sampler.start()
 
     def left(self) -> Left:
-        """What the run leaves: what it took, and the files of `produces`, which are put together in one place."""
+        """Collect the files of `produces` in one folder; return what was found, and what the run used."""
         self._sampler.stop()
         full = ""
         try:
@@ -118,7 +118,7 @@ class Agent:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is whole as soon as it is there."""
+    """Write a file that is complete as soon as it exists."""
     temporary = path.with_suffix(".new")
     temporary.write_bytes(content)
     temporary.replace(path)

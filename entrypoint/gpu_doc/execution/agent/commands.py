@@ -1,4 +1,4 @@
-"""A command in a container: in a pseudo-terminal, to its end, whoever watches."""
+"""Runs a command in a container: in a pseudo-terminal, to its end, whether or not somebody watches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Command(Agent):
     def run(self) -> None:
         """Run the command to its end, or to the deadline of a detached one."""
         self.begin(self._job)
-        self._wait_for_leave()
+        self._wait_for_go()
         done = self._done()
         if self._job.detach:
             write_atomically(DONE, write(done))
@@ -50,11 +50,11 @@ class Command(Agent):
         status = copying.run(leave=lambda _: time.monotonic() - began > limit)
         log.close()
         seconds = time.monotonic() - began
-        met = shortages()  # before files are put together, which takes memory too
+        met = shortages()  # before files are collected, which needs memory too
         return CommandDone(status, seconds, self.left(), met, log.left_out, copying.asked)
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
-        """Send the signal that is asked for; nothing else concerns a command."""
+        """Start the command, or send it a signal. A command has no other requests."""
         del channel
         request = read_request(payload) if kind == frames.EVENT else None
         if isinstance(request, Go):
@@ -63,8 +63,8 @@ class Command(Agent):
             with suppress(ProcessLookupError):
                 os.killpg(self._pid, request.number)
 
-    def _wait_for_leave(self) -> None:
-        """Wait until what is here is found to be enough; a file says so, since a detached command hears nothing."""
+    def _wait_for_go(self) -> None:
+        """Wait until the command may start. A file says so, since a detached command gets no frames."""
         while not GO.exists():
             time.sleep(0.01)
 
@@ -77,14 +77,14 @@ class Command(Agent):
 
 
 def follow(out: frames.Writer) -> None:
-    """Send what a detached command found, its terminal from its beginning, as it grows, and its end."""
+    """Send a detached command's probe, all that its terminal has shown and will show, and its end."""
     while not PROBE.exists():
         time.sleep(0.01)
     out.send(frames.EVENT, PROBE.read_bytes())
     TERMINAL_LOG.touch()
     with TERMINAL_LOG.open("rb") as log:
         while True:
-            over = DONE.exists()  # asked before reading: what is written last is read then
+            over = DONE.exists()  # before reading, so that the last output is read too
             while chunk := log.read(frames.LARGEST):
                 out.send(frames.TERMINAL, chunk)
             if over:

@@ -1,8 +1,8 @@
-"""Connections that go through frames: both ends of them, in a container and on our side.
+"""Carries connections in frames: the code of both ends, in the container and on our side.
 
-Each end reads its own socket and writes to it what the other end has read. It never has more than `WINDOW` bytes of a
-connection on the way that the other end's socket has not taken: a browser that reads slowly holds up its own connection
-and no other. Kept to what Python 3.8 has in its standard library.
+Each end reads its own socket, and writes to it what the other end has read. No more than `WINDOW` bytes of a connection
+are on the way that the other end's socket has not accepted: a browser that reads slowly delays its own connection and
+no other. Only the standard library of Python 3.8.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Connections:
         self._open: dict[int, _Connection] = {}
 
     def open(self, connection: socket.socket) -> None:
-        """Carry a new connection; the other end finds out where it leads."""
+        """Carry a new connection; the other end decides where it leads."""
         self._number += 1
         carried = self._open[self._number] = _Connection(connection, self._number, self._out, self._open)
         with suppress(OSError):
@@ -37,7 +37,7 @@ class Connections:
             carried.start()
 
     def take(self, kind: int, channel: int, payload: bytes, connect: Callable[[], socket.socket] | None = None) -> None:
-        """Do what the other end sent; never blocks, but for what `connect` takes, which says where a new one leads."""
+        """Handle a frame. Only `connect`, which opens the socket of a new connection, may block."""
         if kind == frames.OPEN and connect:
             try:
                 connection = connect()
@@ -50,7 +50,7 @@ class Connections:
             self._open[channel].take(kind, payload)
 
     def close(self) -> None:
-        """Close all of them: the other end is gone."""
+        """Close all connections, because the other end is gone."""
         for connection in list(self._open.values()):
             connection.close()
 
@@ -88,7 +88,7 @@ class _Connection:
         self._arrived.put(b"")
 
     def _until_end(self, work: Callable[[], None]) -> None:
-        with suppress(OSError):  # of the stream that frames go through; of our own socket each sees to itself
+        with suppress(OSError):  # of the stream of frames; `work` handles errors of our own socket
             work()
         with self._change:
             self._ended += 1
@@ -98,7 +98,7 @@ class _Connection:
             self._socket.close()
 
     def _read(self) -> None:
-        """Send what our socket gives, until it ends."""
+        """Send what comes from our socket, until it ends."""
         while chunk := self._received():
             self._grant(-len(chunk))
             self._out.send(frames.DATA, chunk, self.channel)
@@ -114,12 +114,12 @@ class _Connection:
             return b""
 
     def _write(self) -> None:
-        """Write what arrives to our socket, until the other end's has ended."""
+        """Write what arrives to our socket, until the other end's socket has ended."""
         while chunk := self._arrived.get():
             try:
                 self._socket.sendall(chunk)
             except OSError:
-                # What is on the way is thrown away; who sent it hears that nobody is there.
+                # What is on the way is dropped; the other end learns that nobody reads it.
                 self._hang_up(socket.SHUT_RDWR)
                 self._out.send(frames.CLOSE, b"gone", self.channel)
             self._out.send(frames.TAKEN, str(len(chunk)).encode(), self.channel)
@@ -131,7 +131,7 @@ class _Connection:
             self._change.notify_all()
 
     def _reset(self) -> None:
-        """Close it as soon as may be, so that who writes to it fails: to shut it down would only make them wait."""
+        """Close the socket with a reset, so that writing to it fails; after a shutdown, a writer would only wait."""
         with suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._hang_up(socket.SHUT_RDWR)

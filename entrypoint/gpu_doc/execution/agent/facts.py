@@ -1,6 +1,6 @@
-"""What an agent finds and measures, as JSON holds it: records and evidence keep it so.
+"""The types of what an agent finds and measures, as JSON; records and evidence keep it in this form.
 
-Read at run time by wire.py, so nothing but the standard library of Python 3.8, in annotations too.
+wire.py reads them at run time: only the standard library of Python 3.8, in annotations too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Tuple, TypedDict
 
 
 class Gpu(TypedDict):
-    """A GPU; sizes in bytes, 0 where they are not known."""
+    """A GPU; sizes in bytes, 0 if not known."""
 
     id: str
     index: str
@@ -34,13 +34,13 @@ Facts = TypedDict(
         "distribution": str,
     },
 )
-"""What programs find around them (probe.py)."""
+"""What the probe finds (probe.py)."""
 
 Sample = Tuple[float, float, float, Optional[float], Optional[float]]
 
 
 class Peaks(TypedDict):
-    """The highest of every single look."""
+    """The maxima of all samples."""
 
     cpu: float
     memory: float
@@ -49,7 +49,7 @@ class Peaks(TypedDict):
 
 
 class Resources(TypedDict):
-    """What a run took (sampling.py)."""
+    """What a run used (sampling.py)."""
 
     interval: float
     samples: List[Sample]
@@ -58,9 +58,9 @@ class Resources(TypedDict):
 
 
 def demand_no_negative(value: Any) -> None:
-    """Raise ValueError where a number in it is below 0: sizes, counts and seconds are none."""
+    """Raise ValueError if a number in `value` is negative: sizes, counts and seconds never are."""
     if isinstance(value, (dict, list, tuple)):
         for each in value.values() if isinstance(value, dict) else value:
             demand_no_negative(each)
     elif isinstance(value, (int, float)) and value < 0:
-        raise ValueError("an amount below 0")
+        raise ValueError("a number below 0")

@@ -1,7 +1,7 @@
-"""Frames on a stream of bytes: how the agent in a container and we talk over the container's standard input and output.
+"""Frames on a stream of bytes: the protocol between us and the agent, over the container's standard input and output.
 
-A frame is a kind (1 byte), a channel (4 bytes), a length (4 bytes, all big-endian), and so many bytes. Kept to what
-Python 3.8 has in its standard library: the agent uses this file inside the user's image.
+A frame is a kind (1 byte), a channel (4 bytes), a length (4 bytes, all big-endian), and as many bytes. Only the
+standard library of Python 3.8, since the agent uses this file inside the user's image.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from typing import Any, Callable, Iterator, NamedTuple
 from gpu_doc.execution.agent.wire import write
 
 EVENT = 1
-"""What happened, or what to do (messages.py)."""
+"""An event or a request (messages.py)."""
 OPEN = 2
-"""Connect a new channel; the payload is the number of the kernel's socket, where there are several to connect to."""
+"""Opens a new channel; the payload is the number of the kernel's socket, if there are several."""
 DATA = 3
 """Bytes of a channel."""
 CLOSE = 4
-"""A channel has ended; with a payload, nothing that is sent to it is taken any more either."""
+"""A channel has ended; with a payload, what is sent to it is no longer read either."""
 LOG = 5
 """What the kernel process wrote to its own standard output and error."""
 TERMINAL = 6
 """What a command wrote to its terminal."""
 TAKEN = 7
-"""So many bytes of a channel (decimal digits) have gone where they were sent: as many may follow."""
+"""So many bytes of a channel (decimal digits) have reached their socket: as many may follow."""
 
 LARGEST = 1 << 16
-"""Bytes that a sender puts into one frame."""
+"""The most bytes that a sender puts into one frame."""
 
 MOST = 1 << 20
-"""Bytes in any frame. Events are small."""
+"""The most bytes that a reader accepts in a frame."""
 
 _HEADER = struct.Struct(">BII")
 
 
 class Frame(NamedTuple):
-    """One of what a stream is made of."""
+    """One frame."""
 
     kind: int
     channel: int
@@ -45,7 +45,7 @@ class Frame(NamedTuple):
 
 
 class BrokenError(Exception):
-    """What comes is nothing that a sender of ours sends."""
+    """What was read is no frame."""
 
 
 class Writer:
@@ -61,14 +61,14 @@ class Writer:
             self._write(_HEADER.pack(kind, channel, len(payload)) + payload)
 
     def tell(self, message: Any) -> None:
-        """Send what messages.py has."""
+        """Send a message of messages.py."""
         self.send(EVENT, write(message))
 
 
 def frames(read: Callable[[int], bytes]) -> Iterator[Frame]:
-    """Yield frames until the stream ends; `read` gives up to so many bytes, none at the end.
+    """Yield frames until the stream ends; `read` returns up to so many bytes, none at the end.
 
-    Raises BrokenError: something else has written to the stream.
+    Raises BrokenError if something else has written to the stream.
     """
     while (header := _exactly(read, _HEADER.size)) is not None:
         kind, channel, size = _HEADER.unpack(header)
@@ -81,7 +81,7 @@ def frames(read: Callable[[int], bytes]) -> Iterator[Frame]:
 
 
 def _exactly(read: Callable[[int], bytes], size: int) -> bytes | None:
-    """Return so many bytes, None where the stream ends before."""
+    """Return exactly `size` bytes; None if the stream ends before."""
     data = b""
     while len(data) < size:
         chunk = read(size - len(data))

@@ -1,8 +1,7 @@
-"""Read by a kernel of IPython as a configuration file (`--config`): nobody sits before this kernel.
+"""A configuration file (`--config`) for IPython's kernel: nobody answers a cell's `!command`, and nobody debugs.
 
-IPython gives a cell's `!command` a pseudo-terminal in which nobody ever types: `!less`, or `!pip uninstall`, would wait
-for ever. And nobody debugs. Runs in the user's Python: nothing of ours can be imported, and what isn't as we know it
-stays as it is.
+IPython gives such a command a pseudo-terminal in which nobody types: `!less` or `!pip uninstall` would wait for ever.
+Runs in the user's Python: nothing of ours can be imported, and an IPython that differs from those known is left alone.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ unattended = runpy.run_path(str(Path(__file__).with_name("unattended.py")))
 
 
 def change(handler: Any) -> None:
-    """Change what IPython's handler of `!command` does, as soon as it is used for the first time.
+    """Change how IPython's handler starts a `!command`, when it is used for the first time.
 
-    It asks for its shell just before it starts one; pexpect, which it starts it with, is not imported before.
+    It looks up its shell just before it starts one, with pexpect, which is not imported before.
     """
     shell = handler.sh.fget
 
@@ -45,7 +44,7 @@ def change(handler: Any) -> None:
 
 
 def _watch(child: Any) -> None:
-    """End what waits for a key in a command's terminal, for as long as the command runs."""
+    """While a command runs, end processes that wait for a key in its terminal."""
     terminal = os.dup(child.child_fd)
     while not child.closed and _runs(child.pid):
         unattended["hang_up"](terminal, child.pid)
@@ -54,7 +53,7 @@ def _watch(child: Any) -> None:
 
 
 def _runs(pid: int) -> bool:
-    """Say whether a process is there that has not ended: a zombie's command line is empty."""
+    """Return whether a process still runs: a zombie's command line is empty."""
     try:
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     except OSError:

@@ -1,4 +1,4 @@
-"""What an agent is to do, as it lies beside it in a file (messages.py reads and writes it)."""
+"""The job of an agent, which is in a file beside it (messages.py reads and writes it)."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Mapping, Optional, Tuple, Union
 
 @dataclass(frozen=True)
 class KernelJob:
-    """A kernel to start; its notebook stays on our side."""
+    """Start a kernel; its notebook stays on our side."""
 
     cwd: str
     places: Tuple[str, ...]
-    """Where files of `produces` are looked for: where the run starts, and the root."""
+    """The folders in which files of `produces` are searched for: the run's working folder, and the root."""
     produces: Tuple[str, ...]
     kernel: str = ""
-    """Its name; empty is any Python."""
+    """Its name; empty for any Python."""
     key: str = ""
-    """What its messages are signed with."""
+    """The key that signs its messages."""
     secrets: Mapping[str, str] = field(default_factory=dict)
-    """Variables."""
+    """Environment variables."""
     detach = False
 
 
 @dataclass(frozen=True)
 class CommandJob:
-    """A command to run in a pseudo-terminal."""
+    """Run a command in a pseudo-terminal."""
 
     command: Tuple[str, ...]
     cwd: str
@@ -36,15 +36,15 @@ class CommandJob:
     limit: int
     """Bytes of its log."""
     detach: bool
-    """It goes on when nobody is there any more."""
+    """Whether it goes on when gpu-doc has ended."""
     time: Optional[float]
-    """Seconds that it may take where it is detached; None or 0 is any time."""
+    """The seconds that a detached command may take; None or 0 for any time."""
     secrets: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class LabJob:
-    """JupyterLab to start."""
+    """Start JupyterLab."""
 
     workspace: str
     token: str

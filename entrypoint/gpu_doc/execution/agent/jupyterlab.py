@@ -1,4 +1,4 @@
-"""JupyterLab in a container: its process, and the connections of browsers carried over the agent's frames."""
+"""Runs JupyterLab in a container, and carries the connections of browsers over the agent's frames."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from gpu_doc.execution.agent.messages import Finish, LabEnded, LabReady, LabRefu
 
 HERE = "127.0.0.1"
 START_LIMIT = 120.0
+"""The seconds that JupyterLab has to answer for the first time."""
 GRACE = 5.0
-"""Seconds until JupyterLab answers, and in which it may end its kernels by itself."""
+"""The seconds that it has to end its kernels by itself."""
 
 
 class Lab(Agent):
-    """JupyterLab, for as long as somebody is there."""
+    """JupyterLab, for as long as gpu-doc runs."""
 
     def __init__(self, job: LabJob, out: frames.Writer) -> None:
         super().__init__(out)
@@ -54,14 +55,14 @@ class Lab(Agent):
         self.out.tell(LabEnded(status))
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
-        """Do what a frame asks for."""
+        """Handle a frame."""
         if kind != frames.EVENT:
             self._connections.take(kind, channel, payload, self._connect)
         elif isinstance(read_request(payload), Finish):
             threading.Thread(target=self._finish, daemon=True).start()
 
     def _refusal(self) -> NoJupyterlab | LabRefused | None:
-        """Why there can be no JupyterLab here, if there can't."""
+        """Return why JupyterLab can't run here; None if it can."""
         if not os.access(self._job.workspace, os.W_OK):
             return LabRefused("read-only")
         if importlib.util.find_spec("jupyterlab") is None:
@@ -69,12 +70,12 @@ class Lab(Agent):
         return None
 
     def _judge(self, process: subprocess.Popen[bytes]) -> LabRefused | None:
-        """Wait until it answers, and say whether it does so to those only who know the token."""
+        """Wait until it answers; refuse it unless it answers only those who know the token."""
         end = time.monotonic() + START_LIMIT
         while process.poll() is None and time.monotonic() < end:
             answer = self._answer(self._job.token)
             if answer:
-                # The image's own configuration goes before ours here, and may switch tokens off.
+                # The image's own configuration overrides ours here, and may switch tokens off.
                 if answer == 200 and self._answer("") in (401, 403):
                     self.out.tell(LabReady())
                     return None
@@ -83,8 +84,8 @@ class Lab(Agent):
         return LabRefused("no answer") if process.poll() is None else None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # https://jupyter-server.readthedocs.io/en/stable/other/full-config.html; what stands here goes before the
-        # image's own configuration. The token is not among the arguments, which everybody on the machine can read.
+        # https://jupyter-server.readthedocs.io/en/stable/other/full-config.html; these arguments override the image's
+        # own configuration. The token is not among them, since everybody on the machine can read arguments.
         settings = {
             "ServerApp.ip": HERE,
             "ServerApp.port": self._port,
@@ -92,7 +93,7 @@ class Lab(Agent):
             "ServerApp.base_url": "/",
             "ServerApp.root_dir": self._job.workspace,
             "ServerApp.open_browser": False,
-            # The trash of a mounted folder is a folder in it: it would stand in the checkout.
+            # The trash of a mounted folder is a folder in it: it would be in the checkout.
             "FileContentsManager.delete_to_trash": False,
         }
         return subprocess.Popen(
@@ -111,7 +112,7 @@ class Lab(Agent):
             self.out.send(frames.LOG, chunk)
 
     def _answer(self, token: str) -> int:
-        """The status that it answers to a request with this token; 0 where it does not answer."""
+        """Return the status of its answer to a request with this token; 0 if it does not answer."""
         connection = http.client.HTTPConnection(HERE, self._port, timeout=10)
         with closing(connection):
             try:
@@ -124,7 +125,7 @@ class Lab(Agent):
         return socket.create_connection((HERE, self._port))
 
     def _finish(self) -> None:
-        """End it, which ends us."""
+        """End JupyterLab, which ends us too."""
         if self._process is None:
             os._exit(0)
         self._process.send_signal(signal.SIGTERM)

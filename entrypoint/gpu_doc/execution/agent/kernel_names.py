@@ -1,6 +1,6 @@
-"""Which kernels are any Python: the one that a run happens to have, and no kernel that is installed under that name.
+"""The kernel names that mean any Python: the run's own Python, not a kernel that is installed under that name.
 
-Runs in the Python of the user's image too: nothing but the standard library of Python 3.8.
+Runs in the Python of the user's image too: only the standard library of Python 3.8.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 
 PYTHON = "python3"
-"""What such a kernel is called where it needs a name."""
+"""The name of such a kernel where it needs one."""
 
 INTERPRETERS = (PYTHON, "python")
-"""Python's names as a program; the first of them that is there is taken."""
+"""Python's names as a program; the first that is found is used."""
 
 SHELL = Path(__file__).with_name("ipython_shell.py")
-"""What a kernel of IPython reads at its start."""
+"""A configuration file that IPython's kernel reads when it starts."""
 
 
 def is_any_python(kernel: str) -> bool:
-    """Whether a run's kernel, by its name, is any Python: the names that Jupyter gives it, or none."""
+    """Return whether a run's kernel may be any Python: it has one of Jupyter's names for Python, or no name."""
     return kernel in ("", *INTERPRETERS)

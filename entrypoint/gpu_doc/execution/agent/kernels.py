@@ -1,4 +1,4 @@
-"""A kernel in a container: which one, its process, and its sockets carried over the agent's frames."""
+"""Runs a kernel in a container: finds it, starts it, and carries its sockets over the agent's frames."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from gpu_doc.execution.agent.outcomes import NoIpykernel, NoKernel, NoStart
 from gpu_doc.execution.agent.shortages import shortages
 
 SOCKET = str(RUNTIME / "k")
-"""Jupyter's ipc transport puts `-1` to `-5` behind it."""
+"""Jupyter's ipc transport appends `-1` to `-5`."""
 
 PORTS = ("shell", "iopub", "stdin", "control", "hb")
 """The kernel's sockets, numbered from 1."""
 
 
 class Kernel(Agent):
-    """A kernel process, and its sockets carried to us."""
+    """A kernel process and its sockets."""
 
     def __init__(self, job: KernelJob, out: frames.Writer) -> None:
         super().__init__(out)
@@ -40,7 +40,7 @@ class Kernel(Agent):
         self._finish = threading.Event()
 
     def run(self) -> None:
-        """Start the kernel, and stay until we are told to finish: one that died leaves files too."""
+        """Start the kernel, and stay until Finish comes, even if the kernel dies: it may have left files."""
         spec = find_kernel(self._job.kernel)
         if not isinstance(spec, Specification):
             self.out.tell(spec)
@@ -62,16 +62,16 @@ class Kernel(Agent):
         watch.join()
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Keep what the process says, and tell how it ends."""
+        """Send what the process prints, and how it ends."""
         assert process.stdout
         log = threading.Thread(target=self._keep_log, args=(process.stdout.fileno(),), daemon=True)
         log.start()
         status = process.wait()
-        log.join(0.3)  # what it started may hold its output open
+        log.join(0.3)  # a process that it started may keep its output open
         self.out.tell(KernelDied(status, shortages()))
 
     def take(self, kind: int, channel: int, payload: bytes) -> None:
-        """Do what a frame asks for."""
+        """Handle a frame."""
         if kind == frames.OPEN:
             threading.Thread(target=self._carry, args=(channel, payload.decode()), daemon=True).start()
         elif kind == frames.DATA:
@@ -88,7 +88,7 @@ class Kernel(Agent):
         elif isinstance(request, AskShortages):
             self.out.tell(shortages())
         elif isinstance(request, Signal) and self._process and self._process.poll() is None:
-            # What the cell started is interrupted with it, as by Ctrl-C in a terminal.
+            # Interrupt the processes that the cell started too, as Ctrl-C in a terminal does.
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, request.number)
 
@@ -114,10 +114,10 @@ class Kernel(Agent):
         while chunk := os.read(source, frames.LARGEST):
             self.out.send(frames.LOG, chunk)
 
-    # --- sockets: opened, written to and closed in the order that we are told; only reading has threads --------------
+    # --- sockets: opened, written to and closed in the order of the frames; only reading has threads -----------------
 
     def _carry(self, channel: int, number: str) -> None:
-        """Carry what comes from a socket of the kernel."""
+        """Send what comes from a socket of the kernel."""
         connection = self._connect(number)
         if connection:
             self._channels[channel] = connection
@@ -126,11 +126,11 @@ class Kernel(Agent):
                 while chunk := connection.recv(frames.LARGEST):
                     self.out.send(frames.DATA, chunk, channel)
             except OSError:
-                pass  # it was closed from our side, or the kernel ended
+                pass  # we closed it, or the kernel ended
         self.out.send(frames.CLOSE, channel=channel)
 
     def _connect(self, number: str) -> socket.socket | None:
-        """Connect as soon as the kernel has made the socket; None if it ended before."""
+        """Connect as soon as the kernel has made the socket; return None if the kernel ended before."""
         while self._process is None or self._process.poll() is None:
             connection = socket.socket(socket.AF_UNIX)
             try:
@@ -146,7 +146,7 @@ class Kernel(Agent):
         try:
             self._channels[channel].sendall(payload)
         except (KeyError, OSError):
-            return  # the kernel is gone, which is told elsewhere
+            return  # the kernel is gone; `_watch` sends that
 
     def _close(self, channel: int) -> None:
         connection = self._channels.pop(channel, None)
@@ -157,7 +157,7 @@ class Kernel(Agent):
 
 
 class Specification(NamedTuple):
-    """What a kernel is, and the variables that it wants."""
+    """A kernel, and the environment variables of its specification."""
 
     told: KernelStarted
     env: dict[str, str]
@@ -191,7 +191,7 @@ def _own_python() -> Specification | NoIpykernel:
 
 
 def closed_folders() -> list[str]:
-    """Where programs may lie that this user can't reach, as in an image whose Conda is in root's home."""
+    """Return the folders of PATH that this user can't enter, as in an image whose Conda is in root's home."""
     closed = []
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         try:

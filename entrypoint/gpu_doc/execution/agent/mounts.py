@@ -1,6 +1,6 @@
-"""Which kind of file system something lies on.
+"""Tells on which kind of file system a file is.
 
-Runs in the Python of the user's image too: nothing but the standard library of Python 3.8.
+Runs in the Python of the user's image too: only the standard library of Python 3.8.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ SYSTEM = frozenset(
         *("fusectl", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs"),
     )
 )
-"""File systems that hold no files, but what the kernel tells."""
+"""File systems that hold no real files: the Linux kernel makes up their content."""
 
 
 def file_systems() -> dict[int, str]:
-    """The kind of each file system that is mounted, by its device (`st_dev`); empty where the system doesn't say."""
+    """Return the kind of each mounted file system, by its device (`st_dev`); empty if the system doesn't say."""
     found = {}
-    with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:  # noqa: PTH123 - in the way of its neighbours
+    with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:  # noqa: PTH123 - as in the modules beside it
         for line in mounts:
             # proc(5): `36 35 98:0 /root /point options fields - kind source options`
             words = line.split()

@@ -1,6 +1,6 @@
-"""Leaves out what a terminal shows for a moment only: the states of a progress bar, each written over the one before.
+"""Drops what a terminal shows only for a moment: the states of a progress bar, each written over the one before.
 
-Runs in the Python of the user's image too: nothing but the standard library of Python 3.8.
+Runs in the Python of the user's image too: only the standard library of Python 3.8.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 _COLUMNS = 100
 _LONGEST = 4096
-"""Bytes up to the next line end, or return to a line's beginning, that are held."""
+"""The most bytes that are held until a line feed or a carriage return comes."""
 
 _RETURN = re.compile(rb"\r(?!\n)")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
@@ -18,25 +18,25 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Overwriting:
-    """Passes on to `write` what a terminal is given, but for what is wholly written over in its own line.
+    """Passes a terminal's input on to `write`, without text that is completely overwritten in its own line.
 
-    What moves the cursor in other ways, or is too wide for a line, is passed on as it is. At any time only the line
-    that has not ended yet is held.
+    What moves the cursor in other ways, or is too wide for a line, is passed on unchanged. Only the line that has not
+    ended yet is held.
     """
 
     def __init__(self, write: Callable[[bytes], Any]) -> None:
         self._write = write
         self._shown: list[tuple[int, bytes]] = []
-        """What was written from the beginning of this line, each narrower than the one before: widths and bytes."""
+        """The texts written from the beginning of this line, each narrower than the one before: widths and bytes."""
         self._now = b""
         self._from_the_beginning = True
-        """Whether what comes now is written from a line's beginning on, and all of it is held."""
+        """Whether what comes now begins at the beginning of a line, and all of that line is held."""
 
     def write(self, data: bytes) -> None:
-        """Take what comes."""
+        """Accept bytes."""
         data = self._now + data
         self._now = b""
-        # The first half of a line end says nothing yet.
+        # A carriage return at the end may be half of a line end.
         half = b"\r" if data.endswith(b"\r") else b""
         *ended, rest = _RETURN.split(data[: len(data) - len(half)])
         for piece in ended:
@@ -52,7 +52,7 @@ class Overwriting:
         self._now = b""
 
     def _lines(self, piece: bytes) -> bytes:
-        """Pass on the lines that have ended; gives what has not."""
+        """Pass on the lines that have ended; return the rest."""
         first, newline, _ = piece.partition(b"\n")
         if not newline:
             return piece
@@ -64,7 +64,7 @@ class Overwriting:
         return piece[end:]
 
     def _return(self, piece: bytes) -> None:
-        """What is written from here on begins at the line's beginning again."""
+        """Handle a carriage return after `piece`."""
         if self._from_the_beginning and _width(piece) >= 0:
             self._shown.append((_width(piece), self._cover(piece) + piece + b"\r"))
         else:
@@ -72,7 +72,7 @@ class Overwriting:
         self._from_the_beginning = True
 
     def _cover(self, piece: bytes) -> bytes:
-        """Forget what this is written over; gives the colours that it had set."""
+        """Drop the texts that `piece` overwrites; return the colours that they had set."""
         width, colours = _width(piece), b""
         while self._shown and self._shown[-1][0] <= width:
             colours = b"".join(_COLOUR.findall(self._shown.pop()[1])) + colours
@@ -86,8 +86,8 @@ class Overwriting:
 
 
 def _width(piece: bytes) -> int:
-    """Columns that text takes; -1 where it does more than to be shown in its line, in colours."""
+    """Return the columns that text takes; -1 if it is more than text and colours for one line."""
     text = _COLOUR.sub(b"", piece).decode("utf-8", "replace")
-    # What is not in Latin letters or blocks may be twice as wide.
+    # Other characters than Latin letters and blocks may be twice as wide.
     plain = all(letter < "\u0300" or "\u2500" <= letter < "\u2600" for letter in text)
     return len(text) if plain and len(text) < _COLUMNS and not _CONTROL.search(text) else -1

@@ -1,8 +1,8 @@
-"""Which files a pattern of `produces` names: one rule for plans, which judge names, and for runs, which search folders.
+"""Tells which files a pattern of `produces` matches: one rule for plans, which check names, and runs, which search.
 
-Runs in the Python of the user's image too: nothing but the standard library of Python 3.8. A pattern names files, or
-folders with all that is below. `*`, `?` and `[…]` stand for names within one folder, those that begin with a dot
-included; `**` between slashes for any number of folders.
+Runs in the Python of the user's image too: only the standard library of Python 3.8. A pattern names files, or folders
+with everything below. `*`, `?` and `[…]` match within one folder, also names that begin with a dot; `**` between
+slashes matches any number of folders.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 DEEPEST = 64
-"""Folders one below the other that are looked into."""
+"""How many folders deep a search goes."""
 
 GIT_AND_STATE = frozenset({".git", ".gpu-doc"})
-"""git's own files, and our state: found by no wildcard, and nobody's work wherever folders are walked."""
+"""git's own files, and our state: no wildcard matches them, and no search enters them."""
 
 BESIDE = GIT_AND_STATE | {"__pycache__", ".ipynb_checkpoints", "node_modules"}
-"""What programs keep beside sources and nobody commits: a change there says nothing, and no run needs a copy."""
+"""What programs keep beside sources and nobody commits: a change there means nothing, and no run needs a copy."""
 
 BELOW = "**"
 
 
 def parts(pattern: str) -> list[str]:
-    """A pattern's names, one for each folder; without what changes nothing, such as `./` and a slash at the end."""
+    """Return a pattern's parts, one per folder, without those that change nothing, such as `./` and a last slash."""
     found: list[str] = []
     for part in pattern.split("/"):
         if part not in ("", ".") and (part, *found[-1:]) != (BELOW, BELOW):
@@ -35,17 +35,17 @@ def parts(pattern: str) -> list[str]:
 
 
 def is_wild(part: str) -> bool:
-    """Whether one of a pattern's names may stand for several."""
+    """Return whether a part of a pattern may match several names."""
     return any(sign in part for sign in "*?[")
 
 
 def finds(part: str, name: str) -> bool:
-    """Whether one of a pattern's names, of those that are wild, stands for a name."""
+    """Return whether a wild part of a pattern matches a name."""
     return name not in GIT_AND_STATE and fnmatchcase(name, part)
 
 
 def names(pattern: str, path: str) -> bool:
-    """Whether a pattern names a file, by its path."""
+    """Return whether a pattern matches a file's path."""
     wanted, steps = parts(pattern), path.split("/")
     places = {0}
     for name in steps:
@@ -54,7 +54,7 @@ def names(pattern: str, path: str) -> bool:
 
 
 def _after(wanted: Sequence[str], place: int, name: str) -> Iterator[int]:
-    """How many of a pattern's names are used up one name further down; all are, too, below a folder that it names."""
+    """Yield how many parts of a pattern may be used up after `name`; below a folder that it matches, all are."""
     if place == len(wanted) or wanted[place] == BELOW:
         if name not in GIT_AND_STATE:
             yield place if place + 1 < len(wanted) else len(wanted)

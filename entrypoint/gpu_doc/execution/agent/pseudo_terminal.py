@@ -1,8 +1,8 @@
-"""A command in a pseudo-terminal: its start, and the copying of what it writes until it has ended.
+"""Starts a command in a pseudo-terminal, and copies what it writes until it has ended.
 
-It is a terminal to write to only: nobody will type (see unattended.py).
+The terminal is only for output: nobody types (see unattended.py).
 
-Serves local commands (execution/workers/command_worker.py) and those in containers: nothing but the standard library of
+Used for local commands (execution/workers/command_worker.py) and for those in containers. Only the standard library of
 Python 3.8, since the agent uses this file inside the user's image.
 """
 
@@ -24,27 +24,27 @@ from gpu_doc.execution.agent.overwriting import Overwriting
 from gpu_doc.execution.agent.unattended import LOOK, ask_nobody, hang_up
 
 COLUMNS, ROWS = 100, 50
-"""The terminal of commands. The contract promises its width."""
+"""The size of a command's terminal."""
 
 LONGEST_LOG = 1_000_000_000
-"""Bytes kept of what a command writes to its terminal, whatever its limit is."""
+"""The most bytes kept of what a command writes to its terminal, whatever its limit is."""
 
 LONGEST_END, LONGEST_LINE = 1_000_000, 1000
-"""Bytes of the end that are kept of too long a log: it says how the command went; of a line that is left out whole."""
+"""For a log that is too long: bytes kept of its end, which says how the command went; the longest line cut whole."""
 
 CUT = "output cut at"
-"""How a log says that something is left out of it."""
+"""The beginning of the line in a log that says that something is left out."""
 
 DRAIN = 0.5
-"""Seconds that we read on after the command ended, where a background child keeps its terminal open."""
+"""Seconds that we continue to read after the command's end, if a background child keeps its terminal open."""
 
 Sink = Any
-"""What has `write`, for bytes."""
+"""An object with a `write` method for bytes."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command, and the terminal that it gets."""
+    """A command and the size of its terminal."""
 
     argv: tuple[str, ...]
     cwd: str
@@ -54,13 +54,13 @@ class Program:
 
 
 class Bounded:
-    """Passes on what a command writes, as long as it is within a limit; of more, the beginning and the end.
+    """Passes on what a command writes, up to a limit; of more, the beginning and the end.
 
-    What is written over in its own line does not count, and is left out: a progress bar is one line.
+    What is overwritten in its own line is left out and does not count: a progress bar is one line.
     """
 
     def __init__(self, write: Callable[[bytes], Any], limit: int) -> None:
-        """`limit` is in bytes; what is said of a cut comes on top."""
+        """`limit` is in bytes; the lines that tell of a cut come on top."""
         self._write = write
         self._seen = Overwriting(self._take)
         self._limit = limit
@@ -71,13 +71,13 @@ class Bounded:
         """Bytes that were not passed on."""
 
     def write(self, data: bytes) -> None:
-        """Pass on what may be, and hold the rest until it is known to be the end."""
+        """Pass on what the limit allows, and hold the rest, which may be the end."""
         self._seen.write(data)
 
     def _take(self, data: bytes) -> None:
         if self._left:
             head = data[: self._left]
-            if len(head) < len(data):  # a line stays whole, or what is found by its text would be cut in two
+            if len(head) < len(data):  # keep lines whole, so that no text that is searched for is cut in two
                 head = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head
                 self._room += self._left - len(head)
                 self._left = len(head)
@@ -109,9 +109,9 @@ class Bounded:
 def start(program: Program, prepare: Callable[[], None] = lambda: None) -> tuple[int, int]:
     """Start the command; return its process id and the terminal. `prepare` is called in the new process.
 
-    It leads a process group, and no session: only a session's leader can get a controlling terminal, by opening one.
+    It leads a process group but no session: only a session's leader gets a controlling terminal when it opens one.
 
-    Raises OSError: it can't be started.
+    Raises OSError if it can't be started.
     """
     # Errors of the exec come back through a pipe that the exec closes.
     told, tell = os.pipe()
@@ -132,7 +132,7 @@ def start(program: Program, prepare: Callable[[], None] = lambda: None) -> tuple
 
 
 def _become(program: Program, tell: int, terminal: int, prepare: Callable[[], None]) -> None:
-    """In the fork: set the terminal up and turn into the command. Never returns."""
+    """In the forked process: set up the terminal and execute the command. Never returns."""
     name = program.argv[0]
     try:
         prepare()
@@ -144,7 +144,7 @@ def _become(program: Program, tell: int, terminal: int, prepare: Callable[[], No
         os.dup2(terminal, 2)
         ask_nobody()
         os.chdir(program.cwd)
-        os.execvpe(name, program.argv, program.environment)  # noqa: S606 - a shell would read the arguments anew
+        os.execvpe(name, program.argv, program.environment)  # noqa: S606 - a shell would interpret the arguments again
     except OSError as error:
         os.write(tell, f"{error.errno} {name}".encode())
     finally:
@@ -152,7 +152,7 @@ def _become(program: Program, tell: int, terminal: int, prepare: Callable[[], No
 
 
 class Copying:
-    """Copies a terminal until its command has ended."""
+    """Copies a terminal's output until its command has ended."""
 
     def __init__(self, pid: int, terminal: int, log: Sink) -> None:
         self._pid = pid
@@ -163,9 +163,9 @@ class Copying:
         """Whether something waited for a key, and was ended."""
 
     def run(self, *, leave: Callable[[list[int]], bool], others: tuple[int, ...] = ()) -> int | None:
-        """Return the status, negative for a signal; None as soon as `leave` says so.
+        """Return the status, negative for a signal; None as soon as `leave` returns true.
 
-        `leave` is asked several times a second, with those of `others` (descriptors) that can be read.
+        `leave` is called several times a second, with those of `others` (descriptors) that can be read.
         """
         status: int | None = None
         end = float("inf")
@@ -193,7 +193,7 @@ class Copying:
         try:
             data = os.read(self._terminal, 1 << 16)
         except OSError as error:
-            if error.errno == errno.EIO:  # Linux's end of file: nobody holds the terminal any more
+            if error.errno == errno.EIO:  # Linux's end of file: no process has the terminal open any more
                 return False
             raise
         self._log.write(data)
@@ -209,5 +209,5 @@ def _ended(pid: int) -> int | None:
 
 
 def exit_code(status: int) -> int:
-    """As `os.waitstatus_to_exitcode`, which Python 3.8 lacks: negative is a signal."""
+    """Return the same as `os.waitstatus_to_exitcode`, which Python 3.8 lacks: negative is a signal."""
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

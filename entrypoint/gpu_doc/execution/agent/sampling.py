@@ -1,6 +1,6 @@
-"""What a run takes: CPU, memory and GPUs, looked at by a thread while the run goes on.
+"""Measures a run's use of CPU, memory and GPUs, from a thread while the run goes on.
 
-Runs in the Python of the user's image too, so nothing but the standard library of Python 3.8. Reads Linux's /proc
+Runs in the Python of the user's image too: only the standard library of Python 3.8. Reads Linux's /proc
 (https://man7.org/linux/man-pages/man5/proc.5.html) and, where there is an NVIDIA driver, NVML
 (https://docs.nvidia.com/deploy/nvml-api/).
 """
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from gpu_doc.execution.agent.facts import Peaks, Resources, Sample
 
 MOST_SAMPLES = 600
-"""When there are so many, each two neighbours become one."""
+"""If there are so many, each two neighbours are merged into one."""
 SHARE = 0.005
-"""Of one core, the most that looking may take; and reading exact memory, which is dearer, once more."""
+"""The share of one core that sampling may take; reading exact memory, which costs more, may take as much again."""
 SHORTEST = 0.25
-"""Seconds that a rate of CPU use is taken over; the system counts in hundredths."""
+"""The shortest time, in seconds, for which a rate of CPU use is computed; the system counts in hundredths."""
 _ALONE = 0.1
-"""Where all other processes hold no more than this share of the largest, what they share with it is left in."""
+"""If all other processes hold no more than this share of the largest, memory that they share with it counts twice."""
 
 
 def all_pids() -> list[int]:
-    """Every process that can be seen: in a container, all of the run."""
+    """Return every visible process; in a container, these are all of the run's."""
     return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
 
 
 class Sampler:
     """Samples processes from `start` to `stop`.
 
-    `pids` gives them anew for each look. Those in `ours` only serve the run: their memory does not count, their time
-    does, since that of the children they waited for is in it; without it they are this process and a container's init.
-    `environ` says which GPUs may be used; it is this process's own where it is not given. Looks become rarer than
-    `interval` seconds where they would take too much.
+    `pids` returns them, and is called for each sample. The processes in `ours` only serve the run: their memory does
+    not count; their time does, since it includes that of the children they waited for. The default is this process and
+    a container's init. `environ` says which GPUs may be used; the default is this process's own. Samples are taken less
+    often than every `interval` seconds if they would take too much time.
     """
 
     def __init__(
@@ -66,23 +66,23 @@ class Sampler:
         self._cost = 0.0
 
     def start(self) -> None:
-        """Begin, with a first look at once."""
+        """Begin, with a first sample at once."""
         self._began = time.monotonic()
         self._cost = self._look(None)
         self._thread.start()
 
     def stop(self) -> None:
-        """Look a last time, and end; nothing where it has not begun."""
+        """Take a last sample, and end; does nothing if it has not begun."""
         self._stopped.set()
         if self._thread.ident:
             self._thread.join(10)
 
     def result(self) -> Resources:
-        """What is known so far, as JSON: at any time, from any thread.
+        """Return what is known so far, as JSON. Any thread may call it at any time.
 
         `samples` are `[seconds since start, CPU cores in use, bytes of memory, bytes of GPU memory, GPU use 0-1]`, the
-        last two None without a GPU. Uses are means, and sizes maxima, since the sample before. `peaks` are those of
-        every single look.
+        last two None without a GPU. Uses are means since the sample before, sizes are maxima. `peaks` are maxima of all
+        samples before any were merged.
         """
         with self._lock:
             return {
@@ -95,19 +95,19 @@ class Sampler:
     def _watch(self) -> None:
         gpus, last = _Gpus(self._environ), False
         while not last:
-            # Closer together at first, so that a short run shows something.
+            # More often at first, so that a short run has some samples.
             pause = min(self._interval, max(SHORTEST, time.monotonic() - self._began))
             last = self._stopped.wait(max(pause, self._cost / SHARE))
             self._cost = self._look(gpus)
 
     def _look(self, gpus: _Gpus | None) -> float:
-        """Take one look; gives the seconds of CPU that it took, exact memory apart."""
+        """Take one sample; return the CPU seconds that it took, without those for exact memory."""
         began, now = time.thread_time(), time.monotonic()
         found = self._processes.look(self._pids(), now)
         if found is not None:
             values = [*found, *(gpus.look() if gpus else (None, None))]
             with self._lock:
-                if not self._series.samples:  # the run's own processes begin a moment after us
+                if not self._series.samples:  # the run's processes begin a moment after us
                     self._began = now
                 self._series.add([now - self._began, *values])
                 self._peaks = [_most(*pair) for pair in zip(self._peaks, values)]
@@ -115,13 +115,13 @@ class Sampler:
 
 
 class _Processes:
-    """CPU time and memory of processes that come and go."""
+    """Measures CPU time and memory of processes that start and end."""
 
     def __init__(self, ours: frozenset[int]) -> None:
         self._ours = ours
         self.cpu_seconds = 0.0
         self.exactly = 0.0
-        """Seconds of CPU that the last look took for exact memory."""
+        """The CPU seconds that the last sample took for exact memory."""
         self._total = 0.0
         self._rate = 0.0
         self._rated: tuple[float, float] | None = None
@@ -130,7 +130,7 @@ class _Processes:
         self._highest: dict[int, int] = {}
 
     def look(self, pids: Iterable[int], now: float) -> tuple[float, int] | None:
-        """Cores in use since the last look, and bytes; None where no process is left."""
+        """Return the cores in use since the last sample, and bytes of memory; None if no process is left."""
         resident: dict[int, int] = {}
         total = 0.0
         for pid in pids:
@@ -138,7 +138,7 @@ class _Processes:
                 total += _cpu_seconds(pid)
                 if pid not in self._ours:
                     resident[pid] = _resident(pid)
-        # A process counts its ended children too. Where one leaves for good with its time, the sum falls.
+        # A process's time includes that of its ended children. The sum falls if nobody waited for one that ended.
         self.cpu_seconds += max(0.0, total - self._total)
         self._total = total
         if not resident:
@@ -156,10 +156,10 @@ class _Processes:
         return self._rate
 
     def _memory(self, resident: dict[int, int], now: float) -> int:
-        """Resident memory, in which what processes share counts once.
+        """Return the resident memory; what processes share counts once.
 
-        A forked worker shares nearly all with its parent: the plain sum would tell a multiple. The shares (PSS) are
-        exact but dear, so they are taken as often as we can afford, and the sum and the largest process bound them.
+        A forked worker shares nearly all its memory with its parent: the plain sum would be a multiple. Proportional
+        sizes (PSS) are exact but slow to read, so they are read as often as `SHARE` allows, and bounded by the others.
         """
         whole, largest = sum(resident.values()), max(resident, key=lambda pid: resident[pid])
         memory, self.exactly = whole, 0.0
@@ -170,7 +170,7 @@ class _Processes:
                 self.exactly = time.thread_time() - began
                 self._pss_next = now + self.exactly / SHARE
             memory = min(whole, max(resident[largest], self._pss))
-        # What the largest held for a moment between two looks, the system has noted.
+        # The system knows what the largest process held for a moment between two samples.
         highest = _highest_resident(largest)
         if highest > self._highest.get(largest, 0):
             self._highest[largest] = highest
@@ -179,7 +179,7 @@ class _Processes:
 
 
 class _Gpus:
-    """What is used of the GPUs that a run may use."""
+    """Measures the use of the GPUs that a run may use."""
 
     def __init__(self, environ: Mapping[str, str] | None) -> None:
         self._library: Any = None
@@ -191,7 +191,7 @@ class _Gpus:
             self._devices = list(filter(None, map(self._device, ids)))
 
     def look(self) -> tuple[int | None, float | None]:
-        """Bytes of memory in use on all of them, and how busy they are on the average, 0 to 1; None is not known."""
+        """Return the bytes of memory in use on all of them, and their mean use, 0 to 1; None is not known."""
         memory = [used for device in self._devices if (used := self._memory(device)) is not None]
         busy = [share for device in self._devices if (share := self._busy(device)) is not None]
         return sum(memory) if memory else None, sum(busy) / len(busy) if busy else None
@@ -211,7 +211,7 @@ class _Gpus:
 
 
 class _Series:
-    """Samples over any time in a bounded list."""
+    """A list of samples of limited length, over any time."""
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
@@ -219,7 +219,7 @@ class _Series:
         self._shortest = interval
 
     def add(self, look: list[Any]) -> None:
-        """Append a look, or make it part of the last sample while that covers less than the interval."""
+        """Append a sample, or merge it into the last one if that covers less than the interval."""
         samples = self.samples
         halved = self.interval > self._shortest
         if halved and look[0] - samples[-2][0] < self.interval + self._shortest / 2:
@@ -237,7 +237,7 @@ class _Series:
 
 
 def _merged(first: list[Any], second: list[Any], start: float) -> list[Any]:
-    """Two neighbouring samples as one, the first of which covers the time from `start`."""
+    """Merge two neighbouring samples; the first covers the time from `start`."""
     whole = second[0] - start
     share = (first[0] - start) / whole if whole > 0 else 0.5
     uses = [
@@ -262,7 +262,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def _cpu_seconds(pid: int) -> float:
-    """User and system time of a process, and of those of its children that have ended."""
+    """Return the user and system time of a process, and of its children that have ended."""
     # The name, in parentheses, may hold anything; utime, stime, cutime and cstime are fields 14 to 17.
     fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     return sum(map(int, fields[11:15])) / _TICK
@@ -273,17 +273,17 @@ def _resident(pid: int) -> int:
 
 
 def _proportional(pid: int, otherwise: int) -> int:
-    """A process's memory, what it shares with others divided among them."""
+    """Return a process's proportional memory: what it shares with others is divided among them."""
     return _bytes_of(f"/proc/{pid}/smaps_rollup", b"Pss:") or otherwise
 
 
 def _highest_resident(pid: int) -> int:
-    """The most that a process has ever held."""
+    """Return the most memory that a process has ever held."""
     return _bytes_of(f"/proc/{pid}/status", b"VmHWM:")
 
 
 def _bytes_of(file: str, key: bytes) -> int:
-    """A line such as `VmHWM:  12 kB`, in bytes; 0 where it can't be read."""
+    """Return the bytes in a line such as `VmHWM:  12 kB`; 0 if it can't be read."""
     with suppress(OSError, ValueError, IndexError):
         for line in _read(file).splitlines():
             if line.startswith(key):
@@ -292,7 +292,7 @@ def _bytes_of(file: str, key: bytes) -> int:
 
 
 def _read(file: str) -> bytes:
-    """A file of /proc, which is made whole at the first read. Hundreds of them in a look: a file object costs more."""
+    """Read a file of /proc, whole at the first read. A sample reads hundreds of them, and a file object costs more."""
     descriptor = os.open(file, os.O_RDONLY)
     try:
         return os.read(descriptor, 1 << 14)

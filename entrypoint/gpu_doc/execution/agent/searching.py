@@ -1,6 +1,6 @@
-"""Finds what patterns name below a folder that is open, without following links out of it.
+"""Finds the files that patterns match below an open folder, without following links out of it.
 
-Runs in the Python of the user's image too: nothing but the standard library of Python 3.8.
+Runs in the Python of the user's image too: only the standard library of Python 3.8.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ _PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTT
 
 
 class Entry(NamedTuple):
-    """Something that was found, by its path from the folder; no folder itself."""
+    """Something that was found, with its path from the folder. It is never a folder."""
 
     path: str
     known: os.stat_result
-    """Of itself, were it a link."""
+    """Of a link, its own status."""
     target: str = ""
-    """Where a link leads."""
+    """A link's target."""
 
 
 class Search:
-    """Looks for patterns below one folder, which is held open until `close`."""
+    """Searches one folder, which stays open until `close`."""
 
     def __init__(self, place: str, hidden: Collection[str] = ()) -> None:
-        """`hidden` are real paths; what lies at or below them is not found. Raises OSError."""
+        """`hidden` are real paths; nothing at or below them is found. Raises OSError if the folder can't be opened."""
         self.place = os.path.realpath(place)
         self.before_the_run = True
-        """Links to folders that are met meanwhile may be followed later, if they are the same then."""
+        """Links to folders that are found while this is true may be followed later, if they are unchanged then."""
         self._hidden = frozenset(hidden)
         self._links: dict[str, tuple[int, ...]] = {}
         self._folder = os.open(place, _FOLDER)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the folder."""
         os.close(self._folder)
 
     def is_gone(self) -> bool:
@@ -51,16 +51,16 @@ class Search:
         return os.fstat(self._folder).st_nlink == 0
 
     def find(self, pattern: str) -> list[Entry]:
-        """Return what a pattern names; of a folder that it names, all below.
+        """Return what a pattern matches; if it matches a folder, everything below.
 
-        Raises OSError: something can't be read; ValueError: what it names are folders that are nested too deep.
+        Raises OSError if something can't be read, and ValueError if folders are nested too deep.
         """
         with self._reached([]) as top:
             found = {entry.path: entry for entry in self._walk(top, "", parts(pattern), 0)}
         return [found[path] for path in sorted(found)]
 
     def open(self, entry: Entry) -> int:
-        """Open a plain file that was found. Raises OSError, FileNotFoundError where it is another one by now."""
+        """Open a plain file that was found. Raises OSError; FileNotFoundError if it is another file now."""
         *folders, name = entry.path.split("/")
         with self._reached(folders) as parent:
             known = os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -70,7 +70,7 @@ class Search:
 
     @contextmanager
     def _reached(self, names: Sequence[str]) -> Iterator[int]:
-        # Opened anew: an overlay shows in a folder that was open before a change what was there before.
+        # Open it again: in a folder that was open before a change, an overlay shows what was there before.
         here = os.open(".", _FOLDER, dir_fd=self._folder)
         try:
             for number, name in enumerate(names, 1):
@@ -82,7 +82,7 @@ class Search:
             os.close(here)
 
     def _walk(self, folder: int, path: str, wanted: Sequence[str], depth: int) -> Iterator[Entry]:
-        """Yield what `wanted` names in a folder that stands at `path`; all that is below it where nothing is left."""
+        """Yield what `wanted` matches in the folder at `path`; everything below it if `wanted` is empty."""
         if depth > DEEPEST:
             if wanted:
                 return
@@ -97,13 +97,13 @@ class Search:
             yield from self._named(folder, f"{path}{wanted[0]}", wanted[1:], depth)
 
     def _all(self, folder: int, path: str, wanted: Sequence[str], depth: int) -> Iterator[Entry]:
-        """What `wanted` names in a folder and all below it, where no link is gone along; all files if it is empty."""
+        """Yield what `wanted` matches in a folder and below it, without following links; all files if it is empty."""
         rest = wanted[1:]
         if rest:
             yield from self._walk(folder, path, rest, depth)
         for name, is_folder in self._names(folder, path):
             if is_folder:
-                # A folder that is none of the run's may be closed to us.
+                # A folder that is not the run's may be closed to us.
                 with suppress(*[PermissionError] * bool(rest), FileNotFoundError):
                     below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
                     with _closing(below):
@@ -112,7 +112,7 @@ class Search:
                 yield entry
 
     def _named(self, folder: int, path: str, rest: Sequence[str], depth: int) -> Iterator[Entry]:
-        """What one name gives: itself, or what the rest of the pattern names below it."""
+        """Yield what one name matches: itself, or what the rest of the pattern matches below it."""
         entry = _entry(folder, path)
         if entry is None:
             return
@@ -130,7 +130,7 @@ class Search:
             yield from self._walk(below, f"{path}/", rest, depth + 1)
 
     def _enter(self, folder: int, name: str, path: str) -> int:
-        """Open a folder, or one that a link leads to. Raises NotADirectoryError: it is none, or leads out of ours."""
+        """Open a folder, or a link to one. Raises NotADirectoryError if it is none, or outside of our folder."""
         try:
             return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
         except OSError as error:
@@ -150,7 +150,7 @@ class Search:
         return below
 
     def _holds(self, folder: int) -> bool:
-        """Whether a folder lies in ours."""
+        """Return whether a folder is in our folder."""
         top, here = os.fstat(self._folder), os.open(".", _FOLDER, dir_fd=folder)
         while True:
             with _closing(here):
@@ -164,7 +164,7 @@ class Search:
             here = above
 
     def _names(self, folder: int, path: str) -> list[tuple[str, bool]]:
-        """The names in a folder that wildcards may find, and whether each is a folder."""
+        """Return the names in a folder that wildcards may match, and whether each is a folder."""
         with os.scandir(folder) as found:
             names = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
         beside = f"{self.place}/{path}"
@@ -199,5 +199,5 @@ def _name(path: str) -> str:
 
 
 def shown(path: str) -> str:
-    """A path as text, whatever bytes are in it."""
+    """Return a path as text, whatever bytes it contains."""
     return os.fsencode(path).decode("utf-8", "replace")

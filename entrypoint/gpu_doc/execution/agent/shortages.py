@@ -1,7 +1,7 @@
-"""Which of its limits a run has met, as the system counts it for its control group.
+"""Tells which limits a run has reached, from the counts of its control group.
 
 https://docs.kernel.org/admin-guide/cgroup-v2.html (memory.events, pids.events), and for version 1 cgroup-v1/memory.html
-and cgroup-v1/pids.html. Runs in the Python of the user's image: nothing but the standard library of Python 3.8.
+and cgroup-v1/pids.html. Runs in the Python of the user's image: only the standard library of Python 3.8.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _COUNTS = {
     "out_of_memory": ("oom_kill", "memory.events", "memory", "memory.oom_control"),
     "out_of_processes": ("max", "pids.events", "pids", "pids.events"),
 }
-"""The key that counts, the file of version 2 that has it, and the controller and file of version 1."""
+"""The key of the count, its file in version 2, and its controller and file in version 1."""
 
 
 def shortages(cgroups: Path = _CGROUPS, own: Path = _OWN) -> Shortages:
-    """Say of each limit whether the container has run into it, where the system tells."""
+    """Return for each limit whether the container has reached it, if the system tells."""
     found = {name: _count(name, cgroups, own) for name in _COUNTS}
     return Shortages(**{name: count > 0 for name, count in found.items() if count is not None})
 
 
 def out_of_memory_kills(cgroups: Path = _CGROUPS, own: Path = _OWN) -> int:
-    """Return how many processes of our own group the system has killed for want of memory; 0 where it doesn't say.
+    """Return how many processes of our own group the system killed because memory ran out; 0 if it doesn't say.
 
     Those of other groups don't count, such as other people's containers on the same machine.
     """
@@ -39,7 +39,7 @@ def _count(name: str, cgroups: Path, own: Path) -> int | None:
     places = (
         cgroups / _group(own, "") / second,
         cgroups / second,
-        # A container that doesn't see the host's groups has its own at the top.
+        # If a container doesn't see the host's groups, its own is at the top.
         cgroups / controller / _group(own, controller) / first,
         cgroups / controller / first,
     )
@@ -50,7 +50,7 @@ def _count(name: str, cgroups: Path, own: Path) -> int | None:
 
 
 def _group(own: Path, controller: str) -> str:
-    """Where our group stands below the mount of a controller of version 1, or of version 2 (empty)."""
+    """Return our group's path below the mount of a controller of version 1, or of version 2 (empty)."""
     with suppress(OSError, UnicodeDecodeError):
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)

@@ -1,7 +1,7 @@
-"""A run has nobody to ask: what would wait for a person's answer is told that there is none.
+"""Makes programs in a run not wait for a person: nobody is there to answer.
 
-Used on this machine, in the user's image, and by the kernel (ipython_shell.py) in its own Python: nothing but the
-standard library of Python 3.8, and nothing of ours.
+Used on this machine, in the user's image, and by the kernel (ipython_shell.py) in its own Python: only the standard
+library of Python 3.8, and nothing of ours.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from pathlib import Path
 from typing import Collection, Iterator
 
 VARIABLES = {
-    # Pagers: all of the text, and no waiting for a key. An empty AWS_PAGER is how its program spells that.
+    # Pagers: print all the text, without waiting for a key. For AWS's program, an empty AWS_PAGER means that.
     "PAGER": "cat",
     "MANPAGER": "cat",
     "GIT_PAGER": "cat",
     "GH_PAGER": "cat",
     "SYSTEMD_PAGER": "cat",
     "AWS_PAGER": "",
-    # Editors leave a text as it is proposed.
+    # Editors: accept the proposed text.
     "EDITOR": "true",
     "VISUAL": "true",
     "GIT_EDITOR": "true",
     "GIT_SEQUENCE_EDITOR": "true",
-    # Questions, in windows too: a person's desktop may be near.
+    # Questions, also in windows: the machine may have a desktop.
     "GIT_TERMINAL_PROMPT": "0",
     "SSH_ASKPASS_REQUIRE": "never",
     "DEBIAN_FRONTEND": "noninteractive",
 }
-"""What tells programs that nobody is there to answer."""
+"""Environment variables that tell programs that nobody is there to answer."""
 
 TIOCGPTN = 0x80045430
-"""The number of a pseudo-terminal; ioctl_tty(2)."""
+"""The request for the number of a pseudo-terminal; ioctl_tty(2)."""
 
 LOOK = 0.3
-"""Seconds between two looks at who waits."""
+"""Seconds between two searches for processes that wait."""
 
 SILENCE = 20
-"""Seconds without output after which a terminal that was told to wait for single keys counts as asking.
+"""Seconds without output after which a program counts as waiting, if its terminal is set to wait for single keys.
 
-Linux gives the time of the last output to within 8 seconds (tty_update_time).
+Linux tells the time of the last output to within 8 seconds (tty_update_time).
 """
 
 
 def variables(chosen: Collection[str]) -> dict[str, str]:
-    """Return `VARIABLES`, without those that the configuration's `env` lists: these are as the person set them."""
+    """Return `VARIABLES`, without those that the configuration's `env` lists: these stay as the person set them."""
     return {name: value for name, value in VARIABLES.items() if name not in chosen}
 
 
 def ask_nobody() -> None:
-    """In a new process, before its program: its terminal shows what is written, and has nothing to read.
+    """In a new process, before its program starts: make its terminal one for output only.
 
-    There is no controlling terminal, so that `/dev/tty` can't be opened, and standard input is at its end. Programs
-    that find none of these read the terminal that they write to, as `less` does: so that is open for writing only, and
-    who opens it by its name finds the end of input too (termios(3), VMIN), or waits for a key: see `hang_up`.
+    There is no controlling terminal, so `/dev/tty` can't be opened, and standard input is at its end. Programs that
+    find neither read the terminal that they write to, as `less` does. So that is open for writing only. A program that
+    opens it by its name finds the end of input too (termios(3), VMIN), or waits for a key: see `hang_up`.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a session's leader that gives its terminal up gets one
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a session's leader gets this signal when it gives up its terminal
     with suppress(OSError):
         controlling = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         fcntl.ioctl(controlling, termios.TIOCNOTTY)
         os.close(controlling)
-    # Under nohup we were started with this signal ignored; a program that waits for a key could then not be hung up.
+    # nohup starts us with this signal ignored; then `hang_up` could not end a program that waits for a key.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with suppress(OSError, termios.error):
         mode = termios.tcgetattr(1)
@@ -85,11 +85,12 @@ def _become(opened: int, *descriptors: int) -> None:
 
 
 def hang_up(terminal: int, group: int) -> bool:
-    """End those who wait for a key in a run's terminal, as when a person closes its window; say whether there were any.
+    """End programs that wait for a key in a run's terminal, as if its window were closed; return whether any did.
 
-    `terminal` is the side at which a person would sit, `group` the process group of its program. Nothing else would end
-    them: a terminal that waits for single keys has no end of input. The run's programs got it for writing only, so who
-    can read it has opened it to ask. Some ask without being able to read (`more`): these are known by their silence.
+    `terminal` is a person's side of it, `group` the process group of its program. Nothing else would end them: a
+    terminal that waits for single keys has no end of input. The run's programs got the terminal for writing only, so a
+    process that can read it has opened it to ask. Some ask without being able to read (`more`): for these, silence
+    tells.
     """
     with suppress(OSError, termios.error):
         mode = termios.tcgetattr(terminal)

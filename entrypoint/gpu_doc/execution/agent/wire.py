@@ -1,10 +1,10 @@
-"""Messages between processes: dataclasses that are written as JSON, and read again only where their shape is right.
+"""Writes messages between processes, which are dataclasses, as JSON; reads them only if their shape is right.
 
-Whoever sends may not be who we think: a run can write where its agent does, a template can take its process over. So
-what comes is never used before each field was found to be of its type. A field may be a text, a number, a flag, None,
-`Any` (JSON of any shape), a tuple, a list, a mapping, a Literal, a union of types, a TypedDict, or another dataclass.
+The sender may not be who we think: a run can write where its agent does, a template may take over its process. So no
+message is used before each field was found to have its type. A field may be a text, a number, a flag, None, `Any` (JSON
+of any shape), a tuple, a list, a mapping, a Literal, a union of types, a TypedDict, or another dataclass.
 
-Lies here, below all other rooms, since the agent may import nothing else: the standard library of Python 3.8 only.
+It is in the agent's folder since the agent can import nothing else: only the standard library of Python 3.8.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import types
 from typing import Any, Callable, Literal, Union, get_args, get_origin, get_type_hints
 
 LARGEST = 1e18
-"""Of numbers: bytes of memory, seconds. JSON's own reach 1e308, and Python's reader takes NaN."""
+"""The largest number, of bytes or seconds. JSON's numbers reach 1e308, and Python's reader accepts NaN."""
 
 _MISSING = dataclasses.MISSING
 _UNIONS = (Union, getattr(types, "UnionType", Union))
 
 Shape = Callable[[Any], Any]
-"""Gives a value of JSON as its type has it. Raises WireError."""
+"""Converts a JSON value to its type. Raises WireError."""
 
 
 class WireError(ValueError):
-    """What came is no message that was expected."""
+    """What was read is not a message that may come."""
 
 
 def write(message: Any) -> bytes:
-    """A message, an instance of a dataclass, as one line of JSON: its name and its fields."""
+    """Return a message, an instance of a dataclass, as one line of JSON: its name and its fields."""
     return json.dumps([type(message).__name__, message], default=_plain).encode()
 
 
@@ -42,16 +42,16 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 class Reader:
-    """Reads messages of the kinds that may come, and refuses all else."""
+    """Reads messages of certain kinds, and refuses everything else."""
 
     def __init__(self, *kinds: type, longest: int = sys.maxsize) -> None:
-        """`longest`: characters that a text may have."""
+        """`longest`: the most characters of a text."""
         self._kinds = {kind.__name__: kind for kind in kinds}
         self._longest = longest
         self._shapes: dict[Any, Shape] = {}
 
     def __call__(self, line: bytes) -> Any:
-        """The message in a line. Raises WireError."""
+        """Return the message in a line. Raises WireError."""
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -63,7 +63,7 @@ class Reader:
     # --- shapes -----------------------------------------------------------------------------------------------------
 
     def _shape(self, kind: Any) -> Shape:
-        """How values of a type are read; made once for each."""
+        """Return the function that reads values of a type; it is made once for each type."""
         if kind not in self._shapes:
             self._shapes[kind] = self._made(kind)
         return self._shapes[kind]
@@ -134,7 +134,7 @@ class Reader:
             found = {name: shapes[name](part) for name, part in value.items()}
             try:
                 return make(**found)
-            except ValueError as error:  # it has rules of its own, besides types
+            except ValueError as error:  # the message has further rules, besides types
                 raise WireError(str(error)) from error
 
         return read
@@ -160,7 +160,7 @@ def _number(value: Any) -> Any:
 
 def _none(value: Any) -> Any:
     if value is not None:
-        raise WireError("something where nothing should be")
+        raise WireError("a value where none should be")
 
 
 _SIMPLE: dict[Any, Shape] = {
@@ -175,7 +175,7 @@ _SIMPLE: dict[Any, Shape] = {
 def _known(values: Any) -> Shape:
     def read(value: Any) -> Any:
         if not isinstance(value, str) or value not in values:
-            raise WireError("no value that is known")
+            raise WireError("an unknown value")
         return value
 
     return read
@@ -200,6 +200,6 @@ def _one_of(shapes: Any) -> Shape:
                 return shape(value)
             except WireError:
                 continue
-        raise WireError("of none of its types")
+        raise WireError("has none of its types")
 
     return read
