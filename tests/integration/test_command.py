@@ -272,4 +272,4 @@ def test_what_a_run_writes_to_its_workers_line_ends_it_in_words(tmp_path: Path, 
     error = runner.one("meddler", command=(runner.python, "-c", script)).error
     assert error
     assert error.what.startswith("the process that ran ")
-    assert "it said what no worker says" in error.details
+    assert "it sent something that is not a message" in error.details

@@ -1,4 +1,4 @@
-"""One run's container, from its making to its removal. Lives in the child process that drives the run."""
+"""One run's container, from its creation to its removal. Used in the child process that drives the run."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ from gpu_doc.execution.containers.removal import remove_container
 from gpu_doc.execution.containers.sweep import LAYER, PREFIX, detached, owner
 
 _NOT_STARTED = (126, 127)
-"""What an init process ends with that can't start its program, as shells do: it may not, or there is none."""
+"""The status of an init process, as of a shell, that can't start its program: not allowed, or not found."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a container ended, as the engine tells it."""
+    """How a container ended, according to the engine."""
 
     status: int | None
-    """Negative for a signal; None where somebody has removed it."""
+    """Negative for a signal; None if somebody has removed it."""
     out_of_memory: bool
     error: str
     broken: bool = False
-    """We ended it: something in it has written to the line between its agent and us."""
+    """Whether we ended it, because something in it had written to the stream between its agent and us."""
 
 
 _LOOK = 30.0
-"""Seconds between two looks whether the engine is still there: a network that swallows all gives no sign."""
+"""Seconds between two checks whether the engine still answers: a network that drops everything gives no sign."""
 _MISSED = 10
-"""Looks in a row after which it is not."""
+"""The number of failed checks in a row after which the engine counts as gone."""
 
 _TO_ASK_AGAIN = 1.0
-"""Seconds after a connection broke."""
+"""Seconds before a question is repeated after a connection broke."""
 
 _TO_END = 3.0
-"""Seconds in which a container that is being ended has ended."""
+"""Seconds that a container may need to end."""
 
 
 class NoPythonError(GpuDocError):
-    """The image has no Python that the run's user can start; `details` is what was said of each name."""
+    """The image has no Python that the run's user can start; `details` has the error for each name."""
 
 
 class Container:
@@ -76,7 +76,7 @@ class Container:
         self.remove()
 
     def start(self, complaints: Callable[[bytes], None]) -> Attached | None:
-        """Make and start it, with the first name of Python that the image knows; gives its stream unless detached.
+        """Make and start it, with the first name of Python that the image has; return its stream unless detached.
 
         Raises EngineError, or NoPythonError.
         """
@@ -98,7 +98,7 @@ class Container:
         raise NoPythonError("no Python", details=b"".join(said).decode("utf-8", "replace").strip())
 
     def _started(self, python: str, said: list[bytes]) -> Attached | None:
-        """Make and start it with this name of Python; None where the engine finds that there is no such program."""
+        """Make and start it with this name of Python; return None if the engine finds no such program."""
         try:
             with sentences(where=self._order.reference):
                 self.id = making.create(self._api, self._order, python, self._volumes)
@@ -116,7 +116,7 @@ class Container:
         return attached
 
     def _watch(self, attached: Attached) -> None:
-        """Hang up where the engine has not answered for minutes; who reads the stream would else wait for ever."""
+        """Close the stream if the engine has not answered for minutes: its reader would wait for ever."""
         threading.Thread(target=self._look, args=(attached,), daemon=True).start()
 
     def _look(self, attached: Attached) -> None:
@@ -127,28 +127,28 @@ class Container:
             attached.close()
 
     def probed(self) -> Facts | None:
-        """Start it, and return what its agent finds; None if it ends before. Raises EngineError, NoPythonError."""
+        """Start it, and return its agent's probe; None if it ends before. Raises EngineError or NoPythonError."""
         stream = self.start(lambda _: None)
         assert stream
         with closing(stream):
             return next((heard.facts for heard in stream.heard() if isinstance(heard, Probe)), None)
 
     def adopt(self) -> bool:
-        """Take over a detached container that runs the same, or has ended meanwhile, if there is one."""
+        """Adopt a detached container with the same run, running or ended; return whether there is one."""
         marks = self._order.create["Labels"]
         found = detached(self._engine, owner(), marks[f"{PREFIX}fingerprint"], marks.get(LAYER, ""))
         self.id = found[0] if found else ""
         return bool(found)
 
     def let_go(self) -> None:
-        """Let a detached command begin."""
+        """Let a detached command start."""
         with sentences(), workspace.packed_texts({f"{recipe.HOME}/outcome/go": ""}) as stream:
             self._api.put_archive(self.id, "/", stream)
 
     def follow(self) -> Iterator[Event | Frame]:
-        """Yield what shows a detached command from its beginning; none if nothing can be started in there.
+        """Yield a detached command's events and output from its beginning; nothing if no program can be started in it.
 
-        Raises EngineError: the engine says why that can't be.
+        Raises EngineError if the engine says why.
         """
         with sentences():
             python = (
@@ -164,11 +164,11 @@ class Container:
                 heard = True
                 yield each
         if attached.broken and (not heard or self.ends_soon()):
-            # The engine itself wrote there: that it can't start anything in a container, or not in one that is ending.
+            # The engine itself wrote: it can't start programs in containers, or not in one that is ending.
             attached.broken = False
 
     def was_let_go(self) -> bool:
-        """Whether a detached command has begun. Raises EngineError."""
+        """Return whether a detached command has begun. Raises EngineError."""
         try:
             chunks, _ = self._asked(lambda: self._api.get_archive(self.id, f"{recipe.HOME}/outcome/go"))
         except EngineError as error:
@@ -179,11 +179,11 @@ class Container:
         return True
 
     def runs(self) -> bool:
-        """Whether it has not ended yet, and can be followed. Raises EngineError."""
+        """Return whether it has not ended yet and can be followed. Raises EngineError."""
         return not self._broken and self._lives()
 
     def ended(self) -> Ended:
-        """Wait until it has ended; say how. Raises EngineError."""
+        """Wait until it has ended; return how. Raises EngineError."""
         if self._broken:
             self.kill()
         try:
@@ -193,12 +193,12 @@ class Container:
             if error.cause != "vanished":
                 raise
             return Ended(status=None, out_of_memory=False, error="")
-        status = 1 if state.status is None else state.status  # it has ended, and not well: nobody would tell us so
+        status = 1 if state.status is None else state.status  # without a status, the run has not ended well
         status = 128 - status if status > 128 else status
         return Ended(status=status, out_of_memory=state.out_of_memory, error=state.error, broken=self._broken)
 
     def ends_soon(self) -> bool:
-        """Wait a moment for it to end; say whether it has. Raises EngineError."""
+        """Wait up to `_TO_END` for its end; return whether it has ended. Raises EngineError."""
         end = time.monotonic() + _TO_END
         while (lives := self._lives()) and time.monotonic() < end:
             time.sleep(0.05)
@@ -213,7 +213,7 @@ class Container:
             return False
 
     def _asked(self, question: Callable[[], Any]) -> Any:
-        """Ask what changes nothing: once more where the connection broke, for that happens to engines that are well.
+        """Ask a question that changes nothing; repeat it once if the connection broke, which happens to good engines.
 
         Raises EngineError.
         """
@@ -232,19 +232,19 @@ class Container:
         return bool(self._stream and self._stream.broken)
 
     def take_out(self, path: str, into: Path, *, most: int) -> None:
-        """Copy a folder of the container, running or not, into one of ours: `most` bytes, whatever lies there.
+        """Copy a folder of the container, running or not, into one of ours; `most` is the limit in bytes.
 
-        Raises EngineError, OSError; RunError: it is more.
+        Raises EngineError or OSError, and RunError if it is more.
         """
         taking_out.take_out(self._api, self.id, path, into, most=most, where=self._order.reference)
 
     def kill(self) -> None:
-        """Kill it; one that has ended stays as it is."""
+        """Kill it, if it has not ended."""
         with suppress(EngineError), self._engine.tidying() as api:
             api.kill(self.id)
 
     def remove(self) -> None:
-        """Remove it, and all volumes that came with it; what can't be removed is swept at the next start."""
+        """Remove it and its volumes; what can't be removed is removed at the next start."""
         with suppress(EngineError):
             if self.id:
                 remove_container(self._engine, self.id, kept=recipe.named_volumes(self._order.create))

@@ -1,6 +1,6 @@
-"""Runs one command in a pseudo-terminal, in a process of its own: it outlives neither its parent nor its command.
+"""Runs one command in a pseudo-terminal, in a separate process that outlives neither its parent nor its command.
 
-Its one message is RunCommand (messages.py); it tells Started, then CommandEnded, CommandRefused or CommandLost.
+It gets one message, RunCommand (messages.py); it sends Started, then CommandEnded, CommandRefused or CommandLost.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from gpu_doc.system.process import MARKER, end_children, sweep
 
 
 def main() -> None:
-    """Serve the one message, and end."""
+    """Handle the only message, and end."""
     link = Link()
-    # One message: it is there at once, so that a blocking read is no loss.
+    # The message comes at once, so the read may block.
     with os.fdopen(os.dup(link.messages), "rb") as messages:
         line = messages.readline()
     if line:
@@ -40,7 +40,7 @@ def _serve(link: Link, job: RunCommand) -> None:
         return
     link.send(write(Started(pid)))
     try:
-        # Redacted before it is cut: half a secret is found by nobody.
+        # Redact before cutting: half a secret would not be found.
         with (
             Path(job.log).open("wb", buffering=0) as log,
             closing(Bounded(log.write, job.limit)) as bounded,
@@ -56,7 +56,7 @@ def _serve(link: Link, job: RunCommand) -> None:
     finally:
         if marker:
             sweep(marker)
-        end_children()  # the command itself too, where our parent left first
+        end_children()  # also the command itself, if our parent ended first
     if status is not None:
         link.send(write(CommandEnded(status=status, left_out=bounded.left_out, asked=copying.asked)))
 

@@ -1,7 +1,7 @@
-"""Drives one command in a container, in a process of its own; a detached one goes on without it.
+"""Drives one command in a container, in a separate process; a detached command goes on without it.
 
-It is asked for RunCommand (messages.py), then LetGo once what was found is enough, or Kill; it tells Probed, Started,
-Said, and how the command ended, or its container rather than the command in it.
+It gets RunCommand (messages.py), then LetGo if the probe found enough, or Kill. It sends Probed, Started and Said, and
+how the command ended, or its container.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ from gpu_doc.redaction import Redactor
 from gpu_doc.system.link import Link
 
 Told = agent.CommandDone | agent.NotStarted
-"""How a command ended, as its agent tells it."""
+"""How a command ended, according to its agent."""
 
 _PAUSES = (1.0, 3.0)
-"""Seconds between tries to start what shows a detached command."""
+"""Seconds between tries to follow a detached command."""
 _LOOK_AGAIN = 2.0
-"""Seconds between two looks at a command that can't be followed."""
+"""Seconds between two checks of a command that can't be followed."""
 
 _CUT = 200
-"""Bytes for what an agent itself writes where it cuts a terminal."""
+"""Bytes for the lines that an agent itself writes where it cuts a terminal's output."""
 
 
 def main() -> None:
-    """Serve the one message, and end."""
+    """Handle the only message, and end."""
     link = Link()
     messages = os.fdopen(link.messages, "rb")
     line = messages.readline()
@@ -106,7 +106,7 @@ class _Drive:
     def _listen(self, messages: Any) -> None:
         for line in messages:
             self._obey(read_request(line))
-        # Our parent is gone. With us the line to the agent ends, which ends it, unless it is a detached command's.
+        # Our parent is gone. The stream to the agent ends with us, which ends the agent unless it is detached.
         os._exit(0)
 
     def _obey(self, request: Request) -> None:
@@ -119,7 +119,7 @@ class _Drive:
 
     def _run(self, container: Container) -> RunEnd:
         done: Told | ContainerEnded
-        own_log = Log(self._folder / "kernel.log", self._redactor)  # only a defect makes the agent itself speak
+        own_log = Log(self._folder / "kernel.log", self._redactor)  # the agent itself prints only if it has a bug
         if not self._order.job.detach:
             stream = self._stream = container.start(own_log.write)
             assert stream
@@ -135,7 +135,7 @@ class _Drive:
         return CommandRefused(errno=done.errno, message=done.message) if isinstance(done, agent.NotStarted) else done
 
     def _ended(self, container: Container, done: agent.CommandDone) -> CommandEnded:
-        """Take over what a command has left."""
+        """Copy what a command has left."""
         found = done.left.found
         (self._folder / "resources.json").write_text(json.dumps(done.left.resources), "utf-8")
         for text in found.passed:
@@ -147,7 +147,7 @@ class _Drive:
         )
 
     def _detached(self, container: Container) -> Told | ContainerEnded:
-        """Follow a command that does not need us: what counts is what lies in its container when it has ended."""
+        """Follow a detached command. What counts are the files in its container when it has ended."""
         self._follow(container)
         ended = container_end(container.ended())
         outcome = self._folder / "outcome"
@@ -156,7 +156,7 @@ class _Drive:
         except EngineError:
             if ended.status is not None and ended.status >= 0:
                 raise
-            return ended  # somebody kills and removes it, with all that lay in it
+            return ended  # somebody killed and removed the container, with its files
         try:
             if (outcome / "terminal.log").is_file():
                 self._keep(outcome / "terminal.log")
@@ -167,9 +167,9 @@ class _Drive:
             shutil.rmtree(outcome, ignore_errors=True)
 
     def _follow(self, container: Container) -> None:
-        """Show what a command does, until its container has ended.
+        """Pass on a command's output, until its container has ended.
 
-        Raises EngineError: nothing can be started in there to show it, and it has not begun yet.
+        Raises EngineError if no other program can be started in the container, and the command has not begun yet.
         """
         failed = 0
         while container.runs():
@@ -180,14 +180,14 @@ class _Drive:
                 done, error = None, problem
             if (done and container.ends_soon()) or not container.runs():
                 return
-            failed = 0 if self._frames else failed + 1  # a stream may be cut; all is shown again from its beginning
+            failed = 0 if self._frames else failed + 1  # a stream may break; the next one starts again
             if failed > len(_PAUSES):
                 self._wait_unseen(container, error)
                 return
             time.sleep(_PAUSES[max(0, failed - 1)])
 
     def _wait_unseen(self, container: Container, error: EngineError | None) -> None:
-        """Wait until a command has ended that can't be followed."""
+        """Wait for the end of a command that can't be followed."""
         if not container.was_let_go():
             raise EngineError(
                 "the engine can start nothing in the run's container, so that its command can't be followed",
@@ -203,14 +203,14 @@ class _Drive:
             time.sleep(_LOOK_AGAIN)
 
     def _keep(self, log: Path) -> None:
-        """Keep a whole terminal."""
+        """Keep a complete log."""
         with log.open("rb") as whole, self._kept() as (keep, _):
             while block := whole.read(1 << 20):
                 keep(block)
 
     @contextmanager
     def _kept(self) -> Iterator[tuple[Callable[[bytes], object], Bounded]]:
-        """What writes the log: redacted before it is cut, for half a secret is found by nobody."""
+        """Return the function that writes the log. It redacts before it cuts: half a secret would not be found."""
         limit = self._limit + (_CUT if self._order.job.detach else 0)
         with (
             self._log.open("wb", buffering=0) as log,
@@ -220,7 +220,7 @@ class _Drive:
             yield redacted.write, bounded
 
     def _hear(self, stream: Iterator[agent.Event | Frame]) -> Told | None:
-        """Keep the terminal as it comes, and pass on what is told, until the command has ended."""
+        """Keep the terminal's output and pass on events, until the command has ended."""
         done: Told | None = None
         with self._kept() as (keep, bounded):
             for heard in stream:
@@ -240,7 +240,7 @@ class _Drive:
 
 
 def _told(file: Path, otherwise: ContainerEnded) -> Told | ContainerEnded:
-    """What a detached command's agent has left, which its run could have overwritten."""
+    """Return the last message of a detached command's agent. The run may have overwritten its file."""
     with file.open("rb") as left:
         payload = left.read(frames.MOST)
     with suppress(WireError):

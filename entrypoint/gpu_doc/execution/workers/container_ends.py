@@ -1,4 +1,4 @@
-"""What a run's process tells of a container that failed under it, or could not be had."""
+"""Run ends for a container that failed during its run, or could not be made."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from gpu_doc.execution.workers.run_ends import ContainerEnded, EngineFailed
 
 
 def container_end(ended: Ended, log: str = "") -> ContainerEnded:
-    """How a container ended whose agent told nothing any more."""
+    """Return the end of a run whose container ended before its agent could say how the run ended."""
     met = Shortages(out_of_memory=ended.out_of_memory)
     return ContainerEnded(status=ended.status, broken=ended.broken, log=log, shortages=met)
 
 
 def engine_failure(error: GpuDocError) -> EngineFailed:
-    """An error of ours, for the parent to raise: what concerns engine and image is said there."""
+    """Return an error as a run's end; the parent raises it again, with what it knows of engine and image."""
     return EngineFailed(
         what=error.what,
         where=error.where,

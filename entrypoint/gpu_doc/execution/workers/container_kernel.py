@@ -1,4 +1,4 @@
-"""A kernel in a container, as papermill sees it: a kernel provisioner over the engine, sockets relayed to our side."""
+"""Runs a kernel in a container: papermill uses it through a kernel provisioner and sockets that are relayed to us."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 Told = TypeVar("Told")
 
 COLLECT_LIMIT = 600
-"""Seconds that putting together and copying out what a run produced may take."""
+"""Seconds that collecting and copying out what a run produced may take."""
 
 ANSWER_LIMIT = 2
 """Seconds that the agent may take to answer a question."""
 
 _engines: dict[str, engine.Engine] = {}
-"""Connections by their address: a worker drives one run after the other."""
+"""Connections by address; a worker drives one run after the other."""
 
 
 def engine_at(address: Mapping[str, str]) -> engine.Engine:
@@ -67,11 +67,11 @@ _REFUSALS: tuple[type[Any], ...] = (NoKernel, NoIpykernel, NoStart)
 
 
 class _Gone:
-    """The agent tells nothing any more: its container has ended, or the engine is gone."""
+    """The agent sends nothing any more: its container has ended, or the engine is gone."""
 
 
 class ContainerKernel(Kernel):
-    """A kernel in a container of its own."""
+    """A kernel in its own container."""
 
     def __init__(self, job: RunNotebook, name: str, folder: Path, link: Link) -> None:
         super().__init__(job, folder)
@@ -89,10 +89,7 @@ class ContainerKernel(Kernel):
         self._leave = asyncio.Event()
 
     async def start(self) -> None:
-        """Start the container; `ready` waits until its kernel answers.
-
-        Raises FailureError: it can't be started.
-        """
+        """Start the container; `ready` waits until its kernel answers. Raises FailureError if it can't be started."""
         from jupyter_client import AsyncKernelManager  # type: ignore[attr-defined]  # exported without saying so
 
         self.folder.mkdir(mode=0o700)
@@ -108,7 +105,7 @@ class ContainerKernel(Kernel):
         self._reading = self._loop.run_in_executor(None, self._read, self._attached, self._relay)
         probe = await self._event(agent.Probe, START_LIMIT)
         self._link.send(write(Probed(probe.facts)))
-        await self._leave.wait()  # whether that is enough is not ours to say
+        await self._leave.wait()  # the parent judges the probe
         kernel = await self._event(agent.KernelStarted, START_LIMIT)
         mode = kernel.interrupt_mode
         self.spec = KernelSpec(argv=list(kernel.argv), name=kernel.name, language=kernel.language, interrupt_mode=mode)
@@ -119,12 +116,12 @@ class ContainerKernel(Kernel):
 
     def _boot(self) -> Attached:
         self._container = Container(engine_at(self._order.engine), self._order)
-        # What comes on standard error is the agent's own: only a defect makes it speak.
+        # Standard error is the agent's own; it prints there only if it has a bug.
         attached = self._container.start(self.own_log.write)
         assert attached
         return attached
 
-    # --- what the agent tells, in a thread ---------------------------------------------------------------------------
+    # --- the agent's events, in a thread -----------------------------------------------------------------------------
 
     def _read(self, attached: Attached, relay: Relay) -> None:
         for heard in attached.heard():
@@ -142,14 +139,11 @@ class ContainerKernel(Kernel):
             future.set_result(event)
 
     def _future(self, kind: type[Told]) -> asyncio.Future[Told]:
-        """What the agent tells of a kind; of each, the first counts."""
+        """Return the future of the first event of a kind."""
         return self._events.setdefault(kind, self._loop.create_future())
 
     async def _event(self, kind: type[Told], limit: float) -> Told:
-        """Wait for one of the agent's events.
-
-        Raises FailureError: it refused, or the container ended before.
-        """
+        """Wait for an event of the agent. Raises FailureError if it refused, or the container ended before."""
         wanted, refusals = self._future(kind), [self._future(each) for each in _REFUSALS]
         waited: list[asyncio.Future[Any]] = [wanted, *refusals, self._future(_Gone)]
         await asyncio.wait(waited, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
@@ -166,23 +160,23 @@ class ContainerKernel(Kernel):
 
     @property
     def status(self) -> int | None:
-        """The exit status, negative for a signal; None while it runs. -9 where the whole container has gone."""
+        """The exit status, negative for a signal; None while it runs; -9 if the whole container is gone."""
         died = self._future(agent.KernelDied)
         if died.done():
             return died.result().status
         return -9 if self._future(_Gone).done() else None
 
     def death(self) -> KernelDied | ContainerEnded:
-        """Say how it died, alone or with its container."""
+        """Return how it died, alone or with its container."""
         died = self._future(agent.KernelDied)
         if died.done():
             return KernelDied(status=died.result().status, log=self.log(), shortages=died.result().shortages)
         return self._end()
 
     def _end(self) -> ContainerEnded:
-        """Say how the container ended, where its agent could not.
+        """Return how the container ended, if its agent could not say so.
 
-        Raises FailureError: the engine does not answer any more.
+        Raises FailureError if the engine no longer answers.
         """
         assert self._container
         try:
@@ -200,7 +194,7 @@ class ContainerKernel(Kernel):
         return FailureError(self._end()) if self._future(_Gone).done() else super()._no_start()
 
     async def shortages(self) -> Shortages:
-        """Say which of its limits the container has run into; nothing where it can't be asked any more."""
+        """Return which of its limits the container has reached; nothing if it can't be asked any more."""
         answer = self._future(Shortages)
         if self._attached:
             self._attached.ask(agent.AskShortages())
@@ -209,11 +203,11 @@ class ContainerKernel(Kernel):
         return answer.result() if answer.done() else Shortages()
 
     def let_go(self) -> None:
-        """Let the run begin."""
+        """Let the run start."""
         self._leave.set()
 
     def signal(self, number: int) -> None:
-        """Send a signal to the kernel and what it started."""
+        """Send a signal to the kernel and the processes that it started."""
         if self._attached:
             self._attached.ask(agent.Signal(number))
 
@@ -224,9 +218,9 @@ class ContainerKernel(Kernel):
             await asyncio.to_thread(self._container.kill)
 
     async def collect(self) -> None:
-        """Take over what the run left: the files of `produces`, and what it took.
+        """Copy what the run left: the files of `produces`, and its use of resources.
 
-        Raises FailureError: one of the files is missing, or nothing can be taken out.
+        Raises FailureError if one of the files is missing, or they can't be copied.
         """
         assert self._attached
         assert self._container
@@ -254,7 +248,7 @@ class ContainerKernel(Kernel):
             raise FailureError(NotLeft(found=left.found))
 
     async def stop(self) -> None:
-        """End it and remove the container; politely first, so that its exit handlers run."""
+        """Ask it to end, so that its exit handlers run; then remove the container."""
         await self.end_politely()
         if self.client:
             self.client.stop_channels()

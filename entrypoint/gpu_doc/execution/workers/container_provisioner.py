@@ -1,4 +1,4 @@
-"""What jupyter_client asks of a kernel that lives in a container."""
+"""jupyter_client's interface to a kernel in a container."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Provisioner(KernelProvisionerBase):
-    """What jupyter_client asks about a kernel that lives in a container."""
+    """A kernel provisioner for a kernel in a container."""
 
     def __init__(self, *, kernel: ContainerKernel, **more: Any) -> None:
         super().__init__(**more)
@@ -21,15 +21,15 @@ class Provisioner(KernelProvisionerBase):
 
     @property
     def has_process(self) -> bool:
-        """Whether there is a kernel."""
+        """Always true: the kernel was started before."""
         return True
 
     async def poll(self) -> int | None:
-        """Return the exit status, None while it runs."""
+        """Return the exit status; None while it runs."""
         return self._kernel.status
 
     async def wait(self) -> int | None:
-        """Wait until it has ended."""
+        """Wait until it has ended; return the exit status."""
         while self._kernel.status is None:
             await asyncio.sleep(0.05)
         return self._kernel.status
@@ -52,4 +52,4 @@ class Provisioner(KernelProvisionerBase):
         raise NotImplementedError
 
     async def cleanup(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002 - jupyter_client's signature
-        """Leave it: the container is removed by who made it."""
+        """Do nothing: `ContainerKernel` removes the container."""

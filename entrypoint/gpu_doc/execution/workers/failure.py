@@ -1,4 +1,4 @@
-"""A run that failed, as a worker tells it."""
+"""The exception for a run that failed, within a worker."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Runs notebooks and commands in children, and holds them to their limits from outside.
+"""Runs notebooks and commands in child processes, and enforces their limits from outside.
 
-A limit has to hold against a cell that catches KeyboardInterrupt and a kernel that answers nothing any more, so it is
-the parent that counts: it asks first (an interrupt), then kills the kernel with all that it started, then the child.
+A limit must hold even if a cell catches KeyboardInterrupt, or a kernel no longer answers. So the parent counts the
+time: first it interrupts, then it kills the kernel with all that it started, then the child.
 """
 
 from __future__ import annotations
@@ -39,48 +39,48 @@ if TYPE_CHECKING:
     from gpu_doc.model.configuration import Limits
 
     Hear = Callable[[Event], LetGo | Kill | None]
-    """Hears of each event but the last, and may have an answer."""
+    """Is called with each event but the last, and may return an answer."""
 
 GRACE = 2.0
 """Seconds between an interrupt, a kill of the kernel, and a kill of the child that drives it."""
 
 CLOSING = 8.0
-"""Seconds for the last kernels to end by themselves; a little more than the worker gives them."""
+"""Seconds that the last kernels have to end by themselves; a little more than the worker gives them."""
 
 MOST_NOTEBOOKS = 50
 MOST_MEMORY = 250 << 20
-"""After so many notebooks, or so many bytes, a worker is replaced by a fresh one: our memory must not grow."""
+"""After so many notebooks, or with so many bytes, a worker is replaced by a new one, so that memory doesn't grow."""
 
 
 @dataclass
 class Facts:
-    """How a run ended, as its child told it and as we saw it."""
+    """How a run ended, according to its child, and what we observed."""
 
     done: RunEnd
     """The child's last event."""
     overrun: Literal["time", "cell-time"] | None = None
     """The limit that ended it."""
     cell: Cell | None = None
-    """The cell that it was in, of a notebook."""
+    """A notebook's current cell."""
     seconds: float = 0.0
-    """How long that had run, where a limit of time ended it."""
+    """How long that cell had run, if a time limit ended it."""
     gone: bool = False
     """Whether the child can't be used any more."""
     memory: int = 0
     """The resident memory of its main process, in bytes, when we last looked."""
     memory_ran_out: bool = False
-    """Whether the system killed a process of our control group for want of memory meanwhile."""
+    """Whether the system killed a process of our control group during the run because memory ran out."""
 
 
 class StoppedError(Exception):
-    """Everything is being stopped; there is no result."""
+    """Everything was stopped; there is no result."""
 
 
 class Guard:
-    """Watches one run: its limits, the memory of its main process, and what all of it takes."""
+    """Watches one run: its limits, the memory of its main process, and the resources that all of it uses."""
 
     def __init__(self, limits: Limits, job: RunNotebook | RunCommand, child: Child) -> None:
-        """`job` is what the child was asked for: its `marker`, `environment` and `folder` are ours to use too."""
+        """`job` is the child's request; we use its `marker`, `environment` and `folder` too."""
         self._limits = limits
         self._marker = job.marker
         self._child = child
@@ -98,25 +98,25 @@ class Guard:
         self.facts = Facts(Defect(traceback=""))
 
     def wait(self) -> float:
-        """Seconds until `look` has something to do."""
+        """Return the seconds until `look` has something to do."""
         return max(0.0, min(self._run_end, self._cell_end, self._next, time.monotonic() + 1.0) - time.monotonic())
 
     def hear(self, event: Event) -> None:
-        """Take note of an event."""
+        """Note an event."""
         if isinstance(event, Started):
             self._pid = event.pid
-            if self._pid:  # what is in a container is measured there
+            if self._pid:  # a container's agent measures by itself
                 self._sampler.start()
         elif isinstance(event, CellBegan):
             now = self._cell_start = time.monotonic()
             self.facts.cell = event.cell if not self.facts.overrun else self.facts.cell
             if self.facts.overrun:
-                self._next = now  # it swallowed the interrupt and went on
+                self._next = now  # the cell caught the interrupt, and the notebook went on
             elif self._limits.cell_time:
                 self._cell_end = now + self._limits.cell_time
 
     def look(self) -> None:
-        """Compare with the limits, and take the next step where one is passed."""
+        """Check the limits; if one has passed, take the next step against the run."""
         self.facts.memory = resident_memory(self._pid) or self.facts.memory
         self._child.go_on()
         now = time.monotonic()
@@ -134,11 +134,11 @@ class Guard:
     def end(self, done: RunEnd, *, gone: bool = False) -> Facts:
         """Return what is known, after the child's last event."""
         self.facts.done, self.facts.gone = done, gone
-        # A container tells of itself: our own group's count would be another's.
+        # A container reports for itself; our own group's count says nothing about it.
         self.facts.memory_ran_out = bool(self._pid) and out_of_memory_kills() > self._kills
         if self._pid:
             self._sampler.stop()
-            with suppress(FileNotFoundError, NotADirectoryError):  # the run has removed the folder, which is told
+            with suppress(FileNotFoundError, NotADirectoryError):  # the run removed the folder; another error says so
                 self._taken.write_text(json.dumps(self._sampler.result()), "utf-8")
         return self.facts
 
@@ -158,7 +158,7 @@ class Guard:
 
 
 class Slot:
-    """Room for one run at a time. Keeps its notebook worker from one run to the next."""
+    """Executes one run at a time, and keeps its notebook worker from one run to the next."""
 
     def __init__(self, runtime: Path, name: str) -> None:
         """`runtime` is a folder with a short path for sockets and logs; `name` tells this slot from others."""
@@ -171,10 +171,7 @@ class Slot:
         self._stopped = False
 
     def run_notebook(self, job: RunNotebook, limits: Limits, hear: Hear) -> Facts:
-        """Run a notebook.
-
-        Raises StoppedError: `kill` was called.
-        """
+        """Run a notebook. Raises StoppedError if `kill` was called."""
         worker = self._worker or self._start("kernel_worker", job.environment)
         self._worker = worker
         worker.send(write(replace(job, runtime=str(self._runtime))))
@@ -184,16 +181,13 @@ class Slot:
             self._forget()
             sweep(job.marker)
         elif worker.memory > MOST_MEMORY or self._served >= MOST_NOTEBOOKS:
-            # It ends by itself when its last kernel has; nobody waits for it.
+            # It ends by itself after its last kernel; nobody waits for it.
             worker.send(write(End()))
             self._forget()
         return facts
 
     def run_command(self, job: RunCommand, limits: Limits, hear: Hear) -> Facts:
-        """Run a command.
-
-        Raises StoppedError: `kill` was called.
-        """
+        """Run a command. Raises StoppedError if `kill` was called."""
         module = "container_command_worker" if job.container else "command_worker"
         child = self._start(module, job.environment)
         child.send(write(job))
@@ -203,7 +197,7 @@ class Slot:
         return facts
 
     def close(self) -> None:
-        """Wait until all is gone: the kernels that still shut down, and the workers."""
+        """Wait until the kernels that still shut down, and the workers, have ended."""
         if self._worker:
             self._worker.send(write(End()))
         end = time.monotonic() + CLOSING
@@ -214,7 +208,7 @@ class Slot:
             self._end(child, 0.5)
 
     def kill(self) -> None:
-        """Kill all at once, from any thread; whoever waits for a run gets StoppedError."""
+        """Kill everything at once. Any thread may call it; those that wait for a run get StoppedError."""
         with self._lock:
             self._stopped = True
             children = list(self._children)
@@ -222,7 +216,7 @@ class Slot:
             child.kill()
 
     def abandon(self) -> None:
-        """After `kill`, when no thread waits for a run any more: give the pipes back."""
+        """Close the pipes; to be called after `kill`, when no thread waits for a run any more."""
         for child in list(self._children):
             self._end(child, 0)
 
@@ -262,7 +256,7 @@ class Slot:
                 status = child.ending(GRACE)
                 if status is not None and status < 0:
                     return guard.end(DriverKilled(status=status), gone=True)
-                child.kill()  # it may have closed its output, or writes what has no end
+                child.kill()  # it may have closed its output, or write a line without end
                 return guard.end(Defect(traceback=str(error)), gone=True)
             if line is None:
                 guard.look()
@@ -271,7 +265,7 @@ class Slot:
                 event = read_event(line)
             except WireError as error:  # a local run can write where its worker does
                 child.kill()
-                return guard.end(Defect(traceback=f"it said what no worker says: {error}"), gone=True)
+                return guard.end(Defect(traceback=f"it sent something that is not a message: {error}"), gone=True)
             if isinstance(event, RunEnd):
                 return guard.end(event)
             guard.hear(event)

@@ -1,7 +1,7 @@
-"""What a kernel sends, in the shapes that nbclient and the notebook format rely on.
+"""Checks a kernel's messages, and gives them the shape that nbclient and the notebook format rely on.
 
-A notebook can have its kernel send anything. What can be shown is put into shape; what can't be understood ends the
-run.
+A notebook can make its kernel send anything. What can be shown is put into shape; a message that makes no sense ends
+the run.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from gpu_doc.execution.workers.failure import FailureError
 from gpu_doc.execution.workers.run_ends import Refused
 
 _IS_JSON = re.compile(r"application/json|[a-zA-Z0-9]+/[a-zA-Z0-9\-+.]+\+json")
-"""Kinds of data that may be anything; all others are text (nbformat's schema, `mimebundle`)."""
+"""MIME types whose data may be any JSON; all others are text (nbformat's schema, `mimebundle`)."""
 
 _LONGEST_KIND = 200
-"""Characters of a name of a kind of data; RFC 6838 allows 255 in all, and no library comes near."""
+"""The most characters of a MIME type; RFC 6838 allows 255, and no library comes near."""
 
 _DEEPEST = 100
-"""Levels of nested JSON. Python's own functions give up at a few hundred, in the middle of their work."""
+"""The most levels of nested JSON. Python's own functions fail at a few hundred, in the middle of their work."""
 
 Message = dict[str, Any]
 
 
 def understand(channel: Any) -> None:
-    """Have a channel give messages in shape, and end the run where one is broken."""
+    """Make a channel return messages in shape, and end the run if one is broken."""
     get_msg = channel.get_msg
 
     async def get_understood(timeout: float | None = None) -> Any:
@@ -43,10 +43,10 @@ def understand(channel: Any) -> None:
 
 
 def look_again(channel: Any) -> None:
-    """Have whoever waits for a message of a channel look for it twice a second.
+    """Make a channel look for messages twice a second while somebody waits.
 
-    nbclient answers output widgets on the channel by which the cell's reply comes. ZeroMQ signals a message once, and
-    sending takes the signal away: the reply is there then, and is never seen.
+    nbclient answers output widgets on the channel on which the cell's reply comes. ZeroMQ signals a message once, and
+    sending clears the signal: then the reply is there, but is never seen.
     """
     get_msg = channel.get_msg
 
@@ -60,7 +60,7 @@ def look_again(channel: Any) -> None:
 
 
 def _understood(message: Message) -> Message:
-    """Return a message in shape. Raises FailureError: it is none that a kernel sends."""
+    """Return a message in shape. Raises FailureError if no kernel sends such a message."""
     kind, content = message.get("msg_type"), message.get("content")
     if not isinstance(kind, str) or not isinstance(content, dict) or not isinstance(message.get("parent_header"), dict):
         raise _not_understood(str(kind))
@@ -86,7 +86,7 @@ def _understood(message: Message) -> Message:
 
 
 def _not_understood(kind: str) -> FailureError:
-    """Return the failure of a run whose kernel sent something else."""
+    """Return the failure: the kernel sent something else."""
     what = f"the kernel sent a message that is none of Jupyter's ({kind[:40]}): something in the notebook disturbed it"
     return FailureError(Refused(what=what))
 
@@ -109,7 +109,7 @@ def _datum(kind: str, value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    """Text as it is, lines of text joined, and anything else as JSON: a custom kind may hold it without saying so."""
+    """Return text unchanged, lines joined, and anything else as JSON: a custom type may hold JSON without saying so."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(line, str) for line in value):

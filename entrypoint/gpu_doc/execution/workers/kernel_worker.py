@@ -1,8 +1,7 @@
-"""Runs notebooks, one after the other, each in a kernel of its own.
+"""Runs notebooks, one after the other, each in its own kernel.
 
-A process of its own (see process.py), so that papermill is imported once for many notebooks, its memory goes back
-when the worker ends, and a limit can be enforced from outside whatever a kernel does. What it is asked and what it
-tells is in messages.py.
+It is a separate process (see process.py): papermill is imported once for many notebooks, its memory is freed when the
+worker ends, and limits can be enforced from outside whatever a kernel does. Its messages are in messages.py.
 """
 
 from __future__ import annotations
@@ -45,13 +44,13 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Serve until the parent says `End` or is gone."""
+    """Handle messages until the parent sends `End` or is gone."""
     adopt_orphans()
     asyncio.run(Worker(Link()).serve())
 
 
 class Worker:
-    """Takes messages and runs notebooks; old kernels shut down while the next notebook runs."""
+    """Handles messages and runs notebooks; old kernels shut down while the next notebook runs."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -64,10 +63,10 @@ class Worker:
         self._kernels: set[int] = set()
         """The processes of local kernels."""
         self._only_local = True
-        """Whether all our children are local kernels, and what these left; in containers' names we start others."""
+        """Whether all our children are local kernels and their descendants; for containers we start other programs."""
 
     async def serve(self) -> None:
-        """Run what comes, one at a time."""
+        """Run notebooks as they come, one at a time."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
         while job := await self._jobs.get():
@@ -79,7 +78,7 @@ class Worker:
         with os.fdopen(self._link.messages, "rb") as messages, suppress(WireError):  # a run can write there too
             for line in messages:
                 loop.call_soon_threadsafe(self._take, read_request(line))
-        # The parent is gone or has had enough: nothing may outlive us, whatever the event loop is doing.
+        # The parent is gone, or a message was wrong: nothing may outlive us, whatever the event loop is doing.
         for marker in self._markers:
             sweep(marker)
         self._end_orphans()
@@ -106,14 +105,14 @@ class Worker:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 return DiskFull(path=str(error.filename or job.folder))
             return Defect(traceback=traceback.format_exc())
-        except Exception:  # noqa: BLE001 - whatever it is, the parent must hear of it, and the next run goes on
+        except Exception:  # noqa: BLE001 - the parent must learn of any error, and the next run goes on
             return Defect(traceback=traceback.format_exc())
         return Executed()
 
     async def _run(self, job: RunNotebook) -> None:
         self._markers = [*self._markers[-20:], job.marker]
         self._folders = list({*self._folders, job.runtime})
-        # Where kernels are looked for, and what their launcher sees, is the run's environment and not an earlier one's.
+        # jupyter_client must find and launch kernels with this run's environment, not with that of an earlier one.
         os.environ.clear()
         os.environ.update(job.environment)
         source = with_valid_ids(read(Path(job.notebook), job.name))
@@ -123,7 +122,7 @@ class Worker:
             await kernel.start()
             self._kernels.add(kernel.pid)
             self._link.send(write(Started(kernel.pid)))
-            # It imports papermill, while the kernel starts.
+            # This imports papermill, while the kernel starts.
             from gpu_doc.execution.workers.notebook_execution import Execution
 
             try:
@@ -134,18 +133,18 @@ class Worker:
                 raise
             await kernel.collect()
             if job.leased:
-                await kernel.stop()  # the next run on this GPU needs the memory that this one holds
+                await kernel.stop()  # the next run on this GPU needs the memory that this kernel holds
         finally:
             kernel.own_log.flush()
             self._kernel = None
             if job.container:
                 self._later(self._retire(kernel))
             else:
-                # It may write files until it has ended, such as what it buffered, and it is the next run's turn then.
+                # Until it has ended it may write files, for example from buffers; only then may the next run start.
                 await self._retire(kernel)
 
     async def _retire(self, kernel: Kernel) -> None:
-        """End a kernel, and daemons that their environment does not tell: who lost their parent is our child now."""
+        """End a kernel, and daemons that removed our marker from their environment: orphans are our children now."""
         started = [*children(kernel.pid), *children(spare=frozenset(self._kernels))] if self._only_local else []
         await kernel.stop()
         self._kernels.discard(kernel.pid)

@@ -1,4 +1,4 @@
-"""A kernel that is a process on this machine: which one a run asks for, and its start in a private folder."""
+"""Runs a kernel as a process on this machine: chooses it, and starts it with a private folder."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def choose_kernel(job: RunNotebook, source: Any) -> KernelSpec:
-    """Return the kernel that a run asks for: its own name, else the notebook's, else Python.
+    """Return the kernel that a run asks for: by its own setting, else by the notebook's, else Python.
 
-    Raises FailureError: the name isn't installed. It is never replaced by another.
+    Raises FailureError if no kernel of that name is installed. It is never replaced by another.
     """
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 
@@ -43,7 +43,7 @@ def choose_kernel(job: RunNotebook, source: Any) -> KernelSpec:
         installed = tuple(sorted({PYTHON, *manager.find_kernel_specs()}))
         raise FailureError(KernelRefused(why=NoKernel(name, installed))) from None
     if spec.argv and spec.argv[0] in INTERPRETERS:
-        # jupyter_client would take the Python that we run on.
+        # jupyter_client would use the Python that we run on.
         spec.argv[0] = job.python
     spec.name = name
     return spec
@@ -58,10 +58,7 @@ class LocalKernel(Kernel):
         self._drain: threading.Thread | None = None
 
     async def start(self) -> None:
-        """Start the process; `ready` waits until it answers.
-
-        Raises FailureError: its program can't be started.
-        """
+        """Start the process; `ready` waits until it answers. Raises FailureError if it can't be started."""
         from jupyter_client import AsyncKernelManager  # type: ignore[attr-defined]  # exported without saying so
 
         self.folder.mkdir(mode=0o700, parents=True)  # an earlier run may have removed the folder above
@@ -96,12 +93,12 @@ class LocalKernel(Kernel):
         self.pid = self.manager.provisioner.process.pid
 
     def _arguments(self) -> list[str]:
-        """Return what a kernel of IPython is told besides."""
+        """Return further arguments for IPython's kernel."""
         history = ["--HistoryManager.hist_file=:memory:"] * (self.spec.language == "python")
         return history + [f"--config={SHELL}"] * ("ipykernel_launcher" in self.spec.argv)
 
     def _environment(self) -> dict[str, str]:
-        """Return the run's environment, and what keeps Jupyter's own files out of the person's folders."""
+        """Return the run's environment, with variables that keep Jupyter's own files out of the user's folders."""
         environment = {
             **self.job.environment,
             MARKER: self.job.marker,
@@ -124,13 +121,13 @@ class LocalKernel(Kernel):
         return provisioner.process if provisioner else None
 
     def log(self) -> str:
-        """Give the end of what the process wrote to its own standard output and error."""
+        """Return the end of what the process wrote to its own standard output and error."""
         if self._drain:
-            self._drain.join(0.3)  # what came last is on its way
+            self._drain.join(0.3)  # the last output may still be in the pipe
         return super().log()
 
     async def kill(self) -> None:
-        """Kill it at once, with all that it started."""
+        """Kill it at once, with all processes that it started."""
         process = self._process
         await asyncio.to_thread(sweep, self.job.marker)
         if process:

@@ -1,9 +1,9 @@
-"""What passes between us and the processes that drive runs (kernel_worker.py, command_worker.py and the container's).
+"""The messages between us and the workers (kernel_worker.py, command_worker.py, container_command_worker.py).
 
-We send RunNotebook or RunCommand, then Interrupt or Kill, and LetGo once what was found in a container will do; End
-ends a worker of notebooks. They send events, and for each run one of run_ends.py as the last.
+We send RunNotebook or RunCommand; then Interrupt or Kill, and LetGo if the probe in a container found enough; End ends
+a worker of notebooks. They send events; the last of each run is one of run_ends.py.
 
-A local run can write where its worker does, so an event is believed only as far as it is read here.
+A local run can write where its worker does, so an event is trusted only if it has the right shape.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ write = wire.write
 @dataclass(frozen=True, kw_only=True)
 class _Run:
     marker: str
-    """By which its processes are found again."""
+    """An environment variable's value, by which the run's processes are found."""
     environment: Mapping[str, str]
     cwd: str
     folder: str
-    """Where what it leaves is kept."""
+    """The folder for what it leaves."""
     redact: tuple[str, ...]
     """The values of secrets."""
     container: Order | None
-    """None is this machine."""
+    """None: on this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunNotebook(_Run):
-    """A notebook to execute."""
+    """Execute a notebook."""
 
     notebook: str
     name: str
-    """The same in messages."""
+    """Its name in messages."""
     parameters: Mapping[str, Json]
     kernel: str | None
     python: str
@@ -52,31 +52,31 @@ class RunNotebook(_Run):
     """`limits.output`, in bytes."""
     produces: tuple[str, ...]
     leased: bool
-    """It holds GPUs."""
+    """Whether it holds GPUs."""
     runtime: str = ""
     """A folder with a short path, for sockets."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunCommand(_Run):
-    """A command to run in a pseudo-terminal."""
+    """Run a command in a pseudo-terminal."""
 
     argv: tuple[str, ...]
     log: str
     limit: int
-    """Bytes of the log."""
+    """The most bytes of its log."""
     columns: int
     rows: int
 
 
 @dataclass(frozen=True)
 class LetGo:
-    """What was found in the container will do."""
+    """The probe in the container found enough: start."""
 
 
 @dataclass(frozen=True)
 class Interrupt:
-    """Interrupt the cell that runs."""
+    """Interrupt the running cell."""
 
 
 @dataclass(frozen=True)
@@ -92,31 +92,31 @@ class End:
 Request = RunNotebook | RunCommand | LetGo | Interrupt | Kill | End
 
 
-# --- what they tell --------------------------------------------------------------------------------------------------
+# --- what they send --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Started:
-    """The run's main process is there."""
+    """The run's main process was started."""
 
     pid: int
     """0 in a container."""
 
     def __post_init__(self) -> None:
         if self.pid < 0:
-            raise ValueError("kill(2) would take it for a group, or for all processes")
+            raise ValueError("to kill(2) it would mean a group, or all processes")
 
 
 @dataclass(frozen=True)
 class Probed:
-    """What is in the container: the run waits for LetGo, or Kill."""
+    """What the probe found in the container. The run waits for LetGo or Kill."""
 
     facts: Facts
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The notebook has so many code cells."""
+    """The number of the notebook's code cells."""
 
     count: int
 
@@ -140,7 +140,7 @@ class OutputCut:
 
 @dataclass(frozen=True)
 class Said:
-    """Something for a person."""
+    """A message for people."""
 
     text: str
 
@@ -155,12 +155,12 @@ _read_event = wire.Reader(
 
 
 def read_request(line: bytes) -> Request:
-    """In a worker: what it is to do. Raises WireError."""
+    """Return a request; used in a worker. Raises WireError."""
     request: Request = _read_request(line)
     return request
 
 
 def read_event(line: bytes) -> Event:
-    """What a worker tells. Raises WireError."""
+    """Return an event of a worker. Raises WireError."""
     event: Event = _read_event(line)
     return event

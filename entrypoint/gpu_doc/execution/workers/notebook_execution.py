@@ -1,4 +1,4 @@
-"""The execution of one notebook in a kernel. Importing this imports papermill, which takes 0.4 s."""
+"""Executes one notebook in a kernel. Importing this imports papermill, which takes 0.4 s."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from gpu_doc.system.link import Link
 
 MOST_PRINTED = 4000
-"""Characters of what a failed cell printed, from the end, that the parent may look for the cause in."""
+"""How many of the last characters that a failed cell printed the parent gets, to find the cause in."""
 
 
 class Execution:
-    """One notebook, parameterised and executed as papermill's `execute_notebook` does it, step by step."""
+    """Parameterises and executes one notebook in the same steps as papermill's `execute_notebook`."""
 
     def __init__(self, job: RunNotebook, source: Any, kernel: Kernel, link: Link) -> None:
         self._job = job
@@ -44,9 +44,9 @@ class Execution:
         self._current: int | None = None
 
     async def run(self) -> None:
-        """Execute all cells, and leave the executed notebook on disk whatever happens.
+        """Execute all cells, and save the executed notebook whatever happens.
 
-        Raises FailureError: a cell failed, or the kernel died.
+        Raises FailureError if a cell failed, or the kernel died.
         """
         progress = Progress(self._notebook, self.save)
         self._link.send(write(Cells(sum(n is not None for n in self._numbers))))
@@ -73,8 +73,8 @@ class Execution:
             raise failure
 
     def save(self) -> None:
-        """Save the notebook as far as it got. Compact, since it is done after each cell: the last one is pretty."""
-        # The cells themselves keep their sources, which are still to be executed.
+        """Save the notebook after a cell. It is compact, since there are many saves; only the last is indented."""
+        # The cells keep their sources unredacted, since they are still to be executed.
         cells = zip(self._notebook.cells, self._sources, strict=True)
         shown = {**self._notebook, "cells": [{**cell, "source": source} for cell, source in cells]}
         shown["metadata"] = self._redactor.json(self._notebook.metadata)
@@ -86,14 +86,14 @@ class Execution:
         write_atomically(self._path, nbformat.writes(self._notebook) + "\n")
 
     def _redact(self) -> None:
-        """Redact all but outputs, which are redacted when they come."""
+        """Redact everything but outputs, which are redacted when they come."""
         parts = [(self._notebook, "metadata")]
         parts += [(cell, key) for cell in self._notebook.cells for key in cell if key != "outputs"]
         for part, key in parts:
             part[key] = nbformat.from_dict(self._redactor.json(part[key]))
 
     def _failure(self) -> FailureError | None:
-        """Return the error that papermill finds in the notebook; its markers are added then."""
+        """Return the error that papermill finds in the notebook. If there is one, papermill adds its markers."""
         executed = {str(c.execution_count): n for c, n in zip(self._notebook.cells, self._numbers, strict=True) if n}
         error = raised_in(self._notebook)
         if error is None:
@@ -114,7 +114,7 @@ class Execution:
         )
 
     def _cell(self, cell: Any = None) -> Cell:
-        """Return which cell ran last, as people count them."""
+        """Return the cell that ran last."""
         if self._current is None:
             return Cell()
         cell = cell or self._notebook.cells[self._current]

@@ -1,4 +1,4 @@
-"""What a process writes to its own standard output and error, kept in a file: redacted, and only the last part."""
+"""Keeps what a process writes to its own standard output and error in a file: redacted, and only the last part."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gpu_doc.redaction import Redactor
 
 LOG_LIMIT = 1 << 20
-"""Bytes kept of what a kernel process writes to its own standard output and error."""
+"""The most bytes kept of what a kernel process writes to its own standard output and error."""
 
 
 class Log:
@@ -25,17 +25,17 @@ class Log:
         self._lock = threading.Lock()
 
     def write(self, chunk: bytes) -> None:
-        """Append; what can't be written is lost."""
+        """Append bytes; what can't be written is lost."""
         with self._lock:
             self._redacted.write(chunk)
 
     def flush(self) -> None:
-        """Have all of it in the file."""
+        """Write what is held to the file."""
         with self._lock:
             self._redacted.flush()
 
     def end(self) -> str:
-        """Give the last part of it."""
+        """Return its last part."""
         self.flush()
         with suppress(OSError):
             return self._path.read_bytes()[-4000:].decode("utf-8", "replace")

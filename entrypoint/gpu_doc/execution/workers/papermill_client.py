@@ -1,4 +1,4 @@
-"""papermill's client and its execution manager, with what runs here need of them. Importing papermill takes 0.4 s."""
+"""papermill's client and execution manager, adapted to our runs. Importing papermill takes 0.4 s."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Progress(NotebookExecutionManager):  # type: ignore[misc]  # papermill has
         super().__init__(notebook, progress_bar=False)
 
     def save(self, **_: Any) -> None:
-        """Save, unless it is not worth it now."""
+        """Save, unless another save follows soon."""
         if not self._quiet:
             self._save()
             self.last_save_time = self.now()
 
     def cell_start(self, cell: Any, cell_index: int | None = None, **more: Any) -> None:
-        """Note that a cell begins; its end is soon enough for saving."""
+        """Note that a cell begins; the notebook is saved when it ends."""
         self._quiet = True
         super().cell_start(cell, cell_index, **more)
         self._quiet = False
@@ -42,25 +42,25 @@ class Progress(NotebookExecutionManager):  # type: ignore[misc]  # papermill has
         self._quiet = False
 
     def notebook_complete(self, **more: Any) -> None:
-        """Note that all has ended. Whoever executes saves the end once, when papermill's error markers are in."""
+        """Note the end. `Execution` saves the notebook once, after papermill's error markers were added."""
         self._quiet = True
         super().notebook_complete(**more)
 
 
 class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
-    """papermill's client: it keeps outputs joined and bounded, and notices a dead kernel at once."""
+    """papermill's client, but it joins and limits outputs, and notices a dead kernel at once."""
 
     clear_before_next_output: bool
 
     def __init__(self, progress: Progress, kernel: Kernel, outputs: Outputs, entered: Callable[[int], None]) -> None:
-        """`kernel` is ready; `entered` hears the index of each code cell that begins."""
+        """`kernel` is ready; `entered` is called with the index of each code cell that begins."""
         super().__init__(
             progress,
             km=kernel.manager,
             kernel_name=kernel.manager.kernel_name,
-            # Messages may still come in for a while after a cell that printed a lot. nbclient's 4 s are not enough.
+            # After a cell that printed a lot, messages may come for a while. nbclient's 4 s are not enough.
             iopub_timeout=60,
-            # nbclient puts the streams of a failed cell into its message, and wants text for that.
+            # nbclient puts the streams of a failed cell into its message, and needs them as text for that.
             on_cell_executed=lambda **_: outputs.close(),
         )
         self._outputs = outputs
@@ -72,7 +72,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no
         self.reset_execution_trackers()
 
     async def run_cells(self) -> None:
-        """Do what papermill_execute_cells does, in the event loop that is there."""
+        """Do what papermill_execute_cells does, in the running event loop."""
         for index, cell in enumerate(self.nb.cells):
             try:
                 self.nb_man.cell_start(cell, index)
@@ -100,7 +100,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no
     def output(self, outs: list[Any], msg: Any, display_id: str | None, cell_index: int) -> Any:
         """Take an output, redacted, as far as the limit has room for it."""
         kind, hooked = msg["msg_type"], self.output_hook_stack[msg["parent_header"].get("msg_id")]
-        if kind != "stream" or hooked:  # the text of streams is redacted when all of it is there
+        if kind != "stream" or hooked:  # the text of streams is redacted when it is complete
             msg["content"] = self._outputs.redactor.output(msg["content"])
         content = msg["content"]
         if hooked:
@@ -121,14 +121,14 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no
         return None
 
     def clear_output(self, outs: list[Any], msg: Any, cell_index: int) -> None:
-        """Clear the outputs of a cell, and give back the room that they took."""
+        """Clear the outputs of a cell; they no longer count against the limit."""
         hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
         if not (hooked or msg["content"].get("wait")):
             self._outputs.release(outs)
         super().clear_output(outs, msg, cell_index)
 
     def handle_comm_msg(self, outs: list[Any], msg: Any, cell_index: int) -> None:
-        """Forget a widget that is closed, as Jupyter does. nbclient keeps it, and it would be shown for ever."""
+        """Forget a closed widget, as Jupyter does. nbclient would keep it, and it would still be shown."""
         if msg["msg_type"] == "comm_close":
             self.widget_state.pop(msg["content"].get("comm_id"), None)
         else:

@@ -1,4 +1,4 @@
-"""A notebook before its run and after it, as papermill has it: with parameters, and with what failed in it found."""
+"""Prepares a notebook for its run as papermill does, and finds what failed in it afterwards."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 def prepared(
     source: Any, spec: KernelSpec, parameters: Mapping[str, Any], names: tuple[str, str], say: Callable[[str], None]
 ) -> Any:
-    """Return a notebook as it is to be executed. `names` are its own and that of the executed one, for its metadata.
+    """Return the notebook to execute, with parameters. `names`, for its metadata, are its own and the executed one's.
 
-    Raises NotebookFileError: it is none; FailureError: papermill refuses it.
+    Raises NotebookFileError if it is not a notebook, and FailureError if papermill refuses it.
     """
     try:
         notebook = load_notebook_node(nbformat.from_dict(source))
         if parameters:
             notebook = _parameterised(notebook, spec, parameters, say)
-        # Paths of this machine have no place in a result.
+        # A result should not contain paths of this machine.
         return remove_error_markers(prepare_notebook_metadata(notebook, *names))
     except PapermillException as error:
         raise FailureError(Refused(what=str(error))) from error
@@ -76,5 +76,5 @@ def raised_in(notebook: Any) -> PapermillExecutionError | None:
 
 
 def may_fail(cell: Mapping[str, Any]) -> bool:
-    """Whether a cell's author says that it raises an exception."""
+    """Return whether a cell's author allows it to raise an exception."""
     return MAY_FAIL in cell["metadata"].get("tags", ())

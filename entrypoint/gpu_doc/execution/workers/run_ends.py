@@ -1,4 +1,4 @@
-"""How a run ended, as the process that drove it tells it: its last message (messages.py)."""
+"""How a run ended: the last message of the worker process that drove it (messages.py)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from gpu_doc.model.location import Location
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell, as people count and name them."""
+    """A cell, by number and name."""
 
     number: int | None = None
-    """From 1; None or 0 is none of the notebook's own, such as injected parameters."""
+    """From 1; None or 0 if the cell is not the notebook's own, such as injected parameters."""
     name: str = ""
 
 
@@ -23,13 +23,13 @@ class RunEnd:
     """The last event of a run."""
 
     cell: Cell | None = None
-    """Which was the last; None is not known, or a command."""
+    """The last cell; None if not known, or for a command."""
     shortages: Shortages = field(default_factory=Shortages)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Executed(RunEnd):
-    """A notebook is executed."""
+    """A notebook was executed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +40,9 @@ class Raised(RunEnd):
     evalue: str
     traceback: tuple[str, ...]
     source: str
-    """Of the cell."""
+    """The cell's source."""
     numbers: Mapping[str, int]
-    """Cells by their execution count."""
+    """The numbers of cells by their execution count."""
     printed: str = ""
     """The end of what the cell printed."""
 
@@ -66,14 +66,14 @@ class KernelRefused(RunEnd):
 
 @dataclass(frozen=True, kw_only=True)
 class Refused(RunEnd):
-    """papermill refuses the notebook, or a cell took too long."""
+    """papermill refused the notebook, or a cell took too long."""
 
     what: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoNotebook(RunEnd):
-    """The file is no valid notebook."""
+    """The file is not a valid notebook."""
 
     what: str
     where: Location
@@ -82,14 +82,14 @@ class NoNotebook(RunEnd):
 
 @dataclass(frozen=True, kw_only=True)
 class DiskFull(RunEnd):
-    """There is no room for this file."""
+    """The disk has no room for this file."""
 
     path: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotLeft(RunEnd):
-    """Not all is there that `produces` names."""
+    """A file that `produces` names is missing."""
 
     found: Found
 
@@ -99,11 +99,11 @@ class CommandEnded(RunEnd):
     """A command has ended."""
 
     status: int | None
-    """Negative for a signal; None where it was left at its deadline."""
+    """Negative for a signal; None if it was abandoned at its deadline."""
     left_out: int = 0
-    """Bytes that its log lacks."""
+    """How many bytes its log leaves out."""
     asked: bool = False
-    """Something waited for a key."""
+    """Whether something waited for a key."""
     found: Found = field(default_factory=Found)
 
 
@@ -117,7 +117,7 @@ class CommandRefused(RunEnd):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandLost(RunEnd):
-    """What a command writes can't be kept."""
+    """A command's output can't be kept."""
 
     errno: int | None
     message: str
@@ -125,12 +125,12 @@ class CommandLost(RunEnd):
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerEnded(RunEnd):
-    """The container ended before its agent told how the run did."""
+    """The container ended before its agent could say how the run ended."""
 
     status: int | None
-    """Negative for a signal; None where somebody removed it."""
+    """Negative for a signal; None if somebody removed the container."""
     broken: bool
-    """We ended it: something in it has written to the line between its agent and us."""
+    """Whether we ended it, because something in it had written to the stream between its agent and us."""
     log: str = ""
 
 
@@ -162,7 +162,7 @@ class Defect(RunEnd):
 
 @dataclass(frozen=True, kw_only=True)
 class DriverKilled(RunEnd):
-    """Something ended the worker, which can't tell it: we do."""
+    """Something killed the worker, which can't say so itself."""
 
     status: int
     """Negative: the signal."""
