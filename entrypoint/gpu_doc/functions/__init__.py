@@ -1,7 +1,7 @@
-"""What templates may call: each function is a file here, and `shared/` is what several of them use.
+"""The functions that templates may call: one file each; `shared/` has what several of them use.
 
-A function's file declares one `FUNCTION` (shared/function.py says what that holds). Nobody else lists the names of
-functions: they are found by their files, and a module is imported when its function is first asked for.
+A function's file declares one `FUNCTION` (see shared/function.py). No other file lists the names of functions: they are
+found by their files, and a module is imported when its function is first used.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The names of all functions, by alphabet. Imports none of them."""
-    from pkgutil import iter_modules  # nothing asks for names where all is fresh
+    """Return the names of all functions, in alphabetical order. Imports none of them."""
+    from pkgutil import iter_modules  # not needed if all is fresh
 
     files = (module.name for module in iter_modules(__path__) if not module.ispkg)
     return tuple(sorted(name for name in files if not name.startswith("_")))
@@ -25,7 +25,7 @@ def names() -> tuple[str, ...]:
 
 @cache
 def named(name: str) -> Function | None:
-    """The function of a name; None where there is none, as evidence of a pull request may have it."""
+    """Return the function of a name; None if there is none, since a pull request's evidence may name any."""
     if name not in names():
         return None
     function: Function = import_module(f"{__name__}.{name}").FUNCTION
@@ -33,5 +33,5 @@ def named(name: str) -> Function | None:
 
 
 def in_order() -> tuple[Function, ...]:
-    """All functions as a reader meets them: of parts of a run, then of runs; pictures before text."""
+    """Return all functions in the order of the docs: for parts of a run, then for runs; pictures before text."""
     return tuple(sorted(filter(None, map(named, names())), key=lambda function: function.place))

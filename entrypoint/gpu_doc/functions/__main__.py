@@ -1,4 +1,4 @@
-"""`python -m gpu_doc.functions` writes README's table of functions, in a checkout; a test holds it in step."""
+"""`python -m gpu_doc.functions`, in a checkout, writes README's table of functions; a test compares them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ END = "<!-- end of what is written -->\n"
 
 
 def table() -> str:
-    """Give the table as Markdown, a line for each function."""
+    """Return the table as Markdown, a line for each function."""
     return "\n".join(["| function | gives |", "|---|---|", *map(_line, in_order()), ""])
 
 
@@ -21,7 +21,7 @@ def _line(function: Function) -> str:
 
 
 def readme(text: str) -> str:
-    """Give README.md with its table renewed."""
+    """Return README.md with a new table."""
     before, _, rest = text.partition(START)
     return f"{before}{START}\n{table()}\n{END}{rest.partition(END)[2]}"
 

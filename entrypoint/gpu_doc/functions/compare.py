@@ -1,4 +1,4 @@
-"""`compare()`: a matrix side by side, in a table of the values that its runs gave."""
+"""`compare()`: a table of the values that the runs of a matrix gave."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LESS_IS_BETTER = re.compile(
     r"(?:$|[\W_])"
 )
 _MOST_DIGITS = 6
-"""How many digits, from the first that is not zero, a column may give a number for the sake of its decimals."""
+"""The most significant digits that a number may get so that its column has equal decimals."""
 
 
 def _names(name: str, value: Json) -> None:
@@ -55,7 +55,7 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
 
 def best_of(name: str, wanted: Json) -> Best:
-    """Whether the most or the least of a value is best: as the template says, else as its name does."""
+    """Return whether the largest or the smallest value is best: as the template says, else by the value's name."""
     said = wanted.get(name) if isinstance(wanted, dict) else wanted
     if said is None:
         return "min" if _LESS_IS_BETTER.search(name.lower()) else "max"
@@ -63,7 +63,7 @@ def best_of(name: str, wanted: Json) -> Best:
 
 
 def comparison(runs: Sequence[Run], columns: Mapping[str, Sequence[Json]], best: Mapping[str, Best]) -> Table:
-    """A table: a row for each run, its point and then its values; the best of each column is bold."""
+    """Return a table with a row for each run: its point, then its values; the best of each column is bold."""
     keys = list(dict.fromkeys(key for run in runs for key in run.point))
     winners = {name: _winner(values, best[name]) for name, values in columns.items()}
     texts = {name: short_numbers(values) for name, values in columns.items()}
@@ -87,7 +87,7 @@ def _number(value: Json) -> float | None:
 
 
 def _winner(values: Sequence[Json], best: Best) -> float | None:
-    """The best number; none where there is nothing to choose from."""
+    """Return the best number; None if there is nothing to choose from."""
     numbers = [number for value in values if (number := _number(value)) is not None]
     if len(values) < 2 or not numbers or (len(numbers) == len(values) and len(set(numbers)) == 1):
         return None
@@ -111,14 +111,14 @@ def _alignment(texts: Sequence[str]) -> markdown.Alignment:
 
 
 def _single(value: Json) -> Scalar:
-    """A value as evidence keeps it: JSON has no numbers that are not finite."""
+    """Return a value as evidence keeps it: JSON has no infinite numbers and no NaN."""
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     return value if isinstance(value, str | int | float) else None
 
 
 def short_number(value: Json) -> str:
-    """A value for a table: four significant digits of a fraction, whole numbers as they are."""
+    """Return a value for a table: fractions with four significant digits, whole numbers unchanged."""
     if isinstance(value, bool) or not isinstance(value, float):
         return "" if value is None else str(value)
     if not math.isfinite(value) or value == 0:
@@ -129,10 +129,10 @@ def short_number(value: Json) -> str:
 
 
 def short_numbers(values: Sequence[Json]) -> list[str]:
-    """The values of a table's column: fractions with the same number of decimals, so that they can be compared.
+    """Return the values of a table's column: fractions with the same number of decimals, so that they can be compared.
 
-    Each stays as it is alone where there are whole numbers among them, or where one would get more digits than
-    `_MOST_DIGITS` that count: 0.0001 beside 250.5.
+    Each is shown as if alone if there are whole numbers among them, or if one would get more significant digits than
+    `_MOST_DIGITS`: 0.0001 beside 250.5.
     """
     texts = [short_number(value) for value in values]
     numbers = {place: value for place, value in enumerate(values) if _number(value) is not None}

@@ -1,4 +1,4 @@
-"""`environment()`: a table of what a run's results come from: its image, device, packages and data."""
+"""`environment()`: a table of the image, device, packages and data that a run's results depend on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gpu_doc.model.values import Json
 from gpu_doc.text.markdown import Written, code, joined, plain
 
 _ON_GPUS = re.compile(r"cupy.*|jax(lib)?|onnxruntime-gpu|paddlepaddle.*|tensorflow.*|torch|triton|vllm")
-"""Packages that compute on a GPU where there is one."""
+"""Packages that compute on a GPU if there is one."""
 
 
 def _answer(call: BoundCall, results: ResultReader) -> Answer:
@@ -27,7 +27,7 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
 
 def environment(result: Result) -> Table:
-    """A table of what a run was made with, as far as its record tells; no time and no commit is in it."""
+    """Return the table from a run's record; it contains no time and no commit."""
     run = result.run
     machine = result.record.get("machine") or {}
     probe = machine.get("probe") or {}
@@ -60,7 +60,7 @@ def _image(run: Run, machine: Mapping[str, Json]) -> Written:
 
 
 def _device(run: Run, machine: Mapping[str, Json], probe: Mapping[str, Json]) -> str:
-    """What it ran on: the GPUs by name, else plainly the CPU."""
+    """Return the GPUs by name, or the CPU."""
     device = str(machine.get("device") or "")
     if device == "cpu":
         packages = {name for name, _ in _packages(machine, probe)}
@@ -76,14 +76,14 @@ def _gpu(name: str, memory: int, count: int) -> str:
 
 
 def _system(machine: Mapping[str, Json], probe: Mapping[str, Json]) -> Iterator[str]:
-    """The distribution too where it is the image's, which is the same everywhere."""
+    """Yield the system; also the distribution if it is the image's, which is the same everywhere."""
     yield from filter(None, [str(machine.get("system") or probe.get("system") or "")])
     if machine.get("image") and probe.get("distribution"):
         yield str(probe["distribution"])
 
 
 def _packages(machine: Mapping[str, Json], probe: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    """Python, and the packages that the run imports or, where the image's digest stands for these, the frameworks."""
+    """Yield Python and the packages that the run imports; if an image's digest covers these, the frameworks."""
     imported = {name: version for name, version in (machine.get("packages") or {}).items() if version}
     python = imported.pop("python", None) or probe.get("python")
     if python:
@@ -92,7 +92,7 @@ def _packages(machine: Mapping[str, Json], probe: Mapping[str, Json]) -> Iterato
 
 
 def _data(run: Run, machine: Mapping[str, Json]) -> Written:
-    """Each source of data with its version, or the head of its hash; of an absolute path only the name."""
+    """Return each data source with its version or the beginning of its hash; of an absolute path only the name."""
     known = machine.get("data") or {}
     parts = []
     for source in run.data:

@@ -1,4 +1,4 @@
-"""`image()`: an image that a cell shows, or that a run left, to the byte."""
+"""`image()`: an image that a cell shows or a run left, unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TYPES: Mapping[str, str] = {
     "image/webp": ".webp",
     "image/svg+xml": ".svg",
 }
-"""What is copied, best first: a bitmap is the same in every run, Matplotlib's SVG names its parts at random."""
+"""The types that are copied, best first: a bitmap is the same in every run; Matplotlib's SVG has random ids."""
 
 
 def _check(call: BoundCall, root: Path) -> None:
@@ -48,7 +48,7 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
 
 def _image_bytes(outputs: Sequence[Mapping[str, Json]], what: str) -> tuple[bytes, str]:
-    """Bytes and suffix of the one image among outputs. Raises ReportError if there is none, or more than one."""
+    """Return bytes and suffix of the only image among outputs. Raises ReportError if there is none, or several."""
     found = [(data, kind) for output in outputs for data, kind in [_image(output)] if kind]
     if not found:
         kinds = list(dict.fromkeys(kind for output in outputs for kind in output.get("data") or {}))

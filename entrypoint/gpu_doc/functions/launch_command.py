@@ -1,8 +1,8 @@
-"""`launch_command()`: the `docker run` by which a reader gets what a run got: pasted into a shell in a clean checkout.
+"""`launch_command()`: the `docker run` with which a reader repeats a run, in a shell in a clean checkout.
 
-It says the same as what the run's container is made of (execution/containers/recipe.py), in the words of the `docker`
-program, and names nothing of the machine that the run was made on. In the image, a notebook needs only what its kernel
-brings along: jupyter_client, which ipykernel depends on.
+It has the same options as the run's container (execution/containers/recipe.py), in the syntax of the `docker` program,
+and nothing specific to the machine of the run. In the image, a notebook needs only jupyter_client, on which ipykernel
+depends.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
 
 def command(result: Result, root: Path) -> str:
-    """What to paste into a shell at the top of the checkout. Raises NotebookFileError."""
+    """Return the text to paste into a shell at the top of the checkout. Raises NotebookFileError."""
     run, machine = result.run, result.record.get("machine") or {}
     place = root.relative_to(work_tree(root) or root).as_posix()
     image = _image(run, machine)
@@ -67,15 +67,15 @@ def _continued(lines: Sequence[str]) -> str:
 
 
 def _image(run: Run, machine: Mapping[str, Json]) -> str:
-    """The image by its digest where a repository knows it."""
+    """Return the image, by its digest if a repository has it."""
     digest = str(machine.get("image-digest") or "")
     return digest if "@" in digest else str(run.image or run.configured_image)
 
 
 def _build(run: Run, image: str, derived: str) -> str:
-    """A copy of the image that has ipykernel."""
+    """Return the command that builds a copy of the image with ipykernel."""
     steps = [f"FROM {image}", f"RUN PIP_BREAK_SYSTEM_PACKAGES=1 {PYTHON} -m pip install ipykernel"]
-    if run.user == "runner":  # whoever may write there; the run itself names its user
+    if run.user == "runner":  # the build needs a user who may write; the run itself names its user
         steps.insert(1, "USER root")
     return f"docker build --tag {shlex.quote(derived)} - {_here_document(chr(10).join(steps))}"
 
@@ -84,7 +84,7 @@ def _build(run: Run, image: str, derived: str) -> str:
 
 
 def _options(run: Run, machine: Mapping[str, Json], place: str) -> Iterator[str]:
-    """The options, some that belong together on a line."""
+    """Yield the lines of options; options that belong together share a line."""
     if machine.get("device") == "gpu" and run.gpus != "none":
         yield _gpus(run)
     yield " ".join(_limits(run))
@@ -121,7 +121,7 @@ def _limits(run: Run) -> Iterator[str]:
 
 
 def _size(number: int) -> str:
-    """Bytes as Docker reads them."""
+    """Return a number of bytes in Docker's syntax."""
     for unit, factor in (("g", 1 << 30), ("m", 1 << 20), ("k", 1 << 10)):
         if number % factor == 0:
             return f"{number // factor}{unit}"
@@ -129,7 +129,7 @@ def _size(number: int) -> str:
 
 
 def _variables(run: Run) -> Iterator[str]:
-    """What the run finds in its environment. A name alone takes the reader's own value."""
+    """Yield the run's environment variables. A name without a value takes the reader's own value."""
     if run.limits.cpus:
         yield f"OMP_NUM_THREADS={max(1, math.ceil(run.limits.cpus))}"
     yield from (*run.env, *run.secrets)
@@ -137,12 +137,12 @@ def _variables(run: Run) -> Iterator[str]:
 
 
 def _folder(run: Run, place: str) -> str:
-    """Where the run starts, in the container."""
+    """Return the run's working folder in the container."""
     return os.path.normpath(f"{WORKSPACE}/{place}/{run.folder}")
 
 
 def _data(path: str, place: str) -> str:
-    """A mount that can only be read. One that is not there is an error, where `--volume` would make a folder."""
+    """Return a read-only mount. A missing source is an error; `--volume` would create a folder."""
     if path.startswith("/"):
         return f"--mount {shlex.quote(_fields(source=path, target=path) + ',readonly')}"
     inside = os.path.normpath(f"{place}/{path}")
@@ -158,13 +158,13 @@ def _fields(**fields: str) -> str:
 
 
 def _program(result: Result, root: Path) -> str:
-    """Python that runs the notebook's cells, with the run's parameters, and prints what they give."""
+    """Return Python code that runs the notebook's cells with the run's parameters, and prints their output."""
     run = result.run
     path = root / str(run.notebook)
     kernel = run.kernel or kernel_name(path)
     cells = executed_cells(result.executed)
     may_fail = [number for number, cell in enumerate(cells) if MAY_FAIL in cell.tags]
-    # Of a run that ended well no other cell failed, but papermill lets one end it: sys.exit(0).
+    # In a successful run no other cell failed, except that papermill lets a cell end the run with sys.exit(0).
     exits = any(
         output["output_type"] == "error" for cell in cells if MAY_FAIL not in cell.tags for output in cell.outputs
     )
@@ -191,12 +191,12 @@ def _program(result: Result, root: Path) -> str:
 
 
 def _settings(kernel: str) -> str:
-    # Sockets lie beside the connection file, so not in the reader's checkout. Over TCP a kernel warns of itself.
+    # Sockets are beside the connection file, so not in the reader's checkout. Over TCP, a kernel prints a warning.
     return f'kernel_name={json.dumps(kernel)}, transport="ipc", connection_file="{_HOME}/kernel.json"'
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a few lines can read the notebook: JSON in today's format, and nothing in it that had to be mended."""
+    """Return whether a few lines of code can read the notebook: JSON in today's format that needed no repair."""
     if path.suffix != ".ipynb":
         return False
     try:
@@ -213,7 +213,7 @@ def _read_cells(run: Run, path: Path, cells: Sequence[ExecutedCell]) -> Iterator
     yield f'notebook = json.load(open({shown}, encoding="utf-8"))'
     yield 'cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]'
     for place, cell in enumerate(cells):
-        if not cell.number:  # as papermill wrote them, in the notebook's language
+        if not cell.number:  # parameters, as papermill wrote them in the notebook's language
             replaced = any(not source.number for source in source_cells(path))
             text = _literal(cell.source)
             yield f"cells[{place}] = {text}" if replaced else f"cells.insert({place}, {text})"
@@ -226,7 +226,7 @@ def _written_cells(cells: Sequence[ExecutedCell]) -> Iterator[str]:
 
 
 def _literal(text: str) -> str:
-    """A text as a Python string, readable where that can be."""
+    """Return a text as a Python string, in readable form if possible."""
     raw = "r" if "\\" in text else ""
     readable = f'{raw}"""{text}"""'
     try:
@@ -237,7 +237,7 @@ def _literal(text: str) -> str:
 
 
 def _here_document(text: str) -> str:
-    """A text as a command's standard input, in which the shell changes nothing."""
+    """Return a text as a command's standard input, in which the shell changes nothing."""
     end = "END"
     while end in text.splitlines():
         end += "_"

@@ -1,4 +1,4 @@
-"""`resources()`: a chart of what a run took, a panel for each measure over one axis of time, and the peaks."""
+"""`resources()`: a chart of a run's use of resources, a panel for each measure over one time axis, and the peaks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from gpu_doc.record.consumption import Consumption, Points, cores, size
 
 _LEFT, _RIGHT = 44.0, 8.0
 _TITLE, _HEIGHT, _GAP, _AXIS = 26.0, 88.0, 22.0, 26.0
-"""Pixels of a panel from top to bottom: its title, its plot, what lies between two; and the axis of time."""
+"""Heights in pixels: of a panel's title, of its plot, of the gap between two panels, and of the time axis."""
 _CHARACTER = 7.6
-"""Pixels that a character takes, at most."""
+"""The largest width of a character, in pixels."""
 _MOST_TICKS = 8
 _TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
 _HOURS = (1, 2, 3, 6, 12, 24, 48, 96, 240)
@@ -50,7 +50,7 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
 
 def _output(drawing: str) -> Json:
-    """A drawing of ours as the output of a cell."""
+    """Return our drawing as the output of a cell."""
     return {"output_type": "display_data", "data": {"image/svg+xml": drawing}, "metadata": {}}
 
 
@@ -60,15 +60,15 @@ class _Panel:
     unit: str
     peak: str
     points: Points
-    """In units of the axis."""
+    """Times and values, in units of the axes."""
     step: float
-    """Between two lines of the grid, from 0."""
+    """The distance between two lines of the grid."""
     top: float
     colour: str
 
 
 def chart(taken: Consumption, *, width: int, theme: str) -> str:
-    """The chart as SVG, `width` pixels wide."""
+    """Return the chart as SVG, `width` pixels wide."""
     panels = [*_panels(taken)]
     height = len(panels) * (_TITLE + _HEIGHT) + (len(panels) - 1) * _GAP + _AXIS
     end = max((row[0] or 0 for row in taken.samples), default=0) or 1.0

@@ -38,7 +38,7 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
 
 def _outputs(call: BoundCall, results: ResultReader) -> tuple[Output, ...]:
-    """What is pictured, of standard output and standard error only the one that is wanted."""
+    """Return the outputs to picture; if `streams` is given, only with that stream."""
     outputs, stream = results.outputs(call), call.get("streams")
     wanted = tuple(one for one in outputs if not stream or one["output_type"] != "stream" or one["name"] == stream)
     if not wanted and call.get("show") != "cell":
@@ -47,7 +47,7 @@ def _outputs(call: BoundCall, results: ResultReader) -> tuple[Output, ...]:
 
 
 def _location(cell: ExecutedCell, result: Result) -> Location:
-    """Notebook and cell; a glued value has no cell of its own here."""
+    """Return notebook and cell; a glued value has no cell here."""
     return Location(str(result.run.notebook), cell=cell.number, cell_name=cell.name if cell.number else "")
 
 

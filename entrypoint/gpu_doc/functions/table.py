@@ -24,7 +24,7 @@ _NOT_FINITE = frozenset({"nan", "inf", "-inf"})
 _MISSING = frozenset({"", "none", "null", "na", "n/a", "<na>", "nat", "...", "…", "-", "–"})  # noqa: RUF001 - a real dash
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|\Z)')
 _SAMPLE = 100_000
-"""Characters in which the end of a file's first line is looked for."""
+"""The number of characters in which the end of a file's first line is searched."""
 _SUFFIXES = frozenset({".csv", ".tsv", ".tab", ".txt"})
 
 
@@ -43,7 +43,7 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
 
 def _only_table(outputs: Sequence[Output], what: str) -> Rows:
-    """The one table among outputs. Raises ReportError if there is none, or more than one."""
+    """Return the only table among outputs. Raises ReportError if there is none, or more than one."""
     pieces = [joined((output.get("data") or {}).get("text/html", "")) for output in outputs]
     found = [rows for html in pieces if "<table" in html if (rows := from_html(html))]
     if not found:
@@ -54,7 +54,7 @@ def _only_table(outputs: Sequence[Output], what: str) -> Rows:
 
 
 def written(table: Rows) -> Table:
-    """The table; columns of numbers are right-aligned."""
+    """Return the table; columns of numbers are right-aligned."""
     width = max([len(table.head), *(len(row) for row in table.rows)])
     columns = [[row[place] if place < len(row) else "" for row in table.rows] for place in range(width)]
     alignments: list[markdown.Alignment] = ["right" if _numbers(column) else "left" for column in columns]
@@ -62,7 +62,7 @@ def written(table: Rows) -> Table:
 
 
 def _numbers(column: Sequence[str]) -> bool:
-    """Whether a column holds numbers, and otherwise only what stands for a missing one."""
+    """Return whether a column has only numbers and signs for missing ones."""
     cells = [cell.strip().lower() for cell in column]
     numbers = [cell for cell in cells if cell in _NOT_FINITE or _NUMBER.fullmatch(cell)]
     return bool(numbers) and len(numbers) == sum(1 for cell in cells if cell not in _MISSING)
@@ -72,7 +72,7 @@ def _numbers(column: Sequence[str]) -> bool:
 
 
 def from_csv(content: bytes, path: str) -> Rows:
-    """A file of comma-, semicolon- or tab-separated values, its first row the head. Raises ReportError."""
+    """Read comma-, semicolon- or tab-separated values; the first row is the head. Raises ReportError."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

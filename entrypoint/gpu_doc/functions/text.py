@@ -1,4 +1,4 @@
-"""`text()`: what a cell, a file or a command's terminal says, as plain text."""
+"""`text()`: the plain text of a cell's output, a file or a command's terminal."""
 
 from __future__ import annotations
 

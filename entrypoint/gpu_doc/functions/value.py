@@ -31,7 +31,7 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
 
 
 def _safe(value: Json) -> Json:
-    """A value as a template gets it: no number that JSON lacks, and no comment that would hide what follows."""
+    """Return a value for a template: without numbers that JSON lacks, and comments that would hide what follows."""
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     if isinstance(value, str):

@@ -1,1 +1,1 @@
-"""What several template functions use: their options, addresses, checks, and how they read results."""
+"""Code that several template functions share: options, addresses, checks, and reading results."""

@@ -31,7 +31,7 @@ class Address:
 
 
 def parse(text: str) -> Address:
-    """Take an address apart. Raises ReportError if it is none; whether what it names exists is not looked at."""
+    """Parse an address. Raises ReportError if it is not one; does not check whether what it names exists."""
     match = _SHAPE.fullmatch(text.strip())
     if not match:
         raise ReportError(f"`{_short(text)}` is no address", remedy="Write run/cell, such as baseline/loss-curve.")
@@ -56,7 +56,7 @@ def _file(path: str, text: str) -> str:
 
 
 def find_run(address: Address, report: Report) -> Run:
-    """Give the one run that an address names. Raises ReportError, with near misses, if there is none."""
+    """Return the run that an address names. Raises ReportError, with near misses, if there is none."""
     for run in report.runs:
         if run.address == address.run:
             return run
@@ -76,7 +76,7 @@ def find_run(address: Address, report: Report) -> Run:
 
 
 def find_runs(address: Address, report: Report) -> tuple[Run, ...]:
-    """Give all runs of a matrix, from `sweep[*]`. Raises ReportError if that is not what the address says."""
+    """Return all runs of a matrix, from `sweep[*]`. Raises ReportError if the address is not a matrix."""
     if address.cell is not None or address.file is not None or not address.run.endswith("[*]"):
         raise ReportError(
             f"`{_short(str(address))}` is not a whole matrix", remedy="Write the run's name and [*]: sweep[*]."
@@ -91,7 +91,7 @@ def find_runs(address: Address, report: Report) -> tuple[Run, ...]:
 
 
 def _point(run: str) -> tuple[str, dict[str, str]] | None:
-    """Name and values of `sweep[lr=0.1,seed=1]`."""
+    """Return name and values of `sweep[lr=0.1,seed=1]`."""
     name, bracket, rest = run.partition("[")
     if not bracket:
         return None
@@ -100,7 +100,7 @@ def _point(run: str) -> tuple[str, dict[str, str]] | None:
 
 
 def covered(file: str, produces: Iterable[str]) -> bool:
-    """Whether a file is among those that a run declares: what a run's search would find under that name."""
+    """Return whether a run's `produces` contains a file; a run's search uses the same rule."""
     return any(names(pattern, file) for pattern in produces)
 
 

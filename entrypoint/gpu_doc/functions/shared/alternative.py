@@ -1,6 +1,6 @@
-"""Alternative texts of pictures: what is there to see, for those who can't see it.
+"""Writes alternative texts for pictures, which say what a picture shows.
 
-Titles and axes are those that the cell's source says in plain words; a picture itself does not tell them.
+Titles and axes are plain strings in the cell's source; a picture itself does not contain them as text.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 Output = Mapping[str, Json]
 
 _LONGEST = 80
-"""Characters of a line that is quoted."""
+"""The most characters of a line that is quoted."""
 _COLUMNS = 6
-"""Columns of a table that are named."""
+"""The most columns of a table that are named."""
 _OUTPUTS = 3
-"""Outputs that are described."""
+"""The most outputs that are described."""
 _LARGEST = 300_000
-"""Characters of HTML that are read for a description."""
+"""The most characters of HTML that are read for a description."""
 _TITLES = frozenset({"title", "set_title", "suptitle", "title_text"})
 _AXES = frozenset(
     {
@@ -52,7 +52,7 @@ _BAR = re.compile(r"\|[\u2580-\u259f #]*\|")
 
 
 def of_outputs(cell: ExecutedCell, shown: Sequence[Output], address: Address, call: Mapping[str, Json]) -> str:
-    """What a picture of a cell's outputs shows; `call` has the options `show` and `output`."""
+    """Return the text for a picture of a cell's outputs; `call` has the options `show` and `output`."""
     images = sum(map(_is_image, shown))
     name = f"cell {address.cell} in run {address.run}"
     figures = _figures(cell, images, call.get("output")) or f"Figure of {name}"
@@ -66,12 +66,12 @@ def of_outputs(cell: ExecutedCell, shown: Sequence[Output], address: Address, ca
 
 
 def of_file(address: Address) -> str:
-    """What a picture of a file shows."""
+    """Return the text for a picture of a file."""
     return f"{PurePosixPath(address.file or '').name} of run {address.run}"
 
 
 def of_terminal(command: Sequence[str], lines: Sequence[str]) -> str:
-    """What a terminal shows: the command and the last line that it wrote."""
+    """Return the text for a terminal: the command, and the last line that it wrote."""
     last = next((line for line in reversed(lines) if line.strip()), "")
     return f"Terminal: {_short(shlex.join(command))}; its last line: {_short(last)}"
 
@@ -84,20 +84,20 @@ def _is_image(output: Output) -> bool:
 def _figures(cell: ExecutedCell, images: int, number: Json) -> str:
     titles, axes = _labels(cell.source) if cell.language == "python" else ([], [])
     if number is not None and sum(map(_is_image, cell.outputs)) > 1:
-        titles, axes = [], []  # which of them are of this one is not known
+        titles, axes = [], []  # which of them belong to this one is not known
     said = ": " + ", ".join(titles) if titles else ""
     said += f" (axes: {', '.join(axes)})" if axes else ""
     return ("Figure" if images == 1 else f"{images} figures") + said if said else ""
 
 
 def _labels(source: str) -> tuple[list[str], list[str]]:
-    """Titles and names of axes that a source gives as plain strings, in its order."""
+    """Return the titles and names of axes that are plain strings in a source, in its order."""
     import ast
 
     code = "\n".join("pass" if line.startswith(("%", "!")) else line for line in source.split("\n"))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a source's own, such as of "\d"
+            warnings.simplefilter("ignore")  # warnings about the source, such as for "\d"
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return [], []

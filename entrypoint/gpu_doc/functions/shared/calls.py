@@ -1,4 +1,4 @@
-"""Calls of template functions, judged: once each, before anything runs where a rehearsal finds them."""
+"""Checks the calls of template functions, each once; those that a rehearsal finds, before anything runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gpu_doc.text.nearest import did_you_mean, listed
 
 
 def bind(call: Call, report: Report) -> BoundCall:
-    """Judge what a function was given, and find its runs. Raises ReportError with what there is instead."""
+    """Check a function's arguments, and find its runs. Raises ReportError with what there is instead."""
     function = functions.named(call.function)
     if function is None:
         remedy = did_you_mean(call.function, functions.names())
@@ -47,7 +47,7 @@ def bind(call: Call, report: Report) -> BoundCall:
 
 
 def _judge(function: Function, name: str, value: object) -> None:
-    """Raise ReportError if a function has no such option, or the option no such value."""
+    """Raise ReportError if a function has no such option, or the option can't have this value."""
     if name not in function.options:
         takes = f"it takes {listed(tuple(function.options))}" if function.options else "it takes none"
         remedy = did_you_mean(name, function.options)
@@ -59,7 +59,7 @@ def _judge(function: Function, name: str, value: object) -> None:
 def check(
     call: Call, report: Report, root: Path, *, location: Location | None = None, known: BoundCall | None = None
 ) -> BoundCall:
-    """Judge a call by what can be known before its run. Raises ReportError, or NotebookFileError.
+    """Check a call by what can be known before its run. Raises ReportError or NotebookFileError.
 
     `location` is where in the template, or in the report in place, the call stands; `known` is the call as it was
     bound before, if it was.
@@ -73,7 +73,7 @@ def check(
 
 
 def located(error: ReportError, call: Call, location: Location | None) -> ReportError:
-    """The same error, with the call's address and its place in the template where it names none."""
+    """Return the error with the call's address and, if it has no location, the call's place in the template."""
     address = next((f'"{arg}"' for arg in call.args if isinstance(arg, str)), "")
     told = error.where or error.what.startswith(f"{call.function}(")
     what = error.what if told else f"{call.function}({address}): {error.what}"

@@ -1,4 +1,4 @@
-"""Whether a call can be answered at all, judged from sources before anything runs."""
+"""Checks from sources, before anything runs, whether a call can be answered."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from gpu_doc.notebooks.cells import SourceCell, find_cell, missing_cell, source_
 from gpu_doc.text.nearest import did_you_mean, listed
 
 FileJudge = Callable[[str, str], None]
-"""Raises ReportError if a function, by its name, takes no such file."""
+"""Raises ReportError if the function of this name does not accept this file."""
 
 
 def whole_run(call: BoundCall, _: Path) -> None:
-    """Raise ReportError where the call names a part of a run."""
+    """Raise ReportError if the call names a part of a run."""
     name, address = call.function.name, call.address
     if address.cell is not None or address.file is not None:
         raise ReportError(f"{name}() takes a run, not {address}", remedy=f'Write {name}("{call.run.address}").')
 
 
 def any_file(_function: str, _file: str) -> None:
-    """Take any file."""
+    """Accept any file."""
 
 
 def no_file(function: str, file: str) -> None:
-    """Take none."""
+    """Accept no file."""
     raise ReportError(
         f"{function}() shows cells, and {file} is a file", remedy="image(), text() and table() take files."
     )
 
 
 def ending_in(what: str, suffixes: Iterable[str]) -> FileJudge:
-    """Take files whose names end so."""
+    """Accept files with these suffixes."""
 
     def judge(function: str, file: str) -> None:
         if PurePosixPath(file).suffix.lower() not in suffixes:
@@ -49,10 +49,10 @@ def ending_in(what: str, suffixes: Iterable[str]) -> FileJudge:
 def part_of_run(
     call: BoundCall, root: Path, *, file: FileJudge, name: Literal["cell", "glued", "any"] = "glued"
 ) -> None:
-    """Raise ReportError where the call names no part of its run.
+    """Raise ReportError if the call names no part of its run.
 
-    `name`: what the name of a cell may be besides: nothing; something that a cell seems to glue; or anything, since a
-    notebook may glue a value under any name while it runs.
+    `name`: what a cell's name may be other than a cell: nothing; a value that a cell seems to glue; or anything, since
+    a notebook may glue a value under any name while it runs.
     """
     run, function = call.run, call.function.name
     if call.address.file is not None:
@@ -91,7 +91,7 @@ def _named(name: str, notebook: str, root: Path, besides: Literal["cell", "glued
 
 
 def _may_be_glued(name: str, cells: Sequence[SourceCell]) -> bool:
-    """Whether some cell glues something and has the name in it as a string."""
+    """Return whether some cell glues something, and a cell contains the name as a string."""
     if not any("glue" in cell.source for cell in cells):
         return False
     return any(f"{mark}{name}{mark}" in cell.source for cell in cells for mark in "\"'")

@@ -1,4 +1,4 @@
-"""What a picture in a report is called, and what stands beside it."""
+"""Names the pictures of a report, and writes the Markdown that shows them."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ Theme = Literal["light", "dark"]
 Kind = Literal["output", "cell", "terminal"]
 
 _ONE_THEME = frozenset({"docsify", "plain"})
-"""Sites that show one picture whatever the reader's colours are; no Markdown says otherwise there."""
+"""Sites that can show only one picture, whatever the reader's theme: their Markdown has no way to name two."""
 _THEMED: Mapping[str, Callable[[str, str, str], str]] = {
     "mkdocs": markdown.themed_by_address,
     "sphinx": markdown.themed_by_class,
 }
 _LONGEST_SLUG = 60
 _NOT_PICTURED = frozenset({"caption", "alt"})
-"""Options that stand beside a picture: they don't change its name."""
+"""Options for the text beside a picture: they don't change its file name."""
 
 
 def slug(text: str) -> str:
-    """A readable name for URLs and every file system: lower-case ASCII letters, digits and hyphens, not too long."""
+    """Return a name for URLs and any file system: lower-case ASCII letters, digits and hyphens, not too long."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:_LONGEST_SLUG].strip("-") or "picture"
 
 
 def asset_name(call: BoundCall, suffix: str, *, variant: str = "") -> str:
-    """The file of a picture: its address, and a hash of all that the template says of what is pictured."""
+    """Return a picture's file name: its address, and a hash of all options that change the picture."""
     said = {name: value for name, value in call.options.items() if name not in _NOT_PICTURED}
     identity = json.dumps([call.function.name, call.written, said, variant], sort_keys=True, ensure_ascii=False)
     short = sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:8]
@@ -47,17 +47,17 @@ def asset_name(call: BoundCall, suffix: str, *, variant: str = "") -> str:
 
 @dataclass(frozen=True)
 class Framing:
-    """How pictures are laid out, and where they lie: from configuration and report."""
+    """The layout and the folder of pictures, from the configuration of a report."""
 
     capture: Capture
     report: Report
 
     def path(self, asset: Asset) -> str:
-        """Where a picture lies, from the report."""
+        """Return a picture's path, relative to the report."""
         return f"{PurePosixPath(self.report.assets).name}/{asset.name}"
 
     def exhibits(self, call: BoundCall, kind: Kind) -> Iterator[Exhibit]:
-        """What is to be pictured, still empty, in each theme: first in the one that any reader sees first."""
+        """Yield an exhibit, still empty, for each theme; the default theme comes first."""
         wanted = call.get("theme") or self.capture.theme
         one = "light" if self.report.site in _ONE_THEME and wanted == "both" else wanted
         themes: tuple[Theme, ...] = ("light", "dark") if one == "both" else (one,)
@@ -73,16 +73,16 @@ class Framing:
             )
 
     def pictured(self, call: BoundCall, exhibits: Sequence[Exhibit], alt: str) -> Answer:
-        """The answer that is the picture of one exhibit, or of one in light and one in dark."""
+        """Return the answer with the picture of one exhibit, or of a light and a dark one."""
         assets = tuple(_asset(call, exhibit, several=len(exhibits) > 1) for exhibit in exhibits)
-        text = call.get("alt") or alt  # the caption is read anyway
+        text = call.get("alt") or alt  # not the caption, which screen readers read anyway
         paths = [self.path(asset) for asset in assets]
         themed = _THEMED.get(self.report.site, markdown.themed_picture)
         shown = markdown.image(paths[0], text) if len(paths) == 1 else themed(paths[0], paths[1], text)
         return call.answered(markdown.captioned(shown, call.get("caption") or ""), assets)
 
     def copied(self, call: BoundCall, asset: Asset, alt: str) -> Answer:
-        """The answer that is a picture copied as it is."""
+        """Return the answer with an image that is copied unchanged."""
         text = call.get("alt") or alt  # the caption is read anyway
         shown = markdown.image(self.path(asset), text)
         return call.answered(markdown.captioned(shown, call.get("caption") or ""), (asset,))

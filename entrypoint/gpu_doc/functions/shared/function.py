@@ -1,4 +1,4 @@
-"""What a template function is, and a call of one whose arguments were judged."""
+"""The declaration of a template function, and a call of one whose arguments were checked."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 Gives = Literal["picture", "image", "text", "table", "value"]
 """A picture is taken in Chromium, an image is copied; text and tables are lines of Markdown, a value any JSON.
 
-What gives a table says its cells too (`tables.py`)."""
+A function that gives a table returns its cells too (`tables.py`)."""
 _ORDER: tuple[Gives, ...] = ("picture", "image", "text", "table", "value")
 
 
 @dataclass(frozen=True)
 class First:
-    """What the first argument of a function names, and which runs it needs for that."""
+    """The first argument of a function, and which runs the function needs for it."""
 
     word: Literal["address", "run"]
     example: str
     runs: Callable[[Address, Report], tuple[Run, ...]]
-    """The runs whose results the call needs. Raises ReportError where the address names none."""
+    """Returns the runs whose results the call needs. Raises ReportError if the address names none."""
 
 
 def _one(address: Address, report: Report) -> tuple[Run, ...]:
@@ -45,7 +45,7 @@ MATRIX = First("address", "sweep[*]", find_runs)
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A function that templates may call. What it takes and gives is declared, so that others need not know it."""
+    """A function that templates may call. It declares what it takes and gives, so that no other module knows it."""
 
     name: str
     """Its file's name."""
@@ -54,21 +54,21 @@ class Function:
     first: First
     options: Mapping[str, Judge] = field(default_factory=dict)
     gives: tuple[Gives, ...]
-    """What is in its answer, in order."""
+    """The parts of its answer, in order."""
     check: Callable[[BoundCall, Path], None]
-    """Judges a call by the sources below root, before anything runs. Raises ReportError, or NotebookFileError."""
+    """Checks a call from the sources below root, before anything runs. Raises ReportError or NotebookFileError."""
     answer: Callable[[BoundCall, ResultReader], Answer]
-    """What a call gives. Raises ReportError."""
+    """Answers a call. Raises ReportError."""
     label: str = ""
-    """What tells its answer from those of other functions for the same address, where a change is described."""
+    """In descriptions of changes: distinguishes its answer from those of other functions for the same address."""
     tells_results: bool = True
-    """False: it tells of a run, and not what came out of it."""
+    """Whether it shows results of a run; False if only facts about the run."""
     stays: Literal["never", "same-fingerprint", "always"] = "never"
-    """When an answer that is published may stay though its run was executed anew and gave the same results."""
+    """When a published answer may stay although its run was executed again, with the same results."""
     shows_settings: Literal["runs", "launches"] | None = None
     """The part of evidence's settings that its answer shows (record/evidence.py)."""
     is_measured: Callable[[Result], bool] = lambda _: True
-    """Whether a result of an earlier version holds what it needs."""
+    """Returns whether a result, which may be of an earlier version, has what it needs."""
 
     @property
     def takes_pictures(self) -> bool:
@@ -77,27 +77,27 @@ class Function:
 
     @property
     def gives_block(self) -> bool:
-        """Whether it gives several lines that mean nothing inside another line."""
+        """Whether it gives several lines, which can't be inside another line."""
         return not {"text", "table"}.isdisjoint(self.gives)
 
     @property
     def place(self) -> tuple[bool, int, str]:
-        """Where it stands among all: parts of a run first, and pictures before text."""
+        """Its place in the order of all functions: for parts of a run first, and pictures before text."""
         return self.first is not PART, _ORDER.index(self.gives[0]), self.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoundCall:
-    """A call whose function, address and options were judged, with the runs that it needs: made once, by `bind`."""
+    """A call whose function, address and options were checked, with the runs that it needs; made once, by `bind`."""
 
     call: Call
     function: Function
     written: str
-    """The address as the template has it."""
+    """The address as written in the template."""
     address: Address
     runs: tuple[Run, ...]
     options: Mapping[str, Json]
-    """Those that are given and not None."""
+    """The options that are given and not None."""
 
     @property
     def run(self) -> Run:
@@ -105,9 +105,9 @@ class BoundCall:
         return self.runs[0]
 
     def get(self, name: str) -> Json:
-        """An option, None if it is not given."""
+        """Return an option; None if it is not given."""
         return self.options.get(name)
 
     def answered(self, value: Json, assets: tuple[Asset, ...] = (), *, cells: Cells | None = None) -> Answer:
-        """The answer to this call; what gives a table says its cells too."""
+        """Return the answer to this call; `cells` are those of a table."""
         return Answer(value=value, runs=tuple(run.address for run in self.runs), assets=assets, cells=cells)

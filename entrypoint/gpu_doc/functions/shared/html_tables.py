@@ -1,4 +1,4 @@
-"""Tables in the HTML of outputs: pandas' frames and Stylers, polars', great_tables', itables'."""
+"""Reads tables in the HTML of outputs, of pandas' frames and Stylers, polars, great_tables and itables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bs4 import Tag
 
 _WIDEST = 1000
-"""Columns that a span in HTML may claim."""
+"""The most columns of a span in HTML."""
 _ITABLES = re.compile(r"dt_for_itables|\bnew ITable\(|Loading ITables")
 _ARGUMENT = r'"{}":\s*(?P<json>"(?:[^"\\]|\\.)*")'
 _DATA = re.compile(_ARGUMENT.format("data_json"))
@@ -29,7 +29,7 @@ _LESS = re.compile(_ARGUMENT.format("downsampling_warning"))
 
 @dataclass(frozen=True)
 class Rows:
-    """A table's text: its head and its rows, what stands above it and below."""
+    """A table's text: its head, its rows, and the lines above and below it."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -38,9 +38,9 @@ class Rows:
 
 
 def from_html(text: str) -> Rows | None:
-    """The first table of a piece of HTML, several levels of a head joined with ` / `; None if it has none.
+    """Return the first table in a piece of HTML, several levels of a head joined with ` / `; None if it has none.
 
-    Raises ReportError if it holds only a part of its rows.
+    Raises ReportError if it contains only a part of its rows.
     """
     return _from_itables(text) if _ITABLES.search(text) else _first_table(text)
 
@@ -63,7 +63,7 @@ def _first_table(text: str) -> Rows | None:
 
 
 def _apart(lines: Sequence[Tag], part: str) -> tuple[list[str], list[Tag]]:
-    """What lines of one cell in a head or foot say, and the other lines: great_tables has its title and notes there."""
+    """Return the text of one-cell lines in a head or foot, where great_tables has title and notes; the other lines."""
     alone = [
         line
         for line in lines
@@ -85,7 +85,7 @@ def _said(tag: Tag) -> str:
 
 
 def _grid(lines: Sequence[Tag], *, repeat: bool) -> list[list[str]]:
-    """The cells of each line, spans spread out; `repeat`: with their text in each place, else in the first."""
+    """Return the cells of each line, spans expanded; `repeat`: with their text in each cell, else in the first."""
     grid: list[dict[int, str]] = [{} for _ in lines]
     for number, line in enumerate(lines):
         place = 0
@@ -107,7 +107,7 @@ def _span(cell: Tag, name: str) -> int:
 
 
 def _joined_heads(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """One head of several: pandas puts levels of columns, and the names of the index, into lines of their own."""
+    """Join several heads: pandas puts each level of columns, and the names of the index, into a separate line."""
     width = max((len(row) for row in rows), default=0)
     columns = [[row[place] for row in rows if place < len(row) and row[place]] for place in range(width)]
     return tuple(" / ".join(part for part, _ in groupby(column)) for column in columns)
@@ -117,7 +117,7 @@ def _joined_heads(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def _from_itables(text: str) -> Rows:
-    """The table that itables' script would show: its rows are data of the script."""
+    """Return the table that itables' script would show; its rows are in the script."""
     if less := _argument(_LESS, text):
         raise ReportError(
             f"itables left rows out: {_plain(less)}", remedy="Show the frame with itables.show(frame, maxBytes=0)."
@@ -142,7 +142,7 @@ def _argument(name: re.Pattern[str], text: str) -> str:
 
 
 def _plain(cell: Json) -> str:
-    """The text of a cell, which is HTML; a number comes as what is shown and what is sorted by."""
+    """Return the text of a cell, which is HTML; a number is a pair of the text to show and the value to sort by."""
     shown = cell[0] if isinstance(cell, list) and cell else cell
     text = "" if shown is None else str(shown)
     return html.unescape(re.sub(r"<[^>]*>", " ", text)).strip() if "<" in text or "&" in text else text

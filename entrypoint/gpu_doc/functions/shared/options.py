@@ -1,4 +1,4 @@
-"""The kinds of options that template functions take, and what is said of a value that is none."""
+"""The kinds of options of template functions, and the messages for wrong values."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from gpu_doc.model.values import Json
 from gpu_doc.text.nearest import did_you_mean, listed
 
 Judge = Callable[[str, Json], None]
-"""Raises ReportError if an option, by its name, has no such value."""
+"""Raises ReportError if the option of this name can't have this value."""
 
 LATER = frozenset({"annotate", "focus"})
-"""Options that no function has yet: they are refused by name."""
+"""Options for later versions; they are refused by name."""
 _WIDTHS = range(16, 4097)
 
 
 def text(name: str, value: Json) -> None:
-    """Take any text."""
+    """Accept any text."""
     if not isinstance(value, str):
         raise ReportError(f"{name}= is a text, not {value!r}")
 
 
 def choice(*allowed: str) -> Judge:
-    """Take one of some words."""
+    """Accept one of some words."""
 
     def judge(name: str, value: Json) -> None:
         if value not in allowed:
@@ -56,7 +56,7 @@ def _pattern(name: str, value: Json) -> None:
 
 
 CAPTION: Mapping[str, Judge] = {"caption": text, "alt": text}
-"""What stands beside a picture."""
+"""The texts beside a picture."""
 PICTURE: Mapping[str, Judge] = {**CAPTION, "theme": choice("light", "dark", "both"), "width": _width}
 """How a picture is taken."""
 OUTPUT: Mapping[str, Judge] = {"output": _number}

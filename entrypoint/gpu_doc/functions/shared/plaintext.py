@@ -1,4 +1,4 @@
-"""The plain text of outputs, as a person saw it, and parts of it."""
+"""Returns the plain text of outputs as a person saw it, and parts of it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _CONTROL = re.compile(
 )
 _NEEDS_SCREEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _OBJECT = re.compile(r"(?:<IPython\.core\.display\.\w+ object>)?")
-"""The text of an object that has none of its own, such as Math or JSON."""
+"""The text/plain of an object that has no text, such as Math or JSON."""
 _FARTHEST = 1000
-"""How many lines up, or columns to the right, a control sequence may go at once."""
+"""The most lines or columns that a control sequence may move at once."""
 _SLICE = re.compile(r"\s*(-?\d+)?\s*(:)?\s*(-?\d+)?\s*(:)?\s*(-?\d+)?\s*")
 
 
 def as_seen(text: str) -> str:
-    """A text after carriage returns, backspaces, erasures and cursor moves, without colours.
+    """Return a text after carriage returns, backspaces, erasures and cursor moves, without colours.
 
-    Lines are as long as they were written: nothing is wrapped.
+    Lines are not wrapped.
     """
     text = text.replace("\r\n", "\n")
     if not _NEEDS_SCREEN.search(text):
@@ -45,7 +45,7 @@ def as_seen(text: str) -> str:
 
 
 class _Sheet:
-    """Lines without end, and a cursor."""
+    """Lines of any length, and a cursor."""
 
     def __init__(self) -> None:
         self.lines = [""]
@@ -98,7 +98,7 @@ class _Sheet:
 
 
 def output_text(outputs: Iterable[Mapping[str, Json]]) -> str:
-    """Standard output, text/plain and tracebacks of a cell, in their order; a picture's text stands for nothing."""
+    """Return standard output, text/plain and tracebacks of a cell, in their order, without pictures' text/plain."""
     parts: list[str] = []
     for output in outputs:
         kind = output.get("output_type")
@@ -124,7 +124,7 @@ def _plain(data: Mapping[str, Json]) -> str:
 
 
 def _closed(before: Sequence[str], text: str) -> str:
-    """A text that begins and ends its lines for itself."""
+    """Return a text that begins on a new line and ends with a line end."""
     unfinished = next((part for part in reversed(before) if part), "\n")
     return ("" if unfinished.endswith("\n") else "\n") + text.rstrip("\n") + "\n" if text else ""
 
@@ -133,7 +133,7 @@ def _closed(before: Sequence[str], text: str) -> str:
 
 
 def line_slice(text: str) -> slice:
-    """The slice that `lines="-20:"` stands for; a single number is one line. Raises ReportError."""
+    """Return the slice for a text such as `-20:`; a single number is one line. Raises ReportError."""
     found = _SLICE.fullmatch(text)
     if not found or not text.strip() or found[5] == "0":
         raise ReportError(f'lines="{text}" is no Python slice', remedy='Write it like "-20:", ":10" or "3:5".')
@@ -155,9 +155,9 @@ def check_pattern(pattern: str) -> None:
 
 
 def kept_lines(lines: Sequence[str], *, lines_wanted: str | None, match: str | None) -> list[int]:
-    """The indices of the lines that `match=` keeps, and of those the ones that `lines=` keeps.
+    """Return the indices of the lines that `match=` keeps, and of those the ones that `lines=` keeps.
 
-    Raises ReportError where none is left, which would show nothing, silently.
+    Raises ReportError if none is left: the report would silently show nothing.
     """
     kept = list(range(len(lines)))
     if match is not None:

@@ -1,4 +1,4 @@
-"""Answers without secrets: what a run left was redacted then, but not of what has become a secret since."""
+"""Redacts answers. What a run left was redacted then, but not for values that have become secrets since."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpu_doc.redaction import Redactor
 
 
 def redacted(answer: Answer, redactor: Redactor) -> Answer:
-    """Return the answer without secrets. Raises ReportError: a file that is no text holds one."""
+    """Return the answer without secrets. Raises ReportError if a binary file contains one."""
     if not redactor:
         return answer
     assets = tuple(_asset(asset, redactor) for asset in answer.assets)
@@ -21,7 +21,7 @@ def redacted(answer: Answer, redactor: Redactor) -> Answer:
 
 
 def _cells(cells: Cells, redactor: Redactor) -> Cells:
-    """The same without secrets; texts are looked at together first, since a table may have very many."""
+    """Return the cells without secrets; all texts are checked together first, since a table may have very many."""
     together = "\0".join(cell.text for row in cells for cell in row)
     clean = redactor.text(together) == together
     return tuple(
@@ -50,7 +50,7 @@ def _asset(asset: Asset, redactor: Redactor) -> Asset:
 
 
 def _exhibit(exhibit: Exhibit, redactor: Redactor) -> Exhibit:
-    """The same without secrets; one may go on in another colour, or on the terminal's next line."""
+    """Return the exhibit without secrets; a secret may span colours, or lines of the terminal."""
     texts = iter(redactor.parts([span.text for line in exhibit.lines for span in line]))
     return replace(
         exhibit,

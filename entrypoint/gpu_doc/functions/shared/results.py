@@ -1,4 +1,4 @@
-"""What the addresses of calls name in the results of runs: cells, outputs, values, files."""
+"""Reads what the addresses of calls name in the results of runs: cells, outputs, values, files."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from gpu_doc.record.cuts import cut_of, from_record
 from gpu_doc.widgets.outputs import unfolded
 
 _KEPT = 4
-"""Executed notebooks that are held in memory at once."""
+"""The most executed notebooks in memory at once."""
 _LARGEST_FILE = 50_000_000
-"""Bytes of a produced file that are read into a report."""
+"""The most bytes of a produced file that a report may contain."""
 
 Output = Mapping[str, Json]
 
@@ -32,22 +32,22 @@ class ResultReader:
     """Reads the results of one report's runs for the calls of its template."""
 
     def __init__(self, report: Report, capture: Capture, results: Mapping[str, Result], *, root: Path) -> None:
-        """`results` by run address; it may grow. What it lacks is a KeyError, which is the caller's mistake."""
+        """`results` by run address; it may grow. If a result is missing, a KeyError is the caller's mistake."""
         self.framing = Framing(capture, report)
         self.root = root
         self._results = results
         self._notebooks: dict[tuple[str, str], list[ExecutedCell]] = {}
 
     def result(self, run: Run) -> Result:
-        """The result of a run."""
+        """Return the result of a run."""
         return self._results[run.address]
 
     def cell(self, call: BoundCall) -> ExecutedCell:
-        """The cell that a call names; a glued value comes as a cell with just its outputs. Raises ReportError."""
+        """Return the cell that a call names; for a glued value, a cell with just its outputs. Raises ReportError."""
         return self._cell(call.address, self.result(call.run))
 
     def outputs(self, call: BoundCall) -> tuple[Output, ...]:
-        """The outputs that a call is about: all of a cell, or the one that it names. Raises ReportError."""
+        """Return the outputs that a call names: all of a cell, or one. Raises ReportError."""
         cell, number = self.cell(call), call.get("output")
         _check_whole(call.address, cell, self.result(call.run), number)
         outputs = cell.outputs if cell.number else cell.outputs[-1:]
@@ -66,14 +66,14 @@ class ResultReader:
         return without_noise(unfolded((outputs[number - 1],)))
 
     def value(self, address: Address, run: Run) -> Json:
-        """The value of a cell, or of something glued. Raises ReportError."""
+        """Return the value of a cell, or a glued value. Raises ReportError."""
         result = self.result(run)
         cell = self._cell(address, result)
         _check_whole(address, cell, result)
         return values.value_of(cell.outputs)
 
     def file(self, call: BoundCall) -> Path:
-        """The file that a call names. Raises ReportError."""
+        """Return the file that a call names. Raises ReportError."""
         name, result = call.address.file or "", self.result(call.run)
         path = result.produced(name)
         if not path.is_file() or not path.resolve().is_relative_to(result.folder.resolve()):
@@ -97,7 +97,7 @@ class ResultReader:
         return self._notebooks[key]
 
     def _named(self, cells: list[ExecutedCell], result: Result) -> list[ExecutedCell]:
-        """The cells under the names that the source gives them now: a tag added since need not run anything again."""
+        """Return the cells with their present names in the source: a tag that was added since needs no new run."""
         sources = {cell.number: cell for cell in source_cells(self.root / str(result.run.notebook))}
         return [
             replace(cell, id=source.id, tags=source.tags) if (source := sources.get(cell.number)) else cell
@@ -127,12 +127,12 @@ class ResultReader:
 
 
 def _check_whole(address: Address, cell: ExecutedCell, result: Result, output: int | None = None) -> None:
-    """Raise ReportError where output of a cell was cut, unless that came after the one that is asked for."""
+    """Raise ReportError if a cell's output was cut, unless the cut came after the output that is asked for."""
     cut = cut_of(result.record, cell.number) if cell.number else None
     if cut and not (output and output <= cut.after):
         raise cut.error(the_cell(address))
 
 
 def the_cell(address: Address) -> str:
-    """A cell, as messages name it."""
+    """Return the name of a cell in messages."""
     return f"cell {address.cell} of run {address.run}"

@@ -1,4 +1,4 @@
-"""Tables that functions give: as Markdown for the report, and as cells for evidence, from the same entries."""
+"""Makes the tables of functions: Markdown for the report and cells for evidence, from the same entries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gpu_doc.text.markdown import Alignment, Written
 
 @dataclass(frozen=True)
 class Entry:
-    """What stands in one cell; with an address, where it comes from and what it was before it was rounded."""
+    """The content of one cell; with an address, also its source and its value before it was rounded."""
 
     written: Written
     address: str = ""
@@ -21,20 +21,20 @@ class Entry:
 
     @property
     def cell(self) -> Cell:
-        """What evidence keeps of it."""
+        """The cell as evidence keeps it."""
         return Cell(text=self.written.text, address=self.address, value=self.value)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table, said twice."""
+    """A table in two forms."""
 
     markdown: str
     cells: Cells
 
 
 def table(rows: Sequence[Sequence[Entry]], alignments: Sequence[Alignment] = ()) -> Table:
-    """A table of rows, its head first; rows that are short are filled up."""
+    """Return a table of rows, its head first; short rows are filled up."""
     width = max(map(len, rows))
     filled = [[*row, *[Entry(Written("", ""))] * (width - len(row))] for row in rows]
     lines = [[entry.written.markdown for entry in row] for row in filled]

@@ -1,4 +1,4 @@
-"""The lines of a command's terminal, and which of them a call keeps."""
+"""Selects lines of a command's terminal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gpu_doc.functions.shared.function import BoundCall
 
 
 def kept(lines: Sequence[str], call: BoundCall) -> list[int]:
-    """The indices of the lines that a call keeps. Raises ReportError where none is left."""
+    """Return the indices of the lines that a call keeps. Raises ReportError if none is left."""
     return plaintext.kept_lines(lines, lines_wanted=call.get("lines"), match=call.get("match"))
 
 
 def check_whole(lines: Sequence[str], call: BoundCall) -> None:
-    """Raise ReportError where something would be missing from what is shown of a terminal."""
+    """Raise ReportError if a cut would hide some of the lines that a call asks for."""
     cuts = {index for index, line in enumerate(lines) if line.startswith(f"… {CUT} ")}
     if cuts and (call.get("match") or cuts.intersection(kept(lines, call))):
         raise ReportError(
@@ -26,6 +26,6 @@ def check_whole(lines: Sequence[str], call: BoundCall) -> None:
 
 
 def demand_text(lines: Sequence[object], what: str, *, remedy: str = "") -> None:
-    """Raise ReportError where there is nothing to show."""
+    """Raise ReportError if there is nothing to show."""
     if not any(lines):
         raise ReportError(what, remedy=remedy)

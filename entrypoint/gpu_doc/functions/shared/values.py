@@ -1,7 +1,7 @@
-"""A number or string from a cell's outputs: glued, as JSON, or the last expression.
+"""Reads a number or string from a cell's outputs: glued, as JSON, or the last expression.
 
-Glue is recognised as scrapbook (`application/scrapbook.scrap.*`) and papermill's record before it write it, and as
-MyST-NB does: any output whose metadata names it under `scrapbook`.
+Glued values are those of scrapbook (`application/scrapbook.scrap.*`), of papermill's older `record`, and of MyST-NB:
+any output whose metadata has its name under `scrapbook`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Output = Mapping[str, Json]
 _SCRAP = "application/scrapbook.scrap."
 _RECORD = "application/papermill.record"
 _LONGEST = 10_000
-"""Characters of text that are still looked at for a value."""
+"""The most characters of a text that may be a value."""
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf|nan)|True|False"
 # tensor(0.93, device='cuda:0', grad_fn=<…>), array(0.5), Array(0.5, dtype=float32), tf.Tensor(0.5, shape=(), …)
@@ -49,19 +49,19 @@ _OTHER_WORDS: Mapping[str, Json] = {
 }
 
 
-class NoValue(Exception):  # noqa: N818 - says that a text is none, which is no failure yet
-    """A text is no number or string."""
+class NoValue(Exception):  # noqa: N818 - not an error yet
+    """A text is not a number or string."""
 
 
 def glued_names(outputs: Iterable[Output]) -> list[str]:
-    """The names of everything glued, in order."""
+    """Return the names of all glued values, in order."""
     return [name for output in outputs for name in _names(output)]
 
 
 def glued(outputs: Iterable[Output], name: str) -> list[Output]:
-    """The output last glued under a name, its mime types unwrapped; two where scrapbook shows what it keeps.
+    """Return the output last glued under a name, its mime types unwrapped; two if scrapbook also displays the value.
 
-    The data comes first, what is shown last.
+    The data comes first, the display last.
     """
     found = [_unwrapped(output, name) for output in outputs if name in _names(output)]
     data = [output for output in found if "application/json" in output["data"]]
@@ -70,7 +70,7 @@ def glued(outputs: Iterable[Output], name: str) -> list[Output]:
 
 
 def _names(output: Output) -> list[str]:
-    """The names that an output is glued under: one, or in papermill's record several."""
+    """Return the names under which an output is glued: one, or several in papermill's record."""
     data, metadata = output.get("data") or {}, output.get("metadata") or {}
     note = metadata.get("scrapbook")
     names = [str(note["name"])] if isinstance(note, dict) and note.get("name") else []
@@ -95,7 +95,7 @@ def _unwrapped(output: Output, name: str) -> Output:
 
 
 def value_of(outputs: Sequence[Output]) -> Json:
-    """A cell's value: what it glued, else its JSON, else its last expression. Raises ReportError."""
+    """Return a cell's value: what it glued, else its JSON, else its last expression. Raises ReportError."""
     names = list(dict.fromkeys(glued_names(outputs)))
     if len(names) > 1:
         raise ReportError(f"this cell glues {len(names)} values: {listed(names)}", remedy="Name one: run/NAME.")
@@ -112,7 +112,7 @@ def value_of(outputs: Sequence[Output]) -> Json:
 
 
 def value_of_output(output: Output) -> Json:
-    """The value that one output holds. Raises ReportError if that is no number or string."""
+    """Return the value of one output. Raises ReportError if it is not a number or string."""
     data = output.get("data") or {}
     if "application/json" in data:
         return data["application/json"]
@@ -129,7 +129,7 @@ def value_of_output(output: Output) -> Json:
 
 
 def parse_value(text: str) -> Json:
-    """The number, string or truth value that a text/plain stands for. Raises NoValue."""
+    """Return the number, string or truth value that a text/plain represents. Raises NoValue."""
     text = text.strip()
     if not text or len(text) > _LONGEST:
         raise NoValue(text)
@@ -155,7 +155,7 @@ def _literal(text: str) -> Json:
 
 
 def value_in_file(content: str) -> Json:
-    """The number or string that is all of a file, as JSON or as Python writes it. Raises NoValue."""
+    """Return the number or string that is the whole content of a file, as JSON or in Python. Raises NoValue."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
