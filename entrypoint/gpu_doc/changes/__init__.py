@@ -1,1 +1,1 @@
-"""What a reader of the reports sees changed between two sides."""
+"""Finds the changes between two sides that a reader of the reports sees."""

@@ -1,4 +1,4 @@
-"""What of a table or a text that a report shows is another than before."""
+"""Compares the tables and texts that a report shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Table = Sequence[Sequence[str]]
 
 
 def cells(before: Mapping[str, Table], after: Mapping[str, Table]) -> Iterator[ValueChange]:
-    """The cells that changed in tables that both sides have, with the same columns."""
+    """Return the changed cells of tables that both sides have, with the same columns."""
     for name in after:
         if name in before and before[name][:1] == after[name][:1]:
             yield from _cells(name, before[name], after[name])
@@ -31,7 +31,7 @@ def _cells(name: str, before: Table, after: Table) -> Iterator[ValueChange]:
 
 
 def _by_label(table: Table) -> dict[str, Sequence[str]]:
-    """The rows below the head by their first cell; by number where two have the same one, or none."""
+    """Return the rows below the head by their first cell; by number if two rows have the same one, or none."""
     rows = table[1:]
     labels = [row[0] if row else "" for row in rows]
     distinct = len(set(labels)) == len(labels) and all(labels)
@@ -42,11 +42,11 @@ def _by_label(table: Table) -> dict[str, Sequence[str]]:
 
 
 def rows(before: Mapping[str, Table], after: Mapping[str, Table]) -> Iterator[TextChange]:
-    """The tables that have other rows, or other columns; a table that only one side has is one of them."""
+    """Return the tables whose rows or columns differ, and those that only one side has."""
     for name in dict.fromkeys([*after, *before]):
         old, new = before.get(name, ()), after.get(name, ())
         same_columns = old[:1] == new[:1]
-        # Of rows that both have, the changed cells are told one by one.
+        # The changed cells of rows that both sides have are listed one by one.
         first, second = (list(_by_label(table)) if same_columns else list(map(tuple, table)) for table in (old, new))
         if set(first) != set(second):
             yield TextChange(name=name, lines=_difference(first, second), unit="row")
@@ -55,7 +55,7 @@ def rows(before: Mapping[str, Table], after: Mapping[str, Table]) -> Iterator[Te
 
 
 def texts(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[TextChange]:
-    """The texts that are others."""
+    """Return the texts that differ."""
     for name in dict.fromkeys([*after, *before]):
         old, new = before.get(name, ""), after.get(name, "")
         if old != new:
@@ -68,7 +68,7 @@ def _difference(before: Sequence[object], after: Sequence[object]) -> tuple[int,
 
 
 def number(text: str) -> Json:
-    """A cell's number, where it is written as one; else its text."""
+    """Return a cell's number if it is written as one; else its text."""
     for kind in (int, float):
         try:
             return kind(text)

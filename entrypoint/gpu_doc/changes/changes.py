@@ -1,4 +1,4 @@
-"""What a reader of the reports sees changed between two sides: a commit and another, or a commit and the checkout."""
+"""Finds the changes that a reader of the reports sees, between two commits or between a commit and the checkout."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from gpu_doc.record import evidence
 __all__ = ["Side", "compare", "from_json", "to_json"]
 
 LARGEST = 100_000
-"""Characters, all ASCII, of changes as JSON. They travel in an environment variable, where Linux takes 128 KiB."""
+"""The most characters of changes as JSON, all ASCII. An environment variable holds them; Linux allows 128 KiB."""
 _LONGEST = 1000
-"""Characters of one text in it."""
+"""The most characters of one text in it."""
 _MOST_COMMITS = 3
 _LISTS = ("values", "pictures", "texts", "why", "environment")
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def compare(reports: Sequence[Report], before: Side, after: Side) -> tuple[ReportChange, ...]:
-    """What changed of each report; those that are the same on both sides are left out."""
+    """Return what changed in each report; reports without changes are left out."""
     found = (_compared(report, before, after) for report in reports)
     return tuple(change for change in found if change)
 
@@ -61,13 +61,13 @@ def _commits(shown: Shown) -> Iterator[str]:
 def _values(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[ValueChange]:
     for name in dict.fromkeys([*after, *before]):
         old, new = before.get(name), after.get(name)
-        # As JSON, in which a NaN is like another, and `true` is not 1.
+        # Compared as JSON, in which NaN equals NaN, and `true` is not 1.
         if json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
             yield ValueChange(name=name, before=old, after=new)
 
 
 def _pictures(old: Shown, new: Shown, before: Side, after: Side) -> Iterator[PictureChange]:
-    """Pictures by what they show; one whose options changed has another file, and is still the same picture."""
+    """Return pictures by what they show: if its options change, a picture has another file but is the same picture."""
     for name in dict.fromkeys([*new.pictures, *old.pictures]):
         first, second = _file(old.pictures.get(name), before), _file(new.pictures.get(name), after)
         if first[1] != second[1]:
@@ -75,13 +75,13 @@ def _pictures(old: Shown, new: Shown, before: Side, after: Side) -> Iterator[Pic
 
 
 def _file(path: str | None, side: Side) -> tuple[str | None, str]:
-    """A picture's path and digest; nothing of both where it isn't there."""
+    """Return a picture's path and digest; both empty if it is missing."""
     content = side.read(path) if path else None
     return (None, "") if content is None else (path, evidence.digest(content))
 
 
 def _extra_lines(text: bytes | None, other: bytes | None) -> int:
-    """How many lines one text has that the other has not; one that only moved is no such line."""
+    """Return how many lines one text has that the other has not; lines that only moved don't count."""
     from collections import Counter
 
     return (Counter((text or b"").splitlines()) - Counter((other or b"").splitlines())).total()
@@ -91,8 +91,8 @@ def _extra_lines(text: bytes | None, other: bytes | None) -> int:
 
 
 def to_json(changes: Sequence[ReportChange]) -> str:
-    """Changes as one line of at most `LARGEST` characters; what doesn't fit is left out, from the end, and counted."""
-    room = LARGEST - 100  # for what stands around
+    """Return changes as one line of at most `LARGEST` characters; the last that don't fit are left out and counted."""
+    room = LARGEST - 100  # for the text around
     wholes = [_report_to_json(change) for change in changes]
     heads = [whole | {name: [] for name in _LISTS if name in whole} for whole in wholes]
     kept = []
@@ -139,7 +139,7 @@ def _report_to_json(change: ReportChange) -> dict[str, Json]:
 
 
 def _short(value: Json) -> Json:
-    """A value, where it is short and JSON has it; else text, and the beginning of that."""
+    """Return a value if it is short and JSON has it; else the beginning of its text."""
     if isinstance(value, int | float) and abs(value) < 10**300:
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -147,9 +147,9 @@ def _short(value: Json) -> Json:
 
 
 def from_json(text: str) -> tuple[tuple[ReportChange, ...], int]:
-    """Changes, and how many items were left out of them. Text from a pull request's job may be anything.
+    """Return changes, and how many items were left out. The text, from a pull request's job, may be anything.
 
-    What is not shaped as to_json() writes it counts as nothing.
+    Whatever to_json() would not write is ignored.
     """
     if len(text) > LARGEST:
         return (), 0

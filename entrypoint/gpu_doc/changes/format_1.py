@@ -1,6 +1,6 @@
-"""The tables of answers in evidence of format 1, which has them only as the Markdown that we wrote.
+"""Reads tables in evidence of format 1, which has them only as the Markdown that we wrote.
 
-What is compared with a report of an earlier version needs them. Values are as the table shows them, rounded.
+They are needed to compare with a report of an earlier version. Values are rounded, as the table shows them.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from gpu_doc.record.evidence import KeptAnswer
 
 _MARKUP = re.compile(r"(?P<ticks>`+) ?(?P<code>.+?) ?(?P=ticks)|\\(?P<escaped>[\\`*\[\]~_|])|\*\*|(?P<entity>&#?\w+;)")
 _LONGEST = 1000
-"""Characters of a cell that are looked at."""
+"""How many characters of a cell are read."""
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
 def cells(call: Call, kept: KeptAnswer) -> Cells:
-    """The cells of the table that a call gave; its head first, without the line of dashes."""
+    """Return the cells of a call's table; the head first, without the line of dashes."""
     rows = [tuple(map(_plain, _PIPE.split(line)[1:-1])) for line in str(kept.value).splitlines() if line[:1] == "|"]
     body = tuple(tuple(Cell(text=text) for text in row) for row in rows[2:])
     return (tuple(Cell(text=text) for text in (rows or [()])[0]), *(tuple(_compared(call, kept, body)) or body))
 
 
 def _compared(call: Call, kept: KeptAnswer, body: Cells) -> Iterator[tuple[Cell, ...]]:
-    """The rows of compare(): they are runs, and their last columns the values that it names."""
+    """Return the rows of compare(): each is a run; the last columns are the values that the call names."""
     names = call.kwargs.get("values")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(body) != len(kept.runs):
         return
@@ -37,7 +37,7 @@ def _compared(call: Call, kept: KeptAnswer, body: Cells) -> Iterator[tuple[Cell,
 
 
 def _plain(cell: str) -> str:
-    """What a cell shows."""
+    """Return the text that a cell shows."""
     return _MARKUP.sub(_unmarked, cell.strip()[:_LONGEST])
 
 

@@ -1,4 +1,4 @@
-"""Why a report has other results: what it is made from that is another on one side than on the other."""
+"""Tells why a report has other results: which of its inputs differ between the two sides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gpu_doc.record.evidence import RunEvidence
 
 
 def reasons(before: Shown, after: Shown) -> Iterator[str]:
-    """The reasons in words; nothing where one side has no evidence. What several runs share is said once."""
+    """Return the reasons; none if one side has no evidence. A reason that several runs share is given once."""
     if not before.runs or not after.runs:
         return
     said: dict[str, list[str]] = {}
@@ -31,7 +31,7 @@ def reasons(before: Shown, after: Shown) -> Iterator[str]:
 
 def _of_run(before: RunEvidence, after: RunEvidence) -> list[str]:
     if before.fingerprint.text == after.fingerprint.text:
-        # Nothing that it is made from changed, and it was made again.
+        # No input changed, but the run was executed again.
         return [] if before.made == after.made else ["run again, from the same inputs"]
     try:
         return list(compare(before.fingerprint, after.fingerprint, cell_name=lambda number: f"#{number}").reasons)

@@ -1,4 +1,4 @@
-"""What a report shows on one side, as its evidence says: values, pictures, and where its runs happened."""
+"""Reads from evidence what a report shows on one side: values, pictures, and where its runs happened."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
 _PLACES = ("Image", "Packages, without an image", "Device", "Driver", "CUDA")
 """The rows of environment() that say where a run happened."""
 _LONGEST = 1000
-"""Characters of a cell that are looked at."""
+"""How many characters of a cell are compared."""
 
 
 class Side(Protocol):
     """A commit, or the checkout."""
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file, by its path from root; None where there is no such file."""
+        """Return the content of a file, by its path from root; None if there is no such file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A report on one side. All of it may come from a pull request: only its shape was checked."""
+    """A report on one side. It may come from a pull request: only its shape was checked."""
 
     text: bytes | None
     evidence: bytes | None
     values: Mapping[str, Json] = field(default_factory=dict)
     """By address."""
     pictures: Mapping[str, str] = field(default_factory=dict)
-    """What is shown, for people, to the path from root."""
+    """The paths from root, by what people see."""
     tables: Mapping[str, Table] = field(default_factory=dict)
-    """What else it shows, by name for people: those whose cells can be told apart,"""
+    """Its other tables, by name for people."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """and texts."""
+    """Its texts, by name for people."""
     environment: tuple[tuple[str, str], ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
-    """The files that its text is made from, to their SHA-256."""
+    """The SHA-256 of each file that its text is made from."""
     runs: Mapping[str, RunEvidence] = field(default_factory=dict)
 
 
 def shown(report: Report, side: Side) -> Shown:
-    """Look at a report on one side; evidence that isn't shaped as ours counts as absent."""
+    """Read a report on one side; evidence with a wrong shape counts as absent."""
     text = _with_line_feeds(side.read(report.path))
     written = _with_line_feeds(side.read(f"{report.assets}/{evidence.NAME}"))
     known = evidence.parse(written) if written is not None else None
@@ -73,28 +73,28 @@ def shown(report: Report, side: Side) -> Shown:
 
 
 def _with_line_feeds(content: bytes | None) -> bytes | None:
-    """A checkout may have its lines end otherwise than the commit that it is of."""
+    """Return content with line feeds only: a checkout's line ends may differ from its commit's."""
     return None if content is None else content.replace(b"\r\n", b"\n")
 
 
 @dataclass(frozen=True)
 class _Answered:
-    """A call whose first argument is an address, and what it gave."""
+    """A call whose first argument is an address, and its answer."""
 
     call: Call
     address: str
     kept: KeptAnswer
     function: Function | None
-    """None: another version's, or one that a pull request made up."""
+    """None if it is of another version, or a pull request made it up."""
 
     @property
     def label(self) -> str:
-        """What is said besides the address."""
+        """The arguments besides the address."""
         return self.function.label if self.function else self.call.function
 
     @cached_property
     def cells(self) -> list[list[Cell]]:
-        """The rows of the table that it gave, the head first."""
+        """The rows of its table, the head first."""
         if not self.gives("table"):
             return []
         known = self.kept.cells if self.kept.cells is not None else format_1.cells(self.call, self.kept)
@@ -102,11 +102,11 @@ class _Answered:
 
     @cached_property
     def compared(self) -> dict[str, Json]:
-        """The values in it, by address: numbers as they are shown, since further digits may be noise."""
+        """Its values, by address: numbers as they are shown, since further digits may be noise."""
         return {cell.address: number(cell.text) for row in self.cells for cell in row if cell.address}
 
     def gives(self, *kinds: Gives) -> bool:
-        """Whether there is something of these kinds in the answer."""
+        """Return whether the answer has a part of these kinds."""
         return self.function is not None and not set(kinds).isdisjoint(self.function.gives)
 
 
@@ -125,7 +125,7 @@ def _answers(known: Evidence) -> Iterator[_Answered]:
 
 
 def _values(answers: Sequence[_Answered]) -> dict[str, Json]:
-    """What value() gives, and then what only tables of several runs show."""
+    """Return the values of value(), and then those that only tables of several runs show."""
     found = {each.address: each.kept.value for each in answers if each.gives("value")}
     for each in answers:
         found |= {address: value for address, value in each.compared.items() if address not in found}
@@ -136,7 +136,7 @@ def _values(answers: Sequence[_Answered]) -> dict[str, Json]:
 
 
 def _tables(answers: Sequence[_Answered]) -> dict[str, Table]:
-    """What functions give as tables, less what is told as values."""
+    """Return the tables of functions, without what is listed as values."""
     taken: dict[str, Table] = {}
     for each in answers:
         if each.gives("table") and not each.compared:
@@ -170,7 +170,7 @@ def _distinct(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _pictures(answers: Sequence[_Answered], known: Evidence) -> dict[str, str]:
-    """Names for people, to files in the report's folder; only those that evidence lists are sure to lie in it."""
+    """Return files in the report's folder by name for people; only those in evidence are sure to be in it."""
     found: dict[str, str] = {}
     for each in (each for each in answers if each.gives("picture", "image")):
         themes = ("light", "dark") if len(each.kept.assets) == 2 else ("",) * len(each.kept.assets)
@@ -185,7 +185,7 @@ def _numbered(name: str, number: int) -> str:
 
 
 def _in_order(pictures: Mapping[str, str], text: bytes) -> dict[str, str]:
-    """As a reader meets them; those that the text doesn't name come last."""
+    """Return them in the order of the text; those that it doesn't name come last."""
     places = {name: text.find(path.rpartition("/")[2].encode("utf-8", "replace")) for name, path in pictures.items()}
     return {name: pictures[name] for name in sorted(pictures, key=lambda name: (places[name] < 0, places[name], name))}
 
@@ -194,7 +194,7 @@ def _in_order(pictures: Mapping[str, str], text: bytes) -> dict[str, str]:
 
 
 def _environment(answers: Sequence[_Answered], known: Evidence) -> Iterator[tuple[str, str]]:
-    """Label and text; where runs differ, which of them is meant."""
+    """Return label and text; if runs differ, also which run is meant."""
     told = {address: _place(run) for address, run in known.runs.items()}
     for each in answers:
         if each.function and not each.function.tells_results and each.address in told:
@@ -210,7 +210,7 @@ def _environment(answers: Sequence[_Answered], known: Evidence) -> Iterator[tupl
 
 
 def _place(run: RunEvidence) -> dict[str, str]:
-    """What evidence knows of each run, also where the report doesn't say it."""
+    """Return what evidence has about each run, whether or not the report shows it."""
     image, digest, device = run.source.get("image"), run.machine.get("image-digest"), run.machine.get("device")
     place = {}
     if isinstance(image, str) and image:
@@ -225,7 +225,7 @@ def _place(run: RunEvidence) -> dict[str, str]:
 
 
 def _installed(run: RunEvidence) -> dict[str, str]:
-    """Without an image, the packages of the machine are what a reader may want to know."""
+    """Return the machine's packages, which matter to a reader if there is no image."""
     packages = run.machine.get("packages")
     versions = packages if isinstance(packages, dict) else {}
     said = [f"{name} {version}" for name, version in sorted(versions.items(), key=lambda each: each[0] != "python")]

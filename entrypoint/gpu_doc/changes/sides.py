@@ -1,4 +1,4 @@
-"""The sides that reports are compared between: the checkout, and a commit of its repository."""
+"""The two sides of a comparison of reports: the checkout, or a commit of its repository."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from gpu_doc.git.line_ends import LineEnds
 
 _LINE_ENDS = LineEnds()
 _LARGEST = 256 << 20
-"""Bytes of a file that are read; no report and no picture is as large."""
+"""The most bytes of a file that are read; no report and no picture is as large."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
-    """Where paths from root lead."""
+    """Resolves paths from root."""
 
     root: Path
     tree: Path
     """The top of the checkout."""
 
     def path(self, path: str) -> str | None:
-        """A path from the top; links are followed, for a report may be one. None outside, and in git's own folder."""
+        """Return a path from the top; follows links, since a report may be one. None outside, and in git's folder."""
         try:
             place = (self.root / path).resolve().relative_to(self.tree.resolve())
         except (ValueError, OSError, RuntimeError):  # outside; too long; a link to itself
@@ -30,18 +30,18 @@ class Repository:
         return None if ".git" in place.parts else place.as_posix()
 
     def written(self, path: str) -> str:
-        """A path from the top, as it is written."""
+        """Return a path from the top, without following links."""
         return (self.root.resolve().relative_to(self.tree.resolve()) / path).as_posix()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkout:
-    """The files as they lie in the checkout. A pull request may have made links of them that lead anywhere."""
+    """The files in the checkout. A pull request may have replaced them with links to anywhere."""
 
     repository: Repository
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file inside the checkout."""
+        """Return the content of a file inside the checkout."""
         known = self.repository.path(path)
         file = self.repository.tree / known if known else None
         try:
@@ -54,23 +54,23 @@ class Checkout:
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """The files as a commit has them."""
+    """The files in a commit."""
 
     repository: Repository
     commit: str
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file in the commit."""
-        # What is a link here by now, and leads elsewhere, may have been a file then.
+        """Return the content of a file in the commit."""
+        # A path that is a link in the checkout may have been a file in the commit.
         known = self.repository.path(path) or self.repository.written(path)
         return checkout.content(self.repository.tree, self.commit, known)
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """What was there before the first commit."""
+    """The side before the first commit: no files."""
 
     def read(self, path: str) -> bytes | None:
-        """No file at all."""
+        """Return None: there is no file."""
         del path
         return None

@@ -1,1 +1,1 @@
-"""Jupyter widgets, drawn from the state that an executed notebook keeps of them."""
+"""Draws Jupyter widgets from the state that an executed notebook keeps of them."""

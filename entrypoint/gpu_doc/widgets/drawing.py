@@ -1,7 +1,7 @@
-"""Widgets as HTML without scripts; templates/widgets.css says what it looks like. A function draws each kind.
+"""Draws widgets as HTML without scripts, styled by templates/widgets.css. There is a function for each kind.
 
-As Jupyter draws them: https://github.com/jupyter-widgets/ipywidgets, packages/controls/src. What is not known here is
-named in its place, so that the rest can be seen.
+They look as in Jupyter: https://github.com/jupyter-widgets/ipywidgets, packages/controls/src. An unknown kind is shown
+by its name, so that the rest can be seen.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _IMAGE = re.compile(r"[\w.+-]+")
 
 
 def drawn(widget: Widget) -> str | None:
-    """Give the HTML of a widget; None where its kind is not known."""
+    """Return the HTML of a widget; None if its kind is not known."""
     return _drawn(widget) if widget.kind in KINDS else None
 
 
@@ -32,7 +32,7 @@ def _drawn(widget: Widget) -> str:
 
 
 def placeholder(widget: Widget) -> str:
-    """Name a widget whose kind is not known."""
+    """Return the HTML with the name of a widget of unknown kind."""
     module = f" of {widget.module}" if widget.module else ""
     text = f"{widget.kind.removesuffix('Model')}{module} can't be drawn without scripts"
     return _part("unknown", escape(text))
@@ -42,7 +42,7 @@ def placeholder(widget: Widget) -> str:
 
 
 def _part(kind: str, content: str = "", *styles: str) -> str:
-    """An element; `kind` is what templates/widgets.css knows it by, in one word or several."""
+    """Return an element; `kind` is its class in templates/widgets.css, one word or several."""
     style = escape(";".join(filter(None, styles)))
     styled = f' style="{style}"' if style else ""
     return f'<div data-gpu-doc-widget="{escape(kind.strip())}"{styled}>{content}</div>'
@@ -53,7 +53,7 @@ def _element(widget: Widget, kind: str, content: str, *styles: str) -> str:
 
 
 def _layout(layout: Mapping[str, Any]) -> str:
-    """The CSS of a widget's layout, whose traits are named as CSS names them."""
+    """Return the CSS of a widget's layout, whose traits have CSS's names."""
     rules = [
         f"{name.replace('_', '-')}:{value}"
         for name, value in layout.items()
@@ -81,7 +81,7 @@ def _box(direction: str) -> Callable[[Widget], str]:
 
 
 def _titled(widget: Widget) -> str:
-    """Tabs and accordions, all of them open, since nobody can click on a picture."""
+    """Draw tabs and accordions, all open, since nobody can click on a picture."""
     parts = zip(titles(widget), widget.children, strict=False)
     return _element(widget, "titled", "".join(_part("title", escape(name)) + _drawn(child) for name, child in parts))
 
@@ -164,7 +164,7 @@ def _image(widget: Widget) -> str:
 
 
 def _canvas(widget: Widget) -> str:
-    """Ipympl's figure, whose last frame is in its state."""
+    """Draw ipympl's figure, whose last frame is in its state."""
     return _element(widget, "image", f'<img src="{escape(widget.text("_data_url"))}">')
 
 
@@ -173,7 +173,7 @@ def _output(widget: Widget) -> str:
 
 
 def _nested(widget: Widget) -> Iterable[str]:
-    """What an Output inside of another widget holds. By itself it is shown as any output is."""
+    """Draw the outputs of an Output inside another widget. By itself it is shown as any output."""
     for each, held in widget.shown:
         if held is not None:
             yield _drawn(held)

@@ -1,4 +1,4 @@
-"""Outputs that show widgets, as outputs that anybody can show: HTML and text of the widgets' last state."""
+"""Replaces outputs that show widgets with HTML and text of the widgets' last state."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from gpu_doc.widgets.state import OUTPUT, VIEW, Output, Widget, WidgetStates, vi
 from gpu_doc.widgets.wording import wording
 
 _NESTED = "application/vnd.gpu-doc.outputs+json"
-"""The outputs that an Output widget holds. They stand in one output's place, so that its number stays what it is."""
+"""The key for the outputs in an Output widget. They take the place of one output, so that its number stays the same."""
 _PLACEHOLDER = "application/vnd.gpu-doc.placeholder+json"
-"""What stands for a widget that can't be drawn, where something else of its cell can."""
+"""Replaces a widget that can't be drawn if something else of its cell can."""
 
 _NOTHING: Output = {"output_type": "stream", "name": "stdout", "text": ""}
 
 
 def without_widgets(outputs: Iterable[Output], states: WidgetStates) -> tuple[Output, ...]:
-    """Give the outputs of a cell, with what their widgets show at the end in place of the widgets."""
+    """Return the outputs of a cell; widgets are replaced with what they show at the end."""
     views = ((output, view_of(output)) for output in outputs)
     return tuple(output if view is None else _replaced(output, states.widget(view), states) for output, view in views)
 
 
 def unfolded(outputs: Iterable[Output]) -> tuple[Output, ...]:
-    """Give outputs with those that an Output widget holds in its place.
+    """Return outputs in which those of an Output widget replace it.
 
-    A widget that can't be drawn is named among others that can; by itself it stays as it is, to be refused.
+    A widget that can't be drawn is named if others can; by itself it stays unchanged, and is refused later.
     """
     flat = tuple(_flat(outputs))
     if all(_PLACEHOLDER in _data(output) for output in flat if _shows(output)):

@@ -1,7 +1,7 @@
-"""The state of Jupyter widgets, as an executed notebook keeps it after the last cell.
+"""Reads the state of Jupyter widgets, which an executed notebook keeps after the last cell.
 
 Format: https://ipywidgets.readthedocs.io/en/stable/embedding.html and @jupyter-widgets/schema. All of it comes from the
-notebook and is not trusted: what has another shape than it should have counts as absent.
+notebook and is not trusted: what has a wrong shape counts as absent.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ OUTPUT = "OutputModel"
 _REFERENCE = "IPY_MODEL_"
 _LARGEST = 1e300
 _DEEPEST = 20
-"""Widgets in widgets. No layout is so deep; one that holds itself is."""
+"""The most levels of widgets in widgets. No layout is so deep; one that contains itself is."""
 _MOST = 2_000
-"""Widgets in one output. Ten levels of ten that hold each other would be more than anything can draw."""
+"""The most widgets in one output. Ten levels of ten widgets each would be more than anything can draw."""
 
 
 @dataclass(frozen=True)
 class Widget:
-    """One widget with its last state, and those that it holds."""
+    """One widget with its last state, and those that it contains."""
 
     kind: str
-    """Its model, as in `FloatProgressModel`; empty where the notebook keeps no state of it: it was closed."""
+    """Its model, such as `FloatProgressModel`; empty if the notebook has no state of it, because it was closed."""
     module: str
     state: Mapping[str, Any]
     buffers: Mapping[str, str] = field(default_factory=dict)
@@ -41,19 +41,19 @@ class Widget:
     style: Mapping[str, Any] = field(default_factory=dict)
     children: tuple[Widget, ...] = ()
     shown: tuple[tuple[Output, Widget | None], ...] = ()
-    """The outputs that an Output holds, each with the widget that it shows, if it shows one."""
+    """The outputs in an Output widget, each with the widget that it shows, if any."""
 
     def text(self, name: str) -> str:
-        """Give a trait that is a text or a number; empty where it is neither."""
+        """Return a trait that is a text or a number; empty if it is neither."""
         value = self.state.get(name)
         return str(value) if isinstance(value, (str, int, float)) else ""
 
     def number(self, name: str) -> float:
-        """Give a trait that is a number; 0 where it is none that can be drawn."""
+        """Return a trait that is a number; 0 if it is none that can be drawn."""
         return next(iter(numbers([self.state.get(name)])), 0.0)
 
     def list(self, name: str) -> Sequence[Any]:
-        """Give a trait that is a list; empty where it is none."""
+        """Return a trait that is a list; empty if it is none."""
         return _list(self.state.get(name))
 
 
@@ -69,7 +69,7 @@ class WidgetStates:
         return bool(self._models)
 
     def widget(self, model_id: object) -> Widget:
-        """Give the widget with an id, and all that it holds."""
+        """Return the widget with an id, and all that it contains."""
         self._left = _MOST
         return self._widget(str(model_id), _DEEPEST)
 
@@ -115,20 +115,20 @@ def _buffers(model: Mapping[str, Any]) -> Any:
 
 
 def view_of(output: object) -> str | None:
-    """Give the id of the widget that an output shows; None where it shows none."""
+    """Return the id of the widget that an output shows; None if it shows none."""
     view = _mapping(_mapping(output).get("data")).get(VIEW)
     return None if view is None else str(_mapping(view).get("model_id"))
 
 
 def numbers(values: Iterable[object]) -> Iterator[float]:
-    """Those of some values that are numbers, and not too large to be drawn."""
+    """Return those values that are numbers, and not too large to be drawn."""
     for value in values:
         if isinstance(value, (int, float)) and abs(value) < _LARGEST:  # false for NaN, too
             yield float(value)
 
 
 def _is_output(output: object) -> bool:
-    """Whether something is an output as nbformat 4 has it. Those of cells are seen to be by papermill."""
+    """Return whether a value is an output of nbformat 4. For the outputs of cells, papermill checks that."""
     found = _mapping(output)
     kind = found.get("output_type")
     if kind == "stream":

@@ -1,4 +1,4 @@
-"""Widgets as plain text: what `text()` says of them."""
+"""Writes widgets as plain text, for `text()`."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from gpu_doc.widgets.state import Widget, numbers
 _TAG = re.compile(r"<[^>]*>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li)\b[^>]*>", re.IGNORECASE)
 _CELLS = 10
-"""Characters of a bar, as tqdm's in a log."""
+"""The width of a bar in characters, as tqdm's in a log."""
 _BARS = ("IntProgressModel", "FloatProgressModel")
 
 
 def wording(widget: Widget) -> str:
-    """Give what a widget shows, as text. Lines that show nothing are left out."""
+    """Return what a widget shows, as text, without empty lines."""
     return "\n".join(line for line in _said(widget).splitlines() if line.strip())
 
 
 def _decimal(value: float) -> str:
-    """A number as a widget shows it."""
+    """Return a number as a widget shows it."""
     return f"{value:g}" if abs(value) < 1e15 and value == round(value, 6) else str(value)
 
 
 def titles(widget: Widget) -> Iterator[str]:
-    """The titles of tabs: a list since ipywidgets 8, a mapping before; without end, as any may lack one."""
+    """Return the titles of tabs, a list since ipywidgets 8, a mapping before; endless, since any may lack one."""
     named = widget.list("titles")
     before = widget.state.get("_titles")
     for number in range(len(widget.children)):
@@ -38,7 +38,7 @@ def titles(widget: Widget) -> Iterator[str]:
 
 
 def pressed(widget: Widget) -> Iterator[tuple[str, bool]]:
-    """The options of a selection, each with whether it is chosen."""
+    """Return the options of a selection, each with whether it is chosen."""
     index = widget.state.get("index")
     chosen = index if isinstance(index, list) else [index]
     for number, name in enumerate(widget.list("_options_labels")):
@@ -46,7 +46,7 @@ def pressed(widget: Widget) -> Iterator[tuple[str, bool]]:
 
 
 def shown_value(widget: Widget) -> str:
-    """The value that a field shows: the chosen option where there are options."""
+    """Return the value that a field shows: the chosen option, if there are options."""
     if "_options_labels" in widget.state:
         return ", ".join(name for name, chosen in pressed(widget) if chosen)
     value = widget.state.get("value")
@@ -54,13 +54,13 @@ def shown_value(widget: Widget) -> str:
 
 
 def share(widget: Widget, value: float) -> float:
-    """How far a value lies between a widget's `min` and `max`, from 0 to 1."""
+    """Return a value's position between a widget's `min` and `max`, from 0 to 1."""
     low, high = widget.number("min"), widget.number("max")
     return min(max((value - low) / (high - low), 0.0), 1.0) if high > low else 0.0
 
 
 def span(values: Iterable[float]) -> str:
-    """The values of a slider, as it shows them."""
+    """Return the values of a slider as it shows them."""
     return " \N{EN DASH} ".join(map(_decimal, values))
 
 
@@ -84,7 +84,7 @@ def _described(widget: Widget, text: str) -> str:
 
 
 def without_tags(html: str) -> str:
-    """The text of a piece of HTML."""
+    """Return the text of a piece of HTML."""
     return unescape(_TAG.sub("", _BREAK.sub("\n", html))).replace("\xa0", " ").replace("\u2007", " ")
 
 
