@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gpu_doc.config import load
 from gpu_doc.config.sites import site_of
+from gpu_doc.errors import ConfigError
 from gpu_doc.functions.shared.calls import bind
 from gpu_doc.functions.shared.exhibits import Framing
 from gpu_doc.model.answers import Call
@@ -90,3 +92,25 @@ def test_only_what_differs_from_github_is_kept_in_evidence() -> None:
     assert settings_of(REPORT, Capture(), launched=())["capture"] == {"width": 880, "scale": 2, "theme": "light"}
     other = settings_of(replace(REPORT, site="mkdocs", fit="content"), Capture(), launched=())["capture"]
     assert other == {"width": 736, "scale": 2, "theme": "light", "for": "mkdocs", "fit": "content"}
+
+
+def _sites(root: Path, defaults: str, report: str, run: str = "{notebook: n.ipynb}") -> list[tuple[Site, str]]:
+    for name in ("n.ipynb", "docs/a.md"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    (root / "mkdocs.yml").touch()
+    reports = f"[{{path: docs/a.md, {report}runs: {{n: {run}}}}}]"
+    (root / "gpu-doc.yml").write_text(f"defaults: {{{defaults}}}\nreports: {reports}\n")
+    return [(report.site, report.fit) for report in load(root / "gpu-doc.yml").reports]
+
+
+def test_site_and_fit_are_given_for_all_reports_or_for_one(tmp_path: Path) -> None:
+    assert _sites(tmp_path, "", "") == [("mkdocs", "page")]
+    assert _sites(tmp_path, "for: sphinx, fit: content", "") == [("sphinx", "content")]
+    assert _sites(tmp_path, "for: sphinx, fit: content", "for: plain, fit: page, ") == [("plain", "page")]
+
+
+def test_a_run_has_neither_site_nor_fit(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _sites(tmp_path, "", "", "{notebook: n.ipynb, for: sphinx}")
+    assert "unknown key `for`; it belongs in `defaults` or a report" in caught.value.details

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from gpu_doc.config.schema import DEFAULTS, MAX_POINTS
+from gpu_doc.config.schema import MAX_POINTS, SETTINGS
 from gpu_doc.config.shapes import Section, Values
 from gpu_doc.config.sites import site_of
 from gpu_doc.config.yaml12 import Node, Problems, Scalar
@@ -26,7 +26,7 @@ from gpu_doc.model.configuration import (
 )
 from gpu_doc.model.values import Scalar as Value
 
-_MERGED = frozenset(key for key, spec in DEFAULTS.keys.items() if isinstance(spec.kind, Section))
+_MERGED = frozenset(key for key, spec in SETTINGS.keys.items() if isinstance(spec.kind, Section))
 """The keys that merge key by key; others replace."""
 
 Absent = Callable[[Path, str], str]
@@ -84,8 +84,8 @@ class Assembly:
             template=template,
             runs=tuple(made),
             expect=dict(expect),
-            fit=values.get("fit", Report.fit),
-            site=values.get("for") or (site_of(self.root, path) if path else Report.site),
+            fit=values.get("fit") or defaults.get("fit", Report.fit),
+            site=values.get("for") or defaults.get("for") or (site_of(self.root, path) if path else Report.site),
         )
 
     def runs(self, report: str, name: str, all_runs: Values, levels: tuple[Values, ...]) -> Iterator[Run]:
@@ -95,7 +95,7 @@ class Assembly:
         if not self.check_run(name, run, key):
             return
         for level in levels:
-            self.lines |= {(report, name, k): level.line(k) for k in level if k in DEFAULTS.keys}
+            self.lines |= {(report, name, k): level.line(k) for k in level if k in SETTINGS.keys}
         shared = {
             **_settings(merge(levels)),
             "report": report,
@@ -190,7 +190,7 @@ def merge(levels: tuple[Values, ...]) -> dict[str, Any]:
         for key, value in level.items():
             if key in _MERGED:
                 merged[key] = _over(merged.get(key, {}), value)
-            elif key in DEFAULTS.keys:
+            elif key in SETTINGS.keys:
                 merged[key] = value
     return merged
 

@@ -92,9 +92,9 @@ _GPUS = OneOf(
 _VALUES = ListOf(single(), "a list with at least one value", least=1)
 _DATA = OneOf("a path, or a mapping with `path` and `version`", text("a path"), DATA)
 
-DEFAULTS = Section(
-    "defaults",
-    "`defaults`",
+SETTINGS = Section(
+    "settings",
+    "the settings of a run",
     {
         "image": Key(
             _IMAGE, "Container image that runs live in; omit it for a local run.", example="pytorch-cuda:v2.7"
@@ -157,8 +157,26 @@ RUN = Section(
             example={"lr": [0.1, 0.01], "seed": [1, 2]},
         ),
     },
-    base=DEFAULTS,
+    base=SETTINGS,
 )
+
+_SHOWN = {
+    "for": Key(
+        choice("github", "mkdocs", "sphinx", "docsify", "plain"),
+        "What shows it: decides how pictures for light and dark are written, and how wide pictures are. Omit it "
+        "for the site whose sources it lies among (`docs_dir` of mkdocs.yml; conf.py of Sphinx; index.html of "
+        "Docsify), else GitHub.",
+        example="mkdocs",
+    ),
+    "fit": Key(
+        choice("page", "content"),
+        "`page`: pictures keep the page's width, transparent beside what they show, so that text has one size in "
+        "all of them; `content`: they are as wide as what they show.",
+        default="page",
+    ),
+}
+
+DEFAULTS = Section("defaults", "`defaults`", _SHOWN, base=SETTINGS)
 
 REPORT = Section(
     "report",
@@ -176,21 +194,9 @@ REPORT = Section(
             "Claims about values; the refresh fails when one no longer holds.",
             example={"baseline/accuracy": ">= 0.92"},
         ),
-        "for": Key(
-            choice("github", "mkdocs", "sphinx", "docsify", "plain"),
-            "What shows it: decides how pictures for light and dark are written, and how wide pictures are. Omit it "
-            "for the site whose sources it lies among (`docs_dir` of mkdocs.yml; conf.py of Sphinx; index.html of "
-            "Docsify), else GitHub.",
-            example="mkdocs",
-        ),
-        "fit": Key(
-            choice("page", "content"),
-            "`page`: pictures keep the page's width, transparent beside what they show, so that text has one size in "
-            "all of them; `content`: they are as wide as what they show.",
-            default="page",
-        ),
+        **_SHOWN,
     },
-    base=DEFAULTS,
+    base=SETTINGS,
     need=("path",),
 )
 
@@ -243,7 +249,7 @@ ROOT = Section(
     "configuration",
     "the configuration",
     {
-        "defaults": Key(DEFAULTS, "What holds for all runs; each key can be given per report or per run too."),
+        "defaults": Key(DEFAULTS, "What holds for all reports and runs that don't say otherwise."),
         "reports": Key(ListOf(REPORT, "a list of reports"), "The reports."),
         "capture": Key(CAPTURE, "How pictures are taken."),
         "publish": Key(PUBLISH, "How results leave the checkout."),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from gpu_doc.config.kinds import WRONG, Kind
-from gpu_doc.config.schema import DATA, DEFAULTS, GPU, PUBLISH, REPORT, REQUIRES, ROOT, RUN, sections
+from gpu_doc.config.schema import DATA, DEFAULTS, GPU, PUBLISH, REPORT, REQUIRES, ROOT, RUN, SETTINGS, sections
 from gpu_doc.config.shapes import Key, Section
 from gpu_doc.model.values import Json
 
 _HEADINGS = {
     ROOT.name: "The file",
-    DEFAULTS.name: "`defaults`, and every report and run",
+    SETTINGS.name: "`defaults`, and every report and run",
+    DEFAULTS.name: "`defaults`, and every report",
     REPORT.name: "Each of `reports`",
     RUN.name: "Each of a report's `runs`",
     DATA.name: "An item of `data` as a mapping",
@@ -17,7 +18,7 @@ _HEADINGS = {
     GPU.name: "`requires.gpu`",
     PUBLISH.name: "`publish`",
 }
-_ORDER = (ROOT.name, REPORT.name, RUN.name, DEFAULTS.name)
+_ORDER = (ROOT.name, REPORT.name, RUN.name, SETTINGS.name, DEFAULTS.name)
 
 
 def tables() -> str:
