@@ -101,7 +101,9 @@ def test_tables_of_format_1_are_read_back_from_their_markdown() -> None:
     assert texts(tables["table", ("methods/file:build/methods.csv",)])[1] == ["naive Bayes", "0.851", "0.805", "0.878"]
 
 
-LINE = st.text(max_size=12)
+LINE = st.text(max_size=12) | st.sampled_from(
+    ["$$", ":a:", "--", "x {.a} {{b}}", "==a==", "a^2^", "https://a/?b=_c_&d"]
+)
 
 
 @given(st.lists(st.lists(LINE, min_size=1, max_size=3), min_size=1, max_size=4))

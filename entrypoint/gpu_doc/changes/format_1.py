@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from gpu_doc.model.answers import Call, Cell, Cells
 from gpu_doc.record.evidence import KeptAnswer
 
-_MARKUP = re.compile(r"(?P<ticks>`+) ?(?P<code>.+?) ?(?P=ticks)|\\(?P<escaped>[\\`*\[\]~_|])|\*\*|(?P<entity>&#?\w+;)")
+_MARKUP = re.compile(
+    r"(?P<ticks>`+) ?(?P<code>.+?) ?(?P=ticks)|\\(?P<escaped>[\\`*\[\]~_|])|\*\*|</?span>|<(?P<link>\w+:[^<>]*)>|"
+    r"(?P<entity>&#?\w+;)"
+)
 _LONGEST = 1000
 """How many characters of a cell are read."""
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -44,4 +47,4 @@ def _plain(cell: str) -> str:
 def _unmarked(found: re.Match[str]) -> str:
     if found["code"]:
         return found["code"].replace("\\|", "|")
-    return found["escaped"] or html.unescape(found["entity"] or "")
+    return found["escaped"] or found["link"] or html.unescape(found["entity"] or "")

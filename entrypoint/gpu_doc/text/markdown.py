@@ -11,11 +11,25 @@ from urllib.parse import quote
 
 Alignment = Literal["left", "right"]
 
-_SPECIAL = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
+_SPECIAL = re.compile(r"[\\`*\[\]]|(?<![^\W_])_|_(?![^\W_])")
 # Entities, not backslashes: Python-Markdown, which MkDocs uses, does not accept a backslash before these.
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
-_EMOJI = re.compile(r":(?=[+-]1:|100:|1234:|[\w+-]*[a-z][\w+-]*:)")
-"""Where an emoji of GitHub begins by its name, as in `:smile:`."""
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "~": "&#126;"}
+_ENTITY = re.compile(r"[<>|~]|&(?=#?\w+;)")
+_ADDRESS = re.compile(r"((?:https?|ftp)://[^\s<>|`\"]*[^\s<>|`\"'.,;:!?)\]}*_~])")
+_READ_ON = (
+    # GitHub looks for emoji in the text that came out of the Markdown: only a tag keeps them apart.
+    (re.compile(r":(?=[+-]1:|100:|1234:|[\w+-]*[a-z][\w+-]*:)"), "<span>:</span>"),
+    # docutils makes dashes of hyphens, and one backslash of two, in the text that came out of the Markdown.
+    (re.compile(r"--"), "-<span>-</span>"),
+    (re.compile(r"(\\\\)(\\\\)"), r"\1<span>\2</span>"),
+    # attr_list takes `x {.red}` for a class, MyST and mkdocs-macros `{{ x }}` for a variable.
+    (re.compile(r"(?<=\s)\{|\{(?=[{%:.#])"), "&#123;"),
+    # pymdownx.mark, .keys and .caret: `==x==`, `++ctrl++`, `x^2^`.
+    (re.compile(r"==(?=.*==)"), "&#61;="),
+    (re.compile(r"\+\+(?=[\w\"'])"), "&#43;+"),
+    (re.compile(r"\^(?=.*\^)"), "&#94;"),
+)
+"""What others than CommonMark find in a text, and what shows the same and is found by none of them."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -29,19 +43,34 @@ def escape(text: str) -> str:
 
     An underscore between letters needs no escape. Characters that matter only at the start of a line stay.
     """
-    entities = re.sub(r"[&<>|]", lambda found: _ENTITIES[found[0]], one_line(text))
-    return _SPECIAL.sub(lambda found: "\\" + found[0], entities)
+    return _escaped(one_line(text))
+
+
+def _escaped(line: str) -> str:
+    return _SPECIAL.sub(lambda found: "\\" + found[0], _ENTITY.sub(lambda found: _ENTITIES[found[0]], line))
 
 
 def prose(text: str) -> str:
-    """A text as `escape` gives it, that no reader takes for a formula or an emoji either; not for an image's own text.
+    """Return what `escape` does, where no site's extensions find a formula, an emoji and the like in it.
 
-    GitHub looks for both in the text that came out of the Markdown: only a tag in between keeps them apart.
+    An address with special characters becomes a link: GitHub makes one of it in any case, in which it reads no escapes.
+    Not for an image's own text, in which no tag can stand.
     """
-    escaped = escape(text)
-    if escaped.count("$") > 1:
-        escaped = escaped.replace("$", "<span>$</span>")
-    return _EMOJI.sub("<span>:</span>", escaped)
+    parts = _ADDRESS.split(one_line(text))  # every second one is an address
+    formulas = text.count("$") > 1
+    written = [
+        f"<{part}>" if number % 2 and _escaped(part) != part else _unread(_escaped(part), formulas=formulas)
+        for number, part in enumerate(parts)
+    ]
+    return "".join(written)
+
+
+def _unread(escaped: str, *, formulas: bool) -> str:
+    if formulas:  # GitHub wants the tag, MyST's dollarmath and pymdownx.arithmatex the entity
+        escaped = escaped.replace("$", "<span>&#36;</span>")
+    for found, shown in _READ_ON:
+        escaped = found.sub(shown, escaped)
+    return escaped
 
 
 @dataclass(frozen=True)
