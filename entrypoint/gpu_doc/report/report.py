@@ -20,6 +20,7 @@ from gpu_doc.model.values import Json
 from gpu_doc.report.template import Source, TemplateWorker
 from gpu_doc.text import in_place
 from gpu_doc.text.prose import front_matter_end
+from gpu_doc.text.values_in_tables import BEGIN, in_cell, in_text, unmarked
 
 __all__ = ["Rehearsal", "Rendered", "rehearse", "render"]
 
@@ -90,12 +91,17 @@ def render(
     if report.template:
         files = _Files(root, report.template, line_ends)
         text = worker.render(files.main, report=report.path, load=files.load, answer=answering)
+        if BEGIN in text:
+            text = in_text(text)
         _check_blocks_stand_alone(text, asked, answers)
         text = _with_notice(_NEWLINE.sub(files.newline, text), report.template, files.newline)
         return Rendered(files.mark + text, None, answers, files.digests)
     document = _document(report, root)
     items = [(block.line, block.expression) for block in document.blocks]
     bodies = worker.expressions(report.path, items, report=report.path, answer=answering)
+    bodies = [
+        in_cell(body) if block.in_row else unmarked(body) for block, body in zip(document.blocks, bodies, strict=True)
+    ]
     return Rendered(document.fill(bodies), tuple(bodies), answers, {})
 
 

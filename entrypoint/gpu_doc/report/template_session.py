@@ -34,10 +34,11 @@ from gpu_doc.report.template_values import (
     Function,
     LaterVersionError,
     Placeholder,
+    Text,
     delta,
     demand,
     percent,
-    printable,
+    shown,
 )
 
 AskParent = Callable[[Load | Ask], Answer]
@@ -120,7 +121,7 @@ class Session:
                 return Placeholder(truth=self.truth)
             answer = self._work.ask(asked)
             assert isinstance(answer, Answered)
-            return answer.value
+            return Text(answer.value) if name == "value" and isinstance(answer.value, str) else answer.value
 
         return Function(name, call)
 
@@ -144,7 +145,7 @@ class Session:
         for line, expression in self.request.items:
             self._work.line = line
             value = self.environment.compile_expression(expression, undefined_to_none=False)()
-            texts.append(str(printable(value)))
+            texts.append(str(shown(value)))
             size += len(texts[-1])
             if size > self.request.output:
                 raise TooMuchError

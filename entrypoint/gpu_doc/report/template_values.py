@@ -13,6 +13,8 @@ from jinja2 import StrictUndefined, nodes
 from jinja2.exceptions import TemplateRuntimeError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from gpu_doc.text import values_in_tables
+
 
 class LaterVersionError(TemplateRuntimeError):
     """The name is reserved for a later version; a rehearsal reports this error too."""
@@ -123,6 +125,18 @@ def _items(value: Any) -> list[Any]:
     return [*value, *value.values()] if isinstance(value, dict) else list(value)
 
 
+class Text(str):
+    """What value() gave; where it becomes part of the report, it is marked."""
+
+    __slots__ = ()
+
+
+def shown(value: Any) -> Any:
+    """Return what an expression becomes in the report."""
+    found = printable(value)
+    return values_in_tables.marked(found) if isinstance(found, Text) else found
+
+
 class Function:
     """A function of templates: it can be called, and has no text."""
 
@@ -148,7 +162,7 @@ class Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(["%"])
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, finalize=printable)
+        super().__init__(**settings, finalize=shown)
         self.filters = {name: _looking(name, work) for name, work in self.filters.items()}
         self.filters["printable"] = printable
 

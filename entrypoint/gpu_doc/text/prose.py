@@ -42,8 +42,13 @@ def front_matter_end(text: str) -> int:
 
 def comments(text: str) -> Iterator[tuple[int, int | None]]:
     """Yield start and end of every HTML comment in prose; the end is None if its part of the text does not close it."""
-    for start, end in _Structure().stretches(text, front_matter_end(text)):
+    for start, end in stretches(text, front_matter_end(text)):
         yield from _comments(text, start, end)
+
+
+def stretches(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each part of prose that inline markup can span, from a place on."""
+    return _Structure().stretches(text, start)
 
 
 def _comments(text: str, start: int, end: int) -> Iterator[tuple[int, int | None]]:
