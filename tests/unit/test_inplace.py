@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
 from gpu_doc.errors import ReportError
-from gpu_doc.text.in_place import fingerprints, parse
+from gpu_doc.text.in_place import fingerprints, overlooked, parse
 from gpu_doc.text.prose import comments
 
 START = '<!-- gpu-doc: shot("baseline/loss-curve") -->'
@@ -284,3 +284,19 @@ def test_prose_is_what_a_commonmark_parser_says_it_is(text: str) -> None:
     expected = sum(content.count("<!-- gpu-doc: end -->") for content in html)
     found = sum(1 for start, _ in comments(marked) if marked.startswith("<!-- gpu-doc", start))
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"{START}\n{END}\n\n    {START}\n    {END}\n", 4),
+        (f"Text.\r\n\r\n\t{START}\r\n\t{END}\r\n", 3),
+        (f"- item\n\n      {START}x{END}\n", 3),
+        (f"- item\n\n  {START}\n  {END}\n", 0),
+        (f"!!! note\n\n    {START}\n    {END}\n", 0),
+        (f"```\n\n    {START}\n    {END}\n```\n", 0),
+        ("Text.\n\n    <!-- a comment -->\n", 0),
+    ],
+)
+def test_a_block_that_is_indented_as_code_is_noticed(text: str, line: int) -> None:
+    assert overlooked(text) == line

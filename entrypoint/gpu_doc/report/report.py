@@ -157,6 +157,13 @@ def _with_notice(text: str, template: str, newline: str) -> str:
 def _document(report: Report, root: Path) -> in_place.Document:
     text = _decoded(_content(root / report.path, report.path), report.path)
     document = in_place.parse(text, report.path)
+    if line := in_place.overlooked(text):
+        raise ReportError(
+            "this block is indented as code, and would stay as it is",
+            where=Location(report.path, line),
+            remedy="Indent it by less than four columns, or as far as the list item that it belongs to; where it shall "
+            "be text, put it into fenced code.",
+        )
     if not document.blocks:
         raise ReportError(
             "this report has neither a template nor a block to refresh",

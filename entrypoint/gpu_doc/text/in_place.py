@@ -12,9 +12,10 @@ from hashlib import sha256
 
 from gpu_doc.errors import ReportError
 from gpu_doc.model.location import Location
-from gpu_doc.text.prose import comments
+from gpu_doc.text.prose import comments, in_indented_code
 
 _MARKER = re.compile(r"<!--\s*gpu-doc\s*:")
+_BEGINS = re.compile(r"[ \t>]*<!--\s*gpu-doc\s*:(?!\s*end\s*-->)")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _PREFIX = re.compile(r"\ufeff?[ \t]*(?:(?:>|[-+*]|\d{1,9}[.)])(?:[ \t]+|$))*")
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -138,6 +139,12 @@ def parse(text: str, name: str = "") -> Document:
     if opened:
         raise _unclosed(document, opened, "the file ends")
     return Document(text, name, tuple(blocks))
+
+
+def overlooked(text: str) -> int:
+    """Return the line of the first block that nobody fills, since it stands in indented code; 0 if there is none."""
+    lines = in_indented_code(text) if _MARKER.search(text) else ()
+    return next((_line_at(text, start) for start in lines if _BEGINS.match(text, start)), 0)
 
 
 def fingerprints(text: str) -> list[tuple[int, str, str]]:

@@ -51,6 +51,14 @@ def stretches(text: str, start: int) -> Iterator[tuple[int, int]]:
     return _Structure().stretches(text, start)
 
 
+def in_indented_code(text: str) -> list[int]:
+    """Return where the lines of indented code start."""
+    structure = _Structure()
+    for _ in structure.stretches(text, front_matter_end(text)):
+        pass
+    return structure.indented
+
+
 def _comments(text: str, start: int, end: int) -> Iterator[tuple[int, int | None]]:
     """Yield the comments of one part. Of code spans and comments, the one that begins first wins."""
     runs: dict[int, list[int]] = {}
@@ -82,13 +90,20 @@ class _Structure:
         self._paragraph = False
         self._empty_item = False
         """Whether the line before began an empty list item."""
+        self._indented_code = False
+        """Whether this line is one of indented code."""
+        self.indented: list[int] = []
+        """Where the lines of indented code start."""
 
     def stretches(self, text: str, start: int) -> Iterator[tuple[int, int]]:
         """Yield start and end of each part of prose that inline markup can span."""
         begin: int | None = None
         end = start
         for line in _LINE.finditer(text, start):
+            self._indented_code = False
             joins, is_prose, ends = self._line(line[0].rstrip("\r\n").expandtabs(4))
+            if self._indented_code:
+                self.indented.append(line.start())
             if begin is not None and not joins:
                 yield begin, end
                 begin = None
@@ -156,6 +171,7 @@ class _Structure:
         if self._paragraph:
             return True, True, False
         self._containers = self._containers[:depth]
+        self._indented_code = True
         return False, False, True
 
     def _block(self, depth: int, inside: str, *, joins: bool) -> tuple[bool, bool, bool]:
