@@ -281,12 +281,27 @@ def test_nothing_is_missing_from_a_terminal_without_a_word(root: Path, answers: 
         for wanted in ({}, {"match": "epoch"}, {"lines": "1:-1"}):
             with pytest.raises(ReportError, match=r"the terminal's log was cut \(`limits.output`\), in line 5"):
                 ask(answers, "terminal", "log", **wanted)
-        with pytest.raises(ReportError, match="was cut"):
-            ask(answers, "text", "log", match="epoch")
-        assert "output cut at 6e-05 MB (limits.output)" in str(ask(answers, "text", "log").value)
+        for wanted in ({}, {"match": "epoch"}, {"lines": "6:7"}, {"lines": ":-8"}):
+            with pytest.raises(ReportError, match="was cut"):
+                ask(answers, "text", "log", **wanted)
+        assert ask(answers, "text", "log", lines="1").value == "```text\nepoch 1\n```"
         assert ask(answers, "text", "log", lines="-2:").value == "```text\nepoch 48\nepoch 49\n```"
         (asset,) = ask(answers, "terminal", "log", lines="-2:").assets
         assert asset.exhibit
+    finally:
+        log.write_bytes(whole)
+
+
+def test_lines_of_a_terminal_that_is_too_long_are_counted_from_its_end_only(root: Path, answers: ResultReader) -> None:
+    log = root / "state/log/terminal.log"
+    whole = log.read_bytes()
+    log.write_bytes(b"".join(b"%d\n" % number for number in range(30_000)))
+    try:
+        for kind in ("text", "terminal"):
+            for wanted in ({}, {"match": "^5$"}, {"lines": "3:5"}, {"lines": ":3"}, {"lines": "3"}):
+                with pytest.raises(ReportError, match="only the last 10,000 lines of it can be shown"):
+                    ask(answers, kind, "log", **wanted)
+        assert ask(answers, "text", "log", lines="-2:").value == "```text\n29998\n29999\n```"
     finally:
         log.write_bytes(whole)
 

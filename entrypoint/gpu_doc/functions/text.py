@@ -24,7 +24,7 @@ def _is_terminal(call: BoundCall) -> bool:
 def _answer(call: BoundCall, results: ResultReader) -> Answer:
     lines = _lines(call, results)
     demand_text(lines, f"{call.written} has no text", remedy="text() shows standard output and text/plain.")
-    if call.get("match") and _is_terminal(call):
+    if _is_terminal(call):
         check_whole(lines, call)
     text = "\n".join(lines[index] for index in kept(lines, call))
     return call.answered(markdown.fenced(text, "text"))

@@ -26,6 +26,9 @@ class Span:
 
 TerminalLine = tuple[Span, ...]
 
+LEFT_OUT = "… earlier lines are left out"
+"""How the first line of a terminal begins that is longer than what can be shown."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exhibit:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyte
 
-from gpu_doc.model.pictures import Span, TerminalLine
+from gpu_doc.model.pictures import LEFT_OUT, Span, TerminalLine
 from gpu_doc.text.bars import end_of_bar
 from gpu_doc.text.terminal_colours import PAGE, Theme, background, foreground, mixed
 from gpu_doc.text.terminal_screen import ROWS, Screen
@@ -53,7 +53,7 @@ def read_screen(
     while lines and not "".join(span.text for span in lines[-1]).strip():
         lines.pop()
     if len(tail) < len(log) or len(screen.scrolled) >= history:
-        lines = [(Span(text=f"… earlier lines are left out ({len(log) / 1e6:.1f} MB in all)"),), *lines[-history:]]
+        lines = [(Span(text=f"{LEFT_OUT} ({len(log) / 1e6:.1f} MB in all)"),), *lines[-history:]]
     return tuple(lines)
 
 
