@@ -48,7 +48,7 @@ def test_nothing_is_cut_without_a_word(empty: Project) -> None:
     before = empty.files()
 
     said = empty.gpu_doc("run", code=2).stderr
-    assert "Warning: notebooks/n.ipynb, cell 3 (log): output cut at 100 kB (limits.output)." in said
+    assert "Warning: notebooks/n.ipynb, cell 3 (log): output cut at 100 kB, the most" in said
     assert said.count("output cut at 100 kB") == 3, "once as a warning, once for each report that needs it"
     assert "set `limits: {output: 1MB}`" in said
     assert "The picture of run/box would be cut: a <div> that begins with “one two three” is 30 CSS pixels high" in said

@@ -78,7 +78,7 @@ EVENTS: list[Event] = [
     Probed(probe.probe()),
     Cells(3),
     CellBegan(Cell(1, "loss")),
-    OutputCut(Cell(None, "injected parameters"), 2, 1000, displayed=True),
+    OutputCut(Cell(None, "injected parameters"), 2, 1000, "run displays"),
     Said("warning"),
     Raised(
         ename="E",

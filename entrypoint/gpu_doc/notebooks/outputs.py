@@ -9,53 +9,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gpu_doc.notebooks.limits import LONGEST_ERROR, Reached, Room, sentence
 from gpu_doc.redaction import Redactor
-from gpu_doc.text.units import readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 LEAST = 200
 """Bytes that each output counts at least: an object needs memory even if its text is one character."""
 
-DISPLAYED = 10
-"""Displayed data may take so many times the limit for printed text: pictures are larger."""
-
 LONGEST_RESULT = 10_000
 """Up to so many bytes, text that a cell shows without printing counts as displayed: mostly, it is a value."""
-
-LONGEST_ERROR = 200_000
-"""Bytes to keep of a traceback, even past the limit: without it, nobody knows what happened."""
-
-
-class Budget:
-    """The bytes that a run's outputs may still use."""
-
-    def __init__(self, limit: int, *, times: int = 1) -> None:
-        """`limit` is the configuration's; `times` this limit may be used."""
-        self.limit = limit * times
-        self._said = f"{times} times limits.output" if times > 1 else "limits.output"
-        self.used = 0
-        self.cut = False
-        """Whether anything was left out."""
-
-    @property
-    def left(self) -> int:
-        """Bytes that may still be kept; never negative. Always 0 after something was left out."""
-        return 0 if self.cut else max(0, self.limit - self.used)
-
-    def take(self, size: int) -> bool:
-        """Count `size` more bytes (or fewer, if negative); False if they are too many."""
-        if size > self.left:
-            self.cut = True
-            return False
-        self.used += size
-        return True
-
-    @property
-    def marker(self) -> str:
-        """The line that marks where output was left out."""
-        return f"… output cut at {readable_size(self.limit)} ({self._said})\n"
 
 
 def size_of(value: Any) -> int:
@@ -139,54 +103,61 @@ class Mark:
 
     after: int
     """The number of complete outputs, at their usual positions."""
-    displayed: bool
-    """Whether displayed data was too large (not printed text)."""
+    reached: Reached
+    """Which limit it was."""
 
 
 class Outputs:
-    """Adds redacted outputs to cells, within a budget. Make one for each run."""
+    """Adds redacted outputs to cells, as far as the limits allow. Make one for each run."""
 
     def __init__(
         self, limit: int, make: Callable[[dict[str, Any]], dict[str, Any]] = dict, redactor: Redactor | None = None
     ) -> None:
-        """`make` turns an output into the class of the notebook's format."""
+        """`limit` is `limits.output`, in bytes; `make` turns an output into the class of the notebook's format."""
         self.limit = limit
-        self.printed = Budget(limit)
-        self.displayed = Budget(limit, times=DISPLAYED)
+        self.printed = Room(limit, "prints")
+        self.displayed = Room(limit, "displays")
+        self.cut_in_widget: Reached | None = None
+        """Which limit left something out of what an Output widget holds, if one did."""
         self.redactor = redactor or Redactor()
         self._make = make
         self._stream: Stream | None = None
         self._streams: list[Stream] = []
-        self._marked: list[tuple[list[Any], Mark]] = []
+        self._marks: dict[int, Mark] = {}
 
     def write(self, outputs: list[Any], name: str, text: str) -> None:
         """Add text of a stream. As in any frontend, it is appended to the last output if that is the same stream."""
         if not self._continues(outputs, name):
-            if not self.printed.take(LEAST):
-                self.mark(outputs, self.printed)
+            if not self.printed.take((outputs, LEAST)):
+                self._mark(outputs, self.printed)
                 return
             self._begin(outputs, name)
-        if self.printed.cut:
-            self.mark(outputs, self.printed)
+        if self.printed.reached(outputs):
+            self._mark(outputs, self.printed)
             return
         assert self._stream
-        left = self.printed.left
+        left = self.printed.left(outputs)
         kept = text if size_of(text) <= left else text.encode("utf-8", "replace")[:left].decode("utf-8", "ignore")
-        self.printed.used += self._stream.write(kept)
+        self.printed.count(outputs, self._stream.write(kept))
         if len(kept) < len(text):
-            self.printed.cut = True
-            self._marked.append((outputs, Mark(len(outputs) - 1, displayed=False)))
-            self._stream.write("\n" + self.printed.marker)
+            self.printed.close(outputs)
+            self._stream.write("\n")
+            self._mark(outputs, self.printed, after=len(outputs) - 1, stream=self._stream)
 
-    def mark(self, outputs: list[Any], budget: Budget) -> None:
-        """Note in the cell, once, that something was left out."""
-        if self.mark_of(outputs) is None:
-            self._marked.append((outputs, Mark(len(outputs), displayed=budget is self.displayed)))
-            self._begin(outputs, "stdout").write(budget.marker)
+    def _mark(self, outputs: list[Any], room: Room, *, after: int | None = None, stream: Stream | None = None) -> None:
+        """Note in the cell, once, that something was left out: of it, only the first `after` outputs are whole."""
+        reached = room.reached(outputs)
+        assert reached
+        mark = Mark(len(outputs) if after is None else after, reached)
+        known = self._marks.get(id(outputs))
+        if known is None or mark.after < known.after:
+            self._marks[id(outputs)] = mark
+        if known is None:
+            (stream or self._begin(outputs, "stdout")).write(f"… {sentence(reached, self.limit)}\n")
 
     def mark_of(self, outputs: list[Any]) -> Mark | None:
         """Where something was left out of a cell's outputs, if it was."""
-        return next((mark for marked, mark in self._marked if marked is outputs), None)
+        return self._marks.get(id(outputs))
 
     def _begin(self, outputs: list[Any], name: str) -> Stream:
         output = self._make({"output_type": "stream", "name": name, "text": ""})
@@ -201,24 +172,37 @@ class Outputs:
         Errors are always kept, but cut if huge.
         """
         if kind == "error":
-            _shorten(content)
+            if _shorten(content):
+                self._marks.setdefault(id(outputs), Mark(len(outputs), "traceback"))
             return True
-        budget = self._budget(content)
-        if budget.take(max(LEAST, size_of(content))):
+        room = self._room(content)
+        if room.take((outputs, max(LEAST, size_of(content)))):
             return True
-        self.mark(outputs, budget)
+        self._mark(outputs, room)
         return False
 
-    def accepts_update(self, old: Any, new: Any, cells: Sequence[list[Any]]) -> bool:
-        """Return whether displayed data may be replaced. Count the difference; or mark its cells if it may not."""
-        if self.displayed.take(size_of(new) - size_of(old)):
+    def accepts_update(self, *places: tuple[list[Any], int, int]) -> bool:
+        """Return whether displayed data may be replaced: in cells, from which of their outputs on, and how it grows.
+
+        Count the difference; or mark the cells if it may not.
+        """
+        if self.displayed.take(*((outputs, growth) for outputs, _, growth in places)):
             return True
-        for outputs in cells:
-            self.mark(outputs, self.displayed)
+        for outputs, first, _ in places:
+            self._mark(outputs, self.displayed, after=first)
         return False
 
-    def _budget(self, output: dict[str, Any]) -> Budget:
-        """Return the budget for an output other than a stream: long text counts as printed text."""
+    def accepts_in_widget(self, kind: str, content: dict[str, Any], outputs: list[Any]) -> bool:
+        """The same of what a cell adds to an Output widget, which may be shown by another cell."""
+        room = self.printed if kind == "stream" else self.displayed
+        if room.take((outputs, size_of(content))):
+            return True
+        self._mark(outputs, room)
+        self.cut_in_widget = room.reached(outputs)
+        return False
+
+    def _room(self, output: dict[str, Any]) -> Room:
+        """Return the room for an output other than a stream: long text counts as printed text."""
         only_text = set(output.get("data") or ()) <= {"text/plain"}
         return self.printed if only_text and size_of(output.get("data")) > LONGEST_RESULT else self.displayed
 
@@ -226,10 +210,12 @@ class Outputs:
         """Free the bytes of outputs that are about to be cleared: so an animation costs one frame."""
         for output in outputs:
             if output["output_type"] == "stream":
-                self.printed.used -= LEAST + size_of(output["text"])
+                self.printed.count(outputs, -LEAST - size_of(output["text"]))
             elif output["output_type"] != "error":
-                self._budget(output).used -= max(LEAST, size_of(output))
-        self._marked = [(marked, mark) for marked, mark in self._marked if marked is not outputs]
+                self._room(output).count(outputs, -max(LEAST, size_of(output)))
+        for room in (self.printed, self.displayed):
+            room.open(outputs)
+        self._marks.pop(id(outputs), None)
         self._stream = None
 
     def close(self) -> None:
@@ -254,8 +240,10 @@ class Outputs:
         return bool(stream and outputs and outputs[-1] is stream.output and stream.output["name"] == name)
 
 
-def _shorten(output: dict[str, Any]) -> None:
-    output["evalue"] = str(output.get("evalue", ""))[:LONGEST_ERROR]
+def _shorten(output: dict[str, Any]) -> bool:
+    """Cut a huge error; return whether it was one."""
+    value = str(output.get("evalue", ""))
+    output["evalue"] = value[:LONGEST_ERROR]
     lines: list[str] = []
     left = LONGEST_ERROR
     for line in output.get("traceback", []):
@@ -265,3 +253,4 @@ def _shorten(output: dict[str, Any]) -> None:
             lines.append("… traceback cut")
             break
     output["traceback"] = lines
+    return left <= 0 or len(value) > LONGEST_ERROR

@@ -9,8 +9,7 @@ from gpu_doc.errors import ReportError
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
-from gpu_doc.notebooks.outputs import DISPLAYED
-from gpu_doc.text.units import readable_size
+from gpu_doc.notebooks.limits import Reached, sentence
 
 _KEY = "cut"
 
@@ -26,21 +25,20 @@ class Cut:
     """The number of its complete outputs, at their usual positions."""
     limit: int
     """`limits.output` of the run, in bytes."""
-    displayed: bool
-    """Whether displayed data was too large (not printed text)."""
+    reached: Reached
+    """Which limit it was."""
 
     @property
     def sentence(self) -> str:
         """What happened, without the place."""
-        if self.displayed:
-            at = readable_size(DISPLAYED * self.limit)
-            return f"output cut at {at}, for what is displayed ({DISPLAYED} times limits.output)"
-        return f"output cut at {readable_size(self.limit)} (limits.output)"
+        return sentence(self.reached, self.limit)
 
     @property
     def remedy(self) -> str:
         """What to do."""
-        what = "Display" if self.displayed else "Print"
+        if self.reached == "traceback":
+            return "Let the exception say less, or show another output of the cell with output=N."
+        what = "Print" if self.reached.endswith("prints") else "Display"
         more = -(-2 * self.limit // 1_000_000)
         return f"{what} less, or set `limits: {{output: {more}MB}}` for the run, and run again."
 
@@ -55,7 +53,7 @@ class Cut:
 
 def to_record(cuts: Iterable[Cut]) -> dict[str, Json]:
     """Return the entries for a run's record; none if nothing was cut."""
-    cells = [[cut.number, cut.name, cut.after, cut.limit, cut.displayed] for cut in cuts]
+    cells = [[cut.number, cut.name, cut.after, cut.limit, cut.reached] for cut in cuts]
     return {_KEY: cells} if cells else {}
 
 
@@ -70,5 +68,9 @@ def cut_of(record: Mapping[str, Json], number: int) -> Cut | None:
 
 
 def has_room_now(record: Mapping[str, Json], run: Run) -> bool:
-    """Whether a result was cut at a limit that has been raised since: then it is not valid any more."""
-    return any(cut.limit < run.limits.output for cut in from_record(record))
+    """Whether a result was cut at a limit that has been raised since: then it is not valid any more.
+
+    Before there were limits for each cell, records had true or false where now the limit stands that was reached.
+    """
+    limits = (limit if isinstance(reached, str) else 0 for *_, limit, reached in record.get(_KEY) or ())
+    return any(limit < run.limits.output for limit in limits)

@@ -170,7 +170,7 @@ class Attempts:
             case Probed(facts):
                 return LetGo() if self._judge(facts) else Kill()
             case OutputCut(cell):
-                cut = Cut(cell.number or 0, cell.name, event.after, limit=event.limit, displayed=event.displayed)
+                cut = Cut(cell.number or 0, cell.name, event.after, limit=event.limit, reached=event.reached)
                 self._cuts.append(cut)
             case Said(text):
                 self._progress.message(self._job.redactor.text(f"{self._name}: {plain(text)}"))

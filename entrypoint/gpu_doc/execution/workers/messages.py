@@ -16,6 +16,7 @@ from gpu_doc.execution.agent.facts import Facts
 from gpu_doc.execution.containers.order import Order
 from gpu_doc.execution.workers.run_ends import COMMAND_ENDS, CONTAINER_ENDS, NOTEBOOK_ENDS, Cell, RunEnd
 from gpu_doc.model.values import Json
+from gpu_doc.notebooks.limits import Reached
 
 write = wire.write
 
@@ -135,7 +136,7 @@ class OutputCut:
     cell: Cell
     after: int
     limit: int
-    displayed: bool
+    reached: Reached
 
 
 @dataclass(frozen=True)

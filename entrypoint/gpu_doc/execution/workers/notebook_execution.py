@@ -17,8 +17,9 @@ from gpu_doc.execution.workers.papermill_notebook import prepared, raised_in
 from gpu_doc.execution.workers.run_ends import Cell, Raised, Refused
 from gpu_doc.notebooks.file import write_atomically
 from gpu_doc.notebooks.names import cell_name, cell_numbers
-from gpu_doc.notebooks.outputs import Outputs
+from gpu_doc.notebooks.outputs import Mark, Outputs
 from gpu_doc.redaction import Redactor
+from gpu_doc.widgets.state import VIEW
 
 if TYPE_CHECKING:
     from gpu_doc.execution.workers.kernel import Kernel
@@ -122,9 +123,9 @@ class Execution:
 
     def _tell_cuts(self, outputs: Outputs) -> None:
         for index, cell in enumerate(self._notebook.cells):
-            if mark := outputs.mark_of(cell.get("outputs")):
+            if mark := _mark(cell, outputs):
                 self._current = index
-                self._link.send(write(OutputCut(self._cell(), mark.after, outputs.limit, mark.displayed)))
+                self._link.send(write(OutputCut(self._cell(), mark.after, outputs.limit, mark.reached)))
 
     def _entered(self, index: int) -> None:
         self._current = index
@@ -132,3 +133,13 @@ class Execution:
 
     def _say(self, text: str) -> None:
         self._link.send(write(Said(text)))
+
+
+def _mark(cell: Any, outputs: Outputs) -> Mark | None:
+    """Where something was left out of a cell; which Output widget lacks something can't be told, so any may."""
+    mark = outputs.mark_of(cell.get("outputs"))
+    if outputs.cut_in_widget:
+        views = [n for n, output in enumerate(cell.get("outputs") or ()) if VIEW in (output.get("data") or {})]
+        if views and not (mark and mark.after < views[0]):
+            return Mark(views[0], outputs.cut_in_widget)
+    return mark

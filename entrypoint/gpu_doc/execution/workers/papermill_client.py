@@ -104,11 +104,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no
             msg["content"] = self._outputs.redactor.output(msg["content"])
         content = msg["content"]
         if hooked:
-            budget = self._outputs.printed if kind == "stream" else self._outputs.displayed
-            if budget.take(size_of(content)):
-                return super().output(outs, msg, display_id, cell_index)
-            self._outputs.mark(outs, budget)
-            return None
+            accepted = self._outputs.accepts_in_widget(kind, content, outs)
+            return super().output(outs, msg, display_id, cell_index) if accepted else None
         if self.clear_before_next_output:
             self._outputs.release(outs)
             outs[:] = []
@@ -136,9 +133,11 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no
 
     def _update_display_id(self, display_id: str, msg: Any) -> None:
         msg["content"] = self._outputs.redactor.output(msg["content"])
-        places = self._display_id_map.get(display_id, {})
-        shown = [self.nb.cells[c].outputs[i].data for c, indices in places.items() for i in indices]
-        new = [msg["content"]["data"]] * len(shown)
-        cells = [self.nb.cells[c].outputs for c in places]
-        if shown and self._outputs.accepts_update(shown, new, cells):
+        new = size_of(msg["content"]["data"])
+        places = []
+        for number, indices in self._display_id_map.get(display_id, {}).items():
+            outputs = self.nb.cells[number].outputs
+            if indices:
+                places.append((outputs, min(indices), sum(new - size_of(outputs[each].data) for each in indices)))
+        if places and self._outputs.accepts_update(*places):
             super()._update_display_id(display_id, msg)
