@@ -61,6 +61,11 @@ class GpuDocError(Exception):
         self.location = where if isinstance(where, Location) else None
         """For programs: None where it is no file's."""
 
+    @property
+    def each(self) -> tuple[GpuDocError, ...]:
+        """The failures that it stands for, to be told one by one."""
+        return (self,)
+
 
 class ConfigError(GpuDocError):
     """gpu-doc.yml cannot be used. `problems` are all that are wrong with it; `details` lists them, a line for each."""
@@ -93,6 +98,20 @@ class ReportError(GpuDocError):
 
     exit_code = Exit.USAGE
     topic = "templates-and-addresses"
+
+
+class ManyErrors(ReportError):  # noqa: N818 - it stands for errors
+    """All that keeps a report from being written, told together; where that is not asked for, it is the first."""
+
+    def __init__(self, errors: Sequence[GpuDocError]) -> None:
+        first = errors[0]
+        super().__init__(first.what, where=first.location or first.where, remedy=first.remedy, details=first.details)
+        self._errors = tuple(errors)
+
+    @property
+    def each(self) -> tuple[GpuDocError, ...]:
+        """The failures, in the order of the report's text."""
+        return self._errors
 
 
 class NotebookFileError(GpuDocError):

@@ -20,13 +20,16 @@ class Location:
     """The number of a notebook's code cell, counted as addresses count them; 0 for none."""
     cell_name: str = ""
     """What the cell is called beside its number: it has no number where only papermill's own copy has the cell."""
+    shows: str = ""
+    """Where that comes from which is shown here: of a call in a template, the notebook's cell."""
 
     def __str__(self) -> str:
+        shows = f", which shows {self.shows}" * bool(self.shows)
         if self.cell:
-            return f"{self.file}, cell {self.cell}" + f" ({self.cell_name})" * bool(self.cell_name)
+            return f"{self.file}, cell {self.cell}" + f" ({self.cell_name})" * bool(self.cell_name) + shows
         if self.cell_name:
-            return f"{self.file}, {self.cell_name}"
-        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+            return f"{self.file}, {self.cell_name}{shows}"
+        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)]) + shows
 
     def relative_to(self, root: Path) -> Location:
         """The same place, with a path from `root` where the file lies below it."""

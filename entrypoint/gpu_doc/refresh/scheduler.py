@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from gpu_doc import redaction
-from gpu_doc.errors import ConfigError, GpuDocError, PublishError, RunError
+from gpu_doc.errors import GpuDocError, PublishError, RunError
 from gpu_doc.execution.runs.execute import execute
 from gpu_doc.execution.runs.hosts import Hosts
 from gpu_doc.execution.runs.job import Finished, Job, kernel_environment
@@ -24,6 +23,7 @@ from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import checkout
 from gpu_doc.refresh.hand_edits import HandEdits
+from gpu_doc.refresh.missing import missing
 from gpu_doc.refresh.planning import Doors
 from gpu_doc.refresh.results import changed_meanwhile, record_of
 from gpu_doc.refresh.work import Work
@@ -87,6 +87,9 @@ class Scheduler:
             self._prepare(work)
         while todo := [work for work in works if not work.failed and work.plan.report.path not in self.written]:
             self._round(todo, jobs)
+        for work in works:
+            if work.failed and not work.told and work.composer:  # a run failed; others may have ended
+                self._fail(work, *self._refusals(work, work.composer))
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -95,35 +98,19 @@ class Scheduler:
         checked = check_report(work.plan, self._config.root, self._templates)
         work.calls = checked.calls
         work.composer = self._composer(work)
-        waiting = [plan.run for plan in work.plan.runs if plan.run.address in work.waiting]
-        secrets = [problem for run in waiting if (problem := self._without_secrets(run))]
-        problems = [*checked.problems, *secrets, *self._without_image(work)]
+        problems = [*checked.problems, *missing(work, self._config, self._docker, self._environ)]
+        if work.waiting or problems:
+            # What fresh runs show is known. Another composer, since this one's answers are to be those of the end.
+            told = {problem.where for problem in problems}
+            found = self._refusals(work, self._composer(work))
+            problems += [error for error in found if error.where not in told]
         if problems:
             self._fail(work, *problems)
 
-    def _without_image(self, work: Work) -> list[GpuDocError]:
-        """Why runs can't have their images: those that wait, and those that pull theirs always."""
-        docker = self._docker
-        if not docker:
-            return []
-        runs = [each.run for each in work.plan.runs if each.run.image]
-        asked = [run for run in runs if run.address in work.waiting or run.pull == "always"]
-        found = (docker.problem(run, work.plan.known_image(run)) for run in asked)
-        return [problem for problem in found if problem]
-
-    def _without_secrets(self, run: Run) -> ConfigError | None:
-        """Why a run can't have its secrets."""
-        missing = redaction.missing(run, self._environ)
-        if not missing:
-            return None
-        names = ", ".join(f"`{name}`" for name in missing)
-        variables = ", ".join(f"{name}: ${{{{ secrets.{name} }}}}" for name in missing)
-        return ConfigError(
-            f"the run {run.address} needs {names}, which {'is' if len(missing) == 1 else 'are'} not set here",
-            where=self._config.at_key(run, "secrets"),
-            remedy=f"Set it in the environment of gpu-doc; in a workflow, `env: {{{variables}}}`. "
-            "GitHub gives no secrets to pull requests from forks.",
-        )
+    def _refusals(self, work: Work, composer: Composer) -> list[GpuDocError]:
+        """What keeps a report from being written, as far as the runs tell that have ended."""
+        ended = any(work.waiting.isdisjoint(run.address for run in call.runs) for call in work.calls)
+        return composer.refusals() if ended else []
 
     def _composer(self, work: Work) -> Composer:
         tools = ReportTools(
@@ -263,7 +250,8 @@ class Scheduler:
             work.composer = self._composer(work)
             self._console.note(work.plan.needs(need.addresses))
         except GpuDocError as error:
-            self._fail(work, error)
+            work.told = True
+            self._fail(work, *error.each)
 
     def _write(self, work: Work, composer: Composer) -> tuple[str, ...]:
         for _ in range(_TRIES):

@@ -20,6 +20,8 @@ class Work:
         self.waiting = {run.run.address for run in plan.runs if not run.fresh}
         self.calls: tuple[BoundCall, ...] = ()
         self.failed = False
+        self.told = False
+        """Whether all that keeps it from being written was told."""
         self.composer: Composer | None = None
 
     def wait_for(self, addresses: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from gpu_doc import functions
-from gpu_doc.errors import ReportError
+from gpu_doc.errors import CaptureError, GpuDocError, ManyErrors, ReportError
 from gpu_doc.functions.shared.calls import bind
 from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.functions.shared.redacted import redacted
@@ -25,12 +25,12 @@ from gpu_doc.record.checkout import Content, Draft
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.report import report
 from gpu_doc.report.files import ReportFiles, ReportTools
+from gpu_doc.report.refusals import find
 from gpu_doc.report.report import Rendered
 from gpu_doc.text import in_place
 
 _MADE = ("started", "seconds", "commit", "gpu-doc")
 """The entries of a result's record that evidence keeps as `made`."""
-
 
 _PICTURES = (("picture",), ("image",))
 """What functions give whose answer is a picture and the words beside it."""
@@ -79,7 +79,25 @@ class Composer:
         self._answers.update({key: self._final(answer) for key, answer in answers.items()})
 
     def compose(self) -> Draft:
-        """The report's files. Raises ReportError, CaptureError, NeedsRuns."""
+        """The report's files. Raises NeedsRuns, or GpuDocError, ManyErrors for all calls that fail and all pictures."""
+        try:
+            return self._composed()
+        except (ReportError, CaptureError) as error:
+            found = self.refusals()
+            said = {each.what for each in found}
+            raise ManyErrors([*found, *(each for each in error.each if each.what not in said)]) from error
+
+    def refusals(self) -> list[GpuDocError]:
+        """All that keeps the report from being written, as far as runs that have ended tell."""
+        return find(self._report, self._tools.root, self._tools.templates, self._if_ended, self._files)
+
+    def _if_ended(self, call: Call) -> Answer | None:
+        others = [run.address for run in self._bound(call).runs if run.address not in self._executed]
+        with suppress(NeedsRuns):
+            return self._answer(call) if all(self._runs[address].fresh for address in others) else None
+        return None
+
+    def _composed(self) -> Draft:
         before = checkout.read(self._tools.root / self._report.path)
         rendered, contents, kept = self._rendered()
         told = {run for runs in self._as_published.values() for run in runs}

@@ -6,13 +6,12 @@ the same decoded pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from gpu_doc.errors import PRECEDENCE, CaptureError
+from gpu_doc.errors import CaptureError
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Asset
 from gpu_doc.model.configuration import Capture, Report
@@ -28,6 +27,8 @@ from gpu_doc.report.template import TemplateWorker
 from gpu_doc.resources import template_path
 
 _FORCE = "Run again with --force."
+_Named = tuple[str, str]
+"""A picture by its digest, and the address that an error about it names: two cells may show the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ class ReportFiles:
         self._report = report
         self._known = known
         self._tools = tools
+        self._refused: dict[_Named, CaptureError] = {}
+        """Why pictures could not be taken the last time."""
 
     def final(self, asset: Asset) -> Asset:
         """Drop an asset's content if its picture exists already: the content can be large, and reports long."""
@@ -80,8 +83,10 @@ class ReportFiles:
         return content
 
     def contents(self, assets: list[Asset]) -> tuple[dict[str, Content], dict[str, KeptFile]]:
-        """Return every file's content, and its entry for evidence."""
-        self.photograph(assets, strict=True)
+        """Return every file's content, and its entry for evidence. Raises CaptureError if a picture is refused."""
+        self.photograph(assets)
+        for error in filter(None, map(self.refusal, assets)):
+            raise error
         contents: dict[str, Content] = {}
         kept = {}
         for asset in sorted(assets, key=lambda asset: asset.name):
@@ -113,31 +118,27 @@ class ReportFiles:
             return published, self._known.files[asset.name].made_from
         return picture, origin
 
-    def photograph(self, assets: list[Asset], *, strict: bool = False) -> None:
-        """Take missing pictures. `strict`: raise the first failure, with the others in its details."""
+    def photograph(self, assets: list[Asset], *, again: bool = True) -> None:
+        """Take missing pictures; `again`: those too that were refused before. `refusal` tells what fails."""
         missing = {
-            _origin(asset): asset.exhibit
+            named: asset.exhibit
             for asset in assets
-            if asset.exhibit and not self._stays(asset) and not self._tools.state.has_picture(_origin(asset))
+            if asset.exhibit
+            and not self._is_made(asset)
+            and ((named := (_origin(asset), asset.exhibit.name)) not in self._refused or again)
         }
         if not missing:
             return
-        errors: list[CaptureError] = []
-        for origin, photograph in zip(missing, self._tools.camera.photograph([*missing.values()]), strict=True):
+        for named, photograph in zip(missing, self._tools.camera.photograph([*missing.values()]), strict=True):
+            self._refused.pop(named, None)
             if isinstance(photograph, Photograph):
-                self._tools.state.keep_picture(origin, photograph.png)
+                self._tools.state.keep_picture(named[0], photograph.png)
             else:
-                errors.append(photograph)
-        if strict and errors:
-            raise _first(errors)
+                self._refused[named] = photograph
 
-
-def _first(errors: Sequence[CaptureError]) -> CaptureError:
-    """Return the most useful error, with the others in its details."""
-    first, *others = sorted(errors, key=lambda error: PRECEDENCE.index(error.exit_code))
-    told = dict.fromkeys(f"{other.where}: {other.what}" for other in others)
-    details = "\n".join(filter(None, [first.details, *told]))
-    return type(first)(first.what, where=first.location or first.where, remedy=first.remedy, details=details)
+    def refusal(self, asset: Asset) -> CaptureError | None:
+        """Why an asset's picture could not be taken; None if it could, or if nobody tried."""
+        return self._refused.get((_origin(asset), asset.exhibit.name)) if asset.exhibit else None
 
 
 def _origin(asset: Asset) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,22 +37,37 @@ class ReportCheck:
 def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> ReportCheck:
     """Rehearse a report, unless its plan had to, and check its calls, its notebooks and their parameters."""
     problems: list[GpuDocError] = [run.problem for run in plan.runs if run.problem]
-    calls: dict[str, BoundCall] = {}
+    calls: dict[str, BoundCall | None] = {}
     bound = {each.call.key: each for each in plan.calls.bound}
-    try:
-        for call, location in _placed_calls(plan, root, templates):
-            if call.key not in calls:
+    placed: Iterable[tuple[Call, Location]] = ()
+    with _told(problems):
+        placed = _placed_calls(plan, root, templates)
+    for call, location in placed:
+        if call.key not in calls:
+            calls[call.key] = None
+            with _told(problems):
                 calls[call.key] = check(call, plan.report, root, location=location, known=bound.get(call.key))
+    with _told(problems):
         _demand_evidence(plan, root)
-        for run in plan.runs:
-            if not run.problem:
-                check_parameters(run.run, root)
-            if not (run.problem or run.fresh):
+    for run in plan.runs:
+        if run.problem:
+            continue
+        with _told(problems):
+            check_parameters(run.run, root)
+        if not run.fresh:
+            with _told(problems):
                 demand_fetched(run, root)
+    distinct = {(error.what, error.where): error for error in problems}
+    return ReportCheck(tuple(filter(None, calls.values())), tuple(distinct.values()))
+
+
+@contextmanager
+def _told(problems: list[GpuDocError]) -> Iterator[None]:
+    """Go on after a failure, which is told with the others."""
+    try:
+        yield
     except GpuDocError as error:
         problems.append(error)
-    distinct = {(error.what, error.where): error for error in problems}
-    return ReportCheck(tuple(calls.values()), tuple(distinct.values()))
 
 
 def _placed_calls(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Iterable[tuple[Call, Location]]:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gpu_doc import functions
-from gpu_doc.errors import ReportError
+from gpu_doc.errors import ManyErrors, ReportError
 from gpu_doc.functions.shared.calls import located
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
@@ -22,7 +22,7 @@ from gpu_doc.text import in_place
 from gpu_doc.text.prose import front_matter_end
 from gpu_doc.text.values_in_tables import BEGIN, in_cell, in_text, unmarked
 
-__all__ = ["Rehearsal", "Rendered", "rehearse", "render"]
+__all__ = ["Rehearsal", "Rendered", "ask_all", "rehearse", "render"]
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGEST = 5_000_000
@@ -105,8 +105,31 @@ def render(
     return Rendered(document.fill(bodies), tuple(bodies), answers, {})
 
 
+def ask_all(
+    report: Report, root: Path, worker: TemplateWorker, answer: Callable[[Call, Location], Json]
+) -> list[ReportError]:
+    """Have the text rendered only for what it asks. Return the errors of the text itself.
+
+    `answer` may give `Unanswered` for the value of a call.
+    """
+    if report.template:
+        files = _Files(root, report.template)
+        try:
+            worker.render(files.main, report=report.path, load=files.load, answer=answer)
+        except ReportError as error:
+            return [error]
+        return []
+    errors = []
+    for block in _document(report, root).blocks:  # each by itself, since an error ends what is asked together
+        try:
+            worker.expressions(report.path, [(block.line, block.expression)], report=report.path, answer=answer)
+        except ReportError as error:
+            errors.append(error)
+    return errors
+
+
 def _check_blocks_stand_alone(text: str, asked: Sequence[tuple[Call, Location]], answers: Mapping[str, Answer]) -> None:
-    """Raise ReportError if code or a table shares a line with other text, which would be read as part of it.
+    """Raise ManyErrors if code or a table shares a line with other text, which would be read as part of it.
 
     Only unchanged answers are checked; a template may transform an answer as it likes.
     """
@@ -116,20 +139,17 @@ def _check_blocks_stand_alone(text: str, asked: Sequence[tuple[Call, Location]],
         function = functions.named(call.function)
         if function and function.gives_block and isinstance(value, str) and "\n" in value:
             given.setdefault(value, []).append((call, place))
+    errors: list[ReportError] = []
     for value, calls in given.items():
         alone = list(_stands_alone(text, value))
         if all(alone):
             continue
         # Without loops and variables, the nth occurrence comes from the nth call.
         call, place = calls[alone.index(False)] if len(alone) == len(calls) else calls[0]
-        raise located(
-            ReportError(
-                f"this stands inside a line, but it gives {len(value.splitlines())} lines",
-                remedy="Put it on a line of its own.",
-            ),
-            call,
-            place,
-        )
+        what = f"this stands inside a line, but it gives {len(value.splitlines())} lines"
+        errors.append(located(ReportError(what, remedy="Put it on a line of its own."), call, place))
+    if errors:
+        raise ManyErrors(errors)
 
 
 def _stands_alone(text: str, value: str) -> Iterator[bool]:

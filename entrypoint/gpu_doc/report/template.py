@@ -44,7 +44,7 @@ class Source:
 Load = Callable[[str], Source | None]
 """Returns an included template by its name; None if there is none."""
 Answering = Callable[[Call, Location], Json]
-"""Returns the value of a function call in the template."""
+"""Returns the value of a function call in the template; `Unanswered` where it has none, and the rest is wanted."""
 RecordedCall = tuple[Call, Location]
 
 Done = TypeVar("Done", Rendered, Texts, Recorded)
@@ -163,7 +163,8 @@ class TemplateWorker:
                 source = _loaded(load, event.template, place)
                 reply = messages.Loaded(source.name, source.text) if source else messages.NoTemplate()
             else:
-                reply = messages.Answered(answer(event.call, place))
+                value = answer(event.call, place)
+                reply = value if isinstance(value, messages.Unanswered) else messages.Answered(value)
         except Exception:
             child.send(messages.write(messages.Abort()))
             if child.receive(timeout=TIMER_GRACE) is None:

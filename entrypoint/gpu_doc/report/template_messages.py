@@ -3,7 +3,8 @@
 `Memory` comes first. Then, for each request:
 
     parent: Request            child: Rendered, Texts or Recorded: it is done; Failed
-    child:  Load, Ask          parent: Loaded, NoTemplate, Answered; Abort, which the child answers with Unwound
+    child:  Load, Ask          parent: Loaded, NoTemplate, Answered, Unanswered; Abort, which the child answers with
+                               Unwound
 """
 
 from __future__ import annotations
@@ -67,6 +68,14 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Unanswered:
+    """There is no value: the text is rendered only to see what else it asks for."""
+
+    truth: bool
+    """What conditions on the value come to."""
+
+
+@dataclass(frozen=True)
 class Abort:
     """We have an error of our own to raise: unwind."""
 
@@ -127,12 +136,12 @@ class Failed:
     """0 where it is not known."""
 
 
-Answer = Loaded | NoTemplate | Answered | Abort
+Answer = Loaded | NoTemplate | Answered | Unanswered | Abort
 Event = Load | Ask | Rendered | Texts | Recorded | Unwound | Failed
 
 _read_start = wire.Reader(Memory)
 _read_request = wire.Reader(Request)
-_read_answer = wire.Reader(Loaded, NoTemplate, Answered, Abort)
+_read_answer = wire.Reader(Loaded, NoTemplate, Answered, Unanswered, Abort)
 _read_event = wire.Reader(Load, Ask, Rendered, Texts, Recorded, Unwound, Failed)
 
 

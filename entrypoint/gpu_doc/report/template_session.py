@@ -28,6 +28,7 @@ from gpu_doc.report.template_messages import (
     Rendered,
     Request,
     Texts,
+    Unanswered,
 )
 from gpu_doc.report.template_values import (
     Environment,
@@ -120,6 +121,8 @@ class Session:
                 self.calls.append(asked)
                 return Placeholder(truth=self.truth)
             answer = self._work.ask(asked)
+            if isinstance(answer, Unanswered):
+                return Placeholder(truth=answer.truth)
             assert isinstance(answer, Answered)
             return Text(answer.value) if name == "value" and isinstance(answer.value, str) else answer.value
 

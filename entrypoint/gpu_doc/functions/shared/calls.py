@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gpu_doc import functions
@@ -77,5 +78,7 @@ def located(error: ReportError, call: Call, location: Location | None) -> Report
     address = next((f'"{arg}"' for arg in call.args if isinstance(arg, str)), "")
     told = error.where or error.what.startswith(f"{call.function}(")
     what = error.what if told else f"{call.function}({address}): {error.what}"
-    where = error.location or error.where or location or ""
+    where: Location | str = error.location or error.where or location or ""
+    if location and error.where and error.location != location:
+        where = replace(location, shows=error.where)
     return ReportError(what, where=where, remedy=error.remedy, details=error.details)

@@ -1,0 +1,43 @@
+"""What the runs of a report need and can't have here: images and secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from gpu_doc import redaction
+from gpu_doc.errors import ConfigError, GpuDocError
+from gpu_doc.model.configuration import Config, Run
+from gpu_doc.refresh.work import Work
+
+if TYPE_CHECKING:
+    from gpu_doc.execution.runs.docker import Docker
+
+
+def missing(work: Work, config: Config, docker: Docker | None, environ: Mapping[str, str]) -> list[GpuDocError]:
+    """Return why runs of a report can't begin."""
+    waiting = [plan.run for plan in work.plan.runs if plan.run.address in work.waiting]
+    secrets = [problem for run in waiting if (problem := _without_secrets(run, config, environ))]
+    return [*secrets, *(_without_image(work, docker) if docker else ())]
+
+
+def _without_image(work: Work, docker: Docker) -> Iterator[GpuDocError]:
+    """Why runs can't have their images: those that wait, and those that pull theirs always."""
+    runs = [each.run for each in work.plan.runs if each.run.image]
+    asked = [run for run in runs if run.address in work.waiting or run.pull == "always"]
+    yield from filter(None, (docker.problem(run, work.plan.known_image(run)) for run in asked))
+
+
+def _without_secrets(run: Run, config: Config, environ: Mapping[str, str]) -> ConfigError | None:
+    """Why a run can't have its secrets."""
+    missing = redaction.missing(run, environ)
+    if not missing:
+        return None
+    names = ", ".join(f"`{name}`" for name in missing)
+    variables = ", ".join(f"{name}: ${{{{ secrets.{name} }}}}" for name in missing)
+    return ConfigError(
+        f"the run {run.address} needs {names}, which {'is' if len(missing) == 1 else 'are'} not set here",
+        where=config.at_key(run, "secrets"),
+        remedy=f"Set it in the environment of gpu-doc; in a workflow, `env: {{{variables}}}`. "
+        "GitHub gives no secrets to pull requests from forks.",
+    )
