@@ -39,6 +39,7 @@ def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Rep
     problems: list[GpuDocError] = [run.problem for run in plan.runs if run.problem]
     calls: dict[str, BoundCall | None] = {}
     bound = {each.call.key: each for each in plan.calls.bound}
+    stale = {run.run.address for run in plan.runs if not (run.fresh or run.problem)}
     placed: Iterable[tuple[Call, Location]] = ()
     with _told(problems):
         placed = _placed_calls(plan, root, templates)
@@ -46,7 +47,10 @@ def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Rep
         if call.key not in calls:
             calls[call.key] = None
             with _told(problems):
-                calls[call.key] = check(call, plan.report, root, location=location, known=bound.get(call.key))
+                checked = check(call, plan.report, root, location=location, known=bound.get(call.key))
+                calls[call.key] = checked
+                if checked.function.takes_pictures and not stale.isdisjoint(run.address for run in checked.runs):
+                    problems += _refused(checked, location, root)
     with _told(problems):
         _demand_evidence(plan, root)
     for run in plan.runs:
@@ -59,6 +63,13 @@ def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Rep
                 demand_fetched(run, root)
     distinct = {(error.what, error.where): error for error in problems}
     return ReportCheck(tuple(filter(None, calls.values())), tuple(distinct.values()))
+
+
+def _refused(call: BoundCall, place: Location, root: Path) -> list[GpuDocError]:
+    from gpu_doc.report.certain import refused
+
+    found = refused(call, place, root)
+    return [found] if found else []
 
 
 @contextmanager
