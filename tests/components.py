@@ -14,6 +14,7 @@ import pytest
 
 from gpu_doc.errors import MachineError
 from gpu_doc.pictures.chromium import find_chromium
+from gpu_doc.pictures.fonts import CJK_REMEDY, has_cjk
 
 VENV = Path(__file__).parents[1] / ".venv"
 NODE_MODULES = VENV / "node/node_modules"
@@ -61,11 +62,7 @@ def _lacks_chromium() -> str:
 
 
 def _lacks_cjk_fonts() -> str:
-    try:
-        found = subprocess.run(["fc-list", ":lang=zh-cn"], capture_output=True, check=False).stdout
-    except OSError:
-        return "fontconfig is not installed"
-    return "" if found else "no font covers Chinese: apt-get install fonts-wqy-zenhei"
+    return "" if has_cjk() else f"no font covers Chinese: {CJK_REMEDY}"
 
 
 def _lacks_act() -> str:

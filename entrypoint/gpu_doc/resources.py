@@ -1,4 +1,4 @@
-"""Where `templates/`, `docs/` and `workflows/` are found, in a checkout or in the installed package."""
+"""Where `templates/`, `fonts/`, `docs/` and `workflows/` are found, in a checkout or in the installed package."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ _PACKAGE = Path(__file__).parent
 def template_path(name: str) -> Path:
     """Give the path of a file or folder of `templates/`."""
     return _place("templates") / name
+
+
+def font_folder() -> Path:
+    """Give the path of `fonts/`, the fonts of pictures."""
+    return _place("fonts")
 
 
 def document_path(name: str) -> Path:

@@ -1,4 +1,4 @@
-# A Chromium that starts, and fonts for what it shows. Needs machine.sh, and $venv with gpu-doc in it.
+# A Chromium that starts. Needs machine.sh, and $venv with gpu-doc in it.
 
 REMEDY="install one (\`sudo apt-get install chromium\`, on Ubuntu Google Chrome's own package: its \`chromium\` is a snap that \
 cannot be driven from outside), or name it: \`GPU_DOC_CHROMIUM=/path/to/chromium\`."
@@ -6,7 +6,6 @@ cannot be driven from outside), or name it: \`GPU_DOC_CHROMIUM=/path/to/chromium
 set_up_chromium() {
     mkdir -p "$venv/set-up"
     rm -f "$venv/set-up/chromium"
-    install_fonts
     find_chromium || { install_chromium && find_chromium; } ||
         lacks "there is no Chromium on this machine, and none could be installed." "$REMEDY"
     complaint=$("$chromium" --version 2>&1 >/dev/null) ||
@@ -32,12 +31,4 @@ install_chromium() {
     if may_install && apt_has chromium && apt_install chromium; then return 0; fi
     say "downloading pyppeteer's Chromium"
     download=$("$venv/bin/pyppeteer-install" 2>&1) || { printf '%s\n' "$download" | tail -n 1 >&2 && return 1; }
-}
-
-# Without them, what cells print in Chinese, Japanese or Korean is photographed as boxes: worth having, not worth failing.
-install_fonts() {
-    may_install || return 0
-    if [ -n "$(fc-list :lang=zh-cn 2>/dev/null)" ]; then return 0; fi
-    apt_install fontconfig fonts-dejavu-core fonts-wqy-zenhei fonts-noto-color-emoji ||
-        say "without fonts for Chinese, Japanese and Korean; \`gpu-doc doctor\` says more"
 }

@@ -56,8 +56,8 @@ make_program() {
     say "keeping the program in $program"
     rm -rf "$program"
     mkdir -p "$program/gpu_doc/docs"
-    cp -R entrypoint/gpu_doc templates "$program"
-    mv "$program/templates" "$program/gpu_doc"
+    cp -R entrypoint/gpu_doc fonts templates "$program"
+    mv "$program/fonts" "$program/templates" "$program/gpu_doc"
     cp docs/*.md "$program/gpu_doc/docs"
     find "$program" -name __pycache__ -prune -exec rm -rf {} +
     "$venv/bin/python" -I -m compileall -qq --invalidation-mode unchecked-hash "$program"

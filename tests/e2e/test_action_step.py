@@ -254,7 +254,6 @@ def test_chromium_is_installed_with_a_sudo_that_asks_nothing(tmp_path: Path) -> 
         "sudo": f'[ "$1" = -n ] || exit 1; shift; echo "sudo $*" >>"{log}"; [ "$1" = true ] || exec "$@"',
         "apt-get": f'echo "apt-get $*" >>"{log}"',
         "apt-cache": "echo '  Candidate: 156.0'",
-        "fc-list": "echo a font",
     }
     for name, script in scripts.items():
         (programs / name).write_text(f"#!/bin/sh\n{script}\n")

@@ -248,7 +248,9 @@ def test_a_wheel_carries_what_the_program_reads(ready: Path, tmp_path: Path) -> 
     assert built.returncode == 0, built.stderr
     with zipfile.ZipFile(next(tmp_path.glob("gpu_doc-*.whl"))) as wheel:
         names = set(wheel.namelist())
-    files = [path for folder in ("templates", "workflows") for path in (TOP / folder).rglob("*") if path.is_file()]
+    files = [
+        path for folder in ("fonts", "templates", "workflows") for path in (TOP / folder).rglob("*") if path.is_file()
+    ]
     assert {f"gpu_doc/{path.relative_to(TOP).as_posix()}" for path in files} <= names
     assert {"gpu_doc/cli/main.py", "gpu_doc/docs/troubleshooting.md", "gpu_doc/docs/reference.md"} <= names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from gpu_doc.errors import CaptureError
@@ -11,8 +12,8 @@ from gpu_doc.pictures.browser import find_chromium
 from gpu_doc.pictures.capture import Camera
 
 
-def new_camera(patience: float = 60.0) -> Camera:
-    return Camera(lambda: find_chromium(None, os.environ), environ=os.environ, patience=patience)
+def new_camera(patience: float = 60.0, environ: Mapping[str, str] = os.environ) -> Camera:
+    return Camera(lambda: find_chromium(None, os.environ), environ=environ, patience=patience)
 
 
 def display(mime: str, content: Any, **metadata: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from gpu_doc.doctor import doctor
 from gpu_doc.doctor.doctor import examine, text
 from gpu_doc.doctor.finding import Finding
 from gpu_doc.model.configuration import Config, GpuRequirement, Report, Run
+from gpu_doc.pictures import fonts
 
 
 @pytest.fixture
@@ -158,12 +160,17 @@ def test_what_runs_in_containers_need_is_not_looked_for_here(environ: dict[str, 
     assert {each.component for each in findings if each.state == "missing"} == {"Docker"}
 
 
-def test_fonts_that_are_missing_are_named(environ: dict[str, str], tmp_path: Path) -> None:
-    program(environ, "fc-list", 'case $1 in *:lang=ko* | *zsye*) ;; *) echo "WenQuanYi Zen Hei" ;; esac')
+def test_fonts_that_are_missing_are_named(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found("fonts", examine(None, environ, tmp_path)).state == "ok"
+    monkeypatch.setattr(fonts, "find_spec", lambda name: None if name.endswith("cjk") else find_spec(name))
     finding = found("fonts", examine(None, environ, tmp_path))
     assert finding.state == "warning"
-    assert "no font for Korean, emoji" in finding.says
-    assert finding.remedy == "sudo apt-get install fonts-wqy-zenhei fonts-noto-color-emoji"
+    assert "Chinese, Japanese or Korean" in finding.says
+    assert finding.remedy == "pip install 'gpu-doc[cjk]'"
+    monkeypatch.setattr(fonts, "find_spec", lambda _: None)
+    assert found("fonts", examine(None, environ, tmp_path)).state == "missing"
 
 
 @pytest.mark.needs("git")

@@ -30,7 +30,6 @@ WIDTH = 100
 """Columns at which the table wraps long findings."""
 
 _ACTIVE = ("VIRTUAL_ENV", "CONDA_PREFIX", "pythonLocation")  # the last one is set by actions/setup-python
-_FONTS = {"zh-cn": "Chinese", "ja": "Japanese", "ko": "Korean", "und-zsye": "emoji"}
 
 
 def examine(config: Config | None, environ: Mapping[str, str], cwd: Path) -> list[Finding]:
@@ -41,7 +40,7 @@ def examine(config: Config | None, environ: Mapping[str, str], cwd: Path) -> lis
     return [
         *_kernels(local, environ),
         _chromium(environ, needed=config is not None and _takes_pictures(config)),
-        _fonts(),
+        _fonts(environ),
         *_gpu(local, environ),
         *_containers(config, environ),
         *_disk(default_folder(root, environ)),
@@ -158,22 +157,17 @@ def _why_no_sandbox() -> str:
     return "we are root" if os.geteuid() == 0 else "user namespaces are closed on this machine"
 
 
-def _fonts() -> Finding:
-    if not machine.has_fontconfig():
-        return warning(
-            "fonts",
-            "fontconfig is not installed: what can be pictured is unknown",
-            "sudo apt-get install fontconfig fonts-dejavu-core fonts-wqy-zenhei fonts-noto-color-emoji",
-        )
-    lacking = [tag for tag in _FONTS if not machine.has_font(tag)]
-    if not lacking:
-        return ok("fonts", "Chinese, Japanese, Korean and emoji are covered")
-    packages = ["fonts-wqy-zenhei"] if {"zh-cn", "ja", "ko"} & set(lacking) else []
-    packages += ["fonts-noto-color-emoji"] if "und-zsye" in lacking else []
+def _fonts(environ: Mapping[str, str]) -> Finding:
+    from gpu_doc.pictures import fonts
+
+    try:
+        fonts.folders(environ)
+    except MachineError as error:
+        return missing("fonts", error.what, error.remedy)
+    if fonts.has_cjk():
+        return ok("fonts", "those of pictures are installed, Chinese, Japanese and Korean too")
     return warning(
-        "fonts",
-        f"no font for {', '.join(_FONTS[tag] for tag in lacking)}: it is photographed as empty boxes",
-        f"sudo apt-get install {' '.join(packages)}",
+        "fonts", "pictures with Chinese, Japanese or Korean text are refused: no font for them", fonts.CJK_REMEDY
     )
 
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from gpu_doc.errors import MachineError
+from gpu_doc.pictures import fonts
 from gpu_doc.system.temporary import private_folder
 
 if TYPE_CHECKING:
@@ -78,15 +79,7 @@ _FLAGS = (
 )
 _SOCKET_NAME = 50
 """Bytes kept free for the path of Chromium's socket below its temporary folder."""
-_HANDED_ON = (
-    "PATH",
-    "HOME",
-    "LD_LIBRARY_PATH",
-    "FONTCONFIG_FILE",
-    "FONTCONFIG_PATH",
-    "XDG_DATA_HOME",
-    "XDG_CACHE_HOME",
-)
+_HANDED_ON = ("PATH", "HOME", "LD_LIBRARY_PATH", "XDG_DATA_HOME", "XDG_CACHE_HOME")
 
 
 def find_chromium(explicit: str | None, environ: Mapping[str, str]) -> Path:
@@ -159,13 +152,14 @@ def _data_home(environ: Mapping[str, str]) -> Path:
 class ChromiumProcess:
     """A headless Chromium with its own profile folder. The end of the `with` kills it and all its children.
 
-    It gets only those of our variables that help to find programs and fonts: no tokens.
+    It gets only those of our variables that help to find programs, no tokens; and our fonts, not the machine's.
     """
 
     def __init__(self, executable: Path, environ: Mapping[str, str], *, scale: int) -> None:
         self._executable = executable
         self._scale = scale
         self._environ = {name: environ[name] for name in _HANDED_ON if name in environ}
+        self._fonts = fonts.folders(environ)
         self._stack = ExitStack()
         self._profile = Path()
         self._process: subprocess.Popen[bytes] | None = None
@@ -174,6 +168,7 @@ class ChromiumProcess:
         self._profile = self._stack.enter_context(private_folder(room=_SOCKET_NAME))
         # What it writes to a temporary folder lies in the profile, and is removed with it.
         environ = {**self._environ, "TMPDIR": str(self._profile), "LANG": "C.UTF-8", "TZ": "UTC"}
+        environ["FONTCONFIG_FILE"] = str(fonts.configured(self._fonts, self._profile))
         flags = [*flags_for(self._scale), f"--user-data-dir={self._profile}"]
         with (self._profile / "stderr").open("wb") as log:
             try:

@@ -1,4 +1,4 @@
-"""Asks other programs what this machine has: fonts, git."""
+"""Asks other programs what this machine has: git."""
 
 from __future__ import annotations
 
@@ -7,16 +7,6 @@ from typing import Literal
 
 from gpu_doc.errors import MachineError
 from gpu_doc.system import process
-
-
-def has_fontconfig() -> bool:
-    """Whether fontconfig is installed, so that fonts can be looked up."""
-    return output_of("fc-list", "--version") is not None
-
-
-def has_font(language: str) -> bool:
-    """Whether a font covers a language, given as fontconfig's tag: `zh-cn`, `ja`, `ko`; `und-zsye` is emoji."""
-    return bool(output_of("fc-list", f":lang={language}", "family"))
 
 
 def git_repository(folder: Path) -> Literal["whole", "shallow"] | None:
