@@ -1,5 +1,5 @@
 // Runs before all scripts of an output: counts the timers and frames that they wait for, and stands in for require.js.
-// Chains of timers without end, as of an animation, count for their first links only.
+// Chains of timers without end, as of an animation, count for their first links only. What is written on a canvas is kept.
 (() => {
   const longest = 2000;  // ms: nobody waits for later ones
   const links = 200;
@@ -23,6 +23,17 @@
   counted('setTimeout', 'clearTimeout', (delay) => !(delay > longest));
   counted('requestAnimationFrame', 'cancelAnimationFrame', () => true);
 
+  const written = new Set();
+  for (const canvas of [CanvasRenderingContext2D, OffscreenCanvasRenderingContext2D]) {
+    for (const name of ['fillText', 'strokeText']) {
+      const original = canvas.prototype[name];
+      canvas.prototype[name] = function draw(text, ...given) {
+        for (const each of `${text}`.match(/[^\0-\u02ff]/gu) ?? []) written.add(each);
+        return original.call(this, text, ...given);
+      };
+    }
+  }
+
   const modules = {};
   const module = (name) => modules[name] ?? (name === 'plotly' ? window.Plotly : name === 'jquery' ? window.jQuery : undefined);
   const require = (names, use, fail) => {
@@ -43,6 +54,7 @@
   Object.defineProperty(window, Symbol.for('gpu-doc'), { value: {
     // For outputs that were made for require.js, and for them only: with it, other libraries would hide themselves.
     lendRequire: () => { window.require = window.requirejs = require; window.define = define; },
+    written: () => [...written].join(''),
     quiet: async (patience) => {
       const end = performance.now() + patience;
       while (waiting.size && performance.now() < end) await new Promise((done) => soon(done, 5));

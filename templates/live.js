@@ -1,6 +1,7 @@
 // Waits for, measures and reads a document whose scripts run. This runs in a world of its own: it shares the elements with
-// the output's scripts, and nothing else. All sizes in CSS pixels. `dom` and `whole` come from whole.js.
-({ dom, whole }) => {
+// the output's scripts, and nothing else. All sizes in CSS pixels. `dom` and `whole` come from whole.js,
+// `characters` from characters.js.
+({ dom, whole }, characters) => {
   const widest = 4096;
   const margin = 16;  // of the body
   const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -55,5 +56,7 @@
   const size = () => ({ width: innerWidth, height: innerHeight });
   const text = () => whole.readable(document).slice(0, 2_000_000);
 
-  return { waiting, measured, size, text, frames };
+  const rare = (onCanvas) => characters({ dom, whole }).ofPage(document, onCanvas);
+
+  return { waiting, measured, size, text, rare, frames };
 }

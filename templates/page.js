@@ -1,6 +1,7 @@
 // Lays out the frames of page.html on a strip. All sizes in CSS pixels, all of them whole.
-// An output's own scripts never run (sandbox); this runs in the page around them. `dom` and `whole` come from whole.js, `readable` from readable.js.
-({ dom, whole }, readable) => {
+// An output's own scripts never run (sandbox); this runs in the page around them. `dom` and `whole` come from whole.js, `readable` from
+// readable.js, `characters` from characters.js.
+({ dom, whole }, readable, characters) => {
   const widest = 4096;
   const margin = 16;  // of the body of a page
   const gap = 12;  // between outputs (cell.css)
@@ -93,7 +94,8 @@
     const height = Math.ceil(Math.max(...reaches.map(({ bottom }) => bottom))) + margin;
     if (width > widest && whole.paintsBeyond(page, frames, widest)) losses.push({ kind: 'wide', size: width - 2 * margin, limit: widest });
     const size = { width: Math.max(Math.min(width, widest), smallest.width), height: Math.max(height, smallest.height) };
-    return { section, box: { x: 0, y: 0, ...size, keep: kept(images(page, frames)), fits: true, losses } };
+    const rare = characters({ dom, whole }).ofSection(section, frames);
+    return { section, box: { x: 0, y: 0, ...size, keep: kept(images(page, frames)), fits: true, losses, rare } };
   };
 
   // Row by row, the highest first, side by side where there is room. No row lies across two bands unless it is taller than one.

@@ -364,7 +364,9 @@
   };
 
   // All that can be read on it, in shadow trees too.
-  const readable = (root) => [body(root), ...elements(root).map(shadowRoot).filter(Boolean).flatMap((shadow) => all(shadow, ':scope > *'))]
+  const written = (each) => type(each) === 1 && !['style', 'script', 'template'].includes(localName(each));
+  const inShadow = (root) => elements(root).map(shadowRoot).filter(Boolean).flatMap((shadow) => [...children(shadow)].filter(written));
+  const readable = (root) => [body(root), ...inShadow(root)]
     .map((each) => (isHtml(each) ? shownText(each) : text(each))).join('\n');
 
   return { dom: { ...dom, visible, elements }, whole: { settled, losses, pageLosses, readable, paintsBelow, paintsBeyond } };

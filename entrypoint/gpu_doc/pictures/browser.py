@@ -193,9 +193,10 @@ class _Page(Tab):
 
     async def _run(self, deadline: float, function: str, argument: Json) -> Json:
         """Call a function of templates/page.js. It is evaluated each time, so that it leaves nothing on the page."""
-        names = ("page.js", "whole.js", "readable.js")
-        page, whole, readable = (template_path(name).read_text("utf-8") for name in names)
-        call = f"({page})(({whole})(), {readable})[{json.dumps(function)}]({json.dumps(argument)})"
+        names = ("page.js", "whole.js", "readable.js", "characters.js")
+        page, *others = (template_path(name).read_text("utf-8") for name in names)
+        others[0] = f"({others[0]})()"
+        call = f"({page})({', '.join(others)})[{json.dumps(function)}]({json.dumps(argument)})"
         return await self.evaluate(deadline, call)
 
     def _refuse(self, event: Json) -> None:

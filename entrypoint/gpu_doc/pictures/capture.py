@@ -175,6 +175,20 @@ class Camera:
         cutter = Cutter(layout)
         for number in range(layout.bands):
             yield self._cutter.submit(_cut, cutter, layout.boxes, exhibits, browser.band(layout, number))
+        yield _done(self._without_a_font(layout.boxes, exhibits))
+
+    def _without_a_font(self, boxes: Sequence[Box], exhibits: Sequence[Exhibit]) -> _Cut:
+        """Return errors in the place of pictures that would show empty boxes."""
+        refused: _Cut = {}
+        for number, box in enumerate(boxes):
+            if box.rare:
+                from gpu_doc.pictures.characters import check_characters
+
+                try:
+                    check_characters(box.rare, exhibits[number], self._environ)
+                except CaptureError as error:
+                    refused[number] = error
+        return refused
 
     def _collected(self, page: _Page, bands: Sequence[Future[_Cut]]) -> Iterator[tuple[int, Shot]]:
         try:

@@ -47,6 +47,8 @@ class Box:
     keep: tuple[float, float, float, float] | None = None
     fits: bool = True
     losses: tuple[Loss, ...] = ()
+    rare: str = ""
+    """Its characters that may have no font, each once."""
 
 
 @dataclass(frozen=True)

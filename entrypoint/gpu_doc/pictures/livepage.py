@@ -52,6 +52,8 @@ class Drawing:
     box: Box = field(default_factory=lambda: Box(0, 0, 1, 1))
     text: str = ""
     """All that can be read."""
+    rare: str = ""
+    """Characters that may have no font, each once."""
     errors: list[str] = field(default_factory=list)
     """What scripts did not catch."""
     refused: list[str] = field(default_factory=list)
@@ -125,6 +127,8 @@ class _LivePage(Tab):
         if await self._ready(deadline):
             await self._photographed(window, scale, deadline)
             self._drawing.text = await self._run(deadline, "text", None)
+            on_canvas = await self.evaluate(deadline, "window[Symbol.for('gpu-doc')].written()")
+            self._drawing.rare = await self._run(deadline, "rare", str(on_canvas))
         return self._drawing
 
     async def _ready(self, deadline: float) -> bool:
@@ -178,8 +182,9 @@ class _LivePage(Tab):
 
     async def _run(self, deadline: float, function: str, argument: Json) -> Json:
         """Call a function of templates/live.js, in our own world on the page."""
-        live, whole = (template_path(name).read_text("utf-8") for name in ("live.js", "whole.js"))
-        call = f"({live})(({whole})({{ scripts: true }}))[{json.dumps(function)}]({json.dumps(argument)})"
+        names = ("live.js", "whole.js", "characters.js")
+        live, whole, characters = (template_path(name).read_text("utf-8") for name in names)
+        call = f"({live})(({whole})({{ scripts: true }}), {characters})[{json.dumps(function)}]({json.dumps(argument)})"
         return await self.evaluate(deadline, call, contextId=self._world)
 
     def _failed(self, event: Json) -> None:

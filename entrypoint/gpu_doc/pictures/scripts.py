@@ -76,7 +76,7 @@ class Scripts:
             content = "".join(_fragment(output) for output in group)
             document = pages.live_document(content, self._tags(content, group, exhibit), exhibit)
             drawing = browser(exhibit.scale).draw(document, self._gate)
-            _check(drawing, exhibit)
+            _check(drawing, exhibit, self._environ)
             check_text(drawing.text, exhibit, redactor)
             outputs.append(_pictured(drawing, exhibit))
         return replace(exhibit, outputs=tuple(outputs))
@@ -159,7 +159,7 @@ def _in_script(text: str) -> str:
     return re.sub(r"<(?=/script|!--)", r"\\u003c", text, flags=re.IGNORECASE)
 
 
-def _check(drawing: Drawing, exhibit: Exhibit) -> None:
+def _check(drawing: Drawing, exhibit: Exhibit, environ: Mapping[str, str]) -> None:
     """Raise CaptureError where a picture would not show what Jupyter does."""
     if drawing.refused:
         raise losses.not_loaded(exhibit, drawing.refused[0])
@@ -167,6 +167,10 @@ def _check(drawing: Drawing, exhibit: Exhibit) -> None:
         raise losses.script_failed(exhibit, error)
     if drawing.box.losses:
         raise losses.incomplete(exhibit, drawing.box.losses)
+    if drawing.rare:
+        from gpu_doc.pictures.characters import check_characters
+
+        check_characters(drawing.rare, exhibit, environ)
 
 
 def _failure(drawing: Drawing) -> str:
