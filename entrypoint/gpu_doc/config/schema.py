@@ -43,9 +43,9 @@ LIMITS = Section(
         "cell-time": Key(duration(bounded=False), "Time of one cell, in a local run too.", example="2h"),
         "output": Key(
             size(),
-            "What a cell may print, in a local run too: a run five times as much; for pictures and other data, a cell ten "
-            "times and a run twenty times as much. More is cut, with a warning, and no report is written that needs what "
-            "was cut. A command keeps as much, beginning and end.",
+            "What a cell may print, in a local run too: a run five times as much; for pictures and other data, a cell "
+            "ten times and a run twenty times as much. More is cut, with a warning, and no report is written that "
+            "needs what was cut. A command keeps as much, beginning and end.",
             default="10MB",
         ),
     },
