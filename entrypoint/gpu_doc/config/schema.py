@@ -203,7 +203,7 @@ REPORT = Section(
 
 _WIDTH = (
     "CSS pixels of the page that outputs are laid out on. Omit it for what leaves text readable: 880 on GitHub, 736 "
-    "for MkDocs, 780 for Sphinx, 800 for Docsify."
+    "for MkDocs, 780 for Sphinx and Docsify."
 )
 CAPTURE = Section(
     "capture",

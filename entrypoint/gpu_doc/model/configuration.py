@@ -130,9 +130,9 @@ class Run:
 
 
 Site = Literal["github", "mkdocs", "sphinx", "docsify", "plain"]
-PAGE_WIDTHS: Mapping[Site, int] = {"github": 880, "mkdocs": 736, "sphinx": 780, "docsify": 800, "plain": 880}
+PAGE_WIDTHS: Mapping[Site, int] = {"github": 880, "mkdocs": 736, "sphinx": 780, "docsify": 780, "plain": 880}
 """CSS pixels: a picture that a site shrinks to its column has text of at least 12 px. Columns: GitHub 838, Material for
-MkDocs 688, Sphinx with furo 736, Docsify 754. GitHub has room for a terminal of 100 columns."""
+MkDocs 688, Sphinx with furo 736, Docsify 733 (754 before version 5). GitHub has room for a terminal of 100 columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
