@@ -85,6 +85,13 @@
     const losses = whole.losses(section, frames);
     if (losses.length) return { section, box: { x: 0, y: 0, ...smallest, keep: null, fits: false, losses } };
     fitted(page, frames);
+    // What is as high as the window would grow with it for ever, and push out what follows.
+    for (const { frame, body } of frames) {
+      const reach = extent(body);
+      for (const [side, end, size] of [['height', reach.bottom, frame.clientHeight], ['width', reach.right, frame.clientWidth]]) {
+        if (end > size + 1 && size < widest) losses.push({ kind: 'box', tag: 'body', side, limit: size, size: Math.ceil(end) });
+      }
+    }
     const { left, top } = page.getBoundingClientRect();
     const reaches = [extent(page), ...frames.map(({ frame, body }) => {
       const [at, reach] = [frame.getBoundingClientRect(), extent(body)];

@@ -271,7 +271,18 @@
     }
   };
 
+  // What only a click or a scrolled window would show. A window has no place in a picture: what is fixed to it
+  // stands where it was written.
+  const unfolded = (root) => {
+    for (const details of called(root, ['details'])) {
+      removeAttribute(details, 'name');  // of one name, only one is open
+      setAttribute(details, 'open', '');
+    }
+    for (const each of elements(root)) if (isHtml(each) && getComputedStyle(each).position === 'fixed') set(each, 'position', 'static');
+  };
+
   const grown = (root) => {
+    unfolded(root);
     sized(root);
     for (let turn = 0; turn < turns; turn++) {
       const frames = called(root, ['iframe']);
@@ -321,7 +332,7 @@
     if (tag === 'canvas') return scripts || declared(each) ? [] : [{ kind: 'script', tag }];
     if (tag !== 'use' && !seen(each)) return [];
     if (tag === 'video' || tag === 'audio') {
-      const shown = readyState(each) >= needed(each) || attribute(each, 'poster')?.startsWith('data:');
+      const shown = readyState(each) >= needed(each);  // a poster alone is not painted
       const address = named(each) || all(each, 'source').map(named).find(Boolean) || '';
       return shown ? [] : [{ kind: 'media', tag, address: inside(address) ? '' : address }];
     }
@@ -331,11 +342,29 @@
     return inside(address) ? [] : [{ kind: 'image', address }];
   });
 
+  // What is cut out of a shape, or lies left of the page or above it. Far away are icons' words, and those for screen readers.
+  const far = 2000;
+  const harmless = /^(none|inset\(0(px|%)?( round .*)?\))$/;
+  const begin = (each) => (isHtml(each) ? shownText(each) : text(each)).replace(/\s+/g, ' ').trim().slice(0, 40).trim();
+  const clipped = (root) => elements(root).filter((each) => {
+    if (!isHtml(each)) return false;
+    const style = getComputedStyle(each);
+    const shaped = !harmless.test(style.clipPath) || style.maskImage !== 'none' || (style.clip !== 'auto' && /absolute|fixed/.test(style.position));
+    return shaped && seen(each) && clientWidth(each) > near && clientHeight(each) > near && paints(each, () => true, true);
+  }).map((each) => ({ kind: 'clip', tag: localName(each), text: begin(each) }));
+  const outside = (root) => {
+    const page = body(root);
+    const beyond = (area, slack) => (area.left < -slack && area.right > -far) || (area.top < -slack && area.bottom > -far);
+    return page && paints(page, beyond, false) ? [{ kind: 'outside', tag: 'body' }] : [];
+  };
+
   const missing = (root, written) => [
+    ...clipped(root),
+    ...outside(root),
     ...boxes(root).map(({ each, across }) => ({
       kind: 'box',
       tag: localName(each),
-      text: (isHtml(each) ? shownText(each) : text(each)).replace(/\s+/g, ' ').trim().slice(0, 40).trim(),
+      text: begin(each),
       side: across ? 'width' : 'height',
       limit: across ? clientWidth(each) : clientHeight(each),
       size: across ? scrollWidth(each) : scrollHeight(each),

@@ -75,6 +75,7 @@ GROWN = {
     "in a frame": (f'<iframe srcdoc="{ROWS}" width=300 height=150></iframe>', (300, 1000)),
     "a drawing without a size in a table": (f"<table><tr><td>a<td>{DRAWING}</table>", (300, 200)),
     "a drawing without a size beside text": (f"<div style='display:inline-block'>{DRAWING}</div>text", (300, 200)),
+    "to open": (f"<details name=a><summary>more</summary>{ROWS}</details><details name=a>{ROWS}</details>", (0, 1700)),
     "to write in": (f"<textarea rows=3>{ROWS}</textarea><input value='{'word ' * 60}'>", (1500, 0)),
 }
 
@@ -92,7 +93,7 @@ FINE = {
     "clip:rect(0,0,0,0);white-space:nowrap'>for screen readers only</span>seen",
     "the same where it scrolls": "<div style='overflow:auto;height:40px'>seen<span style='position:absolute;width:1px;"
     "height:1px;overflow:hidden;margin-top:99px'>for screen readers</span></div>",
-    "folded": f"<div style='max-height:0;overflow:hidden'>{ROWS}</div><details><summary>more</summary>{ROWS}</details>",
+    "folded": f"<div style='max-height:0;overflow:hidden'>{ROWS}</div>seen",
     "away": "<span style='position:absolute;left:-9999px'>away</span>seen",
     "an icon instead": "<a style='display:block;width:9px;text-indent:-9999px;overflow:hidden;background:red'>icon</a>",
     "dots": "<div style='width:99px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap'>a very long text</div>",
@@ -112,7 +113,6 @@ FINE = {
     "<circle id=c r=9 cx=15 cy=15 /></defs><use href='#c'/><rect width=9 height=9 fill='url(#g)'/></svg>",
     "an empty frame": "<iframe src='about:blank'></iframe><iframe src='https://example.org' hidden></iframe>x",
     "a frame's text": "<iframe srcdoc='<b>text</b>' height=80></iframe>",
-    "a film's poster": f"<video poster='{DOT}' width=60 height=60></video>x",
     "a sound": f"<audio controls src='{sound()}'></audio>",
     "names like ours": f"<form><input name=body><input name=style><img name=images src='{DOT}'></form>"
     "<img name=body><img name=fonts><img name=defaultView><form name=querySelectorAll></form>text",
@@ -180,6 +180,7 @@ LOST = {
     "a locked page": ("<iframe sandbox srcdoc='<b>x</b>'></iframe>", "an <iframe>"),
     "an object": ("<object data=a.pdf>no pdf here</object>", "an <object>, which is not loaded: a.pdf"),
     "a plug-in's": ("seen<embed src=a.pdf>", "an <embed>"),
+    "a film's poster": (f"<video poster='{DOT}' width=60 height=60></video>x", "a <video>"),
     "a film": ("<video controls><source src=a.webm></video>", "a <video>, which is not loaded: a.webm"),
     "a sound": ("<audio controls src=a.wav></audio>", "an <audio>"),
 }

@@ -13,6 +13,8 @@ _LONGEST = 100
 _REMEDIES = {
     "box": "Let the cell show it without a height, width or overflow of its own, or show a part of it. "
     "text() and table() give text and tables whole.",
+    "clip": "Let the cell show it without clip-path, clip or mask.",
+    "outside": "Let the cell show it without negative margins, and without a position or transform that moves it away.",
     "wide": "Show fewer columns, or wrap long lines. table() writes a data frame as Markdown; image() keeps an image "
     "as it is.",
     "high": "Print or draw less, or picture one output of the cell with output=N. text() gives text, and a part of it "
@@ -105,7 +107,7 @@ def empty(exhibit: Exhibit) -> CaptureError:
 
 
 def _sentence(exhibit: Exhibit, loss: Loss) -> str:
-    if loss.kind in ("box", "wide", "high"):
+    if loss.kind in ("box", "clip", "outside", "wide", "high"):
         return f"The picture of {exhibit.name} would be cut: {_cut(loss)}."
     address = loss.address if len(loss.address) <= _LONGEST else f"{loss.address[:_LONGEST]}…"
     if loss.kind == "image":
@@ -122,8 +124,12 @@ def _element(tag: str) -> str:
 
 
 def _cut(loss: Loss) -> str:
+    if loss.kind == "outside":
+        return "something lies left of the page, or above it"
+    begins = f" that begins with “{loss.text}”" if loss.text else ""
+    if loss.kind == "clip":
+        return f"{_element(loss.tag)}{begins} is clipped by its style"
     if loss.kind == "box":
-        begins = f" that begins with “{loss.text}”" if loss.text else ""
         measure = "high" if loss.side == "height" else "wide"
         return f"{_element(loss.tag)}{begins} is {loss.limit:,} CSS pixels {measure}, and {loss.size:,} are in it"
     measure = "wide" if loss.kind == "wide" else "high"
