@@ -44,8 +44,8 @@ LIMITS = Section(
         "output": Key(
             size(),
             "What a cell may print, in a local run too: a run five times as much; for pictures and other data, a cell "
-            "ten times and a run twenty times as much. More is cut, with a warning, and no report is written that "
-            "needs what was cut. A command keeps as much, beginning and end.",
+            "ten times and a run twenty times as much. More is cut, with a warning; no report is written that needs "
+            "what was cut. A command keeps as much, beginning and end.",
             default="10MB",
         ),
     },
