@@ -27,7 +27,7 @@ def _decimal(value: float) -> str:
 
 
 def titles(widget: Widget) -> Iterator[str]:
-    """Return the titles of tabs, a list since ipywidgets 8, a mapping before; endless, since any may lack one."""
+    """Return the titles of tabs, a list since ipywidgets 8, a mapping before; any may lack one."""
     named = widget.list("titles")
     before = widget.state.get("_titles")
     for number in range(len(widget.children)):
