@@ -1,4 +1,4 @@
-"""One class, exit code and documentation link per kind of failure; `cli/main.py` catches them once."""
+"""One class, exit code and documentation link per kind of failure; `cli/main.py` catches them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gpu_doc.model.location import Location, Problem
 
 
 class Exit(IntEnum):
-    """What the process ends with. Of several, the first in `PRECEDENCE` wins."""
+    """The exit codes of the process. Of several, the first in `PRECEDENCE` wins."""
 
     DONE = 0
     FINDING = 1
@@ -36,11 +36,11 @@ PRECEDENCE = (
 
 
 class GpuDocError(Exception):
-    """A failure that we expected: it is told in sentences, never as a traceback.
+    """An expected failure: it is shown in sentences, never as a traceback.
 
-    `what` says what happened; `where` is a place a person can open, or the name of what has none here (an image, a run,
-    a branch); `remedy` says what to do; `details` are lines shown as they are (the lines around an error, a traceback
-    of the user's own code).
+    `what` says what happened; `where` is a place that a person can open, or a name (of an image, a run, a branch);
+    `remedy` says what to do; `details` are lines that are shown unchanged (the lines around an error, a traceback of
+    the user's code).
     """
 
     exit_code: ClassVar[Exit] = Exit.DEFECT
@@ -55,11 +55,11 @@ class GpuDocError(Exception):
         self.details = details
 
     def locate(self, where: Location | str) -> None:
-        """Say where it is, of an error that was raised by what could not know."""
+        """Set where it happened, if the code that raised it could not know."""
         self.where = str(where)
         """For people."""
         self.location = where if isinstance(where, Location) else None
-        """For programs: None where it is no file's."""
+        """For programs; None if it is not in a file."""
 
     @property
     def each(self) -> tuple[GpuDocError, ...]:
@@ -68,7 +68,7 @@ class GpuDocError(Exception):
 
 
 class ConfigError(GpuDocError):
-    """gpu-doc.yml cannot be used. `problems` are all that are wrong with it; `details` lists them, a line for each."""
+    """gpu-doc.yml can't be used. `problems` has all its errors; `details` lists them, one per line."""
 
     exit_code = Exit.USAGE
     topic = "configuration"
@@ -87,14 +87,14 @@ class ConfigError(GpuDocError):
 
 
 class UsageError(GpuDocError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something impossible."""
 
     exit_code = Exit.USAGE
     topic = "command-line"
 
 
 class ReportError(GpuDocError):
-    """A template or an in-place block cannot be rendered: syntax, undefined name, address that fits nothing."""
+    """A template or an in-place block can't be rendered: syntax, an undefined name, an address that matches nothing."""
 
     exit_code = Exit.USAGE
     topic = "templates-and-addresses"
@@ -115,7 +115,7 @@ class ManyErrors(ReportError):  # noqa: N818 - it stands for errors
 
 
 class NotebookFileError(GpuDocError):
-    """A file that should be a notebook, a script or a module of one cannot be read as such; told before it runs."""
+    """A file that should be a notebook, or a script or module that it uses, can't be read; found before it runs."""
 
     exit_code = Exit.RUN_FAILED
     topic = "notebooks"
@@ -145,27 +145,27 @@ class CaptureError(GpuDocError):
 
 
 class IncompleteError(CaptureError):
-    """A picture would not show all that it should: something would be cut, or is not there."""
+    """A picture would not be complete: something would be cut off, or is missing."""
 
     exit_code = Exit.USAGE
 
 
 class FindingError(GpuDocError):
-    """A report is not what it should be, and to say so was all that was asked for."""
+    """A report is not up to date, and only a check was asked for."""
 
     exit_code = Exit.FINDING
     topic = "publishing"
 
 
 class PublishError(GpuDocError):
-    """Results could not be written or published; what was there before is untouched."""
+    """Results could not be written or published; the files before are unchanged."""
 
     exit_code = Exit.PUBLISH_FAILED
     topic = "publishing"
 
 
 class UnpublishableError(UsageError):
-    """What is checked out can't be published as it is asked for; known before anything runs."""
+    """The checkout can't be published in the way that was asked for; known before anything runs."""
 
     topic = "publishing"
 
@@ -176,7 +176,7 @@ class MachineError(GpuDocError):
     exit_code = Exit.MACHINE_LACKS
     topic = "what-the-machine-needs"
     cause: str = ""
-    """Of an engine's failures, which kind it is (see execution/containers/failures.py)."""
+    """The kind of an engine's failure (see execution/containers/failures.py)."""
 
 
 _REFUSALS = {
@@ -194,7 +194,7 @@ _REFUSALS = {
 
 
 def refused_by_the_system(error: BaseException) -> MachineError | None:
-    """Return what an error of the system means, wherever it was raised; None where it says nothing of the machine."""
+    """Return what a system error means, wherever it was raised; None if it says nothing about the machine."""
     if not isinstance(error, OSError) or error.errno not in _REFUSALS:
         return None
     what, remedy = _REFUSALS[error.errno]
@@ -203,11 +203,11 @@ def refused_by_the_system(error: BaseException) -> MachineError | None:
 
 
 class ContainerError(MachineError):
-    """The engine or the image can't give a run the container that it needs."""
+    """The engine or the image can't provide the container that a run needs."""
 
     topic = "containers"
 
 
 def worst(codes: list[Exit]) -> Exit:
-    """Of several exit codes the one that the process ends with."""
+    """Return the exit code that wins among several."""
     return min(codes, key=PRECEDENCE.index, default=Exit.DONE)

@@ -1,6 +1,6 @@
-"""The signals that ask us to end: heeded from the first line on, and held back while something is half done.
+"""Handles the signals that ask us to end: from the first line on, and delayed while something must not be interrupted.
 
-Imports nothing that takes time: until a signal is heeded, it ends the process by itself.
+Imports nothing that takes time: until the handlers are set, a signal ends the process at once.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from types import FrameType
 
 SIGNALS: tuple[int, ...] = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP)
-"""What asks us to end."""
+"""The signals that ask us to end."""
 
 _ENOUGH = 3
-"""So many signals end us on the spot: somebody has no patience. Children then end by themselves."""
+"""So many signals end us at once. Children then end by themselves."""
 
 _SOON = 0.01
-"""After so many seconds an interrupt that came while a module was imported is tried again."""
+"""Seconds after which an interrupt that came during an import is tried again."""
 
 _AGAIN = 0.5
-"""Seconds between two looks whether an interrupt was lost: in a finalizer, or in an `except:` of a library."""
+"""Seconds between two checks whether an interrupt was lost, in a finalizer or in an `except:` of a library."""
 
 _heard: list[int] = []
 _told: list[int] = []
@@ -32,7 +32,7 @@ _told: list[int] = []
 
 
 def heed() -> None:
-    """Have a signal interrupt us. One that was ignored when we started, by nohup or a shell's `&`, is for others."""
+    """Let signals interrupt us. One that was ignored when we started, by nohup or a shell's `&`, stays ignored."""
     signals.signal(signals.SIGALRM, _interrupt)  # first, since the others set the timer
     for number in SIGNALS:
         if number == signals.SIGTERM or signals.getsignal(number) != signals.SIG_IGN:
@@ -40,28 +40,28 @@ def heed() -> None:
 
 
 def ignore() -> None:
-    """Hear no signals any more: all is done."""
+    """Ignore all signals from now on: the work is done."""
     for number in (*SIGNALS, signals.SIGALRM):
         signals.signal(number, signals.SIG_IGN)
 
 
 def ending() -> None:
-    """Say that an interrupt has done what it should, where none is on its way any more while things are cleared up."""
+    """Stop checking whether the interrupt was lost: it was handled, and the clean-up must not be interrupted."""
     signals.signal(signals.SIGALRM, signals.SIG_IGN)
 
 
 def check() -> None:
-    """Interrupt us once more, before something that takes long: libraries have swallowed the first, in `except:`."""
+    """Raise the interrupt again, before something that takes long: a library may have caught the first in `except:`."""
     if _heard:
         _told.append(_heard[0])
         raise KeyboardInterrupt
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Interrupt what goes on. A second signal must not interrupt the clearing up, which has begun then.
+    """Interrupt the program. A second signal must not interrupt the clean-up, which has begun then.
 
-    An import goes on to its end first: Python's own code for it may hold the lock that all imports need, or be
-    where exceptions are ignored. The interrupt was then lost, and each thread that imported something waited for ever.
+    An import is finished first: Python's import code may hold the lock that all imports need, or ignore exceptions.
+    Interrupts were lost there, and every thread that imported something waited for ever.
     """
     if number != signals.SIGALRM:
         _heard.append(number)
@@ -80,7 +80,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _is_on_its_way() -> bool:
-    """Whether an interrupt is what the clearing up goes on for, perhaps below an error that came up there."""
+    """Return whether an interrupt is being handled, perhaps as the cause of a later error."""
     error = sys.exc_info()[1]
     while error:
         if isinstance(error, KeyboardInterrupt):
@@ -98,7 +98,7 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 class held_back:  # noqa: N801 - a context manager, named as one
-    """Let signals wait until the end of a block. Only the main thread hears them: in others this does nothing."""
+    """Delay signals until the end of a block. Only the main thread gets them: in others this does nothing."""
 
     def __enter__(self) -> None:
         self._waiting: list[int] = []

@@ -1,4 +1,4 @@
-"""Where `templates/`, `fonts/`, `docs/` and `workflows/` are found, in a checkout or in the installed package."""
+"""Finds `templates/`, `fonts/`, `docs/` and `workflows/`, in a checkout or in the installed package."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ _PACKAGE = Path(__file__).parent
 
 
 def template_path(name: str) -> Path:
-    """Give the path of a file or folder of `templates/`."""
+    """Return the path of a file or folder of `templates/`."""
     return _place("templates") / name
 
 
 def font_folder() -> Path:
-    """Give the path of `fonts/`, the fonts of pictures."""
+    """Return the path of `fonts/`, the fonts of pictures."""
     return _place("fonts")
 
 
 def document_path(name: str) -> Path:
-    """Give the path of a page of `docs/` that messages lead to."""
+    """Return the path of a page of `docs/` that messages name."""
     return _place("docs") / name
 
 
 def workflow_path(name: str) -> Path:
-    """Give the path of a file of `workflows/`, which users copy."""
+    """Return the path of a file of `workflows/`, which users copy."""
     return _place("workflows") / name
 
 
 def _place(folder: str) -> Path:
-    """A wheel carries the folders inside the package; an editable install and a checkout have them at the top."""
+    """Return a folder: a wheel has it inside the package; an editable install and a checkout have it at the top."""
     installed = _PACKAGE / folder
     return installed if installed.is_dir() else _PACKAGE.parents[1] / folder

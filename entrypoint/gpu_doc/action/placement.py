@@ -1,4 +1,4 @@
-"""Where in the repository a message belongs: the place that an error names, as lines that GitHub can show."""
+"""Turns an error's location into lines of a file of the repository, beside which GitHub can show the message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gpu_doc.notebooks.names import counts
 
 
 def place(location: Location, *, bases: Sequence[Path], top: Path) -> FileLines | None:
-    """The lines of a location, whose file is named from one of `bases`; None where that is no file below `top`."""
+    """Return the lines of a location, whose file is relative to one of `bases`; None if no such file is below `top`."""
     path = _file(location.file, bases)
     name = Path(os.path.relpath(path, top)).as_posix() if path else "../"
     if path is None or name.startswith("../"):
@@ -27,15 +27,15 @@ def place(location: Location, *, bases: Sequence[Path], top: Path) -> FileLines 
 
 
 def _file(name: str, bases: Sequence[Path]) -> Path | None:
-    with suppress(OSError, ValueError):  # what is no path: too long, or with a null character in it
+    with suppress(OSError, ValueError):  # not a path: too long, or with a null character
         return next((base / name for base in bases if name and (base / name).is_file()), None)
     return None
 
 
 def cell_lines(path: Path, number: int, line: int = 0) -> tuple[int, int]:
-    """First and last line, in a notebook's file, of a code cell's source, or of one line of it; 0, 0 if not found.
+    """Return the first and last line, in a notebook's file, of a code cell's source, or of one line of it.
 
-    `number` counts as addresses do; `line` is from 1, and 0 for all of them.
+    Returns 0, 0 if not found. `number` is the cell's, as in addresses; `line` is from 1, or 0 for the whole cell.
     """
     try:
         if path.suffix == ".ipynb":
@@ -43,7 +43,7 @@ def cell_lines(path: Path, number: int, line: int = 0) -> tuple[int, int]:
         else:
             lines = _lines_in_script(path.read_text("utf-8-sig").splitlines(), path, number)
     except (OSError, ValueError, LookupError, TypeError, RecursionError, GpuDocError):
-        return 0, 0  # a file that is broken, or was changed meanwhile: the message goes without lines
+        return 0, 0  # the file is broken, or was changed meanwhile: show the message without lines
     if 0 < line <= len(lines):
         return lines[line - 1], lines[line - 1]
     return (lines[0], lines[-1]) if lines else (0, 0)
@@ -53,7 +53,7 @@ def cell_lines(path: Path, number: int, line: int = 0) -> tuple[int, int]:
 
 
 def _lines_in_json(text: str, number: int) -> list[int]:
-    """For each line of a code cell the line of the file that it stands in; of nbformat 3 too."""
+    """Return the file's line for each line of a code cell; for nbformat 3 too."""
     count = 0
     for at in json_places.cells(text):
         cell = dict(json_places.members(text, at))
@@ -71,7 +71,7 @@ def _tags(text: str, cell: dict[str, int]) -> Sequence[object]:
 
 
 def _source_lines(text: str, at: int) -> list[int]:
-    """The source is one string, or a list of strings that are mostly a line each."""
+    """Return the same for a source at `at`: one string, or a list of strings that are mostly a line each."""
     parts = list(json_places.items(text, at)) if text[at] == "[" else [at]
     counts = [joined(json_places.value(text, part)).removesuffix("\n").count("\n") + 1 for part in parts]
     return [text.count("\n", 0, part) + 1 for part, count in zip(parts, counts, strict=True) for _ in range(count)]
@@ -81,7 +81,7 @@ def _source_lines(text: str, at: int) -> list[int]:
 
 
 def _lines_in_script(script: Sequence[str], path: Path, number: int) -> list[int]:
-    """The same for what jupytext reads, which tells no lines: cells are looked for in their order."""
+    """Return the same for files that jupytext reads. It tells no lines, so cells are searched in their order."""
     after = 0
     for cell in source_cells(path):
         source = cell.source.splitlines()
@@ -93,7 +93,7 @@ def _lines_in_script(script: Sequence[str], path: Path, number: int) -> list[int
 
 
 def _found(script: Sequence[str], source: Sequence[str], after: int) -> int:
-    """Where a cell's lines stand next. Raises LookupError: nowhere."""
+    """Return the index where a cell's lines come next. Raises LookupError if nowhere."""
     wanted = [_bare(line) for line in source]
     for start in range(after, len(script) - len(source) + 1):
         if all(_bare(line) == want for line, want in zip(script[start:], wanted, strict=False)):
@@ -102,5 +102,5 @@ def _found(script: Sequence[str], source: Sequence[str], after: int) -> int:
 
 
 def _bare(line: str) -> str:
-    """A line without what jupytext comments out in scripts: magics."""
+    """Return a line without the comment sign that jupytext puts before magics in scripts."""
     return line.strip().removeprefix("# ").removeprefix("#").strip()

@@ -1,4 +1,4 @@
-"""What the commands say at their end, on standard output."""
+"""Prints the results of commands on standard output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def plan(planned: Plan, checked: Mapping[str, Sequence[GpuDocError]], console: Console, *, root: Path) -> None:
-    """What would run and why, and what would fail, report by report."""
+    """Print what would run and why, and what would fail, report by report."""
     width = max([len(run.run.address) for report in planned.reports for run in report.runs], default=0)
     for report in planned.reports:
         console.verdict(f"{report.report.path}: ", "fresh" if report.fresh else "stale", good=report.fresh)
@@ -37,7 +37,7 @@ def plan(planned: Plan, checked: Mapping[str, Sequence[GpuDocError]], console: C
 
 
 def would_fail(start: str, problems: Sequence[GpuDocError], console: Console, *, root: Path) -> None:
-    """What is known to fail before anything runs."""
+    """Print what is known to fail before anything runs."""
     for problem in problems:
         where = problem.location.relative_to(root) if problem.location else problem.where
         said = " ".join(filter(None, [f"{where}: {problem.what}." if where else f"{problem.what}.", problem.remedy]))
@@ -45,7 +45,7 @@ def would_fail(start: str, problems: Sequence[GpuDocError], console: Console, *,
 
 
 def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> None:
-    """What a refresh wrote; paths that a person opens are given from `here`."""
+    """Print what a refresh wrote; paths of reports are relative to `here`."""
     if done.left:
         return  # a note has said why nothing runs
     if not done.written and not done.errors:
@@ -65,8 +65,8 @@ def outcome(done: Outcome, config: Config, console: Console, *, here: Path) -> N
 
 
 def _took(results: Sequence[Result], console: Console) -> None:
-    """The time of each run, and its peaks."""
-    from gpu_doc.record import consumption  # nothing to tell where all is fresh
+    """Print the time of each run, and its peaks."""
+    from gpu_doc.record import consumption  # not needed if all is fresh
     from gpu_doc.text.units import readable_time
 
     width = max((len(result.run.address) for result in results), default=0)
@@ -77,7 +77,7 @@ def _took(results: Sequence[Result], console: Console) -> None:
 
 
 def published(done: Published, console: Console) -> None:
-    """Where the results went."""
+    """Print where the results were published."""
     if done.operation != "none":
         console.say(f"Pull request #{done.number} {done.operation}: {done.url}")
     elif done.number:
@@ -87,7 +87,7 @@ def published(done: Published, console: Console) -> None:
 
 
 def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
-    """What is stale or was edited; `edited` gives the line of an edit where it is known."""
+    """Print what is stale or was edited; `edited` has the line of an edit, if it is known."""
     for report in planned.reports:
         path = report.report.path
         for change in report.changes:

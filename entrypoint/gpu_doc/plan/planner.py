@@ -1,4 +1,4 @@
-"""Finds out what would run and why. Nothing here changes anything, and nothing heavy is imported while all is fresh."""
+"""Plans what would run and why. It changes nothing, and imports nothing that takes long if all is fresh."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from gpu_doc.model.location import Location
 
 Images = Callable[[Run, ImageIdentity | None], ImageIdentity | None]
-"""Gives the image that a run would take, given the one in evidence; None where it can't be seen."""
+"""Returns the image that a run would use, given the one in evidence; None if that can't be known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planner:
     """Plans reports.
 
-    `rehearse` gives the calls that a template would make, and `bind` judges one; they raise ReportError, and are asked
-    only where nothing cheaper tells.
+    `rehearse` returns the calls that a template would make, and `bind` checks one. They raise ReportError, and are used
+    only if evidence does not tell.
     """
 
     root: Path
@@ -45,7 +45,7 @@ class Planner:
     seen: Seen = field(default_factory=Seen)
 
     def plan(self, config: Config, *, force: bool = False) -> Plan:
-        """What would run; `force`: everything."""
+        """Return the plan; `force`: execute everything."""
         last = self.state.last_refresh()
         reports = tuple(self._report(report, force=force) for report in config.reports)
         return Plan(reports=reports, last_refresh=last)
@@ -87,10 +87,10 @@ class Planner:
     def _verdict(
         self, run: Run, before: RunEvidence | None, image: ImageIdentity | None
     ) -> tuple[differences.Verdict, Fingerprint]:
-        """What differs from before, and what the run is made of here. Raises NotebookFileError or ConfigError."""
+        """Return the differences, and the fingerprint of the run here. Raises NotebookFileError or ConfigError."""
         contents = Contents(seen=self.seen)
         verdict, here = self._compared(run, before, image, contents)
-        if verdict.reasons and contents.crlf:  # only then is git asked, which takes time
+        if verdict.reasons and contents.crlf:  # ask git only then, since it takes time
             return self._compared(run, before, image, Contents(self.machine.line_ends, seen=self.seen))
         return verdict, here
 
@@ -110,7 +110,7 @@ class Planner:
         return f"#{number} ({name})" if name else f"#{number}"
 
     def _text_changes(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:
-        """Why the text would be rendered again: it, its sources or its pictures are not what evidence says."""
+        """Return why the text would be rendered again: it, its sources or its pictures differ from evidence."""
         if known is None:
             unfetched = lfs.is_pointer(evidence.path_of(report, self.root))
             return ["its evidence was not fetched from Git LFS" if unfetched else "has no evidence yet"], []
@@ -158,7 +158,7 @@ class Planner:
         return [], [HandEdit(path=report.path, line=line) for line in changed]
 
     def _result_changes(self, report: Report, known: Evidence | None, runs: Iterable[RunPlan]) -> list[str]:
-        """Results that state has but the report does not show yet, and runs that the report no longer has."""
+        """Return the results in state that the report does not show yet, and runs that are no longer configured."""
         if known is None:
             return []
         news = [
@@ -170,7 +170,7 @@ class Planner:
         return news + [f"run {address} is no longer configured" for address in sorted(gone)]
 
     def _without_result(self, runs: Iterable[RunPlan]) -> frozenset[str]:
-        """The fresh runs whose results state does not hold; evidence may still have what is shown of them."""
+        """Return the fresh runs without a result in state; evidence may still have what the report shows of them."""
         return frozenset(
             plan.run.address
             for plan in runs
@@ -180,9 +180,9 @@ class Planner:
     def _unanswered(
         self, report: Report, known: Evidence, calls: ReportCalls, runs: Iterable[RunPlan], lacking: Set[str]
     ) -> frozenset[str]:
-        """Those of `lacking` that a call needs for which evidence has no usable answer.
+        """Return those of `lacking` that are needed by a call for which evidence has no usable answer.
 
-        An answer is made from all of its runs: where one of them is new, the others are needed too.
+        An answer is made from all of its runs: if one of them is new, the others are needed too.
         """
         unchanged = {plan.run.address for plan in runs if plan.fresh and _same(known, plan)}
         from gpu_doc.plan.usable import Usable
@@ -197,7 +197,7 @@ class Planner:
             needed = frozenset(more)
 
     def _calls(self, report: Report, known: Evidence) -> ReportCalls:
-        """The calls that the report will make; none if it cannot be rendered."""
+        """Return the calls that the report will make; none if it can't be rendered."""
         calls: Sequence[Call] = evidence.calls_of(known)
         places = None
         try:
@@ -216,19 +216,19 @@ class Planner:
         return not reasons
 
     def _is(self, path: str, digest: str) -> bool:
-        """Whether a file is what evidence says."""
+        """Return whether a file has the digest of evidence."""
         return evidence.is_file_as(self.root / path, digest, self.machine.line_ends)
 
 
 def _shower(part: str) -> str:
-    """The function that shows a part of evidence's settings; only where one changed are all looked at."""
+    """Return the name of the function that shows a part of evidence's settings. Needed only if one changed."""
     from gpu_doc import functions
 
     return next(function.name for function in functions.in_order() if function.shows_settings == part)
 
 
 def _one_newline(expression: str) -> str:
-    """An expression of several lines as evidence of earlier versions may have it, from a file with CRLF."""
+    """Return an expression with line feeds: evidence of earlier versions may have it with CRLF."""
     return expression.replace("\r\n", "\n")
 
 

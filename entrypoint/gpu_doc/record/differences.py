@@ -1,4 +1,4 @@
-"""What changed between two fingerprints, in words: "parameters.lr 0.01 → 0.02", "src/model.py changed"."""
+"""Describes the differences of two fingerprints: "parameters.lr 0.01 → 0.02", "src/model.py changed"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a run is stale, and what this machine cannot judge. `now` holds the earlier value where it cannot."""
+    """Why a run is stale, and what this machine can't check. For that, `now` has the earlier value."""
 
     reasons: tuple[str, ...]
     unchecked: tuple[str, ...]
@@ -23,7 +23,7 @@ class Verdict:
 
 
 def compare(before: Fingerprint, now: Fingerprint, *, cell_name: Callable[[int], str]) -> Verdict:
-    """Hold a fingerprint of this machine against an earlier one; `cell_name` names a code cell by its number."""
+    """Compare a fingerprint of this machine with an earlier one; `cell_name` returns a code cell's name by number."""
     machine, unchecked = _seen(before.machine, now.machine)
     data, absent = _data(before, now)
     seen = Fingerprint(_with(now.source, data=data.source), _with(machine, data=data.machine))
@@ -40,16 +40,16 @@ def compare(before: Fingerprint, now: Fingerprint, *, cell_name: Callable[[int],
 
 
 def _with(part: Mapping[str, Json], *, data: Mapping[str, Json]) -> dict[str, Json]:
-    """The same with other data; a source part without data has no such key."""
+    """Return the part with other data; a source part without data has no such key."""
     changed = {**part, "data": dict(data)}
     return changed if data or "data" in part else {key: value for key, value in changed.items() if key != "data"}
 
 
 def _seen(before: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[dict[str, Json], list[str]]:
-    """This machine's part, with the earlier value wherever this machine has none to compare."""
+    """Return this machine's part, with the earlier value wherever this machine has none to compare."""
     machine, unchecked = dict(now), []
     packages = before["packages"]
-    # What was missing then too, as google.colab behind a `try`, keeps nobody from judging the rest.
+    # A package that was missing then too, such as google.colab in a `try`, does not prevent a comparison of the rest.
     missing = [
         name for name, version in now["packages"].items() if version is None and packages.get(name, "?") is not None
     ]
@@ -67,7 +67,7 @@ def _seen(before: Mapping[str, Json], now: Mapping[str, Json]) -> tuple[dict[str
 
 @dataclass
 class _Data:
-    """Declared data as far as it can be judged: each part with the earlier value where it cannot."""
+    """Declared data; what can't be checked has the earlier value."""
 
     source: dict[str, Json]
     machine: dict[str, Json]
@@ -75,10 +75,10 @@ class _Data:
 
 
 def _data(before: Fingerprint, now: Fingerprint) -> tuple[_Data, list[str]]:
-    """Judge declared data, and name what is not here.
+    """Compare declared data, and list what is not here.
 
-    The hash of all of it stands in the machine part where git doesn't carry all of it, else in the source part: moving
-    from one to the other, as by `git add`, is no change.
+    If git has all of the data, its hash is in the source part, else in the machine part; a move from one to the other,
+    for example by `git add`, is no change.
     """
     earlier, earlier_all = (dict(part.get("data") or {}) for part in (before.source, before.machine))
     carried, whole = (dict(part.get("data") or {}) for part in (now.source, now.machine))
@@ -133,7 +133,7 @@ def _mapping_reasons(prefix: str, before: Mapping[str, Json], now: Mapping[str, 
 
 
 def _equal(before: Json, now: Json) -> bool:
-    """Whether two values are the same in JSON, as fingerprints see them: 1 is not 1.0 nor true, NaN is NaN."""
+    """Return whether two values are the same JSON, as in fingerprints: 1 is neither 1.0 nor true, NaN is NaN."""
     return short_hash(before) == short_hash(now)
 
 
@@ -158,7 +158,7 @@ def _machine_reasons(before: Mapping[str, Json], now: Mapping[str, Json]) -> lis
 
 
 def _short(digest: str | None) -> str:
-    """The beginning of a digest, without its repository: enough to tell two apart."""
+    """Return the beginning of a digest, without its repository: enough to tell two apart."""
     return digest.rpartition("@")[2].removeprefix("sha256:")[:12] if digest else "none"
 
 
@@ -172,5 +172,5 @@ def _show(value: Json) -> str:
 
 
 def same_settings(before: Mapping[str, Json], now: Mapping[str, Json], part: str, address: str) -> bool:
-    """Whether two results of `evidence.settings_of` say the same about a run."""
+    """Return whether two results of `evidence.settings_of` are the same for a run."""
     return bool((before.get(part) or {}).get(address) == (now.get(part) or {}).get(address))

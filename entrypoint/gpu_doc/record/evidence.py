@@ -1,11 +1,11 @@
-"""`evidence.json`: what each run of a report was made of, and the SHA-256 of every file.
+"""Reads and writes `evidence.json`: the fingerprint of each run of a report, and the SHA-256 of every file.
 
-It lies beside the report's pictures. Deleting it is always safe, and a file with a merge conflict counts as deleted.
-It holds every answer that the report was rendered from, so that a template whose prose changed is rendered again
-without running, on a machine without state too.
+It is beside the report's pictures. Deleting it is always safe, and a file with a merge conflict counts as deleted. It
+contains every answer that the report was rendered from. So a template whose prose changed is rendered again without
+running anything, also on a machine without state.
 
-Format 2 keeps the cells of tables besides their Markdown. Format 1 is still read, and stays as it is until something
-that it says changes; answers that are taken from it have no cells.
+Format 2 has the cells of tables besides their Markdown. Format 1 is still read, and is kept until something in it
+changes; its answers have no cells.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ FORMAT = 2
 _FORMATS = (1, FORMAT)
 NAME = "evidence.json"
 _LARGEST = 256 << 20
-"""Bytes. A report is at most 5 MB and its answers are shown in it: what is larger is not ours."""
+"""The most bytes of evidence. A report is at most 5 MB and shows its answers: a larger file is not ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunEvidence:
-    """What a run was made of. `made` is when, how long and from which commit; it is never compared."""
+    """A run's inputs. `made` says when, how long and from which commit; it is never compared."""
 
     source: Mapping[str, Json]
     machine: Mapping[str, Json]
@@ -43,29 +43,29 @@ class RunEvidence:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """The fingerprint as it was then."""
+        """The fingerprint at that time."""
         return Fingerprint(self.source, self.machine)
 
     def image(self, reference: str | None) -> ImageIdentity | None:
-        """What an image was then; None where it was another one by name, or none."""
+        """Return the image's identity at that time; None if the run had an image of another name, or none."""
         return ImageIdentity.of_machine(self.machine) if self.source.get("image") == reference else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptAnswer:
-    """What a call gave, from which runs, and which files it needs."""
+    """A call's answer, its runs, and the files that it needs."""
 
     value: Json
     runs: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     cells: Cells | None = field(default=None, compare=False)
-    """What a table says; None in answers of format 1. Two answers that read the same are the same: digits of a value
-    that a table doesn't show may differ from run to run."""
+    """The cells of a table; None in answers of format 1. They are not compared: digits of a value that a table doesn't
+    show may differ from run to run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeptFile:
-    """A file beside the report: the SHA-256 of its bytes, and the digest of what it was made from."""
+    """A file beside the report: the SHA-256 of its bytes, and the digest of its source."""
 
     sha256: str
     made_from: str
@@ -73,28 +73,28 @@ class KeptFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """All that `evidence.json` says."""
+    """The content of `evidence.json`."""
 
     sources: Mapping[str, str] = field(default_factory=dict)
-    """The files that the text is made from, path to SHA-256; empty for blocks in place."""
+    """The SHA-256 of the files that the text is made from, by path; empty for blocks in place."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     runs: Mapping[str, RunEvidence] = field(default_factory=dict)
     answers: Mapping[str, KeptAnswer] = field(default_factory=dict)
     text: str | tuple[tuple[str, str], ...] = ""
-    """SHA-256 of a generated report; for blocks in place, each expression with the SHA-256 of its body."""
+    """The SHA-256 of a generated report; for blocks in place, each expression with the SHA-256 of its body."""
     files: Mapping[str, KeptFile] = field(default_factory=dict)
     format: int = field(default=FORMAT, compare=False)
-    """As which it was read, and will be written."""
+    """The format in which it was read, and will be written."""
 
     def to_bytes(self) -> bytes:
-        """As it is written: sorted by name, a line each, so that a difference in git reads well."""
+        """Return the file's text: sorted by name, one entry per line, so that diffs are readable."""
         from gpu_doc.record.evidence_text import to_bytes
 
         return to_bytes(self)
 
 
 def read(path: Path) -> Evidence | None:
-    """The evidence in a file; None where there is none that can be understood."""
+    """Return the evidence in a file; None if it is missing or can't be understood."""
     try:
         with path.open("rb") as file:
             return parse(file.read(_LARGEST + 1))
@@ -103,9 +103,9 @@ def read(path: Path) -> Evidence | None:
 
 
 def parse(content: bytes) -> Evidence | None:
-    """The evidence that a file's content is; None where it can't be understood.
+    """Return the evidence in a file's content; None if it can't be understood.
 
-    A pull request may bring any content: whatever is not shaped as we write it counts as absent.
+    A pull request may bring any content: what has a wrong shape counts as absent.
     """
     try:
         return None if len(content) > _LARGEST else _parse(json.loads(content))
@@ -114,7 +114,7 @@ def parse(content: bytes) -> Evidence | None:
 
 
 def _parse(whole: Json) -> Evidence:
-    """Raises ValueError, KeyError, TypeError or AttributeError where something has another shape than it should."""
+    """Return evidence. Raises ValueError, KeyError, TypeError or AttributeError if something has a wrong shape."""
     _require(type(whole["format"]) is int and whole["format"] in _FORMATS)
     text = whole["text"]
     return Evidence(
@@ -203,14 +203,14 @@ def _require(condition: bool) -> None:  # noqa: FBT001 - it reads as a sentence
 
 
 def path_of(report: Report, root: Path) -> Path:
-    """Where a report's evidence lies."""
+    """Return the path of a report's evidence."""
     return root / report.assets / NAME
 
 
 def settings_of(report: Report, capture: Capture, *, launched: Container[str]) -> dict[str, Json]:
-    """What of the configuration shows in a rendered report without being part of a run.
+    """Return the settings that a rendered report shows although they are not part of a run.
 
-    `launched`: the addresses of runs of which the report shows how they are launched.
+    `launched`: the addresses of the runs whose launch_command() the report shows.
     """
     fit = {"fit": report.fit} if report.fit != Report.fit else {}
     site = {"for": report.site} if report.site != Report.site else {}
@@ -229,7 +229,7 @@ def _shown(run: Run) -> dict[str, Json]:
 
 
 def _launched(run: Run) -> str:
-    """A short hash of the settings that launch_command() shows, beside those that a fingerprint holds."""
+    """Return a short hash of the settings that launch_command() shows and a fingerprint does not contain."""
     limits = run.limits
     return short_hash(
         [
@@ -240,14 +240,14 @@ def _launched(run: Run) -> str:
 
 
 def calls_of(evidence: Evidence) -> list[Call]:
-    """The calls whose answers evidence holds."""
+    """Return the calls whose answers are in evidence."""
     from gpu_doc.model.answers import Call
 
     return [Call.from_key(key) for key in evidence.answers]
 
 
 def missing_files(evidence: Evidence, report: Report, root: Path, line_ends: LineEnds) -> dict[str, str]:
-    """Files that are gone or are not what evidence says: name to what is wrong."""
+    """Return what is wrong with files that are missing or differ from evidence, by name."""
     wrong, folder = {}, root / report.assets
     for name, kept in evidence.files.items():
         path = folder / name
@@ -257,7 +257,7 @@ def missing_files(evidence: Evidence, report: Report, root: Path, line_ends: Lin
 
 
 def is_file_as(path: Path, sha256: str, line_ends: LineEnds) -> bool:
-    """Whether there is a file whose content has this digest."""
+    """Return whether a file exists and its content has this digest."""
     try:
         # Reading a pipe would wait for ever.
         return path.is_file() and is_as(path, path.read_bytes(), sha256, line_ends)
@@ -266,10 +266,10 @@ def is_file_as(path: Path, sha256: str, line_ends: LineEnds) -> bool:
 
 
 def is_as(path: Path, content: bytes, sha256: str, line_ends: LineEnds) -> bool:
-    """Whether the content of a file has this digest, as it is or as git would store it."""
+    """Return whether the content of a file has this digest, unchanged or as git would store it."""
     return digest(content) == sha256 or digest(line_ends.stored(path, content)) == sha256
 
 
 def digest(content: bytes) -> str:
-    """SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
+    """Return the SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
     return lfs.oid(content) or sha256(content).hexdigest()

@@ -1,8 +1,8 @@
-"""Which modules and packages a piece of Python uses, found without running it.
+"""Finds the modules and packages that Python code uses, without running it.
 
-Local modules are part of a run's fingerprint, so that editing a helper makes its notebooks stale. What is found:
-`import` and `from … import` anywhere in the code, `importlib.import_module("…")`, `%run file.py`, and folders that
-the code puts on `sys.path` as literal text. What a program computes at run time is not: `depends-on` names that.
+Local modules are part of a run's fingerprint, so that editing a helper makes its notebooks stale. Found are: `import`
+and `from … import` anywhere in the code, `importlib.import_module("…")`, `%run file.py`, and folders that the code puts
+on `sys.path` as literal text. What a program computes at run time is not found: `depends-on` names that.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _MAGIC = re.compile(r"^(?P<indent>\s*)(?P<target>[\w, ]+=\s*)?(?P<magic>[%!?].*|
 _RUN = re.compile(r"^\s*%run\s+(?:-\w+\s+)*(?P<file>[^\s]+)", re.MULTILINE)
 _IMPORT = re.compile(r"^\s*(?:from\s+(?P<module>[.\w]+)\s+import|import\s+(?P<modules>[\w., ]+))", re.MULTILINE)
 _BUILT_IN = sys.stdlib_module_names | {"__main__"}
-# Cell magics whose body is Python all the same.
+# Cell magics whose body is still Python.
 _PYTHON_CELLS = ("capture", "time", "timeit", "prun", "memit", "mprun")
 
 
 @dataclass(frozen=True)
 class Names:
-    """What one piece of code imports: dotted names with their level of relativity, files, additions to sys.path."""
+    """The imports of one piece of code: dotted names with their relative level, files, additions to sys.path."""
 
     imports: tuple[tuple[int, str], ...] = ()
     files: tuple[str, ...] = ()
@@ -36,19 +36,19 @@ class Names:
 
 @dataclass
 class Found:
-    """Local files with their SHA-256, and the top-level names of packages that come from elsewhere."""
+    """Local files with their SHA-256, and the top-level names of other packages."""
 
     modules: dict[str, str] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
     contents: Contents = field(default_factory=Contents)
-    """What hashes the files."""
+    """Hashes the files."""
 
 
 def follow(cells: Iterable[str], *, folder: Path, root: Path, contents: Contents | None = None) -> Found:
-    """What code that runs in `folder` uses, local modules followed to the end.
+    """Return what code that runs in `folder` uses, directly and through local modules.
 
-    Looks where Python would: in `folder`, then in what the code adds to `sys.path`, then in root and root/src, which
-    stand for an editable install. Files outside root do not count.
+    Searches as Python would: in `folder`, then in what the code adds to `sys.path`, then in root and root/src, in place
+    of an editable install. Files outside root do not count.
     """
     found, root = Found(contents=contents or Contents()), root.resolve()
     names = [read_names(cell) for cell in cells]
@@ -62,7 +62,7 @@ def follow(cells: Iterable[str], *, folder: Path, root: Path, contents: Contents
 def follow_files(
     files: Iterable[Path], modules: Iterable[str] = (), *, root: Path, contents: Contents | None = None
 ) -> Found:
-    """What scripts use: as `follow`, for files, which count themselves, and for modules as `python -m` runs them."""
+    """Return the same as `follow`, for scripts, which count themselves, and for modules that `python -m` runs."""
     found, root = Found(contents=contents or Contents()), root.resolve()
     for file in files:
         _take_file(file, found, search=[file.parent, root, root / "src"], root=root)
@@ -72,7 +72,7 @@ def follow_files(
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file. What a program names may be anything, a name too long for a file included."""
+    """Return whether there is such a file. A program may name anything, even a name that is too long for a file."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -125,7 +125,7 @@ def _ascend(folder: Path, level: int) -> Path:
 
 
 def _module_files(dotted: str, places: Iterable[Path]) -> list[Path]:
-    """The files that importing `a.b.c` reads from the first place that has `a`.
+    """Return the files that importing `a.b.c` reads from the first folder that has `a`.
 
     These are `a/__init__.py`, `a/b.py` or `a/b/__init__.py`, and so on.
     """
@@ -148,7 +148,7 @@ def _module_files(dotted: str, places: Iterable[Path]) -> list[Path]:
 
 @lru_cache(maxsize=4096)
 def read_names(code: str) -> Names:
-    """What a cell or a module imports; IPython's magics are understood, broken code gives what a line search finds."""
+    """Return what a cell or a module imports; understands IPython's magics; searches broken code line by line."""
     if code.lstrip().startswith("%%"):
         magic, _, code = code.lstrip().partition("\n")
         if not magic[2:].startswith(_PYTHON_CELLS):
@@ -164,11 +164,11 @@ def read_names(code: str) -> Names:
 
 
 def parse(code: str) -> ast.Module | None:
-    """The syntax tree of a cell, IPython's magics passed over; None where it is no Python."""
+    """Return the syntax tree of a cell without IPython's magics; None if it is not Python."""
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an invalid escape in a user's string is not ours to complain of
+        warnings.simplefilter("ignore")  # no warnings about the user's code, such as an invalid escape
         for text in (code, _without_magics(code)):
             try:
                 return ast.parse(text)

@@ -1,4 +1,4 @@
-"""One template, rendered or rehearsed: its functions ask the parent, or are recorded and give placeholders."""
+"""Renders or rehearses one template: its functions ask the parent, or are recorded and return placeholders."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ from gpu_doc.report.template_values import (
 )
 
 AskParent = Callable[[Load | Ask], Answer]
-"""Asks the parent, and gives its answer; never an Abort, which ends all."""
+"""Asks the parent, and returns its answer; never an Abort, which raises instead."""
 
 LONGEST_CALL = 100_000
-"""Characters of a call's arguments as JSON."""
+"""The most characters of a call's arguments as JSON."""
 
 
 @dataclass
 class Work:
-    """A request that is being worked on."""
+    """A request in progress."""
 
     request: Request
     ask: AskParent
     line: int = 0
-    """Of the expression that is at hand."""
+    """The line of the current expression."""
 
     def done(self) -> Rendered | Texts | Recorded:
-        """Do what was requested: the text of a template, the texts of expressions, or a rehearsal."""
+        """Return what was requested: the text of a template, the texts of expressions, or a rehearsal."""
         return self._rehearsed() if self.request.rehearse else Session(self, self.request).work()
 
     def _rehearsed(self) -> Recorded:
@@ -74,13 +74,13 @@ class Work:
 
 
 class ParentLoader(BaseLoader):
-    """Templates come from the parent, with the path that errors shall name."""
+    """Loads templates from the parent, with the path that errors should name."""
 
     def __init__(self, ask: AskParent) -> None:
         self._ask = ask
 
     def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:  # noqa: ARG002 - Jinja2's
-        """Text and file name; TemplateNotFound if the parent has none."""
+        """Return text and file name. Raises TemplateNotFound if the parent has none."""
         file, line = caller_place()
         found = self._ask(Load(template, file, line))
         if not isinstance(found, Loaded):
@@ -89,10 +89,10 @@ class ParentLoader(BaseLoader):
 
 
 class Session:
-    """One request: an environment whose functions ask the parent, or in a rehearsal give placeholders."""
+    """One request: an environment whose functions ask the parent, or in a rehearsal return placeholders."""
 
     def __init__(self, work: Work, request: Request, truth: bool | None = None) -> None:  # noqa: FBT001 - three-valued
-        """`truth` is given in a rehearsal: what conditions on an answer come to."""
+        """`truth` is set in a rehearsal: the value of all conditions on an answer."""
         self._work = work
         self.request = request
         self.name = request.name
@@ -129,7 +129,7 @@ class Session:
         return Function(name, call)
 
     def work(self) -> Rendered | Texts:
-        """The text of a template, or the texts of expressions."""
+        """Return the text of a template, or the texts of expressions."""
         return self._expressions() if self.request.source is None else self._render(self.request.source)
 
     def _render(self, source: str) -> Rendered:
@@ -163,7 +163,7 @@ def _not_json(value: Any) -> Any:
 
 
 def _undefined_name(tree: nodes.Template, known: set[str]) -> nodes.Name | None:
-    """Find a name that nothing defines, in whatever branch; one that is asked for with `is defined` may be missing."""
+    """Return a name that nothing defines, in any branch; a name that is tested with `is defined` may be missing."""
     names = list(tree.find_all(nodes.Name))
     known |= {n.name for n in names if n.ctx != "load"} | {m.name for m in tree.find_all(nodes.Macro)}
     known |= {i.target for i in tree.find_all(nodes.Import)}
@@ -197,7 +197,7 @@ def _rehearse_one(work: Work, request: Request) -> list[Ask]:
 
 
 def _check_names(session: Session) -> None:
-    """Undefined names are found before anything is evaluated, in branches too that a rehearsal won't take."""
+    """Raise an error for an undefined name before anything is evaluated, also in branches that a rehearsal skips."""
     request = session.request
     source = "{{" + request.items[0][1] + "}}" if request.source is None else request.source
     tree = session.environment.parse(source, session.name, session.name)

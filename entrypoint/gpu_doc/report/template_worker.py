@@ -1,10 +1,10 @@
 """The child process that renders templates.
 
-It knows the template's text and nothing else: files that a template includes, and what its functions give, are asked
-of the parent (template_messages.py).
+It has only the template's text: it asks the parent for files that a template includes, and for its functions' answers
+(template_messages.py).
 
-Jinja2's sandbox stops neither `'a' * 10**9` nor an endless loop, so the process limits its own memory and time. Where
-its clock is not heard, in the middle of one long multiplication, the parent kills it.
+Jinja2's sandbox stops neither `'a' * 10**9` nor an endless loop, so the process limits its own memory and time. If its
+timer has no effect, in the middle of one long multiplication, the parent kills it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from gpu_doc.report.template_session import Work
 
 
 class Aborted(BaseException):
-    """The parent has an error of its own to raise: unwind. No template can catch it."""
+    """The parent has an error to raise: unwind. No template can catch this."""
 
 
 def send(event: messages.Event) -> None:
-    """One line to the parent."""
+    """Send one line to the parent."""
     sys.stdout.buffer.write(messages.write(event) + b"\n")
     sys.stdout.buffer.flush()
 
 
 def ask(question: messages.Load | messages.Ask) -> messages.Answer:
-    """Ask the parent. Raises Aborted if it refuses. The clock stands still: the time that it takes is not ours."""
+    """Ask the parent. Raises Aborted if it refuses. The timer is stopped: the parent's time does not count."""
     left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
     send(question)
     line = sys.stdin.buffer.readline()
@@ -46,7 +46,7 @@ def ask(question: messages.Load | messages.Ask) -> messages.Answer:
 
 @contextmanager
 def own_time(seconds: float) -> Iterator[None]:
-    """Raise OutOfTime after so many seconds, less those that `ask` waits for the parent."""
+    """Raise OutOfTime after so many seconds, without those that `ask` waits for the parent."""
 
     def stop(*_: Any) -> NoReturn:
         raise OutOfTime
@@ -60,7 +60,7 @@ def own_time(seconds: float) -> Iterator[None]:
 
 
 def handle(request: messages.Request) -> messages.Event:
-    """One request from its first to its last message."""
+    """Handle one request; return its last message."""
     work = Work(request, ask)
     try:
         with own_time(request.seconds):
@@ -73,11 +73,11 @@ def handle(request: messages.Request) -> messages.Event:
 
 
 ballast = [bytearray(4 << 20)]
-"""Given up when memory has run out, so that the failure can still be told."""
+"""Memory that is freed when memory has run out, so that the failure can still be reported."""
 
 
 def bound_memory(more: int) -> None:
-    """Let the address space grow by so many bytes beyond what it is now, where the system can tell and bind that."""
+    """Let the address space grow by so many bytes at most, if the system can limit that."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
