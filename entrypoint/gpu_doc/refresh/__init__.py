@@ -1,1 +1,1 @@
-"""A refresh from the plan to what is published."""
+"""Refreshes reports, from the plan to publishing."""

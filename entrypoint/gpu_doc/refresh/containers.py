@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None:
-    """What runs in containers share; None where no run has an image."""
+    """What runs in containers share; None if no run has an image."""
     if not any(run.image for report in config.reports for run in report.runs):
         return None
     from gpu_doc.execution.runs.docker import Docker
@@ -36,7 +36,7 @@ def containers(config: Config, doors: Doors, stack: ExitStack) -> Docker | None:
 
 
 def plan_with_images(config: Config, doors: Doors, docker: Docker, planned: Plan, *, force: bool) -> Plan:
-    """Have the images of all that may be executed, and plan with these. `planned`: with those that a look found."""
+    """Get the images of all runs that may be executed, and plan with them. `planned` is the plan without pulling."""
 
     def images(run: Run, known: ImageIdentity | None) -> ImageIdentity | None:
         return docker.identity(run, known) or doors.images(run, known)
@@ -46,12 +46,12 @@ def plan_with_images(config: Config, doors: Doors, docker: Docker, planned: Plan
         docker.prepare(wanted, doors.console.note)
         planned = plan(config, doors, force=force, images=images)
         wanted = _without_image(planned, docker)
-        if not wanted:  # else another run has become stale meanwhile
+        if not wanted:  # otherwise another run has become stale meanwhile
             return planned
 
 
 def _without_image(planned: Plan, docker: Docker) -> list[tuple[Run, ImageIdentity | None]]:
-    """The runs that may be executed whose image nobody has asked for yet, each with the one in evidence."""
+    """Return the runs that may be executed and whose image was not prepared yet, each with the one in evidence."""
     found = [
         (each.run, report.known_image(each.run))
         for report in planned.reports

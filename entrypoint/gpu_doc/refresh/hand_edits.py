@@ -1,4 +1,4 @@
-"""What people changed by hand in generated text and files: told, and kept before it is written over."""
+"""Keeps what people changed by hand in generated text and files before it is overwritten, and warns about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gpu_doc.report.template import TemplateWorker
 
 
 class HandEdits:
-    """Keeps what people wrote where we are about to write."""
+    """Keeps hand edits in state."""
 
     def __init__(self, root: Path, state: State, console: Console, line_ends: LineEnds) -> None:
         self._root = root
@@ -29,7 +29,7 @@ class HandEdits:
         self._line_ends = line_ends
 
     def keep(self, plan: ReportPlan, draft: Draft) -> None:
-        """What a person wrote is about to be rendered over: keep it in state and say where."""
+        """Keep what `draft` will overwrite in state, and say where."""
         if self._is_edited(plan, draft) and draft.before is not None:
             kept = self._state.keep_edited(plan.report.path, draft.before)
             line = plan.edits[0].line if plan.edits else None
@@ -58,7 +58,7 @@ class HandEdits:
                 self._console.warn(f"{path} was changed by hand; it is made again. Your version is kept in {kept}.")
 
     def _is_edited(self, plan: ReportPlan, draft: Draft) -> bool:
-        """Whether the report holds what neither we wrote, as far as evidence tells, nor the draft holds."""
+        """Return whether the report differs from the draft and from what evidence says that we wrote."""
         if not plan.report.template:
             return bool(plan.edits)
         if draft.before is None or draft.before == checkout.content_of(draft.files[draft.path]):
@@ -70,14 +70,14 @@ class HandEdits:
 
 
 def first_difference(before: bytes, after: bytes) -> int:
-    """The first line, from 1, in which two texts differ."""
+    """Return the first line, from 1, in which two texts differ."""
     old, new = before.splitlines(), after.splitlines()
     pairs = enumerate(zip(old, new, strict=False), start=1)
     return next((number for number, (a, b) in pairs if a != b), min(len(old), len(new)) + 1)
 
 
 def first_edited_line(plan: ReportPlan, planner: Planner) -> int | None:
-    """The first line of a generated report that differs from what evidence renders; None if it can't be rendered so."""
+    """Return the first line of a generated report that was edited; None if evidence can't render it to compare."""
     if plan.edits and plan.edits[0].line:
         return plan.edits[0].line
     known = plan.evidence

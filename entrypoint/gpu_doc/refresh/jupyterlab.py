@@ -1,4 +1,4 @@
-"""`gpu-doc lab`, with the engine and the image of a run."""
+"""Runs `gpu-doc lab` with the engine and the image of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpu_doc.refresh.planning import Doors
 
 
 def lab(config: Config, doors: Doors, notebook: str | None, *, here: Path, port: int) -> None:
-    """JupyterLab in the image of the run that uses the notebook, until it is ended; port 0 is any that is free."""
+    """Run JupyterLab in the image of the run that uses the notebook, until it ends; port 0 means any free port."""
     from gpu_doc import lab
     from gpu_doc.execution.containers.jupyterlab import reserve
 

@@ -31,22 +31,22 @@ class Doors:
     machine: Machine
     chromium: Callable[[], Path]
     commit: Callable[[], str | None]
-    """The commit that the checkout is, but for what we write there ourselves; None where there is no such."""
+    """Returns the commit that the checkout equals, apart from our own files; None if there is none."""
     images: Images
-    """Which image a run would take, asked in milliseconds."""
+    """Returns the image that a run would use; it takes milliseconds."""
     image_moved: Callable[[Run, ImageIdentity], bool]
-    """Whether a run's image, by its name, is another one here by now than this one."""
+    """Returns whether the name of a run's image now means another image here."""
     work_tree: Callable[[], Path | None]
-    """The repository that the configuration lies in, if it lies in one."""
+    """Returns the repository that contains the configuration, if any."""
 
 
 def plan(config: Config, doors: Doors, *, force: bool = False, images: Images | None = None) -> Plan:
-    """What would run and why. `images`: those that were made ready, instead of those that a look finds."""
+    """Return what would run and why. `images`: those that were prepared, instead of those that are found here."""
     return _planner(config, doors, images).plan(config, force=force)
 
 
 def checked(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]]:
-    """Why a refresh of the stale reports would fail, as far as that can be known without running: by report's path."""
+    """Return why a refresh of stale reports would fail, as far as known without running, by report's path."""
     stale = [report for report in planned.reports if not report.fresh]
     if not stale:
         return {}
@@ -58,7 +58,7 @@ def checked(config: Config, planned: Plan) -> dict[str, tuple[GpuDocError, ...]]
 
 
 def edited_lines(config: Config, doors: Doors, plans: Iterable[ReportPlan]) -> dict[str, int]:
-    """Where a generated report was edited by hand: path to the first line that differs from what evidence renders."""
+    """Return the first line, by path, in which a generated report was edited by hand."""
     from gpu_doc.refresh.hand_edits import first_edited_line
 
     planner = _planner(config, doors)

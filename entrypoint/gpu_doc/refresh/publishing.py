@@ -1,4 +1,4 @@
-"""A refresh, and what becomes of its results."""
+"""Refreshes reports, and publishes the results."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Publishing:
 
     mode: PublishMode
     target: Callable[[], Target]
-    """Where to; asked only if something may be published."""
+    """Returns the target; called only if something may be published."""
     echo: Callable[[], bool]
-    """Whether this run was started by nothing but our own commit."""
+    """Whether only our own commit started this workflow run."""
     only_fresh: bool = False
     """Whether nothing may run here: what is stale is left to another machine."""
 
@@ -70,7 +70,7 @@ def refresh_and_publish(
 def plan_with_pull_request(
     whole: Config, chosen: Config, doors: Doors, planned: Plan, target: Callable[[], Target]
 ) -> Plan:
-    """What would run, if what an open pull request holds already is taken over; the checkout stays as it was."""
+    """Return what would run if the results of an open pull request are adopted; the checkout stays unchanged."""
     if planned.fresh:
         return planned
     from gpu_doc.publish.publish import Publisher
@@ -78,20 +78,20 @@ def plan_with_pull_request(
     try:
         with Publisher(whole, chosen, "pull-request", target(), doors.console.note, doors.environ) as publisher:
             return publisher.plan_after_adopting(planned, lambda: plan(chosen, doors))
-    except GpuDocError as error:  # better a run too many than none
+    except GpuDocError as error:  # if in doubt, run
         doors.console.warn(f"what an open pull request may hold is not known: {_in_a_line(error)}")
         return planned
 
 
 def _left(planned: Plan, doors: Doors) -> Outcome:
-    """What comes of a call that may run nothing."""
+    """Return the outcome of a call that may run nothing."""
     if not planned.fresh:
         doors.console.note("something is stale, which is left to the next refresh: nothing runs here")
     return Outcome(left=not planned.fresh)
 
 
 def _tell_loop(planned: Plan, doors: Doors) -> None:
-    """Say why nothing is run: each commit of ours would lead to the next."""
+    """Say why nothing is run: each of our commits would cause the next."""
     stale = [report for report in planned.reports if not report.fresh]
     reasons = [*stale[0].reasons, *(reason for run in stale[0].runs for reason in run.reasons)]
     doors.console.warn(
@@ -103,7 +103,7 @@ def _tell_loop(planned: Plan, doors: Doors) -> None:
 def _check_for_changes(
     config: Config, doors: Doors, planned: Plan, *, force: bool, jobs: int | None
 ) -> tuple[Outcome, Published]:
-    """Bring the reports up to date; that one changed is a finding."""
+    """Bring the reports up to date; a changed report is a finding."""
     outcome = refresh(config, doors, force=force, jobs=jobs, planned=planned)
     changed = _changed(outcome)
     for path in changed:

@@ -1,4 +1,4 @@
-"""A refresh, and how it ended: what is stale is executed, and its reports are written."""
+"""Refreshes reports: executes what is stale, and writes its reports."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ class Outcome:
     written: dict[str, tuple[str, ...]] = field(default_factory=dict)
     executed: int = 0
     results: list[Result] = field(default_factory=list)
-    """Of the runs that ended well."""
+    """The results of successful runs."""
     errors: list[GpuDocError] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    """Paths of the reports that stayed as they were because something failed."""
+    """Paths of the reports that are unchanged because something failed."""
     left: bool = False
-    """Whether something is stale that nobody asked to refresh."""
+    """Whether something is stale that was not to be refreshed."""
 
     @property
     def exit_code(self) -> Exit:
-        """The exit code that stands for all of it."""
+        """The exit code of the whole refresh."""
         return worst([error.exit_code for error in self.errors])
 
 
 def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, planned: Plan | None = None) -> Outcome:
-    """Bring the reports of a configuration up to date; what fails leaves its own reports as they were."""
-    # A tag that moved is only seen by pulling it.
+    """Bring the reports of a configuration up to date; a report for which something fails stays unchanged."""
+    # Only a pull shows whether a tag has moved.
     pulls = any(run.image and run.pull == "always" for report in config.reports for run in report.runs)
     planned = planned or plan(config, doors, force=force)
     tell_moved_images(planned, doors)
@@ -63,9 +63,9 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
         if docker:
             with doors.console.group("Images"):
                 planned = plan_with_images(config, doors, docker, planned, force=force)
-        elif last is None or last != planned.last_refresh:  # another refresh has ended just before this one
+        elif last is None or last != planned.last_refresh:  # another refresh has ended meanwhile
             planned = plan(config, doors, force=force)
-        # Of those that are fresh, a pull that was asked for and failed is a failure, too.
+        # A pull that was asked for and failed is a failure for fresh runs, too.
         todo = [report for report in planned.reports if not report.fresh or _not_pulled(report, docker)]
         if not todo:
             return Outcome()
@@ -79,13 +79,13 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
 
 
 def _not_pulled(report: ReportPlan, docker: Docker | None) -> bool:
-    """Whether a run of the report pulls its image always, and could not."""
+    """Return whether a run of the report must always pull its image, and could not."""
     pulled = [each.run for each in report.runs if each.run.image and each.run.pull == "always"]
     return docker is not None and any(docker.problem(run, report.known_image(run)) for run in pulled)
 
 
 def _tell_plan(todo: Sequence[ReportPlan], console: Console) -> None:
-    """In a runner's log, why something is done; elsewhere `gpu-doc plan` says it, but for what nobody expects."""
+    """Say in a runner's log why something is done. Elsewhere `gpu-doc plan` says it; note only what is unexpected."""
     for report in todo:
         if lost := [run.run.address for run in report.runs if run.is_lost]:
             console.note(report.needs(lost))

@@ -1,4 +1,4 @@
-"""What a run that has ended leaves: its record, and whether it is what was planned."""
+"""Records an ended run, and checks whether it was what was planned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gpu_doc.record.fingerprint import Machine, cell_hash
 
 
 def record_of(finished: Finished, plan: RunPlan, machine: Machine, commit: str | None) -> dict[str, Json]:
-    """Return what state keeps of a run that ended well, besides its files."""
+    """Return what state keeps of a successful run, besides its files."""
     assert plan.fingerprint is not None
     made_on = dict(plan.fingerprint.machine)
     packages = made_on.get("packages") or {}
@@ -38,13 +38,13 @@ def record_of(finished: Finished, plan: RunPlan, machine: Machine, commit: str |
 
 
 def changed_meanwhile(job: Job, plan: RunPlan) -> RunError | None:
-    """Whether what was executed is what was planned: a person may have saved the notebook while the run waited."""
+    """Return whether the planned code was executed: a person may have saved the notebook while the run waited."""
     if not job.run.notebook or plan.fingerprint is None:
         return None
     planned = plan.fingerprint.source.get("code", [])
     cells = executed_cells(job.folder / "executed.ipynb")
     executed = [cell_hash(cell) for cell in cells if cell.number]
-    # Where an earlier papermill left its own cell in the source, that one was replaced.
+    # If the source has a cell of an earlier papermill, it was replaced.
     if executed == planned or len(planned) == len(executed) + 1 == len(cells):
         return None
     return RunError(

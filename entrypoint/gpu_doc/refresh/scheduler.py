@@ -1,4 +1,4 @@
-"""A refresh at work: what is executed, which report is complete, what is written as soon as it is."""
+"""Executes runs, and writes each report as soon as it is complete."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gpu_doc.execution.runs.docker import Docker
 
 _TRIES = 3
-"""How often a report is rendered that a person saves at the same time."""
+"""How often a report is rendered again if a person saves it at the same time."""
 
 
 class Scheduler:
@@ -55,7 +55,7 @@ class Scheduler:
         self._environ = with_programs_of(doors.machine.environment, doors.environ)
         self._hosts = Hosts(doors.environ, docker)
         self._stack = ExitStack()
-        # Neither of them starts before it is needed.
+        # Both start only when they are needed.
         self._camera = self._stack.enter_context(
             Camera(
                 doors.chromium,
@@ -81,7 +81,7 @@ class Scheduler:
         self._stack.__exit__(kind, error, trace)
 
     def run(self, plans: Sequence[ReportPlan], *, jobs: int | None) -> None:
-        """Do all of it, so many runs at a time; None: as many as the machine has room for."""
+        """Do everything, with so many runs at a time; None: as many as the machine has room for."""
         works = [Work(plan) for plan in plans]
         for work in works:
             self._prepare(work)
@@ -94,7 +94,7 @@ class Scheduler:
     # --- steps --------------------------------------------------------------------------------------------------------
 
     def _prepare(self, work: Work) -> None:
-        """Rehearse the template, so that an address that fits nothing costs no GPU minute."""
+        """Rehearse the template, so that a wrong address costs no GPU time."""
         checked = check_report(work.plan, self._config.root, self._templates)
         work.calls = checked.calls
         work.composer = self._composer(work)
@@ -108,7 +108,7 @@ class Scheduler:
             self._fail(work, *problems)
 
     def _refusals(self, work: Work, composer: Composer) -> list[GpuDocError]:
-        """What keeps a report from being written, as far as the runs tell that have ended."""
+        """Return what prevents a report from being written, as far as the ended runs show."""
         ended = any(work.waiting.isdisjoint(run.address for run in call.runs) for call in work.calls)
         return composer.refusals() if ended else []
 
@@ -125,7 +125,7 @@ class Scheduler:
         return Composer(work.plan, tools, work.calls, executed=work.executed)
 
     def _round(self, works: list[Work], parallel: int | None) -> None:
-        """Execute what the reports wait for; each is composed when it waits for nothing more."""
+        """Execute what the reports wait for; compose each report when it waits for nothing more."""
         runs = self._waited_for(works)
         for work in works:
             if not work.waiting:
@@ -151,7 +151,7 @@ class Scheduler:
                 self._take(finished, works)
 
     def _waited_for(self, works: list[Work]) -> dict[str, RunPlan]:
-        """What to execute, by fingerprint: reports that share a run share its result."""
+        """Return what to execute, by fingerprint: reports that share a run share its result."""
         return {
             plan.fingerprint.text: plan
             for work in works
@@ -160,7 +160,7 @@ class Scheduler:
         }
 
     def _job(self, plan: RunPlan, works: list[Work]) -> Job | None:
-        """What is executed; None where it can't be, which fails the reports that wait for it."""
+        """Return the job for a run; None if it can't be executed, which fails the reports that wait for it."""
         try:
             return self._made(plan)
         except GpuDocError as error:
@@ -191,10 +191,10 @@ class Scheduler:
 
     @cached_property
     def _ours(self) -> frozenset[Path]:
-        """What we write into the checkout."""
+        """Return what we write into the checkout."""
         root = self._config.root
         written = (root / path for report in self._config.reports for path in report.written)
-        # Not `resolve()`, which before Python 3.13 raises RuntimeError where links lead to themselves.
+        # Not `resolve()`, which before Python 3.13 raises RuntimeError for links that lead to themselves.
         return frozenset(Path(os.path.realpath(path.parent), path.name) for path in (self._state.folder, *written))
 
     def _take(self, finished: Finished, works: list[Work]) -> None:
@@ -230,13 +230,13 @@ class Scheduler:
             self._fail(work, error)
 
     def _advance(self, work: Work, run: Run) -> None:
-        """A run has ended well: take its pictures while others go on, and finish the report if it was the last."""
+        """Handle a successful run: take its pictures while others go on, and write the report if it was the last."""
         if work.failed or work.composer is None:
             return
         if not work.waiting:
             self._finish(work)
             return
-        with suppress(GpuDocError):  # told when the report is composed
+        with suppress(GpuDocError):  # composing the report raises it again
             told = [call for call in work.calls if run.address in {each.address for each in call.runs}]
             work.composer.prepare(told)
 
@@ -268,7 +268,7 @@ class Scheduler:
         )
 
     def _fail(self, work: Work, *errors: GpuDocError) -> None:
-        """Leave a report as it was. What reports fail of together is told once."""
+        """Leave a report unchanged. A failure that several reports share is reported once."""
         for error in errors:
             self._redactor.error(error)
             if error.location:

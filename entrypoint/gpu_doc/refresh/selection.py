@@ -1,4 +1,4 @@
-"""Which reports and runs are meant, and what the command line says of them."""
+"""Applies the command line to the configuration: which reports and runs, and how."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def with_executor(
     gpus: str | int | tuple[int | str, ...] | None = None,
     pull: str | None = None,
 ) -> Config:
-    """The configuration with what the command line says about where runs happen; None leaves it as it is.
+    """Return the configuration with the command line's choice of where runs happen; None changes nothing.
 
-    Raises UsageError: a run has no image and shall be in a container.
+    Raises UsageError if a run should be in a container and has no image.
     """
     said: dict[str, Any] = {"image": image, "gpus": gpus, "pull": pull}
     said = {name: value for name, value in said.items() if value is not None}
@@ -42,27 +42,27 @@ def with_executor(
 
 
 def with_publishing(config: Config, *, branch: str, labels: Sequence[str] | None = None) -> Config:
-    """The configuration with what the command line says about publishing; empty and None leave it as it is."""
+    """Return the configuration with the command line's settings for publishing; empty and None change nothing."""
     publish = replace(config.publish, branch=branch) if branch else config.publish
     publish = publish if labels is None else replace(publish, labels=tuple(labels))
     return replace(config, publish=publish)
 
 
 def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
-    """The configuration with the named reports only; names are paths from root or from the working folder."""
+    """Return the configuration with only the named reports; names are paths from root or from the working folder."""
     if not wanted:
         return config
     by_path = {report.path: report for report in config.reports}
     chosen: dict[str, Report] = {}
     for name in wanted:
-        # Not resolve(): a report may be a link, and root lie below one.
+        # Not resolve(): a report may be a link, and root may be below one.
         spellings = (
             os.path.relpath(here / name, config.root),
             os.path.relpath((here / name).resolve(), config.root.resolve()),
         )
         report = next((by_path[path] for path in (name, *spellings) if path in by_path), None)
         if report is None:
-            from gpu_doc.text.nearest import did_you_mean  # only a mistake pays for it
+            from gpu_doc.text.nearest import did_you_mean  # imported only after a mistake
 
             known = ", ".join(by_path) or "none"
             remedy = did_you_mean(name, by_path) or f"Name one of these: {known}."
@@ -72,6 +72,6 @@ def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
 
 
 def own_files(config: Config) -> list[str]:
-    """What we write into the checkout, relative to root; folders with a trailing slash."""
+    """Return what we write into the checkout, relative to root; folders with a trailing slash."""
     own = [name for report in config.reports for name in (report.path, f"{report.assets}/")]
     return [*own, ".gpu-doc/"]

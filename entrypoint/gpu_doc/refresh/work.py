@@ -1,4 +1,4 @@
-"""One report on its way."""
+"""The state of one report during a refresh."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpu_doc.report.compose import Composer
 
 
 class Work:
-    """One report on its way: what it waits for, and what its template will ask."""
+    """One report during a refresh: the runs that it waits for, and the calls of its template."""
 
     def __init__(self, plan: ReportPlan) -> None:
         self.plan = plan
@@ -25,7 +25,7 @@ class Work:
         self.composer: Composer | None = None
 
     def wait_for(self, addresses: Sequence[str]) -> None:
-        """Let runs be executed that were thought to be fresh."""
+        """Add runs to execute that seemed to be fresh."""
         runs = tuple(run.needed() if run.run.address in addresses else run for run in self.plan.runs)
         self.plan = replace(self.plan, runs=runs)
         self.waiting.update(addresses)
