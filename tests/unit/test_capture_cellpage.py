@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from wcwidth import wcwidth
 
-from gpu_doc.pictures.cellpage import joined
+from gpu_doc.pictures.cellpage import _on_grid, joined
 
 
 def stream(name: str, text: str) -> dict[str, Any]:
@@ -40,3 +41,9 @@ def stream(name: str, text: str) -> dict[str, Any]:
 )
 def test_streams_that_show_nothing_are_no_output(written: list[dict[str, Any]], shown: list[dict[str, Any]]) -> None:
     assert joined(written) == shown
+
+
+@pytest.mark.parametrize("word", ["हिन्दी", "ไทย", "العربية", "ភាសាខ្មែរ"])
+def test_letters_that_shape_each_other_stay_together_in_a_terminal(word: str) -> None:
+    cells = sum(max(0, wcwidth(each)) for each in word)
+    assert _on_grid(f"a {word} 中b") == f'a <i style="width:{cells}ch">{word}</i> <i class="c2">中</i>b'

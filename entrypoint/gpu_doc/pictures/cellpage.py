@@ -246,6 +246,8 @@ def _span(span: Any, theme: str) -> str:
 
 # Characters that DejaVu Sans Mono draws in exactly one cell: up to Cyrillic, punctuation, arrows, box drawing, blocks.
 _PLAIN = re.compile(r"[ -\u052f\u2010-\u2027\u2030-\u205e\u2190-\u21ff\u2500-\u259f]+")
+# Scripts whose letters are shaped by their neighbours (Hebrew to Myanmar, Khmer): apart they are not the same word.
+_SHAPED = re.compile(r"[\u0590-\u109f\u1780-\u17ff][\u0590-\u109f\u1780-\u17ff\u200c\u200d]*")
 
 
 def _on_grid(text: str) -> str:
@@ -259,6 +261,11 @@ def _on_grid(text: str) -> str:
         if plain:
             parts.append(escape(plain[0]))
             at = plain.end()
+            continue
+        if shaped := _SHAPED.match(text, at):
+            cells = sum(max(0, wcwidth(each)) for each in shaped[0])
+            parts.append(f'<i style="width:{cells}ch">{escape(shaped[0])}</i>')
+            at = shaped.end()
             continue
         end = at + 1
         while end < len(text) and wcwidth(text[end]) == 0:
