@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gpu_doc.errors import CaptureError, IncompleteError
 from gpu_doc.model.pictures import Exhibit
 from gpu_doc.pictures.layout import Loss
+from gpu_doc.pictures.remedies import of_address
 
 _LONGEST = 100
 """Characters of an address that a message shows."""
@@ -21,9 +22,12 @@ _REMEDIES = {
     "with lines=.",
     "image": "Pictures reach neither files nor the network: embed it. IPython's Image(filename=...) does, and "
     "Image(url=..., embed=True); in HTML and Markdown, write the image as a data: address.",
-    "media": "Let the cell show an image of it instead.",
-    "frame": "Let the cell show what is in the frame by itself, or an image of it; or link to it in the report's text.",
-    "script": "Give the figure a static image, or picture another output of the cell with output=N.",
+    "media": 'Embed it: Audio(filename="sound.wav"), Video("film.mp4", embed=True); a film\'s first frame is shown. '
+    "Or let the cell show an image of it.",
+    "frame": "Let the cell show what is in the frame by itself, such as HTML(filename=...) of a file, or an image of "
+    "it, Image(filename=...); or link to it in the report's text.",
+    "script": "Give the figure a static image, as figure.savefig() of Matplotlib and Image(filename=...) do, or "
+    "picture another output of the cell with output=N.",
 }
 _TERMINAL = "Print less, or show a part of it: terminal() takes lines= and match=."
 
@@ -81,9 +85,7 @@ def not_loaded(exhibit: Exhibit, address: str) -> IncompleteError:
     return IncompleteError(
         f"The picture of {exhibit.name} would lack what its scripts load: {address}",
         where=exhibit.where,
-        remedy='Let the output bring it along (Plotly: plotly.io.renderers.default = "notebook"; itables: '
-        "connected=False; Bokeh: INLINE), install the package that made it here in the same version, or allow the host "
-        "in gpu-doc.yml: capture: {allow-hosts: [...]}.",
+        remedy=of_address(address),
     )
 
 
@@ -92,7 +94,8 @@ def blank(exhibit: Exhibit) -> BlankError:
     return BlankError(
         f"The picture of {exhibit.name} came out blank.",
         where=exhibit.where,
-        remedy="See what the cell shows in Jupyter; an output drawn by a script needs a static image beside it.",
+        remedy="See what the cell shows in Jupyter. A script of Javascript() has to put something into `element`, "
+        'such as element.append("text"); a figure needs a static image beside it.',
     )
 
 

@@ -27,8 +27,8 @@ _BY_SCRIPT = (PLOTLY, "text/html", JAVASCRIPT)
 _REMEDIES = {
     "plotly": 'Let the figure bring its script, with plotly.io.renderers.default = "notebook" in the same cell, or be '
     'a static image, with plotly.io.renderers.default = "png" (it takes the package kaleido).',
-    "itables": "Install the version of itables that made the table here, or let the table bring its script, with "
-    "itables.init_notebook_mode(connected=False) in the same cell.",
+    "itables": "Install the version of itables here that made the table, or let the cell show the data frame itself, "
+    "or write table() in place of shot().",
     "vega": 'Let charts be static images: alt.renderers.enable("png"); it takes the package vl-convert-python.',
     "widget": "Print the widget's result, or give it a static image.",
     "": "Let the cell give a static image as well, by another MIME type.",
