@@ -354,7 +354,8 @@
   }).map((each) => ({ kind: 'clip', tag: localName(each), text: begin(each) }));
   const outside = (root) => {
     const page = body(root);
-    const beyond = (area, slack) => (area.left < -slack && area.right > -far) || (area.top < -slack && area.bottom > -far);
+    const before = (start, end, slack) => start < -slack && (end > 0 || start > -far);
+    const beyond = (area, slack) => before(area.left, area.right, slack) || before(area.top, area.bottom, slack);
     return page && paints(page, beyond, false) ? [{ kind: 'outside', tag: 'body' }] : [];
   };
 

@@ -91,6 +91,13 @@ DOTS = {
     f"width:90px'>{MARKED}</div>",
 }
 
+# Far from the page on purpose: words for screen readers, what a library measures text with (Plotly's).
+AWAY = {
+    "words of an icon": f"<p>text</p><p style='text-indent:-9999px'>{WORDS}</p>",
+    "for screen readers": f"<p>text</p><p style='position:absolute;left:-10000px;width:200px'>{WORDS}</p>",
+    "a ruler": "<p>text</p><svg style='position:absolute;left:-10000px;top:-10000px' width='9000' height='9000'></svg>",
+}
+
 REFUSED = {
     *("overflow hidden", "overflow clip", "height in vh", "width in vw", "contain", "clip-path", "clip", "mask"),
     *("transform left", "negative margin left", "negative margin up", "object", "embed", "poster", "canvas"),
@@ -106,7 +113,7 @@ def _seen(shot: Photograph) -> bool:
 
 @pytest.fixture(scope="module")
 def shots() -> Mapping[str, Photograph | CaptureError]:
-    texts = CUTS | DOTS
+    texts = CUTS | DOTS | AWAY
     with new_camera() as room:
         return dict(zip(texts, room.photograph([html(text, name=name) for name, text in texts.items()]), strict=True))
 
@@ -130,3 +137,8 @@ def test_dots_stay(shots: Mapping[str, Photograph | CaptureError], name: str) ->
     shot = shots[name]
     assert isinstance(shot, Photograph)
     assert shot.height < 100
+
+
+@pytest.mark.parametrize("name", AWAY)
+def test_what_is_far_away_on_purpose_is_no_loss(shots: Mapping[str, Photograph | CaptureError], name: str) -> None:
+    assert isinstance(shots[name], Photograph)
