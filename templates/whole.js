@@ -271,14 +271,14 @@
     }
   };
 
-  // What only a click or a scrolled window would show. A window has no place in a picture: what is fixed to it
-  // stands where it was written.
+  // What only a click or a scrolled window would show. A picture has no window: what is fixed to one
+  // lies on the page instead.
   const unfolded = (root) => {
     for (const details of called(root, ['details'])) {
       removeAttribute(details, 'name');  // of one name, only one is open
       setAttribute(details, 'open', '');
     }
-    for (const each of elements(root)) if (isHtml(each) && getComputedStyle(each).position === 'fixed') set(each, 'position', 'static');
+    for (const each of elements(root)) if (isHtml(each) && getComputedStyle(each).position === 'fixed') set(each, 'position', 'absolute');
   };
 
   const grown = (root) => {

@@ -20,6 +20,7 @@ SHIPPED = (
     "templates/",
     "workflows/",
     "docs/",
+    "fonts/",
     "README.md",
     "LICENSE",
     "pyproject.toml",
