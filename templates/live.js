@@ -7,7 +7,7 @@
   const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 
   // What libraries have not drawn into yet.
-  const waits = '.plotly-graph-div:not(:has(.main-svg)), [data-root-id]:not(:has(*)), [id^="altair-viz-"]:not(:has(canvas, svg)), '
+  const waits = '.plotly-graph-div:not(:has(.main-svg)), [data-root-id]:not(:has(*)), [id^="altair-viz-"]:not(:has(canvas, svg)), [data-gpu-doc-draws], '
     + 'table[id^="itables_"]:not(.dataTable)';
   const empty = () => dom.all(document, waits);
 

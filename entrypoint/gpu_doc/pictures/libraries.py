@@ -7,9 +7,15 @@ a page, a script keeps its public address; who answers is `Libraries.at`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_doc.system.python_environment import PythonEnvironment
+
+if TYPE_CHECKING:
+    from gpu_doc.pictures.vega import VegaScripts
 
 _PLOTLY = "plotly/package_data/plotly.min.js"
 _PLOTLY_VERSION = re.compile(rb"plotly\.js v(\d+\.\d+\.\d+)")
@@ -35,23 +41,36 @@ _ITABLES_ADDRESS = re.compile(
 )
 _ITABLES_TABLE = re.compile(r"window\.(?P<name>_(?P<source>datatables_src_for_)?itables_(?P<version>\d+_\d+_\d+))\b")
 
+_VEGA_CHART = re.compile(
+    r'<div class="vega-chart" data-kind="(?P<kind>vega(?:-lite)?)" data-version="(?P<version>[\d.]+)">'
+)
+"""How a chart that is data begins in HTML (templates/live-vega.html)."""
+_JSDELIVR = "https://cdn.jsdelivr.net/npm/"
+
 
 class MissingLibraryError(Exception):
     """An output needs a script that neither it nor any package here brings."""
 
 
 class Libraries:
-    """Scripts in the packages of a search path (folders as in `sys.path`)."""
+    """Scripts in the packages of some Python environments, the first that has them."""
 
-    def __init__(self, search_path: Sequence[str] = ()) -> None:
-        self._search_path = search_path
+    def __init__(self, environments: Sequence[PythonEnvironment], environ: Mapping[str, str]) -> None:
+        self._search_path = [folder for environment in environments for folder in environment.search_path]
+        self._environments = environments
+        self._environ = environ
 
     def tags(self, content: str) -> str:
         """Give the HTML that loads what an output's HTML needs and does not bring.
 
         Raises MissingLibraryError where that is not here.
         """
-        kinds: tuple[Callable[[str], str], ...] = (self._plotly_tags, self._bokeh_tags, self._itables_tags)
+        kinds: tuple[Callable[[str], str], ...] = (
+            self._plotly_tags,
+            self._bokeh_tags,
+            self._itables_tags,
+            self._vega_tags,
+        )
         return "".join(tags(content) for tags in kinds)
 
     def at(self, address: str) -> bytes | None:
@@ -62,7 +81,7 @@ class Libraries:
             return self._bokeh(found["version"], found["name"])
         if found := _ITABLES_ADDRESS.fullmatch(address):
             return self._itables(found["release"], found["name"])
-        return None
+        return self._vega.at(address) if address.startswith(_JSDELIVR) else None
 
     def _plotly_tags(self, content: str) -> str:
         if not _CALLS_PLOTLY.search(content) or _BRINGS_PLOTLY.search(content):
@@ -107,6 +126,20 @@ class Libraries:
         address = f'"{release}/dt_bundle.js"'
         module = address if table["source"] else f"import({address})"  # before itables 2.5, tables import it themselves
         return f"{style}<script>window.{table['name']} = {module}</script>"
+
+    @cached_property
+    def _vega(self) -> VegaScripts:
+        from gpu_doc.pictures.vega import VegaScripts  # few reports have such charts
+
+        return VegaScripts(self._environments, self._environ)
+
+    def _vega_tags(self, content: str) -> str:
+        charts = [(chart["kind"], chart["version"]) for chart in _VEGA_CHART.finditer(content)]
+        addresses = {f"{kind} {version}": self._vega.address(kind, version) for kind, version in charts}
+        for name, address in addresses.items():
+            if address is None:
+                raise MissingLibraryError(name)
+        return "".join(_script(address) for address in addresses.values() if address)
 
     def _folder_of(self, package: str, version: str) -> Path | None:
         folders = map(Path, self._search_path)

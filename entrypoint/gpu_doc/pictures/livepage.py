@@ -28,11 +28,21 @@ _HIGHEST = 16_000  # device pixels: from about 40,000 on Chromium's pictures are
 _LARGEST = 64_000_000  # device pixels of a window; 190 MB when decoded
 _MOST_TOLD = 100  # errors and refused requests of one page
 _MOST_MEMORY = 3_000_000_000  # bytes of all of Chromium; without scripts, it takes 0.6 GB
+_WORLD = "gpu-doc"
 _STARTING_HEIGHT = 600  # CSS pixels of the window that the scripts see first
 _POLICY = (
     "sandbox allow-scripts allow-same-origin; default-src data: blob: https: 'unsafe-inline' 'unsafe-eval'; "
     "frame-src data: blob:; worker-src data: blob:; object-src 'none'; base-uri 'none'; form-action 'none'"
 )
+
+_WATCH = """
+globalThis.blocked = [];
+document.addEventListener('securitypolicyviolation', ({ blockedURI, effectiveDirective }) => {
+  const needed = ['connect-src', 'script-src-elem', 'style-src-elem', 'font-src'].includes(effectiveDirective);
+  if (needed && /^(http:|file)/.test(blockedURI)) blocked.push(`${blockedURI}`.slice(0, 200));
+});
+"""
+"""Runs before all scripts of a document, in our own world: what the policy forbids comes to no gate."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +131,17 @@ class _LivePage(Tab):
         for domain in ("Page", "Inspector", "Runtime"):
             await self.call(deadline, f"{domain}.enable")
         await self.call(deadline, "Fetch.enable", patterns=[{"urlPattern": "*"}])
+        await self.call(deadline, "Page.addScriptToEvaluateOnNewDocument", source=_WATCH, worldName=_WORLD)
         await self.call(deadline, "Page.navigate", url=self._address)
-        world = await self.call(deadline, "Page.createIsolatedWorld", frameId=frame, worldName="gpu-doc")
+        world = await self.call(deadline, "Page.createIsolatedWorld", frameId=frame, worldName=_WORLD)
         self._world = world["executionContextId"]
         if await self._ready(deadline):
             await self._photographed(window, scale, deadline)
             self._drawing.text = await self._run(deadline, "text", None)
             on_canvas = await self.evaluate(deadline, "window[Symbol.for('gpu-doc')].written()")
             self._drawing.rare = await self._run(deadline, "rare", str(on_canvas))
+        blocked = await self.evaluate(deadline, "globalThis.blocked ?? []", contextId=self._world)
+        self._drawing.refused += blocked[:_MOST_TOLD]
         return self._drawing
 
     async def _ready(self, deadline: float) -> bool:
@@ -189,9 +202,10 @@ class _LivePage(Tab):
 
     def _failed(self, event: Json) -> None:
         details = event["exceptionDetails"]
-        text = details.get("exception", {}).get("description") or details.get("text", "")
+        thrown = details.get("exception", {})
+        text = thrown.get("description") or thrown.get("value") or details.get("text", "")
         if len(self._drawing.errors) < _MOST_TOLD:
-            self._drawing.errors.append(str(text).partition("\n")[0][:200])
+            self._drawing.errors.append(str(text).partition("\n")[0].removeprefix("Uncaught (in promise) ")[:200])
 
     def _paused(self, event: Json) -> None:
         request, first = event["request"], not self._given
@@ -219,7 +233,7 @@ class _LivePage(Tab):
     def _refuse(self, event: Json) -> None:
         missed = is_missed(event["request"]["url"], event["resourceType"])
         if missed and len(self._drawing.refused) < _MOST_TOLD:
-            self._drawing.refused.append(event["request"]["url"][:200])
+            self._drawing.refused.append(event["request"]["url"].removeprefix(self._address)[:200])
         with suppress(Exception):  # the page may be gone
             self.send("Fetch.failRequest", requestId=event["requestId"], errorReason="Aborted")
 

@@ -16,7 +16,7 @@ _REMEDIES = {
     r"dt_for_itables|\bitables\b": "Install the version of itables here that made the table, or let the cell show "
     "the data frame itself, or write table() in place of shot()",
     r"\bvega": 'Let charts be static images: alt.renderers.enable("png") in the notebook; it takes the package '
-    "vl-convert-python",
+    'vl-convert-python, which also lets them be drawn as they are: pip install --upgrade "altair[save]"',
     r"\bmermaid\b": "Write the diagram into the report's text, between ```mermaid and ```, which GitHub and most sites "
     "draw. Or let the cell show an image of it, Image(filename=...)",
 }

@@ -21,15 +21,18 @@ _DRAWS = re.compile(
     r"Plotly\.(newPlot|react)|\bBokeh\b|vegaEmbed|\brequire\(\[|requirejs|\becharts\b|mpld3|\bL\.map\(|itables|anywidget|pyvis",
 )
 PLOTLY = "application/vnd.plotly.v1+json"
+VEGA = re.compile(r"application/vnd\.(?P<kind>vega(?:lite)?)\.v(?P<major>\d+)[+.]json")
+"""A chart of Altair's as data. Until version 5 it wrote `v5+json`, and now it writes `v6.json`."""
 JAVASCRIPT = "application/javascript"
-_BY_SCRIPT = (PLOTLY, "text/html", JAVASCRIPT)
+_BY_SCRIPT = (re.compile(re.escape(PLOTLY)), VEGA, re.compile("text/html"), re.compile(JAVASCRIPT))
 """What we can let draw, the first that there is."""
 _REMEDIES = {
     "plotly": 'Let the figure bring its script, with plotly.io.renderers.default = "notebook" in the same cell, or be '
     'a static image, with plotly.io.renderers.default = "png" (it takes the package kaleido).',
     "itables": "Install the version of itables here that made the table, or let the cell show the data frame itself, "
     "or write table() in place of shot().",
-    "vega": 'Let charts be static images: alt.renderers.enable("png"); it takes the package vl-convert-python.',
+    "vega": "Install vl-convert-python where kernels run, in a version that knows this one: pip install --upgrade "
+    '"altair[save]". Or let charts be static images, by the same package: alt.renderers.enable("png").',
     "widget": "Print the widget's result, or give it a static image.",
     "": "Let the cell give a static image as well, by another MIME type.",
 }
@@ -69,7 +72,7 @@ def scripted(data: Mapping[str, Any], *, every: bool = False) -> str:
         return ""
     if not _draws_by_script(data) and not (every and isinstance(html, str) and "<script" in html.lower()):
         return ""
-    return next((mime for mime in _BY_SCRIPT if mime in data), "")
+    return next((mime for kind in _BY_SCRIPT for mime in data if kind.fullmatch(mime)), "")
 
 
 def _draws_by_script(data: Mapping[str, Any]) -> bool:

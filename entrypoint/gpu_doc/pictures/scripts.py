@@ -19,7 +19,7 @@ from gpu_doc.pictures import losses
 from gpu_doc.pictures.gate import Gate
 from gpu_doc.pictures.libraries import Libraries, MissingLibraryError
 from gpu_doc.pictures.png import window_part
-from gpu_doc.pictures.richest import JAVASCRIPT, PLOTLY, needs_scripts, scripted
+from gpu_doc.pictures.richest import JAVASCRIPT, PLOTLY, VEGA, needs_scripts, scripted
 from gpu_doc.pictures.secrets import check_text
 from gpu_doc.redaction import Redactor
 from gpu_doc.resources import template_path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gpu_doc.pictures.livepage import Drawing
 
 _ASKS_REQUIRE = re.compile(r"\brequire(?:js)?\(\s*\[\s*[\"']plotly")
+_SCHEMA = re.compile(r"/schema/(?P<kind>vega(?:-lite)?)/v(?P<version>\d[\d.]*?)\.json")
 _NOTHING_SEEN = re.compile(
     r"(?:\s|<!--.*?-->|<(script|style|noscript)\b[^>]*>.*?</\1\s*>|<(?:link|meta)\b[^>]*>)*", re.IGNORECASE | re.DOTALL
 )
@@ -49,7 +50,7 @@ class Scripts:
 
     @cached_property
     def _libraries(self) -> Libraries:
-        return Libraries([*self._environment().search_path, *own_environment().search_path])
+        return Libraries([self._environment(), own_environment()], self._environ)
 
     @cached_property
     def _gate(self) -> Gate:
@@ -146,12 +147,26 @@ def _fragment(output: Json) -> str:
     if kind == PLOTLY:
         figure = data[kind] if isinstance(data[kind], str) else json.dumps(data[kind])
         text = template_path("live-plotly.html").read_text("utf-8").replace("FIGURE", _in_script(figure))
+    elif chart := VEGA.fullmatch(kind):
+        text = _chart(chart, data[kind], (output.get("metadata") or {}).get(kind) or {})
     elif kind == JAVASCRIPT:
         text = f"<script>((element) => {{{_in_script(data[kind])}\n}})(document.currentScript.parentElement)</script>"
     else:
         text = data[kind]
     lent = "<script>window[Symbol.for('gpu-doc')].lendRequire()</script>" if _ASKS_REQUIRE.search(text) else ""
     return f'<div class="output_area"><div class="output_subarea output_html rendered_html">{lent}{text}</div></div>'
+
+
+def _chart(mime: re.Match[str], spec: Any, metadata: Json) -> str:
+    """The HTML that draws a chart of Vega or Vega-Lite that is data."""
+    kind = {"vega": "vega", "vegalite": "vega-lite"}[mime["kind"]]
+    spec = spec if isinstance(spec, dict) else json.loads(spec)
+    told = _SCHEMA.search(str(spec.get("$schema")))
+    options = metadata.get("embed_options")
+    chart = json.dumps({"spec": spec, "options": options if isinstance(options, dict) else {}})
+    version = told["version"] if told and told["kind"] == kind else mime["major"]
+    text = template_path("live-vega.html").read_text("utf-8").replace("KIND", kind).replace("VERSION", version)
+    return text.replace("CHART", _in_script(chart))
 
 
 def _in_script(text: str) -> str:
