@@ -26,7 +26,6 @@ show(plot)
 # %% tags=["altair"]
 import altair as alt
 
-alt.renderers.enable("png", ppi=144)
 rows = [{"GPU": name, "memory": size} for name, size in zip(names, (32, 80, 80, 141))]
 alt.Chart(alt.Data(values=rows), title="Memory", width=380).mark_bar().encode(
     alt.X("memory:Q", title="GB"), alt.Y("GPU:N", sort=None), alt.Color("GPU:N", legend=None)
