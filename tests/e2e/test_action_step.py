@@ -152,6 +152,7 @@ def test_outputs_are_set_before_anything_can_fail(warm: Job, project: Project) -
     assert set(EMPTY) < {line.removesuffix("=") for line in warm.outputs.splitlines()}
 
 
+@pytest.mark.full
 def test_a_set_up_that_fails_says_so_and_sets_outputs(tmp_path: Path, project: Project) -> None:
     action = tmp_path / "action"
     shutil.copytree(our_action(), action)

@@ -63,7 +63,7 @@ def test_what_is_certain_is_refused_before_it_runs_as_it_would_be_afterwards(emp
     ]
 
 
-@pytest.mark.parametrize("more", ["", "IFrame = YouTubeVideo = HTML = str"])
+@pytest.mark.parametrize("more", ["IFrame = YouTubeVideo = HTML = str", pytest.param("", marks=pytest.mark.full)])
 def test_what_may_be_shown_is_not_refused_before_it_runs(empty: Project, more: str) -> None:
     made = project(empty, [*OTHER, *(CERTAIN[:2] if more else [])], more)
     made.gpu_doc("run", code=None)

@@ -53,10 +53,9 @@ def test_nothing_is_cut_without_a_word(empty: Project) -> None:
     assert "set `limits: {output: 1MB}`" in said
     assert "The picture of run/box would be cut: a <div> that begins with “one two three” is 30 CSS pixels high" in said
     assert "The picture of run/dot would lack an image: it did not load: dot.png" in said
-    assert "in notebooks/n.ipynb, cell 6 (dot)" in said
-    assert "notebooks/n.ipynb, cell 7 (nothing): The picture of run/nothing came out blank." in said, (
-        "all are told at once"
-    )
+    assert "in docs/dot.md:1, which shows notebooks/n.ipynb, cell 6 (dot)" in said
+    assert "The picture of run/nothing came out blank" in said, "all are told at once"
+    assert "which shows notebooks/n.ipynb, cell 7 (nothing)" in said
     after = empty.files()
     assert {name for name in after if after[name] != before.get(name)} == {
         "docs/good.md",
