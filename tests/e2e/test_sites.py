@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import os
-import re
-import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
-from PIL import Image
 
-from gpu_doc.model.configuration import PAGE_WIDTHS
-from gpu_doc.pictures.chromium import find_chromium
-from tests.components import NODE_MODULES, find_uv
+from tests.components import find_uv
 
 from .conftest import Project, code, notebook
+from .sites import DOCSIFY, MKDOCS, SPHINX, Page, built, look_at
 
-pytestmark = [pytest.mark.full, pytest.mark.needs("packages"), pytest.mark.needs("chromium")]
+pytestmark = [pytest.mark.full, pytest.mark.needs("chromium"), pytest.mark.xdist_group("sites")]
 
-COLUMNS = {"mkdocs": 688, "sphinx": 736}
-"""CSS pixels of the column of text, in a window of 1280: Material for MkDocs, and furo. Docsify's is measured."""
 PAGE = """\
 # Page
 
@@ -46,6 +35,18 @@ PAGE = """\
 
 <!-- gpu-doc: shot("n/out") -->
 <!-- gpu-doc: end -->
+
+<!-- gpu-doc: shot("n/frame") -->
+<!-- gpu-doc: end -->
+
+<!-- gpu-doc: shot("n/figure") -->
+<!-- gpu-doc: end -->
+
+<!-- gpu-doc: terminal("job") -->
+<!-- gpu-doc: end -->
+
+<!-- gpu-doc: table("n/texts") -->
+<!-- gpu-doc: end -->
 """
 ADMONITION = """
 !!! note "A note"
@@ -56,46 +57,70 @@ ADMONITION = """
     <!-- gpu-doc: shot("n/out") -->
     <!-- gpu-doc: end -->
 """
-FRAME = "import pandas\npandas.DataFrame({'a': [1, 2], 'b': ['x|y', 'z']})"
-MKDOCS = """\
-site_name: Site
-theme: {name: material, palette: [{scheme: default}, {scheme: slate}]}
-markdown_extensions: [admonition, tables]
-"""
-SPHINX = 'extensions = ["myst_parser"]\nhtml_theme = "furo"\n'
-DOCSIFY = """\
-<!doctype html>
-<meta charset="utf-8">
-<link rel="stylesheet" href="theme.css">
-<div id="app"></div>
-<script>window.$docsify = {name: "Site"}</script>
-<script src="docsify.js"></script>
-"""
-SEEN = """() => ({
-  pictures: [...document.querySelectorAll(".markdown-section img")].map((one) => ({
-    shown: one.complete && one.naturalWidth > 0, text: 13.288 * 2 * one.clientWidth / one.naturalWidth})),
-  cells: [...document.querySelectorAll(".markdown-section td")].map((cell) => cell.textContent.trim()),
-  rest: document.querySelector(".markdown-section").innerText,
-})"""
-"""The size of text in CSS px, of 13.288 px where a picture is shown at the size it was taken at."""
-BROWSING = """
-import asyncio, json, sys, pyppeteer
-
-async def main(program, address, script):
-    browser = await pyppeteer.launch(executablePath=program, args=["--no-sandbox"])
-    page = await browser.newPage()
-    await page.setViewport({"width": 1280, "height": 900})
-    await page.goto(address, {"waitUntil": "networkidle0"})
-    print(json.dumps(await page.evaluate(script)))
-    await browser.close()
-
-asyncio.get_event_loop_policy().get_event_loop().run_until_complete(main(*sys.argv[1:]))
-"""
-TEXTS = ["x|y", "$x_1$", ":smile:", "<b>", "C:\\new", "--lr", "{.red} x {.red}", "H~2~O", "https://e.org/~a/?b=1&c=_d_"]
+BLOCKS = 20
+"""How many `█` stand in each picture, to measure its text by."""
+BAR = "█" * BLOCKS
+FIGURE = f"""\
+from matplotlib import pyplot
+pyplot.plot([3, 1, 2])
+pyplot.xlabel({BAR!r});"""
+TEXTS = [
+    "x|y",
+    "$x_1$",
+    "$$x$$",
+    ":smile:",
+    ":+1:",
+    "<b>",
+    "C:\\new",
+    "\\\\host\\share",
+    "\\~",
+    "--lr",
+    "{.red} x {.red}",
+    "{{ y }}",
+    "H~2~O",
+    "~~x~~",
+    "x^2^",
+    "==c==",
+    "++ctrl+c++",
+    "*a* __b__ `c`",
+    "[a](b) ![c](d)",
+    "#1 @me",
+    "https://e.org/~a/?b=1&c=_d_",
+]
+"""What one site or another reads as something else than text."""
+CELLS = (
+    code("0.9234", "acc"),
+    code(f"import pandas\npandas.DataFrame({{'a': [1, 2], 'b': ['x|y', {BAR!r}]}})", "frame"),
+    code(f"print({BAR!r})", "out"),
+    code(FIGURE, "figure"),
+    code(f"import pandas\npandas.DataFrame({{'text': {TEXTS!r}}})", "texts"),
+)
+PLACES = {
+    "github": "github/page.md",
+    "mkdocs": "mkdocs/docs/guide/page.md",
+    "sphinx": "sphinx/guide/page.md",
+    "docsify": "docsify/guide/page.md",
+}
+"""In a folder of its own: only there, references that a site does not rewrite are dead."""
+RUNS = {"n": {"notebook": "n.ipynb"}, "job": {"command": [sys.executable, "-c", f"print({BAR!r})"]}}
 CONFIG: dict[str, Any] = {
-    "reports": [{"path": "docs/index.md", "runs": {"n": {"notebook": "n.ipynb"}}}],
+    "reports": [{"path": path, "runs": RUNS} for path in PLACES.values()],
     "capture": {"theme": "both"},
 }
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same report for each site, refreshed."""
+    project = Project(tmp_path_factory.mktemp("sites"))
+    start = "# Site\n\n```{toctree}\nguide/page\n```\n"
+    project.write({path: PAGE + ADMONITION * (site == "mkdocs") for site, path in PLACES.items()})
+    project.write({"mkdocs/mkdocs.yml": MKDOCS, "mkdocs/docs/index.md": "# Site\n"})
+    project.write({"sphinx/conf.py": SPHINX, "sphinx/index.md": start})
+    project.write({"docsify/index.html": DOCSIFY, "docsify/README.md": "# Site\n"})
+    project.write({"n.ipynb": notebook(*CELLS), "gpu-doc.yml": json.dumps(CONFIG)})
+    project.gpu_doc("run")
+    return project.root
 
 
 @pytest.fixture(scope="module")
@@ -109,96 +134,49 @@ def generators(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
-def refreshed(project: Project, page: str, **files: str) -> str:
-    cells = code("0.9234", "acc"), code(FRAME, "frame"), code("print('hello')", "out")
-    names = {name.replace("__", "/").replace("_dot_", "."): text for name, text in files.items()}
-    project.write({"n.ipynb": notebook(*cells), "docs/index.md": page, "gpu-doc.yml": json.dumps(CONFIG), **names})
-    project.gpu_doc("run")
-    return project.read("docs/index.md")
+SITES = [
+    "github",
+    pytest.param("mkdocs", marks=pytest.mark.needs("packages")),
+    pytest.param("sphinx", marks=pytest.mark.needs("packages")),
+    pytest.param("docsify", marks=pytest.mark.needs("node")),
+]
 
 
-def whole(html: str, folder: Path) -> None:
-    """See that each picture is there, tables are tables, and nothing of ours is text."""
-    sources = re.findall(r'<img[^>]*src="([^"#]*)', html)
-    ours = [source for source in sources if ".assets" in source or "_images" in source]
-    assert len(ours) >= 2
-    assert all((folder / source).is_file() for source in ours)
-    assert "gpu-doc:" not in re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL)
-    assert "| ---" not in html
-    cells = re.sub(r"<!--.*?-->|<p>| style=\"[^\"]*\"| class=\"[^\"]*\"", "", html, flags=re.DOTALL)
-    assert "<td>92 %" in cells
+@pytest.fixture(scope="module", params=SITES)
+def page(request: pytest.FixtureRequest, reports: Path) -> Page:
+    """Built and looked at once for all tests."""
+    site = request.param
+    found = request.getfixturevalue("generators") if site in ("mkdocs", "sphinx") else None
+    return look_at(site, built(site, reports / site, found))
 
 
-def check_size_of_text(project: Project, site: str) -> None:
-    """Text of 13.3 CSS px in a picture that its column shrinks."""
-    (picture, *_) = sorted((project.root / "docs/index.assets").glob("*light*.png"))
-    with Image.open(picture) as opened:
-        width = opened.width / 2
-    assert width == PAGE_WIDTHS[site] + 24  # type: ignore[index]  # the names of sites are those of the table
-    assert 12 <= 13.288 * min(1, COLUMNS[site] / width) <= 18
+def test_each_picture_is_shown_in_the_scheme_that_it_is_for(page: Page) -> None:
+    for scheme, seen in page.seen.items():
+        shown = page.pictures(scheme)
+        assert len(shown) == (5 if page.site == "mkdocs" else 4)
+        if page.site != "docsify":  # which has the light ones alone
+            assert all(f"-{scheme.split(',')[0]}-" in picture["name"] for picture in shown), scheme
+        assert all(picture["loaded"] for picture in seen["pictures"]), "those that are hidden too"
+        assert [picture["width"] for picture in shown] == [one["width"] for one in page.pictures("light")]
 
 
-def test_material_for_mkdocs_shows_it_all(empty: Project, generators: Path) -> None:
-    text = refreshed(empty, PAGE + ADMONITION, mkdocs_dot_yml=MKDOCS)
-    assert text.count("#only-dark)") == 2
-    built = [str(generators / "mkdocs"), "build", "--quiet", "--strict"]
-    subprocess.run(built, cwd=empty.root, check=True, capture_output=True)
-    html = (empty.root / "site/index.html").read_text("utf-8")
-    whole(html, empty.root / "site")
-    assert html.count("<table") == 4, "the one in the note too"
-    check_size_of_text(empty, "mkdocs")
+def test_text_in_pictures_has_one_size_and_a_good_one(page: Page) -> None:
+    shown = [picture for picture in page.pictures("light") if not picture["in_note"]]
+    sizes = [page.size_of_text(picture, BLOCKS) for picture in shown]
+    assert 12 <= median(sizes) <= 18, sizes
+    # Jupyter's own proportions: a table's text is a tenth smaller than code, a figure's 10 points are a little larger.
+    assert max(sizes) < 1.2 * min(sizes), sizes
 
 
-def test_sphinx_with_myst_and_furo_shows_it_all(empty: Project, generators: Path) -> None:
-    text = refreshed(empty, PAGE, docs__conf_dot_py=SPHINX)
-    assert text.count(":class: only-dark") == 1
-    built = [str(generators / "sphinx-build"), "-q", "-W", "docs", "built"]
-    subprocess.run(built, cwd=empty.root, check=True, capture_output=True)
-    html = (empty.root / "built/index.html").read_text("utf-8")
-    whole(html, empty.root / "built")
-    assert re.search(r'<img[^>]*class="[^"]*only-dark', html)
-    check_size_of_text(empty, "sphinx")
+def test_tables_are_tables_and_nothing_of_ours_is_text(page: Page) -> None:
+    for seen in page.seen.values():
+        assert seen["tables"] == (5 if page.site == "mkdocs" else 4), "the one in the note too"
+        assert "gpu-doc:" not in seen["rest"]
+        assert "| ---" not in seen["rest"]
+        assert "92 %" in seen["cells"]
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def seen(address: str) -> dict[str, Any]:
-    """What a page shows in a window of 1280, when nothing loads any more."""
-    program = find_chromium(os.environ.get("GPU_DOC_CHROMIUM"), os.environ)
-    # In a process of its own: pyppeteer's own launcher warns, and leaves a task behind.
-    argv = [sys.executable, "-W", "ignore", "-c", BROWSING, str(program), address, SEEN]
-    return dict(json.loads(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout))
-
-
-@pytest.mark.needs("node")
-def test_docsify_shows_it_all(empty: Project) -> None:
-    frame = f"import pandas\npandas.DataFrame({{'text': {TEXTS!r}}})"
-    page = PAGE + "\n<!-- gpu-doc: table('n/texts') -->\n<!-- gpu-doc: end -->\n"
-    docs = empty.root / "docs"
-    cells = code("0.9234", "acc"), code(FRAME, "frame"), code("print('hello')", "out"), code(frame, "texts")
-    # In a folder of its own: only there, references that are not rewritten are dead.
-    config = CONFIG | {"reports": [CONFIG["reports"][0] | {"path": "docs/guide/page.md"}]}
-    files = {"docs/index.html": DOCSIFY, "docs/README.md": "# Site\n", "docs/guide/page.md": page}
-    empty.write(files | {"n.ipynb": notebook(*cells), "gpu-doc.yml": json.dumps(config)})
-    empty.gpu_doc("run")
-    docsify = NODE_MODULES / "docsify/dist"
-    shutil.copy(docsify / "docsify.min.js", docs / "docsify.js")
-    shutil.copy(docsify / "themes/core.min.css", docs / "theme.css")
-    with served(docs) as address:
-        found = seen(f"{address}/#/guide/page")
-    assert [picture["shown"] for picture in found["pictures"]] == [True], "the light one alone"
-    assert all(12 <= picture["text"] <= 18 for picture in found["pictures"])
-    assert "92 %" in found["cells"]
-    assert found["cells"][-2 * len(TEXTS) + 1 :: 2] == TEXTS
-    assert "gpu-doc:" not in found["rest"]
+def test_the_text_of_a_cell_stays_text(page: Page) -> None:
+    cells = page.seen["light"]["cells"]
+    first = next(i for i, cell in enumerate(cells) if cell == "0" and cells[i + 1] == TEXTS[0])
+    assert cells[first + 1 : first + 2 * len(TEXTS) : 2] == TEXTS
