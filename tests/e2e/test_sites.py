@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
@@ -163,9 +162,8 @@ def test_each_picture_is_shown_in_the_scheme_that_it_is_for(page: Page) -> None:
 def test_text_in_pictures_has_one_size_and_a_good_one(page: Page) -> None:
     shown = [picture for picture in page.pictures("light") if not picture["in_note"]]
     sizes = [page.size_of_text(picture, BLOCKS) for picture in shown]
-    assert 12 <= median(sizes) <= 18, sizes
-    # Jupyter's own proportions: a table's text is a tenth smaller than code, a figure's 10 points are a little larger.
-    assert max(sizes) < 1.2 * min(sizes), sizes
+    assert all(12 <= size <= 18 for size in sizes), sizes
+    assert max(sizes) < 1.1 * min(sizes), "Matplotlib's 10 points are a little larger than Jupyter's code"
 
 
 def test_tables_are_tables_and_nothing_of_ours_is_text(page: Page) -> None:
