@@ -176,6 +176,13 @@ class Environment(ImmutableSandboxedEnvironment):
             printable([*args, *kwargs.values()])
         return super().call(context, called, *args, **kwargs)
 
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Look an item up. Which one a placeholder stands for is not known, nor so what is found."""
+        if isinstance(argument, Placeholder):
+            demand(obj)
+            return argument
+        return super().getitem(obj, argument)
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
         for joining in tree.find_all(nodes.Concat):
