@@ -107,6 +107,7 @@ def test_it_costs_its_own_picture_only(room: Camera) -> None:
 
 SHOWN = (
     "Latin ﬁ ẞ Ω я ™ € ≤ ∮ → ⇒ ✓ ✗ ★ ☎ ⌘ █ ▁▂▃ ┌─┐ ╭╮ ⠋⣿ ♞ \U0001d465\U0001d538 ⏱ ❤ ⚠️ ✅ 🟢 👩‍💻 👍🏽 🇩🇪 1️⃣ "
+    "\U0001d4a9(\U0001d741, \U0001d70e²) \U0001d53c[\U0001d44b] \U0001d4db ∇\U0001d6fc \U0001d66d \U0001d7d9 ⎵ ⏟ "
     "ไทย สวัสดี हिन्दी क्षत्रिय বাংলা தமிழ் العربية עברית አማርኛ ქართული Հայ "
     "中文 日本語 ひらがな ｶﾅ 한국어 、。「」"
 )
@@ -115,6 +116,13 @@ SHOWN = (
 @pytest.mark.parametrize("write", [lambda text: exhibit(stream(text)), lambda text: html(f"<p>{text}</p>")])
 def test_what_the_fonts_have_is_pictured(room: Camera, write: Callable[[str], Exhibit]) -> None:
     taken(room, write(SHOWN))
+
+
+def test_a_mark_that_joins_no_letter_of_its_font_is_refused(room: Camera) -> None:
+    """Chromium looks for the letter's font, and draws a box beside it."""
+    (shot,) = room.photograph([exhibit(stream("a\u20d2"))])
+    assert isinstance(shot, IncompleteError)
+    assert "U+20D2" in shot.what
 
 
 def test_what_shows_nothing_needs_no_font(room: Camera) -> None:

@@ -12,6 +12,7 @@ from gpu_doc.model.pictures import Exhibit
 from gpu_doc.pictures import fonts
 
 _CJK = ("BOPOMOFO", "CJK", "FULLWIDTH", "HALFWIDTH", "HANGUL", "HIRAGANA", "IDEOGRAPHIC", "KANGXI", "KATAKANA")
+_MARKS = frozenset(range(0x20D0, 0x20F1))
 _SHOWN = 5
 _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 
@@ -42,9 +43,11 @@ def _characters(file: Path) -> frozenset[int]:
 
     try:
         with TTFont(file, lazy=True, fontNumber=0) as font:  # all fonts of a collection have the same
-            return frozenset(font.getBestCmap() or ())
+            found = frozenset(font.getBestCmap() or ())
     except (OSError, TTLibError):
         return frozenset()
+    # Marks above a letter that another font has come from that font or not at all.
+    return found - _MARKS if file.name == "DejaVuMathTeXGyre.ttf" else found
 
 
 def _refused(lacking: list[int], exhibit: Exhibit) -> IncompleteError:
