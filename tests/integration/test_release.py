@@ -17,6 +17,7 @@ from gpu_doc import __version__
 TOP = Path(__file__).parents[2]
 SHIPPED = (
     "entrypoint/",
+    "fonts/",
     "templates/",
     "workflows/",
     "docs/",
