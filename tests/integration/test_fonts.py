@@ -166,6 +166,12 @@ def test_fonts_that_a_user_names_are_used(tmp_path: Path) -> None:
 
 ROWS = ["┌──────┐", "│ab  cd│", "│中文ab│", "│한국어│", "│✅ab🟢│", "│⠋⣿⠿⠇⠸⠴│", "│、。「│", "│ｱｲｳｴｵｶ│", "└──────┘"]
 
+RICH = (
+    "white-space:pre;overflow-x:auto;line-height:normal;"
+    "font-family:Menlo,'DejaVu Sans Mono',consolas,'Courier New',monospace"
+)
+"""The style that rich 14 writes."""
+
 
 @pytest.mark.parametrize(
     "table",
@@ -174,9 +180,10 @@ ROWS = ["┌──────┐", "│ab  cd│", "│中文ab│", "│한국
         exhibit(stream("\n".join(f"\x1b[1m{row}\x1b[0m" for row in ROWS))),
         exhibit(stream("\n".join([*ROWS[:-1], "│👩‍💻❤️🇩🇪│", ROWS[-1]]))),
         html(f"<pre>{chr(10).join(ROWS)}</pre>"),
+        html(f'<pre style="{RICH}">{chr(10).join(ROWS)}</pre>'),
         exhibit(kind="terminal", lines=tuple((Span(text=row),) for row in ROWS)),
     ],
-    ids=["text", "bold", "emoji of several characters", "HTML", "terminal"],
+    ids=["text", "bold", "emoji of several characters", "HTML", "rich", "terminal"],
 )
 def test_drawn_boxes_close(room: Camera, table: Exhibit) -> None:
     """The right edge of a table is in one column, whatever stands before it."""
