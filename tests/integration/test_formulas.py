@@ -13,6 +13,8 @@ from tests.integration.pictures import display, exhibit, new_camera, taken
 from gpu_doc.errors import CaptureError
 from gpu_doc.model.pictures import Exhibit, Photograph
 from gpu_doc.pictures.capture import Camera
+from gpu_doc.widgets.outputs import unfolded, without_widgets
+from gpu_doc.widgets.state import VIEW, WidgetStates
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -87,6 +89,36 @@ def test_text_between_formulas_is_no_markup(camera: Camera) -> None:
     hostile = r"$\text{</svg><img src=x onerror=alert(1)>\" '}$ <b>&amp;</b>"
     plain, shot = taken(camera, latex("$x$"), latex(hostile))
     assert shot.width > 4 * plain.width, "all of it is text"
+
+
+def widget(kind: str, text: str, **others: Any) -> Exhibit:
+    state = {"a": {"model_name": kind, "state": {"value": text}}}
+    states = WidgetStates({"widgets": {"application/vnd.jupyter.widget-state+json": {"state": state}}})
+    return exhibit(*map(dict, unfolded(without_widgets([display(VIEW, {"model_id": "a"})], states))), **others)
+
+
+def test_formulas_in_widgets_are_typeset(camera: Camera) -> None:
+    label, markup, expected, dark, plain, verbatim = taken(
+        camera,
+        widget("LabelModel", r"$\frac{x}{y}$ and \(z\)"),
+        widget("HTMLMathModel", r"$\frac{x}{y}$ and \(z\)"),
+        latex(r"$\frac{x}{y}$ and $z$"),
+        widget("LabelModel", r"$\frac{x}{y}$", theme="dark"),
+        widget("HTMLMathModel", "<b>from</b> $5 to <i>$7</i>"),
+        widget("HTMLModel", "<b>from</b> $5 to <i>$7</i>"),
+    )
+    assert label.png == markup.png
+    assert abs(label.width - expected.width) <= 16, "as wide as the same in an output of LaTeX"
+    assert label.height > plain.height, "a fraction"
+    assert max(pixels(dark).convert("L").tobytes()) > 200
+    assert plain.png == verbatim.png, "no formula reaches over a tag"
+
+
+@pytest.mark.parametrize("kind", ["LabelModel", "HTMLMathModel"])
+def test_a_widgets_formula_that_mathjax_does_not_know_is_refused(camera: Camera, kind: str) -> None:
+    [shot] = camera.photograph([widget(kind, r"rate $\foo$")])
+    assert isinstance(shot, CaptureError)
+    assert r"Undefined control sequence \foo" in shot.what
 
 
 def test_definitions_reach_no_other_output(camera: Camera) -> None:

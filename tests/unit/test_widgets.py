@@ -259,3 +259,34 @@ def test_traits_of_any_type_are_drawn_somehow(value: Any) -> None:
     for kind in KINDS:
         data = shown(states(a=(kind, state), b=("LabelModel", {})))[0]
         assert data
+
+
+def markup(kind: str, **state: Any) -> str:
+    return str(shown(states(a=(kind, state)))[0]["data"]["text/html"])
+
+
+def test_texts_that_may_have_formulas_are_marked_where_jupyter_typesets_them() -> None:
+    assert "<span data-gpu-doc-latex>$a&lt;b$</span>" in markup("LabelModel", value="$a<b$")
+    assert r"<span data-gpu-doc-latex>\(x\)</span>" in markup("IntSliderModel", value=1, description=r"\(x\)")
+    assert "latex" not in markup("LabelModel", value="a < b")
+    assert "latex" not in markup("HTMLModel", value="from $5 to $7")
+    assert "latex" not in markup("TextModel", value="$x$")
+
+
+def test_in_html_formulas_stand_in_texts_only() -> None:
+    html = '<p title="$a$">b &amp; $c &lt; d$<br/><code>$e$ &lt;</code><!-- $f$ --><style>p > a { color: $g }</style>$'
+    assert markup("HTMLMathModel", value=html).endswith(
+        '<p title="$a$"><span data-gpu-doc-latex>b &amp; $c &lt; d$</span><br/><code>$e$ &lt;</code>'
+        "<style>p > a { color: $g }</style><span data-gpu-doc-latex>$</span></div></div>"
+    )
+
+
+def test_text_has_the_source_of_formulas() -> None:
+    for kind in ("LabelModel", "HTMLMathModel"):
+        assert shown(states(a=(kind, {"value": "loss $x^2$"})))[0]["data"]["text/plain"] == "loss $x^2$"
+
+
+def test_a_formula_that_is_held_with_others_is_marked() -> None:
+    formula = {"output_type": "display_data", "data": {"text/plain": "Math", "text/latex": ["$x$"]}, "metadata": {}}
+    found = states(a=("VBoxModel", held("b")), b=("OutputModel", {"outputs": [formula]}))
+    assert "<span data-gpu-doc-latex>$x$</span>" in shown(found)[0]["data"]["text/html"]

@@ -163,6 +163,8 @@ class CellPages:
             content = as_image(content, exhibit)
         elif mime == "text/latex":
             mime, content = "text/html", self._formulas.latex(content)
+        elif mime == "text/html":
+            content = self._formulas.in_widgets(content)
         elif mime in JSON:
             mime, content = "text/html", tree(content, str(metadata.get("root") or "root"), where=exhibit.where)
         size = {key: metadata[key] for key in ("width", "height") if _NUMBER.fullmatch(str(metadata.get(key, "")))}

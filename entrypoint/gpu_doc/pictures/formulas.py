@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ _UNCLOSED = 100
 _SHOWN = 60
 _START = re.compile(r"\\(?P<escaped>[\\$])|\$\$?|\\[(\[]|\\begin\s*\{(?P<environment>[a-zA-Z]+\*?)\}")
 _CLOSING = {"$": r"\$", "$$": r"\$\$", r"\(": r"\\\)", r"\[": r"\\\]"}
+_MARKED = re.compile(r"<span data-gpu-doc-latex>(?P<text>[^<]*)</span>")
 _DEFINES = re.compile(r"\\(?:(?:re|provide)?newcommand|newenvironment|[gex]?def|let|Declare\w+)(?![a-zA-Z])")
 _REMEDY = (
     "Write the formula with what MathJax 3 knows, or let the cell show an image of it, as Matplotlib draws one; text() "
@@ -90,10 +91,19 @@ class Formulas:
 
         Raises CaptureError if a formula can't be typeset.
         """
-        parts = (
+        return f"<div>{self._in_text(text)}</div>"
+
+    def in_widgets(self, html: str) -> str:
+        """Return the HTML of an output with the formulas in its widgets typeset (widgets/math.py marks their texts).
+
+        Raises CaptureError if a formula can't be typeset.
+        """
+        return _MARKED.sub(lambda marked: f"<span>{self._in_text(unescape(marked['text']))}</span>", html)
+
+    def _in_text(self, text: str) -> str:
+        return "".join(
             escape(part) if display is None else self.html(part, display=display) for part, display in self.found(text)
         )
-        return f"<div>{''.join(parts)}</div>"
 
     def found(self, text: str) -> Iterator[tuple[str, bool | None]]:
         r"""Yield the parts of a text: formulas, with whether each is a display, and the text between, with None.

@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 from gpu_doc.text.plain import plain as plain_text
+from gpu_doc.widgets.math import with_math, with_math_in_html
 from gpu_doc.widgets.state import Widget, numbers
 from gpu_doc.widgets.wording import pressed, share, shown_value, span, titles
 
@@ -64,7 +65,7 @@ def _layout(layout: Mapping[str, Any]) -> str:
 
 def _labelled(widget: Widget, content: str, *, readout: str = "") -> str:
     text = widget.text("description")
-    html = text if widget.state.get("description_allow_html") is True else escape(text)
+    html = with_math_in_html(text) if widget.state.get("description_allow_html") is True else with_math(text)
     label = _part("label", html) if text else ""
     return _element(widget, "row-control", label + content + (_part("readout", escape(readout)) if readout else ""))
 
@@ -90,8 +91,12 @@ def _html(widget: Widget) -> str:
     return _labelled(widget, _part("html", widget.text("value")))
 
 
+def _html_math(widget: Widget) -> str:
+    return _labelled(widget, _part("html", with_math_in_html(widget.text("value"))))
+
+
 def _label(widget: Widget) -> str:
-    return _labelled(widget, _part("html", escape(widget.text("value"))))
+    return _labelled(widget, _part("html", with_math(widget.text("value"))))
 
 
 def _progress(widget: Widget) -> str:
@@ -129,7 +134,7 @@ def _dropdown(widget: Widget) -> str:
 
 def _checkbox(widget: Widget) -> str:
     mark = "☑" if widget.state.get("value") is True else "☐"
-    return _element(widget, "row-control", f"{mark} {escape(widget.text('description'))}")
+    return _element(widget, "row-control", f"{mark} {with_math(widget.text('description'))}")
 
 
 def _valid(widget: Widget) -> str:
@@ -190,6 +195,8 @@ def _richest(data: Mapping[str, Any]) -> str:
     for kind in ("image/svg+xml", "text/html"):
         if isinstance(data.get(kind), (str, list)):
             return _part("html", _joined(data[kind]))
+    if isinstance(data.get("text/latex"), (str, list)):
+        return _part("html", with_math(_joined(data["text/latex"])))
     return f"<pre>{escape(plain_text(_joined(data.get('text/plain') or '')))}</pre>"
 
 
@@ -202,7 +209,8 @@ KINDS: Mapping[str, Callable[[Widget], str]] = {
     "VBoxModel": _box("column"),
     "GridBoxModel": _box("grid"),
     **dict.fromkeys(("TabModel", "AccordionModel", "StackModel"), _titled),
-    **dict.fromkeys(("HTMLModel", "HTMLMathModel"), _html),
+    "HTMLModel": _html,
+    "HTMLMathModel": _html_math,
     "LabelModel": _label,
     **dict.fromkeys(("IntProgressModel", "FloatProgressModel"), _progress),
     **dict.fromkeys(
