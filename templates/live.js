@@ -32,11 +32,26 @@
       return { kind: 'box', tag: 'legend', side: 'height', limit: shown, size: all };
     });
 
+  // Labels that Plotly takes for formulas. It drops the text beside one, shows errors of MathJax's as labels, and without
+  // MathJax shows dollars. `text` is hidden where a formula stands for it.
+  const labels = () => dom.all(document, '.js-plotly-plot [data-unformatted]').map((label) => {
+    const source = dom.attribute(label, 'data-unformatted').trim();
+    const told = { kind: 'label', text: source.slice(0, 60) };
+    const whole = /^\$+[^$]+\$+$/.test(source);
+    if (dom.attribute(label, 'data-math') !== 'Y') {
+      const group = dom.all(dom.parent(label), '[data-math="Y"]').some((each) => dom.attribute(each, 'data-unformatted').trim() === source);
+      return whole && !group ? { ...told, address: 'it is not typeset' } : null;
+    }
+    if (!whole) return { ...told, address: 'Plotly takes a part of it for a formula, and drops the rest' };
+    const [error] = dom.all(label, '[data-mml-node="merror"]');
+    return error ? { ...told, address: `MathJax says “${dom.attribute(error, 'data-mjx-error')}”` } : null;
+  }).filter(Boolean);
+
   // What is to be cut out, from the body's content on; `keep` is what images fill of it.
   const measured = async ({ highest, largest }) => {
     await settled();
     const body = dom.body(document);
-    const losses = [...whole.pageLosses(document), ...cutLegends()];
+    const losses = [...whole.pageLosses(document), ...cutLegends(), ...labels()];
     const area = dom.rect(body);
     const [x, y] = [Math.round(area.left + scrollX), Math.round(area.top + scrollY)];
     const parts = images();

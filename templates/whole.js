@@ -33,7 +33,7 @@
   const [state, address] = ['readyState', 'URL'].map((name) => getter(Document, name));
   const ready = (root) => address(root) === 'about:srcdoc' && state(root) === 'complete';
   const visible = (each) => checkVisibility(each, { checkOpacity: true, checkVisibilityCSS: true });
-  const dom = { all, body, children, ownerDocument, parent, rect, ready, scrollWidth, scrollHeight, set, setAttribute, text, type, visible };
+  const dom = { all, attribute, body, children, ownerDocument, parent, rect, ready, scrollWidth, scrollHeight, set, setAttribute, text, type, visible };
 
   const near = 1;  // CSS pixels that sizes differ by when they are rounded
   const frame = 2;  // and those by which collapsed borders stick out

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from gpu_doc.errors import CaptureError
-from gpu_doc.model.pictures import Photograph
+from gpu_doc.model.pictures import Exhibit, Photograph
 from gpu_doc.pictures.browser import find_chromium
 from gpu_doc.pictures.capture import Camera
 from gpu_doc.system.python_environment import PythonEnvironment
@@ -219,3 +219,56 @@ def test_a_legend_that_scrolls_is_refused(packages: PythonEnvironment) -> None:
     assert isinstance(long, CaptureError)
     assert "a <legend>" in long.what
     assert "CSS pixels high" in long.what
+
+
+@pytest.mark.full
+@pytest.mark.needs("packages")
+def test_plotlys_labels_are_typeset(packages: PythonEnvironment) -> None:
+    """A label that is a formula has no dollars; what would lose a part, or MathJax does not know, is refused."""
+
+    def titled(*titles: str) -> Exhibit:
+        hidden = {"visible": False}
+        notes = [{"text": text, "x": 0, "y": n, "showarrow": False} for n, text in enumerate(titles)]
+        layout = {"width": 400, "height": 300, "xaxis": hidden, "yaxis": hidden, "annotations": notes}
+        return exhibit(display("application/vnd.plotly.v1+json", {"data": [], "layout": layout}))
+
+    with Camera(lambda: find_chromium(None, os.environ), environ=os.environ, environment=lambda: packages) as room:
+        formula, source, plain, escaped, price, unknown, mixed = room.photograph(
+            [
+                titled(r"$\alpha_1$"),
+                titled(r"&#36;\alpha_1&#36;"),
+                titled("from $5 to $7"),
+                titled("from &#36;5 to &#36;7"),
+                titled("$", "$$"),
+                titled(r"$\foo$"),
+                titled("$x$", "from $5 to $7"),
+            ]
+        )
+    assert _ink(formula) < _ink(source) / 2, "no dollars, no backslash"
+    assert _ink(plain) == _ink(escaped), "prices alone are no formulas"
+    assert isinstance(price, Photograph)
+    assert isinstance(unknown, CaptureError)
+    assert r"label “$\foo$”: MathJax says “Undefined control sequence \foo”" in unknown.what
+    assert isinstance(mixed, CaptureError)
+    assert "label “from $5 to $7”: Plotly takes a part of it" in mixed.what
+    assert "&#36;" in mixed.remedy
+
+
+def _ink(shot: Photograph | CaptureError) -> int:
+    """The width of what is drawn."""
+    assert isinstance(shot, Photograph), shot
+    with Image.open(io.BytesIO(shot.png)) as picture:
+        box = picture.convert("L").point(lambda level: 255 if level < 200 else 0).getbbox()
+    assert box
+    return int(box[2] - box[0])
+
+
+@pytest.mark.full
+@pytest.mark.needs("packages")
+def test_a_formula_that_comes_too_late_for_mathjax_is_refused(packages: PythonEnvironment) -> None:
+    layout = "{annotations: [{text: '$' + 'x$', showarrow: false}]}"
+    text = f"<div id=p class=plotly-graph-div></div><script>Plotly.newPlot('p', [], {layout})</script>"
+    with Camera(lambda: find_chromium(None, os.environ), environ=os.environ, environment=lambda: packages) as room:
+        [shot] = room.photograph([html(text)])
+    assert isinstance(shot, CaptureError)
+    assert "label “$x$”: it is not typeset" in shot.what

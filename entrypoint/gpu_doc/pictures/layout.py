@@ -16,13 +16,13 @@ MARK = 8
 class Loss:
     """Something that a picture of an exhibit would not show. Its texts come from the page and are not trusted."""
 
-    kind: Literal["box", "clip", "outside", "wide", "high", "image", "media", "frame", "script"]
+    kind: Literal["box", "clip", "outside", "wide", "high", "image", "media", "frame", "script", "label"]
     """A box that cuts off its content, by its size or its shape; what lies left of the page or above it; an exhibit too
-    wide or too high; something not loaded; a script's drawing."""
+    wide or too high; something not loaded; a script's drawing; a formula in a figure."""
     tag: str = ""
     """The element's name."""
     text: str = ""
-    """The beginning of the box's text."""
+    """The beginning of the box's text, or of a label."""
     side: str = ""
     """Which measure of a box is too small: `width` or `height`."""
     limit: int = 0
@@ -30,7 +30,7 @@ class Loss:
     size: int = 0
     """How many CSS pixels there are."""
     address: str = ""
-    """The address of what did not load; empty if the output itself contains it."""
+    """The address of what did not load; empty if the output itself contains it. Of a label: why it is not shown."""
 
 
 @dataclass(frozen=True)

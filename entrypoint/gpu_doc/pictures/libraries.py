@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpu_doc.pictures import formulas
+from gpu_doc.resources import template_path
 from gpu_doc.system.python_environment import PythonEnvironment
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ _PLOTLY_VERSION = re.compile(rb"plotly\.js v(\d+\.\d+\.\d+)")
 _PLOTLY_ADDRESS = re.compile(r"https://cdn\.plot\.ly/plotly-(?P<version>[\d.]+?)(?:\.min)?(?:\.js)?")
 _CALLS_PLOTLY = re.compile(r"\bPlotly\.(?:newPlot|react|plot)\b")
 _BRINGS_PLOTLY = re.compile(r"plotly\.js v\d|(?:src=|import )\"https://cdn\.plot\.ly/plotly-")
+_PLOTLY_FORMULA = re.compile(r"([\"'])\$+(?!\$)(?:(?!\1)[^$\\\n]|\\.)+\$+\1")
+"""A string that is a formula and nothing else. Plotly typesets such labels if there is a MathJax."""
+_MATHJAX = "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-svg-full.js"
 _TYPED_ARRAYS = (2, 35)
 """The first version of plotly.js that reads numbers as `bdata`; earlier ones leave the axes empty, without an error."""
 
@@ -66,6 +71,7 @@ class Libraries:
         Raises MissingLibraryError where that is not here.
         """
         kinds: tuple[Callable[[str], str], ...] = (
+            _mathjax_tags,
             self._plotly_tags,
             self._bokeh_tags,
             self._itables_tags,
@@ -81,6 +87,8 @@ class Libraries:
             return self._bokeh(found["version"], found["name"])
         if found := _ITABLES_ADDRESS.fullmatch(address):
             return self._itables(found["release"], found["name"])
+        if address == _MATHJAX:
+            return formulas.script().read_bytes()
         return self._vega.at(address) if address.startswith(_JSDELIVR) else None
 
     def _plotly_tags(self, content: str) -> str:
@@ -144,6 +152,12 @@ class Libraries:
     def _folder_of(self, package: str, version: str) -> Path | None:
         folders = map(Path, self._search_path)
         return next((each for each in folders if (each / f"{package}-{version}.dist-info").is_dir()), None)
+
+
+def _mathjax_tags(content: str) -> str:
+    if not _CALLS_PLOTLY.search(content) or not _PLOTLY_FORMULA.search(content):
+        return ""
+    return template_path("live-mathjax.html").read_text("utf-8").replace("ADDRESS", _MATHJAX)
 
 
 def _script(address: str) -> str:

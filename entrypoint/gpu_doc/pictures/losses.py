@@ -26,6 +26,9 @@ _REMEDIES = {
     "Or let the cell show an image of it.",
     "frame": "Let the cell show what is in the frame by itself, such as HTML(filename=...) of a file, or an image of "
     "it, Image(filename=...); or link to it in the report's text.",
+    "label": "Write all of it between dollars, with what MathJax 3 knows, or in Unicode, such as "
+    "\N{GREEK SMALL LETTER ALPHA}; a dollar that begins no formula is written &#36; beside formulas. Or let the cell "
+    'show an image of it: figure.write_image("figure.png") (it takes the package kaleido), Image(filename=...).',
     "script": "Give the figure a static image, as figure.savefig() of Matplotlib and Image(filename=...) do, or "
     "picture another output of the cell with output=N.",
 }
@@ -112,6 +115,8 @@ def empty(exhibit: Exhibit) -> CaptureError:
 def _sentence(exhibit: Exhibit, loss: Loss) -> str:
     if loss.kind in ("box", "clip", "outside", "wide", "high"):
         return f"The picture of {exhibit.name} would be cut: {_cut(loss)}."
+    if loss.kind == "label":
+        return f"The picture of {exhibit.name} would not show the label “{loss.text}”: {loss.address}."
     address = loss.address if len(loss.address) <= _LONGEST else f"{loss.address[:_LONGEST]}…"
     if loss.kind == "image":
         what = f"it did not load: {address}" if address else "it is damaged"
