@@ -21,7 +21,6 @@ SHIPPED = (
     "templates/",
     "workflows/",
     "docs/",
-    "fonts/",
     "README.md",
     "LICENSE",
     "pyproject.toml",
