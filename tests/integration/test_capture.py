@@ -82,7 +82,7 @@ HOSTILE = [
     html('<div style="position:fixed;inset:0;background:#0f0;z-index:9999">everywhere</div>in front'),
     html("<div><table><tr><td>never closed <b><i><section><!-- "),
     html("</body></html></iframe></section><style>iframe { display: none }</style>after the end"),
-    html('<div style="float:left;margin:-500px 0 0 -500px;width:3000px;height:900px;background:#00f">huge</div>x'),
+    html('<div style="float:left;margin:0 -3000px -900px 0;width:3000px;height:900px;background:#00f">huge</div>x'),
     html('<p id="end">ids that are ours</p><section>and elements</section><style>section{top:0!important}</style>'),
     html("<style>@keyframes a{to{opacity:0}} p{animation:a 1s infinite; counter-increment: c 7}</style><p>blink</p>"),
     html("<script>document.body.remove(); while (true) {}</script>scripts never run"),
