@@ -24,7 +24,7 @@ from gpu_doc.record.evidence import Evidence, KeptFile
 from gpu_doc.record.state import State
 from gpu_doc.redaction import Redactor
 from gpu_doc.report.template import TemplateWorker
-from gpu_doc.resources import template_path
+from gpu_doc.resources import font_folder, template_path
 
 _FORCE = "Run again with --force."
 _Named = tuple[str, str]
@@ -142,7 +142,7 @@ class ReportFiles:
 
 
 def _origin(asset: Asset) -> str:
-    """Return a digest of what a file is made from; for a picture, this includes the page's styles and scripts.
+    """Return a digest of what a file is made from; for a picture, this includes the page's styles, scripts and fonts.
 
     So `--force` takes pictures again after an upgrade with another page; without it, old pictures stay.
     """
@@ -153,5 +153,6 @@ def _origin(asset: Asset) -> str:
 def _page() -> str:
     styles = ("page.css", "widgets.css", "formulas.css", "json.css", "cell.css")
     names = ("page.html", "output.html", *styles, "page.js", "whole.js", "readable.js", "typeset.js")
-    parts = [template_path(name).read_bytes() for name in names]
+    read = [*map(template_path, (*names, "fonts.conf")), font_folder() / "SHA256SUMS"]
+    parts = [path.read_bytes() for path in read]
     return sha256(b"".join(parts)).hexdigest()
