@@ -1,5 +1,6 @@
-// Runs before all scripts of an output: counts the timers and frames that they wait for, and stands in for require.js.
-// Chains of timers without end, as of an animation, count for their first links only. What is written on a canvas is kept.
+// Runs before all scripts of an output: counts the timers, frames, idle moments and answers that they wait for, and stands
+// in for require.js. Chains of timers without end, as of an animation, count for their first links only, and intervals for
+// a while. What is written on a canvas is kept.
 (() => {
   const longest = 2000;  // ms: nobody waits for later ones
   const links = 200;
@@ -22,6 +23,25 @@
   const soon = window.setTimeout.bind(window);
   counted('setTimeout', 'clearTimeout', (delay) => !(delay > longest));
   counted('requestAnimationFrame', 'cancelAnimationFrame', () => true);
+  counted('requestIdleCallback', 'cancelIdleCallback', () => true);
+
+  const [repeating, ending] = [window.setInterval.bind(window), window.clearInterval.bind(window)];
+  window.setInterval = (callback, delay, ...given) => {
+    const id = repeating(callback, delay, ...given);
+    waiting.add(`interval${id}`);
+    soon(() => waiting.delete(`interval${id}`), longest);
+    return id;
+  };
+  window.clearInterval = (id) => { waiting.delete(`interval${id}`); ending(id); };
+
+  const fetching = window.fetch.bind(window);
+  window.fetch = (...given) => {
+    const [answer, mark] = [fetching(...given), {}];
+    const done = () => soon(() => waiting.delete(mark), 20);  // its body is read by then, and the next step begun
+    waiting.add(mark);
+    answer.then(done, done);
+    return answer;
+  };
 
   const written = new Set();
   for (const canvas of [CanvasRenderingContext2D, OffscreenCanvasRenderingContext2D]) {

@@ -58,6 +58,39 @@ def test_what_is_drawn_late_is_waited_for() -> None:
     assert (255, 0, 0) in colours(shot)
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        "let n = 0; const next = () => { ++n > 30 ? (STEP)() : requestIdleCallback(next) }; next()",
+        "let n = 0; const on = () => ++n > 2000 ? (STEP)() : fetch('data:,').then((a) => a.text()).then(on); on()",
+        "let n = 0; const i = setInterval(() => { if (++n > 2) { clearInterval(i); (STEP)() } }, 200)",
+    ],
+    ids=["idle", "answers", "intervals"],
+)
+def test_what_is_drawn_in_several_steps_is_waited_for(later: str) -> None:
+    """Each step leaves two pictures alike, long before the last one has drawn."""
+    last = "() => { d.innerHTML += '<p style=\"background:#f00\">last' }"
+    with new_camera() as room:
+        (shot,) = taken(
+            room, html(f"<div id=d></div><script>d.innerHTML = '<p>first'; {later.replace('STEP', last)}</script>")
+        )
+    assert (255, 0, 0) in colours(shot)
+
+
+def test_a_place_for_one_more_figure_is_waited_for() -> None:
+    """The last figure's place appears when all seemed to be drawn, and stays empty for a while."""
+    script = (
+        "setTimeout(() => { d.innerHTML += '<div id=p class=plotly-graph-div></div>';"
+        "const soon = new MessageChannel(); const end = performance.now() + 400;"
+        "soon.port1.onmessage = () => { if (performance.now() < end) soon.port2.postMessage(1); else "
+        "p.innerHTML = '<svg class=main-svg></svg><p style=\"background:#f00\">last' };"
+        "soon.port2.postMessage(1) }, 700)"
+    )
+    with new_camera() as room:
+        (shot,) = taken(room, html(f"<div id=d></div><script>d.innerHTML = '<p>first'; {script}</script>"))
+    assert (255, 0, 0) in colours(shot)
+
+
 def test_javascript_draws_into_the_output_before_it() -> None:
     with new_camera() as room:
         (shot,) = taken(

@@ -29,6 +29,7 @@ _LARGEST = 64_000_000  # device pixels of a window; 190 MB when decoded
 _MOST_TOLD = 100  # errors and refused requests of one page
 _MOST_MEMORY = 3_000_000_000  # bytes of all of Chromium; without scripts, it takes 0.6 GB
 _WORLD = "gpu-doc"
+_SHORT = 0.3  # seconds that scripts get to end what they began, before each picture
 _STARTING_HEIGHT = 600  # CSS pixels of the window that the scripts see first
 _POLICY = (
     "sandbox allow-scripts allow-same-origin; default-src data: blob: https: 'unsafe-inline' 'unsafe-eval'; "
@@ -147,14 +148,24 @@ class _LivePage(Tab):
     async def _ready(self, deadline: float) -> bool:
         """Wait until scripts wait for nothing more; tell whether they drew all that they were to draw."""
         patience = time.monotonic() + max(1.0, (deadline - time.monotonic()) / 3)
-        while await self._run(deadline, "waiting", None):
-            self._drawing.empty = time.monotonic() > patience
-            if self._drawing.empty or self._drawing.refused or self._drawing.errors:
-                return False
+        while True:
+            while await self._run(deadline, "waiting", None):
+                self._drawing.empty = time.monotonic() > patience
+                if self._drawing.empty or self._drawing.refused or self._drawing.errors:
+                    return False
+                await asyncio.sleep(TICK)
+            await self._rest(deadline, patience)
+            if not await self._run(deadline, "waiting", None):  # a script may have made place for one more figure
+                return True
+
+    async def _rest(self, deadline: float, patience: float) -> None:
+        """Wait, while there is patience, until scripts wait for no timer, no frame and no answer."""
+        while True:
+            milliseconds = max(0.0, patience - time.monotonic()) * 1000
+            await self.evaluate(deadline, f"window[Symbol.for('gpu-doc')].quiet({milliseconds})")
+            if not self._fetching or time.monotonic() > patience:
+                return
             await asyncio.sleep(TICK)
-        milliseconds = max(0.0, patience - time.monotonic()) * 1000
-        await self.evaluate(deadline, f"window[Symbol.for('gpu-doc')].quiet({milliseconds})")
-        return not await self._run(deadline, "waiting", None)
 
     async def _photographed(self, window: Mapping[str, Any], scale: int, deadline: float) -> None:
         """Take pictures until two are alike: of a window that holds all there is."""
@@ -182,6 +193,7 @@ class _LivePage(Tab):
                 return
             before = self._drawing.png
             await self._run(deadline, "frames", None)
+            await self._rest(deadline, time.monotonic() + _SHORT)
         self._drawing.moves = True
 
     async def _resize(self, deadline: float, window: Mapping[str, Any], size: tuple[int, int]) -> None:
