@@ -1,10 +1,11 @@
 // Finds the characters on a page that may have no font: what comes of it is looked up (pictures/fonts.py).
 // `dom` and `whole` come from whole.js.
 ({ dom, whole }) => {
-  // Left out is what shows nothing, or nobody knows what (private use); and what DejaVu has all of: Latin, Cyrillic,
-  // punctuation, arrows, mathematics, drawn boxes.
+  // Left out is what shows nothing; and what DejaVu has all of: Latin, Cyrillic, punctuation, arrows, mathematics, drawn
+  // boxes. And private use: an output may bring a font of icons for it. Text, and a terminal, bring none.
   const rare = /(?![\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Z}\p{DI}])[^\0-\u02ff\u0400-\u052f\u2010-\u2027\u2030-\u205e\u2190-\u22ff\u2500-\u259f]/gu;
   const of = (text) => text.match(rare) ?? [];
+  const ofPlain = (text) => [...of(text), ...(text.match(/\p{Co}/gu) ?? [])];
   const attribute = (each, name) => Element.prototype.getAttribute.call(each, name) ?? '';
 
   const decoded = (data, base64) => {
@@ -37,7 +38,7 @@
   const once = (found) => [...new Set(found)].join('');
   return {
     ofSection: (section, frames) => once([
-      ...of(dom.text(section)),
+      ...ofPlain(dom.text(section)),
       ...ofImages(section),
       ...frames.filter(({ body }) => body).map(({ frame, root }) => [root, attribute(frame, 'srcdoc')])
         .filter(([, written]) => holds(written)).flatMap(([root, written]) => ofDocument(root, written)),

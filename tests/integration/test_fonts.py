@@ -126,7 +126,19 @@ def test_a_mark_that_joins_no_letter_of_its_font_is_refused(room: Camera) -> Non
 
 
 def test_what_shows_nothing_needs_no_font(room: Camera) -> None:
-    taken(room, exhibit(stream("a\u200b\u200d\ufeff\u00ad\u2028\u3000\ufe0f\U000e0100\ue000\U000f1234b")))
+    taken(room, exhibit(stream("a\u200b\u200d\ufeff\u00ad\u2028\u3000\ufe0f\U000e0100b")))
+
+
+def test_characters_for_private_use_need_a_font_where_no_output_can_bring_one(room: Camera) -> None:
+    shots = room.photograph(
+        [
+            exhibit(stream("\ue0a0 main\n")),
+            exhibit(kind="terminal", lines=((Span(text="\U000f1234 done"),),)),
+            html("<p>\ue0a0 main</p>"),
+        ]
+    )
+    assert [isinstance(shot, IncompleteError) for shot in shots] == [True, True, False]
+    assert "(U+E0A0)" in getattr(shots[0], "what", "")
 
 
 def test_without_the_extra_chinese_is_refused_with_its_name(room: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
