@@ -6,11 +6,13 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gpu_doc.errors import CaptureError
 from gpu_doc.model.pictures import Exhibit, Photograph
+from gpu_doc.pictures import chromium, livepage
 from gpu_doc.pictures.browser import find_chromium
 from gpu_doc.pictures.capture import Camera
 from gpu_doc.redaction import Redactor
@@ -108,6 +110,35 @@ def test_scripts_reach_no_network(sink: Sink, datagrams: socket.socket) -> None:
     assert sink.visits == []
     with pytest.raises(BlockingIOError):
         datagrams.recv(100)
+
+
+NETWORK = ("--proxy-", "--host-resolver-rules", "--webrtc-", "--force-webrtc-")
+"""Chromium's flags without which it has a network."""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("layer", ["flags", "policy and gate"])
+def test_each_layer_by_itself_lets_no_request_out(monkeypatch: pytest.MonkeyPatch, sink: Sink, layer: str) -> None:
+    """With the other one taken out.
+
+    Only the flags stop WebRTC, and connections that are opened ahead, by which nothing is said: no request shows them.
+    """
+    if layer == "flags":
+        monkeypatch.setattr(livepage, "_POLICY", "default-src * data: blob: 'unsafe-inline' 'unsafe-eval'")
+        monkeypatch.setattr(livepage._LivePage, "_refuse", _let_go)
+    else:
+        monkeypatch.setattr(chromium, "_FLAGS", tuple(flag for flag in chromium._FLAGS if not flag.startswith(NETWORK)))
+    ways = [way for way in WAYS if "RTCPeerConnection" not in way]
+    with new_camera(patience=10) as room:
+        shots = room.photograph([*(live(f"const A = '{sink.address}'; {way}") for way in ways), STILL])
+    assert isinstance(shots[-1], Photograph)
+    said = [visit for visit in sink.visits if visit]
+    assert said == []
+    assert layer != "flags" or sink.visits == []
+
+
+def _let_go(page: livepage._LivePage, event: dict[str, Any]) -> None:
+    page.send("Fetch.continueRequest", requestId=event["requestId"])
 
 
 def test_scripts_run_at_all() -> None:
