@@ -65,7 +65,7 @@ class Cutter:
 
     def cut(self, band: Band) -> Iterator[tuple[int, Image]]:
         """Yield number and picture of each box that ends in this band. Raises StripError if the band is incomplete."""
-        height, whole = self._layout.band, _whole(band, self._layout.scale)
+        height, whole = self._layout.band, _whole(band, self._layout)
         for number, box in enumerate(self._layout.boxes):
             first, last = box.y // height, (box.y + box.height - 1) // height
             if not box.fits or not first <= band.number <= last:
@@ -90,14 +90,17 @@ class Cutter:
         return self._partial[number]
 
 
-def _whole(band: Band, scale: int) -> Image:
-    """Decode a band and check that its end mark is in place."""
+def _whole(band: Band, layout: Layout) -> Image:
+    """Decode a band and check that it is as wide as the page, with its end mark in place."""
     from PIL import Image, ImageColor
 
+    scale = layout.scale
     decoded: Image.Image = Image.open(io.BytesIO(band.png))
     if decoded.mode != "RGB":
         decoded = decoded.convert("RGB")
     decoded.load()
+    if decoded.width < layout.width * scale:
+        raise StripError("the picture is narrower than the page")
     for row in (band.height * scale, (band.height + MARK) * scale - 1):
         colours = decoded.crop((0, row, decoded.width, row + 1)).getcolors()
         if colours != [(decoded.width, ImageColor.getrgb(band.mark))]:
