@@ -87,9 +87,9 @@ ENDINGS = {
     ),
     "kernel-too-large-to-start": Ending(
         cell="1",
-        keys={"limits": Limits(memory=40_000_000)},
+        keys={"limits": Limits(memory=25_000_000)},
         what="the kernel did not start",
-        remedy="Raise limits.memory (40 MB)",
+        remedy="Raise limits.memory (25 MB)",
     ),
     "allocates-too-much": Ending(cell="bytearray(10**15)", keys=LITTLE_MEMORY, what="MemoryError", remedy="(150 MB)"),
     "command-grows": Ending(
