@@ -286,7 +286,7 @@ reports:
 """
 
 
-@pytest.mark.parametrize("containers", ["copied", "overlaid"], indirect=True)
+@pytest.mark.parametrize("containers", [pytest.param("copied", marks=pytest.mark.full), "overlaid"], indirect=True)
 def test_from_inside_a_notebook_there_is_nothing_to_see_and_nothing_to_break(containers: Containers) -> None:
     shown = '<!-- gpu-doc: text("look-{mark}/seen") -->\n<!-- gpu-doc: end -->\n'
     subprocess.run(["git", "init", "-q", str(containers.project.root)], check=True)

@@ -243,6 +243,7 @@ def test_equal_notebooks_in_two_folders_do_not_share_a_result(empty: Project) ->
     assert "-->from b<!--" in empty.read("docs/r.md")
 
 
+@pytest.mark.full
 def test_a_value_may_be_a_mapping_of_which_the_template_takes_a_part(refreshed: Project) -> None:
     refreshed.edit(
         "notebooks/train.ipynb",

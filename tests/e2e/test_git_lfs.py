@@ -40,6 +40,7 @@ def replaced(project: Project, name: str) -> bytes:
 
 @pytest.mark.needs("chromium")
 @pytest.mark.needs("git-lfs")
+@pytest.mark.full
 def test_pictures_that_were_not_fetched_are_made_anew_where_they_differ(refreshed: Project, tmp_path: Path) -> None:
     git(refreshed.root, "init", "-q", "-b", "main")
     git(refreshed.root, "lfs", "install", "--local")
@@ -89,6 +90,7 @@ def test_what_was_not_fetched_is_refused_before_anything_runs(refreshed: Project
     assert "git lfs pull" in refreshed.gpu_doc("run", "docs/other.md", code=2).stderr
 
 
+@pytest.mark.full
 def test_a_pointer_that_a_run_leaves_is_no_table_and_no_picture(empty: Project) -> None:
     empty.write(
         {

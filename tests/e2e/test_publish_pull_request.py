@@ -246,6 +246,7 @@ def test_a_persons_commit_on_the_branch_is_never_overwritten(runner: Runner, git
     assert git_server.tip(REPOSITORY, BRANCH) == amended
 
 
+@pytest.mark.full
 def test_merging_the_base_into_the_branch_is_nobodys_work(
     runner: Runner, git_server: GitServer, github_api: StandIn
 ) -> None:
@@ -282,6 +283,7 @@ def test_what_failed_leaves_the_others_published(runner: Runner, git_server: Git
     assert "train" in str(opened.body)
 
 
+@pytest.mark.full
 def test_a_pull_request_that_a_person_closed_is_opened_again_only_for_other_results(
     runner: Runner, git_server: GitServer, github_api: StandIn
 ) -> None:

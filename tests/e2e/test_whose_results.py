@@ -167,6 +167,7 @@ def test_a_result_that_a_script_puts_into_state_is_never_published(scene: Scene)
     assert scene.published() == "4"
 
 
+@pytest.mark.full
 def test_projects_that_share_a_folder_of_state_have_each_its_own_results(scene: Scene) -> None:
     """Another repository, and another folder of this one, with the same fingerprint and other undeclared files."""
     other = "octo/other"
