@@ -14,7 +14,7 @@ from gpu_doc.model.pictures import Photograph
 
 from .pictures import html, new_camera
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("planted cuts")]  # photographed once
 
 COLOUR = (255, 0, 255)
 END = "<b style='display:inline-block;width:12px;height:12px;background:#f0f'></b>"
