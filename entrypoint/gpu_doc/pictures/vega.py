@@ -116,5 +116,9 @@ def _keep(place: Path, content: bytes) -> None:
     with suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=place.parent, delete=False) as file:
-            file.write(content)
-        Path(file.name).replace(place)
+            made = Path(file.name)
+        try:
+            made.write_bytes(content)
+            made.replace(place)
+        finally:
+            made.unlink(missing_ok=True)
