@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gpu_doc.errors import GpuDocError
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.observed import Observed
 from gpu_doc.model.values import Json
 from gpu_doc.record.cuts import Cut
 from gpu_doc.redaction import Redactor
@@ -60,6 +61,8 @@ class Finished:
     """The facts that the probe found (execution/agent/probe.py)."""
     cuts: tuple[Cut, ...] = ()
     """Cells whose output was cut."""
+    observed: Observed = field(default_factory=lambda: Observed(unobserved="it was not watched"))
+    """What its processes looked at."""
 
 
 def kernel_environment(environ: Mapping[str, str], allowed: Iterable[str]) -> dict[str, str]:
