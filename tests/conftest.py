@@ -7,6 +7,7 @@ if `scripts/set-up` should have brought it. A module says it once: `pytestmark =
 from __future__ import annotations
 
 import signal
+import sys
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,10 @@ from tests.components import require
 # A busy machine is no failure of what is tested.
 settings.register_profile("without clocks", deadline=None)
 settings.load_profile("without clocks")
+
+# With PYTHONDONTWRITEBYTECODE set, each of pytest's processes would compile all tests anew: 4 s of processor time. What
+# tests start keeps to that variable.
+sys.dont_write_bytecode = False
 
 pytest_plugins = [
     "tests.integration.engines",
