@@ -6,6 +6,7 @@ import io
 import re
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,9 @@ from gpu_doc.resources import document_path
 from gpu_doc.text.plain import plain
 from gpu_doc.text.units import readable_time
 
+if TYPE_CHECKING:
+    from gpu_doc.console.console import Locate
+
 
 def make(
     *,
@@ -29,9 +33,10 @@ def make(
     colour: bool = False,
     ci: bool = False,
     documents: str = "",
+    locate: Locate = lambda _: None,
 ) -> tuple[Console, io.StringIO, io.StringIO]:
     out, err = io.StringIO(), io.StringIO()
-    console = Console(out, err, interactive=interactive, colour=colour, ci=ci, documents=documents)
+    console = Console(out, err, interactive=interactive, colour=colour, ci=ci, locate=locate, documents=documents)
     return console, out, err
 
 
@@ -178,8 +183,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_cannot_command_the_runner(text: str) -> None:
-    console, out, err = make(ci=True)
-    console.locate = lambda location: FileLines(location.file, location.line + 1)
+    console, out, err = make(ci=True, locate=lambda location: FileLines(location.file, location.line + 1))
     console.say(text)
     console.note(text)
     console.verdict(text, text, good=True)
@@ -208,8 +212,10 @@ def test_no_text_commands_the_runner(text: str) -> None:
 
 
 def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
-    console, _, err = make(ci=True, documents="https://example.org/docs")
-    console.locate = lambda location: FileLines(f"project/{location.file}", 40 + location.line)
+    def locate(location: Location) -> FileLines:
+        return FileLines(f"project/{location.file}", 40 + location.line)
+
+    console, _, err = make(ci=True, documents="https://example.org/docs", locate=locate)
     where = Location("a:b.ipynb", 2, cell=3)
     error = RunError("50% broke", where=where, details="line 1", remedy="Mend it.", kept="x.ipynb")
     console.error(error)
@@ -221,8 +227,7 @@ def test_a_failure_is_an_annotation_and_the_rest_is_told_below() -> None:
 
 
 def test_each_problem_of_a_configuration_is_an_annotation() -> None:
-    console, _, err = make(ci=True)
-    console.locate = lambda location: FileLines(location.file, location.line)
+    console, _, err = make(ci=True, locate=lambda location: FileLines(location.file, location.line))
     file = "gpu-doc.yml"
     problems = [Problem(Location(file, 3, 5), "unknown key `runz`"), Problem(Location(file, 9, 1), "empty")]
     console.error(ConfigError(f"2 problems in {file}", where=Location(file), problems=problems, remedy="Correct it."))

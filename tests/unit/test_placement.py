@@ -193,8 +193,11 @@ def test_no_text_moves_an_annotation(tmp_path: Path, error: GpuDocError, propert
     (tmp_path / "n.py").write_text("# %%\nx = 1\n\n# %%\ny = 2\n")
     (tmp_path / "other.ipynb").write_text("a\nb\nc\nd\n")
     err = io.StringIO()
-    console = Console(io.StringIO(), err, interactive=False, colour=False, ci=True)
-    console.locate = lambda location: place(location, bases=[tmp_path], top=tmp_path)
+
+    def locate(location: Location) -> FileLines | None:
+        return place(location, bases=[tmp_path], top=tmp_path)
+
+    console = Console(io.StringIO(), err, interactive=False, colour=False, ci=True, locate=locate)
     console.error(error)
     (told,) = [line for line in err.getvalue().splitlines() if line.startswith("::")]
     assert told.startswith(f"::error {properties}title=")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
@@ -22,6 +21,7 @@ from gpu_doc.git import asking
 from gpu_doc.git import checkout as git
 
 if TYPE_CHECKING:
+    from gpu_doc.console.console import Locate
     from gpu_doc.console.workflow_commands import FileLines
     from gpu_doc.model.location import Location
 
@@ -30,13 +30,16 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with the contract's exit code."""
     gc.disable()  # most calls find nothing to do and end at once; garbage collection took 6 % of their time
     out, err = Reader(sys.stdout), Reader(sys.stderr)
-    console = _console(cast("TextIO", out), cast("TextIO", err))
+    call: Call | None = None
+    console = _console(
+        cast("TextIO", out), cast("TextIO", err), lambda location: _lines_of(location, call) if call else None
+    )
     # argparse prints its help there; and Python's final flush must not fail again.
     others = (Guarded(out), Guarded(err)) if console.on_runner else (out, err)
     sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", others)
     try:
-        words = sys.argv[1:] if argv is None else argv
-        code = _action(words[1:], console) if words[:1] == ["action"] else _dispatch(parse(words), console)
+        call = _call(sys.argv[1:] if argv is None else argv, console)
+        code = commands.ALL[call.args.command](call) if call else Exit.DONE
     except GpuDocError as error:
         console.error(error)
         _leave_failure(error)
@@ -72,7 +75,7 @@ def _leave_failure(error: GpuDocError) -> None:
         leave_failure(error, os.environ)
 
 
-def _console(out: TextIO, err: TextIO) -> Console:
+def _console(out: TextIO, err: TextIO, locate: Locate) -> Console:
     interactive = err.isatty() and os.environ.get("TERM") != "dumb"
     colour = interactive and "NO_COLOR" not in os.environ
     ci = os.environ.get("GITHUB_ACTIONS") == "true"
@@ -82,6 +85,7 @@ def _console(out: TextIO, err: TextIO) -> Console:
         interactive=interactive,
         colour=colour,
         ci=ci,
+        locate=locate,
         documents=_documents(),
         redactor=redaction.known(None, os.environ),
     )
@@ -94,33 +98,29 @@ def _documents() -> str:
     return f"{server}/{action[1]}/blob/HEAD/docs" if action else ""
 
 
-def _dispatch(args: argparse.Namespace, console: Console) -> Exit:
+def _call(words: Sequence[str], console: Console) -> Call | None:
+    """Return what the command line asks for; None if it is a step of an action that is done already."""
+    if words[:1] == ["action"]:
+        from gpu_doc.cli.steps import take  # only actions call it
+
+        words = take(words[1:], os.environ, console)
+        if not words:
+            return None
+    args = parse(words)
     try:
         here = Path.cwd()
     except FileNotFoundError as error:
         raise UsageError("the working folder has been deleted", remedy="Change to one that exists.") from error
     if os.environ.get("GITHUB_ACTIONS") == "true":
         asking.trust()
-    console.locate = _locator(getattr(args, "config", None), here)
-    return commands.ALL[args.command](Call(args, console, os.environ, here))
+    return Call(args, console, os.environ, here)
 
 
-def _locator(given: Path | None, here: Path) -> Callable[[Location], FileLines | None]:
-    """Return a function that finds an error's place in the repository, for GitHub's annotations."""
+def _lines_of(location: Location, call: Call) -> FileLines | None:
+    """Return an error's lines in the repository, for GitHub's annotations."""
+    from gpu_doc.action.placement import place  # only what went wrong needs it
 
-    def locate(location: Location) -> FileLines | None:
-        from gpu_doc.action.placement import place  # only what went wrong needs it
-
-        path = given or config.find(here)
-        root = config.root_of(here / path) if path else here
-        top = git.work_tree(root) or Path(os.environ.get("GITHUB_WORKSPACE") or root)
-        return place(location, bases=(root, here), top=top)
-
-    return locate
-
-
-def _action(names: Sequence[str], console: Console) -> Exit:
-    from gpu_doc.cli.steps import take  # only actions call it
-
-    words = take(names, os.environ, console)
-    return _dispatch(parse(words), console) if words else Exit.DONE
+    path = getattr(call.args, "config", None) or config.find(call.here)
+    root = config.root_of(call.here / path) if path else call.here
+    top = git.work_tree(root) or Path(os.environ.get("GITHUB_WORKSPACE") or root)
+    return place(location, bases=(root, call.here), top=top)

@@ -40,7 +40,7 @@ class Console:
     On a CI runner, everything but results goes to standard error, in order, workflow commands too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - named, and each is set once, here
         self,
         out: TextIO,
         err: TextIO,
@@ -48,6 +48,7 @@ class Console:
         interactive: bool,
         colour: bool,
         ci: bool,
+        locate: Locate = lambda _: None,
         documents: str = "",
         redactor: Redactor | None = None,
     ) -> None:
@@ -69,8 +70,7 @@ class Console:
         """The title of the open group. It is written together with the group's first line."""
         self._group_written = False
         self._annotated: Counter[Level] = Counter()
-        self.locate: Locate = lambda _: None
-        """Replaced as soon as the command line says where the project is."""
+        self._locate = locate
         self._documents = documents
 
     def say(self, text: str) -> None:
@@ -168,7 +168,7 @@ class Console:
 
             with self._lock:
                 self._annotated[level] += 1
-                place = self.locate(where) if isinstance(where, Location) else None
+                place = self._locate(where) if isinstance(where, Location) else None
                 self._command(annotation(level, self._plain(text), title=self._plain(str(where)), place=place))
 
     def mask(self, secret: str) -> None:
