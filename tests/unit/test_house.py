@@ -25,7 +25,9 @@ DOORS = {
         "report/template_values.py",
         "text/from_templates.py",
     },
-    "papermill": {"execution/workers/papermill_client.py", "execution/workers/papermill_notebook.py"},
+    "papermill": {
+        f"execution/workers/{name}.py" for name in ("papermill_client", "papermill_import", "papermill_notebook")
+    },
     "pyppeteer": {"pictures/browser.py"},
     # Chromium is started with what only its own door knows; a regular expression that never ends can only be killed.
     # What goes into a container has no doors of ours there.

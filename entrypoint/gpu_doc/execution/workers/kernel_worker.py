@@ -32,6 +32,7 @@ from gpu_doc.execution.workers.messages import (
     read_request,
     write,
 )
+from gpu_doc.execution.workers.papermill_import import import_papermill
 from gpu_doc.execution.workers.run_ends import Defect, DiskFull, Executed, NoNotebook, RunEnd
 from gpu_doc.model.location import Location
 from gpu_doc.notebooks.file import read
@@ -122,7 +123,7 @@ class Worker:
             await kernel.start()
             self._kernels.add(kernel.pid)
             self._link.send(write(Started(kernel.pid)))
-            # This imports papermill, while the kernel starts.
+            import_papermill()  # while the kernel starts
             from gpu_doc.execution.workers.notebook_execution import Execution
 
             try:
