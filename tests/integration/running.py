@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gpu_doc.execution.runs.container_setup import ContainerSetup
 from gpu_doc.execution.runs.docker import Docker
 from gpu_doc.execution.runs.execute import execute
@@ -21,6 +23,11 @@ from gpu_doc.model.configuration import Run
 from gpu_doc.system.temporary import private_folder
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+mostly_local = pytest.mark.parametrize(
+    "runner", ["local", pytest.param("docker", marks=[pytest.mark.needs("docker"), pytest.mark.full])], indirect=True
+)
+"""For what a worker does alike on this machine and in containers: the test of the latter is `full`."""
 
 
 @dataclass

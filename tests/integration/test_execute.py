@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.running import NOTEBOOKS, Runner, executed, outputs, text
+from tests.integration.running import NOTEBOOKS, Runner, executed, mostly_local, outputs, text
 
 from gpu_doc.errors import NotebookFileError, RunError
 from gpu_doc.model.configuration import Limits, Retries
@@ -43,12 +43,13 @@ def without_times(notebook: Any) -> list[Any]:
     [
         ("many-kinds-of-output", {}),
         ("parameters", {"rate": 1e-4, "name": 'a "b"\n', "layers": [1, {"x": None}], "unknown": True}),
-        ("no-parameters-cell", {"rate": 3}),
+        pytest.param("no-parameters-cell", {"rate": 3}, marks=pytest.mark.full),
         ("error-in-third-cell", {}),
-        ("exits-well", {}),
-        ("updates-display", {}),
+        pytest.param("exits-well", {}, marks=pytest.mark.full),
+        pytest.param("updates-display", {}, marks=pytest.mark.full),
     ],
 )
+@mostly_local
 def test_a_notebook_comes_out_as_from_papermill(runner: Runner, name: str, parameters: dict[str, Any]) -> None:
     ours = runner.one(name, parameters=parameters)
     theirs = runner.folder / "theirs.ipynb"
@@ -64,6 +65,7 @@ def test_a_notebook_comes_out_as_from_papermill(runner: Runner, name: str, param
     assert without_times(executed(ours)) == without_times(json.loads(theirs.read_text("utf-8")))
 
 
+@mostly_local
 def test_a_cell_that_may_fail_fails_no_run(runner: Runner) -> None:
     """As for nbclient, nbconvert and Jupyter Book; papermill knows no such tag."""
     finished = runner.one("expected-error")
@@ -73,6 +75,7 @@ def test_a_cell_that_may_fail_fails_no_run(runner: Runner) -> None:
     assert "".join(after["outputs"][0]["text"]) == "after\n"
 
 
+@mostly_local
 def test_another_cell_that_fails_still_fails_the_run(runner: Runner) -> None:
     cells = [
         {"cell_type": "code", "id": f"c{n}", "metadata": {"tags": tags}, "source": source, "outputs": []}
@@ -92,6 +95,7 @@ PACKAGES = re.compile(r"/\S+/site-packages/")
 
 
 @pytest.mark.parametrize("name", ["percent-script", "light-script", "markdown", "parameters"])
+@mostly_local
 def test_scripts_and_markdown_take_parameters_like_notebooks(runner: Runner, name: str) -> None:
     finished = runner.one(name, parameters={"rate": 0.25})
     assert finished.error is None
@@ -101,10 +105,12 @@ def test_scripts_and_markdown_take_parameters_like_notebooks(runner: Runner, nam
 
 
 @pytest.mark.parametrize("name", ["format-3", "no-code", "small"])
+@mostly_local
 def test_unusual_notebooks_run(runner: Runner, name: str) -> None:
     assert runner.one(name).error is None
 
 
+@mostly_local
 def test_sources_stay_as_they_are_and_no_path_of_the_machine_is_in_the_result(runner: Runner) -> None:
     job = runner.job("error-in-third-cell")
     source = runner.root / str(job.run.notebook)
@@ -214,6 +220,7 @@ def test_a_python_without_ipykernel_is_told_with_the_remedy(local: Runner) -> No
 
 
 @pytest.mark.parametrize(("name", "said"), [("broken-json", "not valid JSON"), ("empty", "is empty")])
+@mostly_local
 def test_a_file_that_is_no_notebook_is_told(runner: Runner, name: str, said: str) -> None:
     error = runner.one(name).error
     assert isinstance(error, NotebookFileError)
@@ -221,6 +228,7 @@ def test_a_file_that_is_no_notebook_is_told(runner: Runner, name: str, said: str
     assert error.where.startswith(f"notebooks/run-{name}.ipynb")
 
 
+@mostly_local
 def test_one_failure_leaves_the_others_alone(runner: Runner) -> None:
     names = ["kills-itself", "small", "error-in-third-cell", "no-code", "broken-json", "parameters"]
     finished = runner.run([runner.job(name) for name in names])
@@ -269,6 +277,7 @@ def test_a_limit_ends_a_cell_that_swallows_interrupts(runner: Runner) -> None:
     assert "working" in text(finished)
 
 
+@mostly_local
 def test_a_cell_limit_asks_first(runner: Runner) -> None:
     finished = runner.one("sleeps", limits=Limits(cell_time=1))
     assert isinstance(finished.error, RunError)
@@ -276,12 +285,14 @@ def test_a_cell_limit_asks_first(runner: Runner) -> None:
     assert outputs(finished)[0][-1]["ename"] == "KeyboardInterrupt"
 
 
+@mostly_local
 def test_a_run_has_a_limit_by_the_clock(runner: Runner) -> None:
     finished = runner.one("sleeps", limits=Limits(time=4))
     assert isinstance(finished.error, RunError)
     assert finished.error.what.startswith("stopped after 4.0 s (limits.time)")
 
 
+@mostly_local
 def test_many_prints_are_one_output(runner: Runner) -> None:
     first, second = outputs(runner.one("prints-20000-lines"))
     assert len(first) == len(second) == 1
@@ -300,12 +311,14 @@ def test_output_is_cut_at_its_limit_and_the_run_goes_on(runner: Runner) -> None:
     assert (finished.job.folder / "executed.ipynb").stat().st_size < 1_100_000
 
 
+@mostly_local
 def test_progress_bars_are_what_a_person_saw(runner: Runner) -> None:
     finished = runner.one("returns-carriages")
     assert text(finished) == "30/30\ndone\n"
     assert len(outputs(finished)[0]) == 1
 
 
+@mostly_local
 def test_progress_tells_cells_by_their_number_in_the_source(runner: Runner) -> None:
     runner.one("error-in-third-cell", parameters={"rate": 2, "rat": 3})
     warning = "warning: the cell tagged `parameters` knows no `rat`; it was set all the same. Did you mean `rate`?"
