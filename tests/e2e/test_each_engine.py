@@ -276,7 +276,9 @@ def test_of_an_image_for_several_machines_the_index_counts(
     project.gpu_doc("run", DOCKER_HOST=engine.host)
     assert digest(project, "pulled") == f"{address}/team/pulled@{index}"
     # Evidence with the child's digest is as good: it is the same image.
-    project.edit("docs/pulled.assets/evidence.json", index, child)
+    path = "docs/pulled.assets/evidence.json"
+    project.edit(path, index, child)
+    project.write({path: re.sub(r' *"checksum": "\w+",\n', "", project.read(path))})
     done = project.gpu_doc("plan", DOCKER_HOST=engine.host)
     assert "another image" not in done.stderr
     assert "would run" not in done.stdout

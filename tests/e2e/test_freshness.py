@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -118,7 +120,7 @@ def test_deleted_evidence_is_made_again_from_state(refreshed: Project) -> None:
 
 def test_a_merge_conflict_in_evidence_counts_as_absent(refreshed: Project) -> None:
     before = refreshed.files()
-    refreshed.edit("docs/report.assets/evidence.json", '"format": 2', "<<<<<<< ours\n=======\n>>>>>>> theirs")
+    refreshed.edit("docs/report.assets/evidence.json", '"format": 3', "<<<<<<< ours\n=======\n>>>>>>> theirs")
     refreshed.gpu_doc("run")
     assert refreshed.files() == before
 
@@ -295,3 +297,41 @@ def test_state_is_pruned_after_a_refresh(refreshed: Project) -> None:
     assert "1 run executed" in refreshed.gpu_doc("run").stdout
     assert not left.exists()
     assert list((refreshed.root / ".gpu-doc/runs").iterdir()), "what was used last stays"
+
+
+@pytest.mark.parametrize("state", ["with state", "without state"])
+def test_an_answer_that_was_forged_in_evidence_is_never_shown(refreshed: Project, state: str) -> None:
+    if state == "without state":
+        shutil.rmtree(refreshed.root / ".gpu-doc")
+    path = "docs/report.assets/evidence.json"
+    before = refreshed.read(path)
+    refreshed.edit(path, '"value": 0.905', '"value": 0.995')
+    assert 'value("train/accuracy") does not fit its checksum' in refreshed.gpu_doc("check", code=1).stdout
+    refreshed.edit("templates/report.md.j2", "It reached", "It got to")
+    done = refreshed.gpu_doc("run")
+    assert ("0 runs" if state == "with state" else "1 run") in done.stdout
+    assert "It got to 90 %" in refreshed.read("docs/report.md")
+    assert json.loads(refreshed.read(path))["answers"] == json.loads(before)["answers"]
+    assert "All fresh" in refreshed.gpu_doc("check").stdout
+
+
+def test_a_number_and_the_texts_hash_forged_alike(refreshed: Project) -> None:
+    shutil.rmtree(refreshed.root / ".gpu-doc")
+    before = refreshed.files()
+    path = "docs/report.assets/evidence.json"
+    text = refreshed.read("docs/report.md")
+    forged = re.sub(r"It reached \d+ %", "It reached 99 %", text)
+    assert forged != text
+    refreshed.write({"docs/report.md": forged})
+    refreshed.edit(path, *(hashlib.sha256(each.encode()).hexdigest() for each in (text, forged)))
+    assert "does not fit its checksum" in refreshed.gpu_doc("check", code=1).stdout
+    assert "0 runs" in refreshed.gpu_doc("run").stdout
+    assert refreshed.files() == before
+
+
+def test_a_parameter_changed_in_configuration_and_evidence_alike(refreshed: Project) -> None:
+    shutil.rmtree(refreshed.root / ".gpu-doc")
+    refreshed.edit("gpu-doc.yml", "lr: 0.5", "lr: 0.6")
+    refreshed.edit("docs/report.assets/evidence.json", '"lr": 0.5', '"lr": 0.6')
+    why = ["what evidence says of it does not fit its checksum"]
+    assert refreshed.stale_runs() == {"train": why}

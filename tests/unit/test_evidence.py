@@ -80,7 +80,7 @@ def test_what_is_taken_from_format_1_has_no_cells_in_format_2() -> None:
     assert known is not None
     new = Evidence(answers={**known.answers, TABLE.key: kept(written(Rows(("a",), (("1",),))), "log")})
     whole = json.loads(new.to_bytes())
-    assert whole["format"] == 2
+    assert whole["format"] == 3
     assert [key for key, answer in whole["answers"].items() if "cells" in answer] == [TABLE.key]
     assert parsed(new).answers == new.answers
 
@@ -172,7 +172,7 @@ def test_the_same_is_written_to_the_same_bytes_and_read_back() -> None:
     shown = compared([1, "half of a pair: \ud800"], [True, None])
     known = Evidence(answers={COMPARE.key: kept(shown, "sweep[lr=0.1]"), TABLE.key: KeptAnswer(value="x")})
     read = parsed(known)
-    assert read.format == 2
+    assert read.format == 3
     assert read.to_bytes() == known.to_bytes() == parsed(read).to_bytes()
     cells = read.answers[COMPARE.key].cells
     assert cells is not None
@@ -240,7 +240,7 @@ def test_cells_of_any_depth_are_survived(depth: int) -> None:
     assert evidence.parse(whole.replace(b'"value": "x"', b'"value": "x", "cells": [[' + b"9" * 5000 + b"]]")) is None
 
 
-@pytest.mark.parametrize("number", [0, 3, -1, True, 1.0, 2.0, "1", "2", None, [], 10**400])
+@pytest.mark.parametrize("number", [0, 4, -1, True, 1.0, 2.0, "1", "2", None, [], 10**400])
 def test_another_format_counts_as_absent(number: object) -> None:
     whole = json.loads(Evidence().to_bytes())
     assert evidence.parse(json.dumps(whole | {"format": number}).encode()) is None

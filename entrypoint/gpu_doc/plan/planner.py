@@ -82,6 +82,8 @@ class Planner:
         if usable and not force:
             return RunPlan(run=run, fingerprint=usable[0], here=here, unchecked=verdict.unchecked)
         reasons = verdict.reasons or ("forced",)
+        if known and ("runs", run.address) in known.contradictions:
+            reasons = ("what evidence says of it does not fit its checksum",)
         return RunPlan(run=run, fingerprint=here, here=here, reasons=reasons, unchecked=verdict.unchecked)
 
     def _verdict(
@@ -118,6 +120,11 @@ class Planner:
         if report.template and report.template not in known.sources:
             reasons.append(f"its template is now {report.template}")
         reasons += self._settings_changes(report, known)
+        if known.contradictions:
+            from gpu_doc.record.checksums import told
+
+            parts = [told(*part) for part in known.contradictions]
+            reasons += [f"what evidence says of {part} does not fit its checksum" for part in parts]
         wrong = evidence.missing_files(known, report, self.root, self.machine.line_ends)
         reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
         more, edits = self._generated_text(report, known)
@@ -210,6 +217,8 @@ class Planner:
             return ReportCalls()  # `run` will say why
 
     def _asks_the_same(self, report: Report, known: Evidence) -> bool:
+        if known.contradictions:
+            return False  # some calls were left out
         if report.template:
             return all(self._is(path, digest) for path, digest in known.sources.items())
         reasons, _ = self._generated_text(report, known)

@@ -4,8 +4,8 @@ It is beside the report's pictures. Deleting it is always safe, and a file with 
 contains every answer that the report was rendered from. So a template whose prose changed is rendered again without
 running anything, also on a machine without state.
 
-Format 2 has the cells of tables besides their Markdown. Format 1 is still read, and is kept until something in it
-changes; its answers have no cells.
+Format 2 has the cells of tables besides their Markdown. Format 3 has checksums, and what does not fit its own counts as
+absent. Earlier formats are still read, and are kept until something in them changes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from gpu_doc.record.fingerprint import Fingerprint, short_hash
 if TYPE_CHECKING:
     from gpu_doc.model.answers import Call, Cells
 
-FORMAT = 2
-_FORMATS = (1, FORMAT)
+FORMAT = 3
+_FORMATS = (1, 2, FORMAT)
+CHECKSUMS_SINCE = 3
+"""The first format that has checksums."""
 NAME = "evidence.json"
 _LARGEST = 256 << 20
 """The most bytes of evidence. A report is at most 5 MB and shows its answers: a larger file is not ours."""
@@ -85,6 +87,8 @@ class Evidence:
     files: Mapping[str, KeptFile] = field(default_factory=dict)
     format: int = field(default=FORMAT, compare=False)
     """The format in which it was read, and will be written."""
+    contradictions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """The parts that were left out since they don't fit their checksums (record/checksums.py)."""
 
     def to_bytes(self) -> bytes:
         """Return the file's text: sorted by name, one entry per line, so that diffs are readable."""
@@ -108,9 +112,19 @@ def parse(content: bytes) -> Evidence | None:
     A pull request may bring any content: what has a wrong shape counts as absent.
     """
     try:
-        return None if len(content) > _LARGEST else _parse(json.loads(content))
+        return None if len(content) > _LARGEST else _consistent(json.loads(content))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _consistent(whole: Json) -> Evidence:
+    """Return evidence without the parts that don't fit their checksums. Raises what `_parse` raises."""
+    known = _parse(whole)
+    if known.format < CHECKSUMS_SINCE:
+        return known
+    from gpu_doc.record import checksums
+
+    return checksums.consistent(known, whole)
 
 
 def _parse(whole: Json) -> Evidence:
@@ -124,7 +138,7 @@ def _parse(whole: Json) -> Evidence:
         answers={_call_key(key): _answer(kept) for key, kept in whole["answers"].items()},
         text=text
         if isinstance(text, str)
-        else tuple((_text(expression), _text(digest)) for expression, digest in text),
+        else tuple((_text(expression), _text(digest)) for expression, digest, *_ in text),
         files={
             _plain_name(name): KeptFile(sha256=_text(kept["sha256"]), made_from=_text(kept["made-from"]))
             for name, kept in whole["files"].items()

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from gpu_doc.model.values import Json
-from gpu_doc.record import kept_cells
+from gpu_doc.record import checksums, kept_cells
+from gpu_doc.record.evidence import CHECKSUMS_SINCE
 
 if TYPE_CHECKING:
     from gpu_doc.record.evidence import Evidence, KeptAnswer
@@ -35,6 +36,10 @@ def to_bytes(evidence: Evidence) -> bytes:
         "text": text,
         "files": files,
     }
+    if evidence.format >= CHECKSUMS_SINCE:
+        # As it will be read: half of a surrogate pair can't be written.
+        whole = json.loads(json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace"))
+        checksums.add(whole)
     return (json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
