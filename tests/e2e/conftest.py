@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -168,9 +169,18 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def refreshed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = small_project(tmp_path_factory.mktemp("refreshed"))
-    made.gpu_doc("run")
-    return made.root
+    """A small project, refreshed by the first of pytest's processes that asks for it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made = folder / "refreshed once"
+    with (folder / "refreshed once.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            project = small_project(tmp_path_factory.mktemp("refreshing"))
+            project.gpu_doc("run")
+            project.root.rename(made)
+    return made
 
 
 @pytest.fixture

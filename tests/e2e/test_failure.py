@@ -27,8 +27,11 @@ def failing(*cells: object) -> str:
 
 @pytest.fixture
 def two(refreshed: Project) -> Project:
-    """Both reports stale: the other one will succeed."""
-    refreshed.edit("notebooks/other.ipynb", "6 * 7", "6 * 9")
+    """Both reports stale: the other one will succeed. It takes a command, for its run is not what is tested."""
+    command = "{command: [sh, -c, 'printf \"answer\\n54\\n\" > answer.csv'], produces: [answer.csv]}"
+    refreshed.edit("gpu-doc.yml", "{notebook: notebooks/other.ipynb}", command)
+    block = '<!-- gpu-doc: table("other/file:answer.csv") -->\n<!-- gpu-doc: end -->\n'
+    refreshed.write({"docs/other.md": f"# Other\n\n{block}"})
     return refreshed
 
 
@@ -37,7 +40,7 @@ def assert_only_the_other_was_refreshed(project: Project, before: dict[str, byte
     assert {name: content for name, content in after.items() if "report" in name} == {
         name: content for name, content in before.items() if "report" in name
     }
-    assert "-->54<!--" in project.read("docs/other.md")
+    assert "54" in project.read("docs/other.md")
     assert not list(project.root.rglob(".*.gpu-doc")), "no temporary file"
     scratch = project.root / ".gpu-doc/scratch"
     assert not scratch.exists() or not list(scratch.iterdir())
@@ -47,11 +50,15 @@ def assert_only_the_other_was_refreshed(project: Project, before: dict[str, byte
     ("source", "said"),
     [
         ("x = 1\nraise ValueError('bad shape')", ["ValueError: bad shape", "raise ValueError", "(curve)"]),
-        ("def broken(:", ["SyntaxError"]),
+        pytest.param("def broken(:", ["SyntaxError"], marks=pytest.mark.full),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", ["memory"]),
         pytest.param("import no_such_module", ["ModuleNotFoundError", "no_such_module"], marks=pytest.mark.full),
         pytest.param("import os; os._exit(3)", ["3"], marks=pytest.mark.full),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", ["SIGSEGV", "native library"]),
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+            ["SIGSEGV", "native library"],
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_an_error_in_a_cell_is_shown_with_its_place(two: Project, source: str, said: list[str]) -> None:
@@ -71,10 +78,11 @@ def test_an_error_in_a_cell_is_shown_with_its_place(two: Project, source: str, s
 @pytest.mark.parametrize(
     ("limits", "source", "said"),
     [
-        (
+        pytest.param(
             "{time: 3s}",
             "import time\nwhile True:\n    try:\n        time.sleep(9)\n    except KeyboardInterrupt:\n        pass",
             "time",
+            marks=pytest.mark.full,
         ),
         ("{cell-time: 1s}", "import time; time.sleep(60)", "cell-time"),
     ],
@@ -90,7 +98,7 @@ def test_a_limit_ends_a_run(two: Project, limits: str, source: str, said: str) -
 
 
 @pytest.mark.parametrize(
-    "content", ["{", '{"cells": 3}', *(pytest.param(text, marks=pytest.mark.full) for text in ("", "[]", "\x00\x01"))]
+    "content", ["{", *(pytest.param(text, marks=pytest.mark.full) for text in ('{"cells": 3}', "", "[]", "\x00\x01"))]
 )
 def test_a_file_that_is_no_notebook(two: Project, content: str) -> None:
     before = two.files()
@@ -143,13 +151,13 @@ def test_a_missing_kernel_names_those_that_are_there(two: Project) -> None:
     assert_only_the_other_was_refreshed(two, before)
 
 
-def test_a_healthy_sibling_of_a_failed_run_is_not_run_again(project: Project) -> None:
-    project.edit("gpu-doc.yml", "      other: {", "      broken: {notebook: notebooks/broken.ipynb}\n      other: {")
-    project.write({"notebooks/broken.ipynb": notebook(code("1 / 0"))})
-    project.gpu_doc("run", code=3)
-    assert list(project.stale_runs()) == ["broken"]
-    project.write({"notebooks/broken.ipynb": notebook(code("1 / 1"))})
-    assert "1 run executed" in project.gpu_doc("run").stdout
+def test_a_healthy_sibling_of_a_failed_run_is_not_run_again(two: Project) -> None:
+    two.edit("gpu-doc.yml", "      other: {", "      broken: {command: [sh, broken.sh]}\n      other: {")
+    two.write({"broken.sh": "exit 1\n"})
+    assert "2 runs executed" in two.gpu_doc("run", code=3).stdout
+    assert list(two.stale_runs()) == ["broken"]
+    two.write({"broken.sh": "exit 0\n"})
+    assert "1 run executed" in two.gpu_doc("run").stdout
 
 
 def test_a_command_that_fails_shows_its_last_lines(project: Project) -> None:
@@ -204,7 +212,7 @@ def sleeping(refreshed: Project) -> Iterator[tuple[Project, subprocess.Popen[str
         left.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_an_interrupt_ends_everything(sleeping: tuple[Project, subprocess.Popen[str], str], number: int) -> None:
     project, process, mark = sleeping
     before = project.files()

@@ -177,13 +177,14 @@ def test_a_new_fingerprint_with_the_same_results_changes_evidence_alone(refreshe
 
 
 def test_reports_that_share_a_run_execute_it_once(project: Project) -> None:
+    shared = ("docs/other.md", "docs/third.md")
     project.write({"docs/third.md": 'x <!-- gpu-doc: value("same/answer") -->?<!-- gpu-doc: end -->\n'})
     config = project.read("gpu-doc.yml")
     project.write(
         {"gpu-doc.yml": config + "  - path: docs/third.md\n    runs:\n      same: {notebook: notebooks/other.ipynb}\n"}
     )
-    assert "2 runs executed" in project.gpu_doc("run").stdout
-    assert "-->42<!--" in project.read("docs/third.md")
+    assert "1 run executed" in project.gpu_doc("run", *shared).stdout
+    assert all("-->42<!--" in project.read(path) for path in shared)
 
 
 def test_an_obsolete_picture_is_removed(refreshed: Project) -> None:
@@ -201,23 +202,25 @@ def test_a_cell_that_gets_a_name_later_need_not_run_again(refreshed: Project) ->
     assert "lr 0.5 rows 3" in refreshed.read("docs/report.md")
 
 
-def test_evidence_names_the_commit_only_of_a_clean_checkout(project: Project) -> None:
+def test_evidence_names_the_commit_only_of_a_clean_checkout(refreshed: Project) -> None:
     import subprocess
 
     def git(*words: str) -> str:
         identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
         return subprocess.run(
-            ["git", *identity, *words], cwd=project.root, check=True, capture_output=True, text=True
+            ["git", *identity, *words], cwd=refreshed.root, check=True, capture_output=True, text=True
         ).stdout.strip()
 
     git("init", "-q")
     git("add", "-A")
     git("commit", "-qm", "x")
-    project.gpu_doc("run")
-    assert project.evidence()["runs"]["train"]["made"]["commit"] == git("rev-parse", "HEAD")
-    project.edit("gpu-doc.yml", "lr: 0.5", "lr: 0.6")
-    project.gpu_doc("run")
-    assert project.evidence()["runs"]["train"]["made"]["commit"] is None
+    refreshed.edit("notebooks/other.ipynb", "6 * 7", "6 * 8")
+    git("commit", "-qam", "y")
+    refreshed.gpu_doc("run")
+    assert refreshed.evidence("docs/other")["runs"]["other"]["made"]["commit"] == git("rev-parse", "HEAD")
+    refreshed.edit("notebooks/other.ipynb", "6 * 8", "6 * 9")
+    refreshed.gpu_doc("run")
+    assert refreshed.evidence("docs/other")["runs"]["other"]["made"]["commit"] is None
 
 
 def test_unused_runs_leave_evidence_with_their_configuration(refreshed: Project) -> None:

@@ -62,6 +62,7 @@ def test_eleven_refused_pictures_and_those_of_another_report_take_one_refresh(el
     assert "42" in eleven.read("c.md")
 
 
+@pytest.mark.full
 def test_a_runner_annotates_the_lines_of_the_template(eleven: Project) -> None:
     errors = [
         each for each in found(eleven.gpu_doc("run", code=2, GITHUB_ACTIONS="true").stderr) if each.name == "error"
@@ -139,6 +140,7 @@ def test_pictures_of_runs_that_are_fresh_are_refused_before_others_run(empty: Pr
     assert (made.root / "ran").exists()
 
 
+@pytest.mark.full
 def test_beside_a_run_that_fails_the_others_are_judged(empty: Project) -> None:
     files = {
         "n.ipynb": notebook(code(FRAME, "frame"), code("1", "one")),

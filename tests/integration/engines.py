@@ -1,7 +1,7 @@
 """Images and engines for tests with real containers.
 
 A second engine takes some seconds to start and to get its images, so it is started once in a process that runs tests,
-and tests that use one go to the same process.
+and tests that use one go to the same process. So do the tests of a module that share a fixture of it.
 """
 
 from __future__ import annotations
@@ -45,11 +45,22 @@ UID = 54321
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         used = sorted({SHARED_BY[name] for name in getattr(item, "fixturenames", ()) if name in SHARED_BY})
-        if used and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(f"{used[0]} engine"))
+        if not item.get_closest_marker("xdist_group"):
+            if used:
+                item.add_marker(pytest.mark.xdist_group(f"{used[0]} engine"))
+            elif _shares_in_module(item):
+                item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
         group = item.get_closest_marker("xdist_group")
         if group and group.args[0] in FOREIGN:
             item.add_marker(pytest.mark.full)
+
+
+def _shares_in_module(item: pytest.Item) -> bool:
+    """Whether it uses a fixture of its module, such as a browser: two processes would each make one."""
+    info = getattr(item, "_fixtureinfo", None)
+    return info is not None and any(
+        made.scope == "module" for definitions in info.name2fixturedefs.values() for made in definitions
+    )
 
 
 def image(name: str) -> str:
