@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-clean unit test test-full stress bench house lint fmt readme gallery lock clean
+.PHONY: help demo demo-clean unit test test-full stress bench house lint fmt readme gallery lock watcher clean
 
 # Passed on to the program: `make test ARGS="-k fingerprint"`, `make lock ARGS="--upgrade-package pyppeteer"`
 ARGS ?=
@@ -18,7 +18,10 @@ demo: ## set up, then refresh demo/, a copy of examples/quickstart: no Docker, n
 	@scripts/set-up examples chromium
 	@scripts/demo $(ARGS)
 
-demo-clean: ## remove demo/, your edits to it included
+demo-watcher: ## build the library that records what runs look at, from its source in C (fetches a compiler into .watcher)
+	@scripts/watcher
+
+clean: ## remove demo/, your edits to it included
 	rm -rf demo
 
 unit: ## set up, then run the tests of single modules
@@ -69,6 +72,9 @@ gallery: ## refresh docs/gallery.md, pictures included; what its notebooks impor
 lock: ## resolve the dependencies anew into requirements/, with hashes (needs uv)
 	@scripts/lock $(ARGS)
 
+watcher: ## build the library that records what runs look at, from its source in C (fetches a compiler into .watcher)
+	@scripts/watcher
+
 clean: ## remove environments, caches and demo/
-	rm -rf .venv .bench .gallery demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .bench .gallery .watcher demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -38,6 +38,7 @@ DOORS = {
         "execution/agent/kernels.py",
         "execution/agent/jupyterlab.py",
         "execution/agent/probe.py",
+        "execution/agent/watching.py",
     },
 }
 """Who may import what leads outside."""

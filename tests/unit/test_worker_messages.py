@@ -53,6 +53,7 @@ COMMON: dict[str, Any] = {
     "cwd": "/",
     "folder": "/state",
     "redact": ("secret",),
+    "watch": {"LD_PRELOAD": "/watcher.so"},
 }
 REQUESTS: list[Request] = [
     RunNotebook(

@@ -36,6 +36,7 @@ from gpu_doc.execution.workers.messages import (
     Said,
 )
 from gpu_doc.execution.workers.run_ends import CommandEnded
+from gpu_doc.model.observed import Observed
 from gpu_doc.model.values import Json
 from gpu_doc.record.cuts import Cut
 from gpu_doc.system.process import output
@@ -62,6 +63,7 @@ class Attempts:
         self._lease = lease
         self._veto: GpuDocError | None = None
         self._cuts: list[Cut] = []
+        self._observed = Observed(unobserved="it was not watched")
 
     def run(self, token: str, stop: threading.Event) -> Finished:
         """Run it to its end. `token` is the prefix of its processes' marker; `stop` ends the wait between two tries."""
@@ -79,8 +81,15 @@ class Attempts:
             self._progress.message(f"{self._name}: network error; trying again ({error})")
             _empty(self._job.folder)
         begun = started.isoformat(timespec="seconds")
-        cuts = tuple(self._cuts)
-        return Finished(job=self._job, seconds=seconds, started=begun, error=error, probe=self._probe, cuts=cuts)
+        return Finished(
+            job=self._job,
+            seconds=seconds,
+            started=begun,
+            error=error,
+            probe=self._probe,
+            cuts=tuple(self._cuts),
+            observed=self._observed,
+        )
 
     def _once(self, marker: str) -> GpuDocError | None:
         with Keeping(self._job) as keeping:
@@ -106,14 +115,19 @@ class Attempts:
             raise
 
     def _execute(self, marker: str) -> GpuDocError | None:
+        from gpu_doc.execution.runs.observing import Watch  # not in a refresh where all is fresh
+
         self._look_around()
         with self._watched() as produced:
             if error := self._veto or failure.of_files(self._job.run, produced.found()):
                 return error
-            error = self._notebook(marker) if self._job.run.notebook else self._command(marker)
+            with Watch(self._job, self._slot.runtime) as watch:
+                asked = self._notebook if self._job.run.notebook else self._command
+                error = asked(marker, watch.variables)
+            self._observed = watch.observed
             return self._veto or error or self._collect(produced)
 
-    def _notebook(self, marker: str) -> GpuDocError | None:
+    def _notebook(self, marker: str, watch: Mapping[str, str]) -> GpuDocError | None:
         job, run = self._job, self._job.run
         assert run.notebook
         asked = RunNotebook(
@@ -127,6 +141,7 @@ class Attempts:
             folder=str(job.folder),
             output=run.limits.output,
             marker=marker,
+            watch=watch,
             produces=run.produces,
             container=job.place.order(self._lease.gpus) if job.place else None,
             leased=bool(self._lease.devices),
@@ -176,7 +191,7 @@ class Attempts:
                 self._progress.message(self._job.redactor.text(f"{self._name}: {plain(text)}"))
         return None
 
-    def _command(self, marker: str) -> GpuDocError | None:
+    def _command(self, marker: str, watch: Mapping[str, str]) -> GpuDocError | None:
         from gpu_doc.system.process import MARKER
 
         job, run = self._job, self._job.run
@@ -192,6 +207,7 @@ class Attempts:
             columns=COLUMNS,
             rows=ROWS,
             marker=marker,
+            watch=watch,
             container=job.place.order(self._lease.gpus) if job.place else None,
             folder=str(job.folder),
             redact=tuple(job.redactor.values),

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gpu_doc.execution.agent.pseudo_terminal import Bounded, Copying, Program, start
+from gpu_doc.execution.agent.watching import watched
 from gpu_doc.execution.workers.messages import RunCommand, Started, read_request, write
 from gpu_doc.execution.workers.run_ends import CommandEnded, CommandLost, CommandRefused
 from gpu_doc.redaction import Redactor
@@ -33,7 +34,7 @@ def _serve(link: Link, job: RunCommand) -> None:
     marker = job.environment.get(MARKER)
     adopt_orphans()
     try:
-        program = Program(job.argv, job.cwd, job.environment, job.columns, job.rows)
+        program = Program(job.argv, job.cwd, watched(job.environment, job.watch), job.columns, job.rows)
         pid, terminal = start(program, die_with_parent)
     except OSError as error:
         link.send(write(CommandRefused(errno=error.errno, message=str(error))))

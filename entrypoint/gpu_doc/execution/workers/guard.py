@@ -162,7 +162,7 @@ class Slot:
 
     def __init__(self, runtime: Path, name: str) -> None:
         """`runtime` is a folder with a short path for sockets and logs; `name` tells this slot from others."""
-        self._runtime = runtime
+        self.runtime = runtime
         self._name = name
         self._worker: Child | None = None
         self._children: list[Child] = []
@@ -174,7 +174,7 @@ class Slot:
         """Run a notebook. Raises StoppedError if `kill` was called."""
         worker = self._worker or self._start("kernel_worker", job.environment)
         self._worker = worker
-        worker.send(write(replace(job, runtime=str(self._runtime))))
+        worker.send(write(replace(job, runtime=str(self.runtime))))
         facts = self._watch(worker, Guard(limits, job, worker), hear)
         self._served += 1
         if facts.gone:
@@ -235,7 +235,7 @@ class Slot:
         with self._lock:
             if self._stopped:
                 raise StoppedError
-            log = self._runtime / f"{self._name}.log"
+            log = self.runtime / f"{self._name}.log"
             child = Child(f"execution.workers.{module}", environment=environment, log=log)
             self._children.append(child)
             return child

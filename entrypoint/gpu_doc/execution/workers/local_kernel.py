@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_doc.execution.agent.kernel_names import INTERPRETERS, PYTHON, SHELL, is_any_python
 from gpu_doc.execution.agent.outcomes import NoKernel, NoStart
+from gpu_doc.execution.agent.watching import watched
 from gpu_doc.execution.workers.failure import FailureError
 from gpu_doc.execution.workers.kernel import Kernel, kernel_name, sockets
 from gpu_doc.execution.workers.run_ends import KernelRefused
@@ -107,7 +108,7 @@ class LocalKernel(Kernel):
         own = environment.get("IPYTHONDIR") or str(Path(environment.get("HOME", "/nowhere")) / ".ipython")
         if not Path(own).is_dir():
             environment["IPYTHONDIR"] = str(self.folder / "ipython")
-        return environment
+        return watched(environment, self.job.watch)
 
     @property
     def status(self) -> int | None:

@@ -36,6 +36,8 @@ class _Run:
     """The values of secrets."""
     container: Order | None
     """None: on this machine."""
+    watch: Mapping[str, str]
+    """Variables for its processes, by which they are watched; empty if they can't be. A container has its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
