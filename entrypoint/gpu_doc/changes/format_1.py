@@ -16,7 +16,7 @@ _MARKUP = re.compile(
     r"(?P<ticks>`+) ?(?P<code>.+?) ?(?P=ticks)|\\(?P<escaped>[\\`*\[\]~_|])|\*\*|</?span>|<(?P<link>\w+:[^<>]*)>|"
     r"(?P<entity>&#?\w+;)"
 )
-_LONGEST = 1000
+LONGEST = 1000
 """How many characters of a cell are read."""
 _PIPE = re.compile(r"(?<!\\)\|")
 
@@ -41,7 +41,7 @@ def _compared(call: Call, kept: KeptAnswer, body: Cells) -> Iterator[tuple[Cell,
 
 def _plain(cell: str) -> str:
     """Return the text that a cell shows."""
-    return _MARKUP.sub(_unmarked, cell.strip()[:_LONGEST])
+    return _MARKUP.sub(_unmarked, cell.strip()[:LONGEST])
 
 
 def _unmarked(found: re.Match[str]) -> str:

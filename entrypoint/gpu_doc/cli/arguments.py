@@ -23,13 +23,14 @@ examples:
   gpu-doc run                       refresh every report that is not fresh
   gpu-doc run docs/finetune.md      refresh one report
   gpu-doc check                     exit 1 if a report is stale or was edited by hand (for CI and pre-commit)
+  gpu-doc verify                    reports, pictures, evidence and source against each other: intact, or what is not
   gpu-doc preview --out page        changed reports as one web page, pictures before and after
   gpu-doc lab notebooks/train.ipynb JupyterLab in the image that the notebook runs in
   gpu-doc doctor                    what this machine has and lacks, with a remedy for each
   gpu-doc clean                     remove what a killed gpu-doc left
 
 exit codes:
-  0 done   1 a finding (stale or edited, under check)   2 configuration or usage   3 some run failed
+  0 done   1 a finding (stale, edited, not intact)   2 configuration or usage   3 some run failed
   4 writing failed   5 the machine lacks something   70 a defect of gpu-doc   130 interrupted
 
 The configuration is gpu-doc.yml or .github/gpu-doc.yml, looked for here and upwards to the repository's root.
@@ -69,6 +70,17 @@ examples:
   gpu-doc check docs/finetune.md    one report
 
 For CI and pre-commit. `gpu-doc plan` says the same and why, with exit code 0.
+"""
+
+VERIFY_EPILOG = """\
+examples:
+  gpu-doc verify                     every report, with its pictures, evidence, template and source
+  gpu-doc verify docs/finetune.md    one report
+  gpu-doc verify --json              the same for programs; standard output is only the JSON
+
+It runs nothing, and needs neither Docker nor a GPU, a browser or state: a fresh clone is enough. Each thing that does
+not agree with the rest is told with its file and line, and its place in evidence; then the exit code is 1.
+Intact proves that the files agree with each other, not who made them. docs/verify.md says what is compared.
 """
 
 DOCTOR_EPILOG = """\
@@ -140,6 +152,10 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     check = add("check", "exit 1 if a report is stale or was edited by hand; runs nothing", CHECK_EPILOG)
     _reports(check)
     _common(check)
+    verify = add("verify", "reports, pictures, evidence and source against each other; runs nothing", VERIFY_EPILOG)
+    _reports(verify)
+    verify.add_argument("--json", action="store_true", help="print JSON on standard output")
+    _common(verify)
     _preview(add("preview", "the changed reports as a self-contained web page", PREVIEW_EPILOG))
     _lab(add("lab", "JupyterLab in the same image, mounts and limits as a run, for authoring", LAB_EPILOG))
     add("doctor", "what this machine has and lacks, each finding with its remedy", DOCTOR_EPILOG)

@@ -174,6 +174,14 @@ def _check(call: Call) -> Exit:
     return Exit.DONE if plan.fresh else Exit.FINDING
 
 
+def _verify(call: Call) -> Exit:
+    from gpu_doc.cli import verdicts
+
+    whole = call.config()
+    chosen = selection.select(whole, call.args.reports, here=call.here)
+    return verdicts.verify(chosen, build_doors(call, whole), as_json=call.args.json)
+
+
 def _preview(call: Call) -> Exit:
     from gpu_doc.preview.preview import preview
 
@@ -221,6 +229,7 @@ ALL = {
     "plan": _plan,
     "run": _run,
     "check": _check,
+    "verify": _verify,
     "preview": _preview,
     "lab": _lab,
     "doctor": _doctor,

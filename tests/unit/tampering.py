@@ -1,0 +1,117 @@
+"""A published example, the quickstart, whose copies are tampered with; and what `verify` says of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gpu_doc import config
+from gpu_doc.git import checkout
+from gpu_doc.record import evidence
+from gpu_doc.record.evidence import CHECKSUMS_SINCE
+from gpu_doc.record.fingerprint import Machine
+from gpu_doc.report.template import TemplateWorker
+from gpu_doc.system.python_environment import active_environment
+from gpu_doc.verify.findings import Verdict
+from gpu_doc.verify.verify import Verifier
+
+EXAMPLE = Path(__file__).parents[2] / "examples/quickstart"
+REPORT, NOTES = "docs/report.md", "docs/notes.md"
+ASSETS, EVIDENCE = "docs/report.assets", "docs/report.assets/evidence.json"
+CURVE, SAMPLES = (f"{ASSETS}/baseline-{name}.png" for name in ("loss-curve-412d1102", "samples-75b07576"))
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the example."""
+
+    root: Path
+    worker: TemplateWorker
+
+    def path(self, name: str) -> Path:
+        return self.root / name
+
+    def read(self, name: str = REPORT) -> str:
+        return self.path(name).read_bytes().decode()
+
+    def write(self, name: str, content: str | bytes) -> None:
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def edit(self, name: str, before: str, after: str, count: int = 1) -> None:
+        text = self.read(name)
+        assert before in text, before
+        self.write(name, text.replace(before, after, count))
+
+    def evidence(self, change: Callable[[Any], object], name: str = EVIDENCE) -> None:
+        """Change evidence, which is written as gpu-doc writes it, checksums apart."""
+        whole = json.loads(self.read(name))
+        change(whole)
+        self.write(name, json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+    def resum(self, name: str = EVIDENCE) -> None:
+        """Make the checksums and fingerprints fit, as a forger would who knows of them."""
+        whole = json.loads(self.read(name))
+        for part in (whole, *whole["runs"].values(), *whole["answers"].values()):
+            part.pop("checksum", None)
+        if isinstance(whole["text"], list):
+            whole["text"] = [block[:2] for block in whole["text"]]
+        known = evidence.parse(json.dumps(whole).encode())
+        assert known is not None
+        self.write(name, known.to_bytes())
+
+    def git(self, *words: str) -> None:
+        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *identity, *words], cwd=self.root, check=True, capture_output=True)
+
+    def commit(self) -> None:
+        if not self.path(".git").exists():
+            self.git("init", "--quiet")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "as it is")
+
+    def verify(self, report: str = REPORT) -> Verdict:
+        found = config.load(self.root / "gpu-doc.yml", checkout.left_out)
+        machine = Machine(
+            environment=active_environment(os.environ),
+            gpu=False,
+            tracked=lambda path: checkout.tracked_files(self.root, path),
+        )
+        by_path = {each.path: each for each in found.reports}
+        return Verifier(found, machine, self.worker).verify(by_path[report])
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def published(root: Path) -> Path:
+    """Copy the example to a folder, with evidence in today's format."""
+    shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".gpu-doc", "__pycache__"))
+    for path in root.glob("docs/*.assets/evidence.json"):
+        known = evidence.read(path)
+        assert known is not None
+        path.write_bytes(replace(known, format=max(known.format, CHECKSUMS_SINCE)).to_bytes())
+    return root
+
+
+@contextmanager
+def copies(folder: Path) -> Iterator[Callable[[str], Copy]]:
+    """Give a function that makes a new copy, by a name of its own."""
+    first = published(folder / "published")
+    with TemplateWorker() as worker:
+
+        def copied(name: str) -> Copy:
+            shutil.copytree(first, folder / name)
+            return Copy(folder / name, worker)
+
+        yield copied
