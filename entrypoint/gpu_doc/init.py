@@ -14,6 +14,7 @@ from gpu_doc.config.schema import schema_text
 from gpu_doc.errors import UsageError
 from gpu_doc.model.location import Location
 from gpu_doc.resources import template_path, workflow_path
+from gpu_doc.system import writing
 
 SCHEMA = ".gpu-doc.schema.json"
 """Committed beside the configuration, so that editors need no network and use the schema of this version."""
@@ -93,31 +94,11 @@ def _text(path: Path) -> str:
 
 def _create(path: Path, name: str, content: bytes) -> bool:
     """Create a file in one step; False if somebody else was faster."""
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        _name(temporary, path)
+        return writing.create(path, content)
     except OSError as error:
-        if isinstance(error, FileExistsError) and os.path.lexists(path):
-            return False
         in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
         why = f"{path.parent.name} is not a folder" if in_the_way else (error.strerror or str(error)).lower()
         remedy = "Make room for it, or call init in another folder."
         raise UsageError(f"cannot write {name}: {why}", where=Location(name), remedy=remedy) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-    return True
-
-
-def _name(temporary: Path, path: Path) -> None:
-    """Rename a complete file to its final name. Raises FileExistsError instead of replacing another."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:  # FAT and some network shares have no hard links
-        if os.path.lexists(path):
-            raise FileExistsError(path) from None
-        temporary.rename(path)

@@ -9,6 +9,7 @@ from gpu_doc.execution.containers import address, sweep
 from gpu_doc.execution.containers.engine import connect
 from gpu_doc.execution.containers.sweep import Owner
 from gpu_doc.model.configuration import Config
+from gpu_doc.record import checkout
 from gpu_doc.record.state import State
 from gpu_doc.system.temporary import private_folder, sweep_abandoned
 
@@ -24,7 +25,7 @@ def clean(config: Config | None, environ: Mapping[str, str], state: State | None
         for sentence in _engine(host, environ, who, everything=everything):
             done = True
             yield sentence
-    for sentence in _files(state):
+    for sentence in (*_files(state), *_reports(config)):
         done = True
         yield sentence
     if not done:
@@ -55,6 +56,13 @@ def _engine(host: str | None, environ: Mapping[str, str], who: Owner, *, everyth
     for run, until in waiting:
         limit = "" if until == "never" else f" until {until}"
         yield f"left the detached command {run}, which may go on{limit}; `gpu-doc clean --all` takes it ({name})"
+
+
+def _reports(config: Config | None) -> Iterator[str]:
+    for report in config.reports if config else ():
+        changed = checkout.recover(report.path, config.root) if config else None
+        if changed is not None:
+            yield f"cleared up after an interrupted refresh of {report.path}"
 
 
 def _files(state: State | None) -> Iterator[str]:

@@ -152,8 +152,7 @@ class Report:
     @property
     def assets(self) -> str:
         """The folder of its pictures and evidence, relative to root: `docs/a.md` has `docs/a.assets`."""
-        stem, dot, suffix = self.path.rpartition(".")
-        return f"{stem if dot and '/' not in suffix else self.path}.assets"
+        return assets_of(self.path)
 
     @property
     def written(self) -> tuple[str, str]:
@@ -220,3 +219,9 @@ class Config:
     def at_key(self, run: Run, key: str) -> Location:
         """Return the place of a key for a run; if it is not written there, the place of the run."""
         return self.at(self.lines.get((run.report, run.name, key), run.line))
+
+
+def assets_of(report: str) -> str:
+    """Return the folder of a report's pictures and evidence, by the report's path."""
+    stem, dot, suffix = report.rpartition(".")
+    return f"{stem if dot and '/' not in suffix else report}.assets"

@@ -9,7 +9,6 @@ with nothing to do.
 from __future__ import annotations
 
 import json
-import os
 import re
 from itertools import pairwise
 from math import inf
@@ -44,22 +43,6 @@ def read(path: Path, name: str, *, outputs: bool = False) -> Notebook:
         return _from_text(content, path.suffix, name)
     text = _decoded(content, name)
     return normal(_parsed(text, content, name), name, text, outputs=outputs)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a JSON file atomically: readers find the old text or the new one, even after a crash.
-
-    A cell may print half a character (a lone surrogate), which UTF-8 can't hold: it is escaped as in JSON.
-
-    Raises OSError, with the file's name, for example if the disk is full.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from gpu_doc.resources import template_path
-from gpu_doc.system import process
+from gpu_doc.system import process, writing
 from gpu_doc.system.python_environment import PythonEnvironment
 
 _ADDRESS = re.compile(
@@ -95,7 +94,9 @@ class VegaScripts:
         except (OSError, ValueError):
             return None
         if script and kept:
-            _keep(kept, script)
+            with suppress(OSError):  # the cache may be full, or read-only
+                kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                writing.replace(kept, script, mode=0o600)
         return _wrapped(script) if script else None
 
     @cached_property
@@ -109,16 +110,3 @@ class VegaScripts:
 def _wrapped(bundle: bytes) -> bytes:
     """A bundle in a scope of its own, which does nothing the second time, and tells when it has drawn."""
     return template_path("live-vega.js").read_bytes().replace(b"/* bundle */", bundle)
-
-
-def _keep(place: Path, content: bytes) -> None:
-    """Put a file there whole, or not at all: the cache may be full, or read-only."""
-    with suppress(OSError):
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=place.parent, delete=False) as file:
-            made = Path(file.name)
-        try:
-            made.write_bytes(content)
-            made.replace(place)
-        finally:
-            made.unlink(missing_ok=True)

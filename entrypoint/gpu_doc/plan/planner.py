@@ -51,6 +51,15 @@ class Planner:
         return Plan(reports=reports, last_refresh=last)
 
     def _report(self, report: Report, *, force: bool) -> ReportPlan:
+        """Return the plan of one report; once more if somebody wrote it meanwhile."""
+        place = evidence.path_of(report, self.root)
+        while True:
+            before = _stamp(place)
+            plan = self._judged(report, force=force)
+            if plan.fresh or _stamp(place) == before:
+                return plan
+
+    def _judged(self, report: Report, *, force: bool) -> ReportPlan:
         known = evidence.read(evidence.path_of(report, self.root))
         runs = [self._run(run, known, force=force) for run in report.runs]
         changes, edits = self._text_changes(report, known)
@@ -113,6 +122,11 @@ class Planner:
 
     def _text_changes(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:
         """Return why the text would be rendered again: it, its sources or its pictures differ from evidence."""
+        if (folder := evidence.path_of(report, self.root).with_name(".gpu-doc")).exists():
+            from gpu_doc.record.claim import interrupted
+
+            if said := interrupted(folder):
+                return [said], []
         if known is None:
             unfetched = lfs.is_pointer(evidence.path_of(report, self.root))
             return ["its evidence was not fetched from Git LFS" if unfetched else "has no evidence yet"], []
@@ -227,6 +241,15 @@ class Planner:
     def _is(self, path: str, digest: str) -> bool:
         """Return whether a file has the digest of evidence."""
         return evidence.is_file_as(self.root / path, digest, self.machine.line_ends)
+
+
+def _stamp(place: Path) -> tuple[int, ...] | None:
+    """Return what is another after each write of a file; None if there is no file."""
+    try:
+        about = place.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_mtime_ns, about.st_size
 
 
 def _shower(part: str) -> str:

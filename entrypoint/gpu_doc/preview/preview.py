@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64encode
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from gpu_doc.preview.rendered import LONGEST, rendered
 from gpu_doc.publish.wording import text_in_words
 from gpu_doc.record.state import disk_error
 from gpu_doc.resources import template_path
+from gpu_doc.system import writing
 from gpu_doc.text.from_templates import render
 from gpu_doc.text.github_markdown import one_line, readable
 from gpu_doc.text.numbers import in_words
@@ -175,11 +175,8 @@ def _claim(out: Path) -> None:
 
 def _write(out: Path, page: str) -> Path:
     """Write the page completely or not at all."""
-    temporary = out / f".{NAME}.{os.getpid()}.gpu-doc"
     try:
-        temporary.write_text(page, "utf-8", errors="replace")
-        return temporary.replace(out / NAME)
+        writing.replace(out / NAME, page.encode("utf-8", "replace"))
     except OSError as error:
         raise disk_error(error, out) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    return out / NAME

@@ -1,25 +1,23 @@
 """The only writer into the checkout.
 
-A draft is written completely or not at all. First, every file is written under a temporary name beside its target; then
-the files are renamed one by one, evidence last. A replaced file keeps a second name until all is done, so that a
-failure leaves every byte as it was. If we are killed between renames, the evidence does not match: `check` finds that,
-and the next refresh repairs it without running anything.
+A report's text, pictures and evidence are written completely or not at all, see exchange.py. What a killed refresh left
+is finished, or taken back, by the next one; until then `plan` and `check` say that it is there.
 """
 
 from __future__ import annotations
 
-import errno
-import glob
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from gpu_doc.errors import PublishError
 from gpu_doc.interrupts import held_back
+from gpu_doc.model.configuration import assets_of
 from gpu_doc.model.location import Location
+from gpu_doc.record import exchange
+from gpu_doc.record.claim import claimed, is_ours
+from gpu_doc.record.exchange import Exchange
 from gpu_doc.record.state import disk_error
 
 
@@ -42,6 +40,8 @@ class Draft:
     """The report when the draft was made; None if there was none."""
     obsolete: tuple[str, ...] = ()
     """Files of an earlier refresh that the report no longer uses."""
+    beside: Mapping[str, bytes | None] = field(default_factory=dict)
+    """Other files that the draft relies on, as they were when it was made."""
 
 
 def write(draft: Draft, root: Path) -> tuple[str, ...]:
@@ -49,68 +49,67 @@ def write(draft: Draft, root: Path) -> tuple[str, ...]:
 
     Raises PublishError if a path can't be written, MachineError, or ChangedMeanwhileError.
     """
-    changed = {path: content for path, content in draft.files.items() if read(root / path) != content_of(content)}
-    targets = {path: _target(root / path, root) for path in (*changed, *draft.obsolete)}
-    # After an interrupt, a report is either old or new, never half of each.
-    with _temporaries(changed, targets, root) as temporaries, held_back():
-        if read(root / draft.path) != draft.before:
-            raise ChangedMeanwhileError(draft.path)
-        gone = [path for path in draft.obsolete if (root / path).is_file()]
-        _exchange({targets[path]: temporary for path, temporary in temporaries.items()}, [root / path for path in gone])
-    return (*changed, *gone)
-
-
-def _exchange(new: Mapping[Path, Path], gone: Sequence[Path]) -> None:
-    """Replace each target by its new file, and remove the files to remove: all of it, or nothing."""
-    second = {place: _beside(place, "old") for place in (*new, *gone)}
-    done: list[Path] = []
+    folder = folder_of(draft.path, root)
+    if not os.path.lexists(folder) and next(_differing(draft, root), None) is None:
+        return ()
+    for place in (folder / exchange.JOURNAL, *(root / path for path in (*draft.files, *draft.obsolete))):
+        target_of(place, root)
     try:
-        for target in new:
-            _link(target, second[target])
-        for target, temporary in new.items():
-            temporary.replace(target)
-            done.append(target)
-        for place in gone:
-            place.replace(second[place])
-            done.append(place)
+        with claimed(folder) as claim:
+            _recover(claim, draft.path, root)
+            changes = claim.prepare(_differing(draft, root))
+            with held_back():  # after an interrupt, a report is either old or new
+                for path, before in {**draft.beside, draft.path: draft.before}.items():
+                    if read(root / path) != before:
+                        raise ChangedMeanwhileError(path)
+                claim.commit(changes)
     except OSError as error:
-        _put_back(done, second, error)
-        raise
-    finally:
-        for each in second.values():
-            with suppress(OSError):
-                each.unlink(missing_ok=True)
+        raise disk_error(error, root) from error
+    return tuple(change.path for change in changes)
 
 
-def _link(target: Path, second: Path) -> None:
-    """Make a second name for a file; if the file system has no hard links, copy it."""
-    if not target.exists():
-        return
+def recover(report: str, root: Path) -> tuple[str, ...] | None:
+    """Finish or take back what a killed refresh left of a report; returns the paths concerned, None if it left nothing.
+
+    Raises PublishError or MachineError.
+    """
+    folder = folder_of(report, root)
+    if not is_ours(folder):
+        return None
+    target_of(folder / exchange.JOURNAL, root)
     try:
-        second.hardlink_to(target)
+        with claimed(folder) as claim:
+            return _recover(claim, report, root)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            raise
-        shutil.copy2(target, second)
+        raise disk_error(error, root) from error
 
 
-def _put_back(places: Sequence[Path], second: Mapping[Path, Path], error: OSError) -> None:
-    """Undo what was done so far. Raises PublishError if that fails too: then the files don't match each other."""
-    for place in reversed(places):
-        try:
-            if second[place].exists():
-                second[place].replace(place)
-            else:
-                place.unlink(missing_ok=True)
-        except OSError as again:
-            what = f"writing failed half-way ({error.strerror}), and putting back what was there failed too"
-            remedy = "Make room, or the folder writable, and run again: that mends it without running notebooks."
-            raise PublishError(what, where=Location(str(place)), remedy=remedy) from again
+def folder_of(report: str, root: Path) -> Path:
+    """Where a report's files are prepared: it exists while they are written, and after a kill."""
+    return root / assets_of(report) / exchange.FOLDER
 
 
-def _beside(target: Path, what: str = "new") -> Path:
-    """Return a name for a temporary file beside a target; `_sweep` finds it by the process id."""
-    return target.with_name(f".{target.name}.{what}.{os.getpid()}.gpu-doc")
+def _recover(claim: Exchange, report: str, root: Path) -> tuple[str, ...]:
+    assets = PurePosixPath(assets_of(report))
+
+    def place(path: str) -> Path:
+        if path != report and (PurePosixPath(path).parent != assets or PurePosixPath(path).name == ".."):
+            raise ValueError("not a file of this report")
+        return target_of(root / path, root)
+
+    changes = claim.left(place)
+    return () if claim.recover(changes) is None else tuple(change.path for change in changes)
+
+
+def _differing(draft: Draft, root: Path) -> Iterator[tuple[str, Path, bytes | None]]:
+    """Yield the files that are not yet as intended, each with its place and its content; None: it is obsolete."""
+    for path, wanted in draft.files.items():
+        content = content_of(wanted)
+        if read(root / path) != content:
+            yield path, target_of(root / path, root), content
+    for path in draft.obsolete:
+        if exchange.plain(root / path) is not None:
+            yield path, root / path, None
 
 
 def content_of(content: Content) -> bytes:
@@ -133,55 +132,7 @@ def read(path: Path) -> bytes | None:
         return None
 
 
-@contextmanager
-def _temporaries(contents: Mapping[str, Content], targets: Mapping[str, Path], root: Path) -> Iterator[dict[str, Path]]:
-    """Write all contents beside their targets, with the targets' modes; at the end, remove what was not renamed."""
-    temporaries: dict[str, Path] = {}
-    folders: list[Path] = []
-    try:
-        for path, content in contents.items():
-            target = targets[path]
-            folders += _make_folder(target.parent)
-            _sweep(target)
-            temporaries[path] = _beside(target)
-            _write(temporaries[path], content_of(content), like=target)
-        yield temporaries
-    except OSError as error:
-        raise disk_error(error, root) from error
-    finally:
-        for temporary in temporaries.values():
-            with suppress(OSError):  # its folder may be gone, or not ours any more
-                temporary.unlink(missing_ok=True)
-        for folder in reversed(folders):
-            with suppress(OSError):  # not empty: the draft was written
-                folder.rmdir()
-
-
-def _sweep(target: Path) -> None:
-    """Remove what killed processes left beside this file while writing it."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.gpu-doc"):
-        pid = left.name.split(".")[-2]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
-            left.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes, *, like: Path) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())  # else, after a power cut, the rename could be on the disk without the content
-    with suppress(FileNotFoundError):
-        path.chmod(like.stat().st_mode & 0o7777)
-
-
-def _make_folder(folder: Path) -> list[Path]:
-    """Make a folder with its parents; returns the new ones, outermost first."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing[::-1]
-
-
-def _target(path: Path, root: Path) -> Path:
+def target_of(path: Path, root: Path) -> Path:
     """Resolve a path. Raises PublishError if nothing can be written there."""
     try:
         target = path.resolve()

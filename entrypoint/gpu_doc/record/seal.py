@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gpu_doc.model.values import Json
+from gpu_doc.system import writing
 
 RECORD = "record.json"
 _VERSION = "gpu-doc state 1"
@@ -66,9 +67,7 @@ class Seal:
 
     def close_file(self, path: Path, name: str) -> None:
         """Write a single file's seal beside it. Raises OSError."""
-        temporary = path.with_suffix(f".{os.getpid()}.seal")
-        temporary.write_text(self._code(name, _digest(path)), "utf-8")
-        temporary.replace(path.with_suffix(".seal"))
+        writing.replace(path.with_suffix(".seal"), self._code(name, _digest(path)).encode())
 
     def is_whole(self, path: Path, name: str) -> bool:
         """Whether a single file is the same as when it was sealed under this name."""
@@ -110,18 +109,11 @@ class Seal:
             return key
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            try:
-                with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - with a mode
-                    file.write(key.hex())
-                with suppress(FileExistsError):
-                    os.link(temporary, self._path)
-                    return key
+            if not writing.create(self._path, key.hex().encode(), mode=0o600, lasting=True):
                 if found := self._read():
                     return found
-                temporary.replace(self._path)  # what is there is not a key, or others can read it
-            finally:
-                temporary.unlink(missing_ok=True)
+                # What is there is not a key, or others can read it.
+                writing.replace(self._path, key.hex().encode(), mode=0o600, lasting=True)
         return key
 
 

@@ -59,23 +59,41 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
             doors.console.note(
                 "there is no folder to keep the key of state in (HOME): no later run can use these results"
             )
+        recovered = _recover(config, doors.console) if any(report.changes for report in planned.reports) else {}
         docker = containers(config, doors, stack)
         if docker:
             with doors.console.group("Images"):
                 planned = plan_with_images(config, doors, docker, planned, force=force)
-        elif last is None or last != planned.last_refresh:  # another refresh has ended meanwhile
+        elif recovered or last is None or last != planned.last_refresh:  # another refresh has ended meanwhile
             planned = plan(config, doors, force=force)
         # A pull that was asked for and failed is a failure for fresh runs, too.
         todo = [report for report in planned.reports if not report.fresh or _not_pulled(report, docker)]
         if not todo:
-            return Outcome()
+            return Outcome(written=recovered)
         _tell_plan([report for report in todo if not report.fresh], doors.console)
         work = stack.enter_context(Scheduler(config, doors, docker))
         work.run(todo, jobs=jobs)
         doors.state.prune()
     return Outcome(
-        written=work.written, executed=work.executed, results=work.results, errors=work.errors, failed=work.failed
+        written=recovered | work.written,
+        executed=work.executed,
+        results=work.results,
+        errors=work.errors,
+        failed=work.failed,
     )
+
+
+def _recover(config: Config, console: Console) -> dict[str, tuple[str, ...]]:
+    """Finish what a killed refresh left half written, or take it back; returns the files concerned, by report."""
+    from gpu_doc.record import checkout
+
+    recovered: dict[str, tuple[str, ...]] = {}
+    for report in config.reports:
+        changed = checkout.recover(report.path, config.root)
+        if changed is not None:
+            recovered[report.path] = changed
+            console.note(f"{report.path}: cleared up after an interrupted refresh")
+    return recovered
 
 
 def _not_pulled(report: ReportPlan, docker: Docker | None) -> bool:

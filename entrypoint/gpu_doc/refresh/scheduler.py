@@ -21,7 +21,7 @@ from gpu_doc.model.results import Result
 from gpu_doc.pictures.capture import Camera
 from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.unfetched import demand_fetched
-from gpu_doc.record import checkout
+from gpu_doc.record import checkout, evidence
 from gpu_doc.refresh.hand_edits import HandEdits
 from gpu_doc.refresh.missing import missing
 from gpu_doc.refresh.planning import Doors
@@ -256,6 +256,9 @@ class Scheduler:
     def _write(self, work: Work, composer: Composer) -> tuple[str, ...]:
         for _ in range(_TRIES):
             draft = composer.compose()
+            if any(evidence.parse(there or b"") != work.plan.evidence for there in draft.beside.values()):
+                what = "another gpu-doc refreshed this report meanwhile"
+                raise PublishError(what, where=Location(draft.path), remedy="Run again.")
             self._hand_edits.keep(work.plan, draft)
             try:
                 return checkout.write(draft, self._config.root)

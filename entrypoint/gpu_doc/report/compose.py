@@ -109,15 +109,15 @@ class Composer:
             text = self._tools.line_ends.as_there(self._tools.root / self._report.path, text, before)
         whole = self._evidence(rendered, kept)
         place = self._report.assets
+        written = evidence.path_of(self._report, self._tools.root)
+        there = checkout.read(written)
         files = {f"{place}/{name}": content for name, content in contents.items()}
         files[self._report.path] = text
-        written = evidence.path_of(self._report, self._tools.root)
-        files[f"{place}/{evidence.NAME}"] = self._tools.line_ends.as_there(
-            written, whole.to_bytes(), checkout.read(written)
-        )
+        own = f"{place}/{evidence.NAME}"
+        files[own] = self._tools.line_ends.as_there(written, whole.to_bytes(), there)
         gone = [name for name in self._known.files if name not in contents and self._files.published(name) is not None]
         obsolete = tuple(f"{place}/{name}" for name in gone)
-        return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete)
+        return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete, beside={own: there})
 
     def _rendered(self) -> tuple[Rendered, dict[str, Content], dict[str, KeptFile]]:
         """Return the text, every file's content, and the files' entries for evidence."""

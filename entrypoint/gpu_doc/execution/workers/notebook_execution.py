@@ -15,10 +15,10 @@ from gpu_doc.execution.workers.messages import CellBegan, Cells, OutputCut, RunN
 from gpu_doc.execution.workers.papermill_client import Client, Progress
 from gpu_doc.execution.workers.papermill_notebook import prepared, raised_in
 from gpu_doc.execution.workers.run_ends import Cell, Raised, Refused
-from gpu_doc.notebooks.file import write_atomically
 from gpu_doc.notebooks.names import cell_name, cell_numbers
 from gpu_doc.notebooks.outputs import Mark, Outputs
 from gpu_doc.redaction import Redactor
+from gpu_doc.system import writing
 from gpu_doc.widgets.state import VIEW
 
 if TYPE_CHECKING:
@@ -79,12 +79,16 @@ class Execution:
         cells = zip(self._notebook.cells, self._sources, strict=True)
         shown = {**self._notebook, "cells": [{**cell, "source": source} for cell, source in cells]}
         shown["metadata"] = self._redactor.json(self._notebook.metadata)
-        write_atomically(self._path, json.dumps(shown, ensure_ascii=False))
+        self._write(json.dumps(shown, ensure_ascii=False))
 
     def _finish(self) -> None:
         if self._redactor:
             self._redact()
-        write_atomically(self._path, nbformat.writes(self._notebook) + "\n")
+        self._write(nbformat.writes(self._notebook) + "\n")
+
+    def _write(self, text: str) -> None:
+        # A cell may print half a character (a lone surrogate), which UTF-8 can't hold: it is escaped as in JSON.
+        writing.replace(self._path, text.encode("utf-8", "backslashreplace"))
 
     def _redact(self) -> None:
         """Redact everything but outputs, which are redacted when they come."""
