@@ -84,6 +84,11 @@ def label(source: str) -> str:
     return ""
 
 
+def is_option(line: str) -> bool:
+    """Whether a line is an option of a cell, such as its label, written as a comment with `#`."""
+    return line.lstrip().startswith("#|")
+
+
 def _options(source: str) -> Iterator[tuple[str, str, list[str]]]:
     """Yield key and value of each top-level entry, and the lines nested below it."""
     lines = list(_option_lines(source))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,7 +112,20 @@ class Planner:
         here = fingerprint.of(run, root=self.root, machine=self.machine, contents=contents, image=found)
         if before is None:
             return differences.Verdict(("never run, as far as evidence and state tell",), (), here), here
-        return differences.compare(before.fingerprint, here, cell_name=lambda n: self._cell_name(run, n)), here
+        known, alike, unchecked = self._with_same_code(run, before, here)
+        verdict = differences.compare(known, alike, cell_name=lambda n: self._cell_name(run, n))
+        return replace(verdict, unchecked=(*verdict.unchecked, *unchecked)), here
+
+    def _with_same_code(
+        self, run: Run, before: RunEvidence, here: Fingerprint
+    ) -> tuple[Fingerprint, Fingerprint, tuple[str, ...]]:
+        """Return both fingerprints, with the same bytes for code that does the same; and what can't be checked."""
+        known = before.fingerprint
+        if not before.forms or all(here.source.get(part) == known.source.get(part) for part in ("code", "modules")):
+            return known, here, ()
+        from gpu_doc.record import forms  # nothing is parsed where all is as it was
+
+        return forms.as_before(run, self.root, (known, before.forms), here, self.machine.redactor.json)
 
     def _cell_name(self, run: Run, number: int) -> str:
         if not run.notebook:

@@ -5,7 +5,7 @@ contains every answer that the report was rendered from. So a template whose pro
 running anything, also on a machine without state.
 
 Format 2 has the cells of tables besides their Markdown. Format 3 has checksums, and what does not fit its own counts as
-absent. Earlier formats are still read, and are kept until something in them changes.
+absent; and the forms of code. Earlier formats are still read, and are kept until something in them changes.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class RunEvidence:
     source: Mapping[str, Json]
     machine: Mapping[str, Json]
     made: Mapping[str, Json]
+    forms: Mapping[str, Json] = field(default_factory=dict, compare=False)
+    """What its code does, however it is written (`record/forms.py`); empty where it counts by bytes, and in formats 1
+    and 2."""
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -158,7 +161,13 @@ def _run(run: Json) -> RunEvidence:
             _texts(value)
     for part in ("packages", "data"):
         _require(all(value is None or isinstance(value, str) for value in _mapping(machine[part]).values()))
-    return RunEvidence(source=source, machine=machine, made=_mapping(run["made"]))
+    return RunEvidence(source=source, machine=machine, made=_mapping(run["made"]), forms=_forms(run.get("forms", {})))
+
+
+def _forms(forms: Json) -> dict[str, Json]:
+    _texts(_mapping(forms).get("code", []))
+    _require(all(isinstance(form, str) for form in _mapping(forms.get("modules", {})).values()))
+    return _mapping(forms)
 
 
 def _answer(kept: Json) -> KeptAnswer:

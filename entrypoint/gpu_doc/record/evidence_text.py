@@ -21,6 +21,7 @@ def to_bytes(evidence: Evidence) -> bytes:
             "source": dict(run.source),
             "machine": dict(run.machine),
             "made": dict(run.made),
+            **({"forms": dict(run.forms)} if run.forms else {}),
         }
         for address, run in evidence.runs.items()
     }

@@ -28,7 +28,7 @@ from gpu_doc.record.imports import is_file
 from gpu_doc.redaction import Redactor
 from gpu_doc.system.python_environment import PythonEnvironment
 
-# Tags that change what papermill and nbclient do with a cell; any other tag only names it.
+# Tags that change what papermill and nbclient do with a cell.
 _TAGS_THAT_MATTER = frozenset({PARAMETERS, INJECTED, MAY_FAIL, "skip-execution"})
 
 
@@ -126,8 +126,13 @@ def _notebook_code(
 
 def cell_hash(cell: SourceCell) -> str:
     """Hash the parts of a code cell that affect results: its source, and the tags that change its execution."""
-    tags = sorted(_TAGS_THAT_MATTER.intersection(cell.tags))
+    tags = tags_that_matter(cell)
     return short_hash([cell.source, tags] if tags else cell.source)[:12]
+
+
+def tags_that_matter(cell: SourceCell) -> list[str]:
+    """Return the tags that change what is done with a cell; any other only names it."""
+    return sorted(_TAGS_THAT_MATTER.intersection(cell.tags))
 
 
 def _command_code(

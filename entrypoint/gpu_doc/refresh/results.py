@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 
 from gpu_doc import __version__
 from gpu_doc.errors import RunError
 from gpu_doc.execution.runs.job import Finished, Job
 from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
-from gpu_doc.notebooks.cells import executed_cells
+from gpu_doc.notebooks.cells import executed_cells, joined
 from gpu_doc.plan.plan import RunPlan
-from gpu_doc.record import cuts
+from gpu_doc.record import cuts, forms
 from gpu_doc.record.fingerprint import Machine, cell_hash
 
 
@@ -22,6 +23,7 @@ def record_of(finished: Finished, plan: RunPlan, machine: Machine, commit: str |
     packages = made_on.get("packages") or {}
     if "python" in packages:
         made_on["packages"] = {**packages, "python": machine.environment.version}
+    job = finished.job
     made_on["system"] = f"{platform.system()} {platform.machine()}"
     if plan.run.image:
         made_on["image"] = plan.run.image
@@ -34,7 +36,21 @@ def record_of(finished: Finished, plan: RunPlan, machine: Machine, commit: str |
         "commit": commit,
         "gpu-doc": __version__,
         "machine": made_on,
+        "forms": forms.of_run(plan.run, job.root, plan.fingerprint.source, job.redactor.json, _texts(job)),
     }
+
+
+def _texts(job: Job) -> Iterator[str]:
+    """Yield the texts that a run showed, except those of figures and files."""
+    if not job.run.notebook:
+        yield (job.folder / "terminal.log").read_bytes().decode("utf-8", "replace")
+        return
+    for cell in executed_cells(job.folder / "executed.ipynb"):
+        for output in cell.outputs:
+            data = output.get("data") or {}
+            yield joined(output.get("text", ""))
+            yield from (joined(text) for kind, text in data.items() if kind.startswith("text/"))
+            yield from map(str, output.get("traceback", ()))
 
 
 def changed_meanwhile(job: Job, plan: RunPlan) -> RunError | None:

@@ -25,6 +25,7 @@ from gpu_doc.record.checkout import Content, Draft
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.report import report
 from gpu_doc.report.files import ReportFiles, ReportTools
+from gpu_doc.report.kept_answers import kept_answers, launched, tells_results
 from gpu_doc.report.refusals import find
 from gpu_doc.report.report import Rendered
 from gpu_doc.text import in_place
@@ -185,11 +186,11 @@ class Composer:
 
     def _is_renewed(self, address: str, rendered: Rendered, files: Mapping[str, KeptFile]) -> bool:
         """Whether a run's results differ from the published ones, or can't be compared."""
-        answers = _kept_answers(rendered)
+        answers = kept_answers(rendered)
         results = [
             key
             for key, before in self._known.answers.items()
-            if address in before.runs and key in answers and _tells_results(key)
+            if address in before.runs and key in answers and tells_results(key)
         ]
         known = bool(results) or self._same_fingerprint(address)
         return not (known and self._same_results(address, answers, files))
@@ -224,7 +225,7 @@ class Composer:
     # --- evidence -----------------------------------------------------------------------------------------------------
 
     def _evidence(self, rendered: Rendered, files: Mapping[str, KeptFile]) -> Evidence:
-        answers = _kept_answers(rendered)
+        answers = kept_answers(rendered)
         runs = {plan.run.address: self._run_evidence(plan, answers, files) for plan in self._plan.runs}
         content = rendered.text.encode("utf-8")
         stored = self._tools.line_ends.stored(self._tools.root / self._report.path, content)
@@ -234,7 +235,7 @@ class Composer:
             text = tuple((expression, digest) for _, expression, digest in blocks)
         whole = Evidence(
             sources=rendered.sources if self._report.template else {},
-            settings=evidence.settings_of(self._report, self._tools.capture, launched=_launched(answers)),
+            settings=evidence.settings_of(self._report, self._tools.capture, launched=launched(answers)),
             runs=runs,
             answers={key: self._with_cells_of_its_runs(key, answer, runs) for key, answer in answers.items()},
             text=text,
@@ -261,7 +262,8 @@ class Composer:
         if before is None and result is None:
             raise NeedsRuns([address])
         made = {key: result.record.get(key) for key in _MADE} if result else before.made if before else {}
-        return RunEvidence(source=plan.fingerprint.source, machine=plan.fingerprint.machine, made=made)
+        forms = result.record.get("forms") or {} if result else before.forms if before else {}
+        return RunEvidence(source=plan.fingerprint.source, machine=plan.fingerprint.machine, made=made, forms=forms)
 
     def _same_results(self, address: str, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]) -> bool:
         """Whether everything that the report showed of a run, and still shows, is the same."""
@@ -270,31 +272,3 @@ class Composer:
             for key, before in self._known.answers.items()
             if address in before.runs and key in answers
         )
-
-
-def _tells_results(key: str) -> bool:
-    """Whether a call shows results of a run; true for unknown functions."""
-    function = functions.named(Call.from_key(key).function)
-    return function is None or function.tells_results
-
-
-def _launched(answers: Mapping[str, KeptAnswer]) -> set[str]:
-    """The runs whose launch command the report shows."""
-    found: set[str] = set()
-    for key, kept in answers.items():
-        function = functions.named(Call.from_key(key).function)
-        if function and function.shows_settings == "launches":
-            found.update(kept.runs)
-    return found
-
-
-def _kept_answers(rendered: Rendered) -> dict[str, KeptAnswer]:
-    return {
-        key: KeptAnswer(
-            value=answer.value,
-            runs=answer.runs,
-            assets=tuple(asset.name for asset in answer.assets),
-            cells=answer.cells,
-        )
-        for key, answer in rendered.answers.items()
-    }

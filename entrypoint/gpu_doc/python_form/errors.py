@@ -1,0 +1,5 @@
+"""How parsing fails."""
+
+
+class NotParsedError(Exception):
+    """The text is no Python that we know; it counts as it is written."""
