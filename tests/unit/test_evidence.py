@@ -75,7 +75,7 @@ def test_format_1_says_the_same_as_what_has_cells() -> None:
     assert replace(known, text="another") != known
 
 
-def test_what_is_taken_from_format_1_has_no_cells_in_a_newer_one() -> None:
+def test_what_is_taken_from_format_1_has_no_cells_in_format_3() -> None:
     known = evidence.read(Path(FORMAT_1[0].parent / "quickstart.json"))
     assert known is not None
     new = Evidence(answers={**known.answers, TABLE.key: kept(written(Rows(("a",), (("1",),))), "log")})

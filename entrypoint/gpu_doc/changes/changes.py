@@ -13,7 +13,7 @@ from gpu_doc.changes.shown import Shown, Side, shown
 from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
 from gpu_doc.model.configuration import Report
 from gpu_doc.model.values import Json
-from gpu_doc.record import evidence
+from gpu_doc.record.contents import sha256_of
 
 __all__ = ["Side", "compare", "from_json", "to_json"]
 
@@ -77,7 +77,7 @@ def _pictures(old: Shown, new: Shown, before: Side, after: Side) -> Iterator[Pic
 def _file(path: str | None, side: Side) -> tuple[str | None, str]:
     """Return a picture's path and digest; both empty if it is missing."""
     content = side.read(path) if path else None
-    return (None, "") if content is None else (path, evidence.digest(content))
+    return (None, "") if content is None else (path, sha256_of(content))
 
 
 def _extra_lines(text: bytes | None, other: bytes | None) -> int:

@@ -13,6 +13,7 @@ from gpu_doc.cli.call import Call, Job, layers
 from gpu_doc.errors import MachineError
 from gpu_doc.git import checkout as git
 from gpu_doc.model.configuration import Config, ImageIdentity, Run
+from gpu_doc.model.values import Json
 from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.state import State, key_path
 from gpu_doc.refresh import selection
@@ -22,6 +23,7 @@ from gpu_doc.system.python_environment import active_environment, has_gpu
 if TYPE_CHECKING:
     from gpu_doc.console.console import Console
     from gpu_doc.execution.containers.image_lookup import ImageLookup
+    from gpu_doc.record.judging import Judge
 
 
 def build_doors(call: Call, whole: Config, job: Job | None = None) -> Doors:
@@ -36,19 +38,23 @@ def build_doors(call: Call, whole: Config, job: Job | None = None) -> Doors:
         redactor=console.redactor,
     )
     images = _Images(environ)
+    state = State(
+        call.state_folder(whole),
+        key_path(environ),
+        lambda: layers(job, whole, on_runner=call.on_runner),
+        project=_project(call, whole),
+    )
+    inputs = _Inputs(whole, state, machine, environ)
+    state.matches = inputs.match
     return Doors(
         console=console,
-        state=State(
-            call.state_folder(whole),
-            key_path(environ),
-            lambda: layers(job, whole, on_runner=call.on_runner),
-            project=_project(call, whole),
-        ),
+        state=state,
         environ=environ,
         machine=machine,
         chromium=lambda: _chromium(console, environ),
         # Own files of the whole configuration: reports refreshed earlier must not make the checkout dirty.
         commit=lambda: git.clean_commit(whole.root, own_files=selection.own_files(whole)),
+        judge=lambda: inputs.judge,
         images=images.identity,
         image_moved=images.moved,
         work_tree=lambda: git.work_tree(whole.root),
@@ -110,3 +116,31 @@ class _Images:
 
     def moved(self, run: Run, known: ImageIdentity) -> bool:
         return self._engines.moved(str(run.image), docker_host=run.docker_host, known=known)
+
+
+class _Inputs:
+    """Compares what earlier runs read with what is here; imported only where a run's inputs are known."""
+
+    def __init__(self, whole: Config, state: State, machine: Machine, environ: Mapping[str, str]) -> None:
+        self._whole = whole
+        self._state = state
+        self._machine = machine
+        self._environ = environ
+
+    @cached_property
+    def judge(self) -> Judge:
+        from gpu_doc.record.judging import Judge
+        from gpu_doc.record.never_inputs import never_inputs
+
+        return Judge(
+            never_inputs(self._whole, self._state.folder),
+            line_ends=self._machine.line_ends,
+            environ=self._environ,
+            code=self._state.code,
+        )
+
+    def match(self, run: Run, inputs: Json) -> bool:
+        """Whether a set of inputs in state is the same here."""
+        from gpu_doc.record.inputs import from_json
+
+        return not self.judge.of(from_json(inputs), run).reasons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 # Programs that the checkout's configuration names, such as filters, must not get the token to publish with.
@@ -64,3 +65,25 @@ def _execute(folder: Path, *words: str) -> bytes:
 
     argv = [*_GIT, *_OPTIONS, *words]
     return bytes(git.Git(folder).execute(argv, stdout_as_string=False, strip_newline_in_stdout=False))
+
+
+def ask_about(folder: Path, given: Iterable[str], *words: str) -> list[str] | None:
+    """Return git's answer about many paths, which it reads from standard input; None as for `ask`."""
+    try:
+        import git
+    except ImportError:
+        return None
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile() as listed:
+            listed.write("".join(f"{path}\0" for path in given).encode("utf-8", "surrogateescape"))
+            listed.seek(0)
+            argv = [*_GIT, *_OPTIONS, *words, "-z", "--stdin"]
+            # `check-ignore` exits with 1 if it has nothing to say.
+            status, answer, _ = git.Git(folder).execute(
+                argv, istream=listed, with_extended_output=True, with_exceptions=False, stdout_as_string=False
+            )
+    except (git.GitError, OSError):
+        return None
+    return None if status not in (0, 1) else bytes(answer).decode("utf-8", "surrogateescape").split("\0")[:-1]

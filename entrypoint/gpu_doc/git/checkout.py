@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,6 +76,15 @@ def tracked_files(root: Path, path: str) -> frozenset[str] | None:
         return None
     listed = ask(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
     return None if listed is None else frozenset(listed.split("\0")) - {""}
+
+
+def ignored_files(tree: Path, paths: Collection[str]) -> frozenset[str]:
+    """Those of some paths, relative to the repository's top, that git ignores; none without git."""
+    # Beyond a link to a folder, git knows nothing.
+    real = {path: os.path.realpath(tree / path) for path in {path.rpartition("/")[0] for path in paths}}
+    top = os.path.realpath(tree)
+    known = [path for path in paths if real[parent := path.rpartition("/")[0]] == os.path.normpath(f"{top}/{parent}")]
+    return frozenset(asking.ask_about(tree, known, "check-ignore") or () if known else ())
 
 
 def left_out(root: Path, path: str) -> str:

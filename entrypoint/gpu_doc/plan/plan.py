@@ -33,6 +33,8 @@ class RunPlan:
     unchecked: tuple[str, ...] = ()
     problem: GpuDocError | None = None
     """Why no fingerprint can be computed: a file can't be read, or is not a notebook."""
+    same_inputs: bool = True
+    """Whether what the run of evidence read is the same here, as far as it is known."""
 
     @property
     def fresh(self) -> bool:

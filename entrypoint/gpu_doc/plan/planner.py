@@ -13,8 +13,8 @@ from gpu_doc.model.configuration import Capture, Config, ImageIdentity, Report, 
 from gpu_doc.notebooks.cells import source_cells
 from gpu_doc.plan.plan import HandEdit, Plan, ReportCalls, ReportPlan, RunPlan
 from gpu_doc.record import differences, evidence, fingerprint
-from gpu_doc.record.contents import Contents, Seen
-from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
+from gpu_doc.record.contents import Contents, Seen, is_file_as
+from gpu_doc.record.evidence import Evidence, RunEvidence
 from gpu_doc.record.fingerprint import Fingerprint, Machine
 from gpu_doc.record.state import State
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gpu_doc.functions.shared.function import BoundCall
     from gpu_doc.model.answers import Call
     from gpu_doc.model.location import Location
+    from gpu_doc.record.judging import Judge, Judgement
 
 Images = Callable[[Run, ImageIdentity | None], ImageIdentity | None]
 """Returns the image that a run would use, given the one in evidence; None if that can't be known."""
@@ -42,6 +43,8 @@ class Planner:
     images: Images
     rehearse: Callable[[Report], Sequence[tuple[Call, Location]]]
     bind: Callable[[Call, Report], BoundCall]
+    judge: Callable[[], Judge]
+    """Returns what compares the inputs of earlier runs with what is here; few plans need it."""
     seen: Seen = field(default_factory=Seen)
 
     def plan(self, config: Config, *, force: bool = False) -> Plan:
@@ -55,11 +58,11 @@ class Planner:
         place = evidence.path_of(report, self.root)
         while True:
             before = _stamp(place)
-            plan = self._judged(report, force=force)
+            plan = self._planned(report, force=force)
             if plan.fresh or _stamp(place) == before:
                 return plan
 
-    def _judged(self, report: Report, *, force: bool) -> ReportPlan:
+    def _planned(self, report: Report, *, force: bool) -> ReportPlan:
         known = evidence.read(evidence.path_of(report, self.root))
         runs = [self._run(run, known, force=force) for run in report.runs]
         changes, edits = self._text_changes(report, known)
@@ -86,14 +89,25 @@ class Planner:
             verdict, here = self._verdict(run, before, image)
         except GpuDocError as error:
             return RunPlan(run=run, fingerprint=None, reasons=(str(error),), problem=error)
-        kept = [verdict.now] if not verdict.reasons else [verdict.now, here]
-        usable = [one for one in kept if not verdict.reasons or self.state.find(run, one.text)]
+        found = RunPlan(run=run, fingerprint=here, here=here, reasons=verdict.reasons, unchecked=verdict.unchecked)
+        if found.fresh and before and before.inputs:
+            judged = self._judged(run, before)
+            unchecked = (*verdict.unchecked, *judged.unchecked)
+            found = replace(found, reasons=judged.reasons, unchecked=unchecked, same_inputs=not judged.reasons)
+        kept = [verdict.now] if found.fresh else [verdict.now, here]
+        usable = [one for one in kept if found.fresh or self.state.find(run, one.text)]
         if usable and not force:
-            return RunPlan(run=run, fingerprint=usable[0], here=here, unchecked=verdict.unchecked)
-        reasons = verdict.reasons or ("forced",)
+            return replace(found, fingerprint=usable[0], reasons=())
         if known and ("runs", run.address) in known.contradictions:
-            reasons = ("what evidence says of it does not fit its checksum",)
-        return RunPlan(run=run, fingerprint=here, here=here, reasons=reasons, unchecked=verdict.unchecked)
+            return replace(found, reasons=("what evidence says of it does not fit its checksum",))
+        return found if found.reasons else replace(found, reasons=("forced",))
+
+    def _judged(self, run: Run, before: RunEvidence) -> Judgement:
+        """Compare what the run of evidence read with what is here."""
+        from gpu_doc.record.inputs import from_json
+
+        kept = before.fingerprint.text
+        return self.judge().of_sets(before.inputs, run, lambda: list(map(from_json, self.state.inputs(kept))))
 
     def _verdict(
         self, run: Run, before: RunEvidence | None, image: ImageIdentity | None
@@ -148,10 +162,9 @@ class Planner:
             reasons.append(f"its template is now {report.template}")
         reasons += self._settings_changes(report, known)
         if known.contradictions:
-            from gpu_doc.record.checksums import told
+            from gpu_doc.record.checksums import reasons as contradicting
 
-            parts = [told(*part) for part in known.contradictions]
-            reasons += [f"what evidence says of {part} does not fit its checksum" for part in parts]
+            reasons += contradicting(known)
         wrong = evidence.missing_files(known, report, self.root, self.machine.line_ends)
         reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
         more, edits = self._generated_text(report, known)
@@ -225,7 +238,10 @@ class Planner:
         asked = [(usable.answer(bound.call), {run.address for run in bound.runs}) for bound in calls.bound]
         needed: frozenset[str] = frozenset()
         while True:
-            more = {run for kept, runs in asked if not _holds(kept, unchanged - needed) for run in runs} & lacking
+            same = unchanged - needed
+            more = {
+                run for kept, runs in asked if kept is None or not same.issuperset(kept.runs) for run in runs
+            } & lacking
             if needed == more:
                 return needed
             needed = frozenset(more)
@@ -253,7 +269,7 @@ class Planner:
 
     def _is(self, path: str, digest: str) -> bool:
         """Return whether a file has the digest of evidence."""
-        return evidence.is_file_as(self.root / path, digest, self.machine.line_ends)
+        return is_file_as(self.root / path, digest, self.machine.line_ends)
 
 
 def _stamp(place: Path) -> tuple[int, ...] | None:
@@ -279,8 +295,6 @@ def _one_newline(expression: str) -> str:
 
 def _same(known: Evidence, plan: RunPlan) -> bool:
     before = known.runs.get(plan.run.address)
-    return before is not None and plan.fingerprint is not None and before.fingerprint.text == plan.fingerprint.text
-
-
-def _holds(kept: KeptAnswer | None, unchanged: Set[str]) -> bool:
-    return kept is not None and unchanged >= set(kept.runs)
+    if before is None or plan.fingerprint is None or not plan.same_inputs:
+        return False
+    return before.fingerprint.text == plan.fingerprint.text

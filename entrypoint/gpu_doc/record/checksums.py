@@ -69,6 +69,12 @@ def wrong(whole: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         yield "", ""
 
 
+def reasons(known: Evidence) -> list[str]:
+    """Return why a report with evidence that contradicts itself is not fresh."""
+    parts = [told(*part) for part in known.contradictions]
+    return [f"what evidence says of {part} does not fit its checksum" for part in parts]
+
+
 def told(part: str, name: str) -> str:
     """Return a part that `wrong` finds, in words."""
     if part == "runs":

@@ -57,6 +57,10 @@ class Contents:
         except OSError as error:
             raise unreadable(error, str(path)) from error
 
+    def hash_source(self, path: Path) -> str:
+        """The hash of a Python source that was imported. Raises NotebookFileError if it can't be read."""
+        return self.hash(path)
+
     def hash_read(self, path: Path, content: bytes) -> str:
         """The same for a file whose content has been read."""
         self.crlf = self.crlf or b"\r\n" in content
@@ -98,6 +102,25 @@ def _hash_folded(path: Path, line_ends: LineEnds) -> str | None:
             block = file.read(_BLOCK)
     hashed.update(held)
     return hashed.hexdigest()
+
+
+def is_file_as(path: Path, sha256: str, line_ends: LineEnds) -> bool:
+    """Return whether a file exists and its content has this digest."""
+    try:
+        # Reading a pipe would wait for ever.
+        return path.is_file() and is_as(path, path.read_bytes(), sha256, line_ends)
+    except OSError:
+        return False
+
+
+def is_as(path: Path, content: bytes, sha256: str, line_ends: LineEnds) -> bool:
+    """Return whether the content of a file has this digest, unchanged or as git would store it."""
+    return sha256_of(content) == sha256 or sha256_of(line_ends.stored(path, content)) == sha256
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
+    return lfs.oid(content) or sha256(content).hexdigest()
 
 
 def unreadable(error: OSError, name: str) -> NotebookFileError:

@@ -4,8 +4,9 @@ It is beside the report's pictures. Deleting it is always safe, and a file with 
 contains every answer that the report was rendered from. So a template whose prose changed is rendered again without
 running anything, also on a machine without state.
 
-Format 2 has the cells of tables besides their Markdown. Format 3 has checksums, and what does not fit its own counts as
-absent; and the forms of code. Earlier formats are still read, and are kept until something in them changes.
+Format 2 has the cells of tables besides their Markdown. Format 3 has what runs read (record/inputs.py), the forms of
+code, and checksums: what does not fit its own counts as absent. Earlier formats are still read, and kept until
+something in them changes.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import Capture, ImageIdentity, Report, Run
 from gpu_doc.model.values import Json
+from gpu_doc.record.contents import is_file_as
 from gpu_doc.record.fingerprint import Fingerprint, short_hash
 
 if TYPE_CHECKING:
     from gpu_doc.model.answers import Call, Cells
+    from gpu_doc.record.inputs import Inputs
 
 FORMAT = 3
 _FORMATS = (1, 2, FORMAT)
@@ -45,6 +46,10 @@ class RunEvidence:
     forms: Mapping[str, Json] = field(default_factory=dict, compare=False)
     """What its code does, however it is written (`record/forms.py`); empty where it counts by bytes, and in formats 1
     and 2."""
+    inputs: tuple[Inputs, ...] = ()
+    """What it read besides: one of these sets. Before format 3, nobody knew."""
+    unobserved: str = ""
+    """Why not everything that it read is known."""
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -161,7 +166,19 @@ def _run(run: Json) -> RunEvidence:
             _texts(value)
     for part in ("packages", "data"):
         _require(all(value is None or isinstance(value, str) for value in _mapping(machine[part]).values()))
-    return RunEvidence(source=source, machine=machine, made=_mapping(run["made"]), forms=_forms(run.get("forms", {})))
+    sets: tuple[Inputs, ...] = ()
+    if run.get("inputs"):
+        from gpu_doc.record import inputs
+
+        sets = tuple(map(inputs.from_json, run["inputs"]))
+    return RunEvidence(
+        source=source,
+        machine=machine,
+        made=_mapping(run["made"]),
+        forms=_forms(run.get("forms", {})),
+        inputs=sets,
+        unobserved=_text(run.get("unobserved", "")),
+    )
 
 
 def _forms(forms: Json) -> dict[str, Json]:
@@ -277,22 +294,3 @@ def missing_files(evidence: Evidence, report: Report, root: Path, line_ends: Lin
         if not is_file_as(path, kept.sha256, line_ends):
             wrong[name] = "was changed" if path.is_file() else "is missing"
     return wrong
-
-
-def is_file_as(path: Path, sha256: str, line_ends: LineEnds) -> bool:
-    """Return whether a file exists and its content has this digest."""
-    try:
-        # Reading a pipe would wait for ever.
-        return path.is_file() and is_as(path, path.read_bytes(), sha256, line_ends)
-    except OSError:
-        return False
-
-
-def is_as(path: Path, content: bytes, sha256: str, line_ends: LineEnds) -> bool:
-    """Return whether the content of a file has this digest, unchanged or as git would store it."""
-    return digest(content) == sha256 or digest(line_ends.stored(path, content)) == sha256
-
-
-def digest(content: bytes) -> str:
-    """Return the SHA-256 of a file's content; a Git LFS pointer counts as the content that it points to."""
-    return lfs.oid(content) or sha256(content).hexdigest()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gpu_doc.model.values import Json
 from gpu_doc.record import checksums, kept_cells
 from gpu_doc.record.evidence import CHECKSUMS_SINCE
+from gpu_doc.record.inputs import to_json
 
 if TYPE_CHECKING:
     from gpu_doc.record.evidence import Evidence, KeptAnswer
@@ -22,6 +23,8 @@ def to_bytes(evidence: Evidence) -> bytes:
             "machine": dict(run.machine),
             "made": dict(run.made),
             **({"forms": dict(run.forms)} if run.forms else {}),
+            **({"inputs": list(map(to_json, run.inputs))} if run.inputs else {}),
+            **({"unobserved": run.unobserved} if run.unobserved else {}),
         }
         for address, run in evidence.runs.items()
     }

@@ -213,7 +213,7 @@ def _of_file(path: Path, name: str, content: bytes) -> str:
 
 
 def _is_as(content: bytes, digest: str) -> bool:
-    from gpu_doc.record.evidence import digest as digest_of
+    from gpu_doc.record.contents import sha256_of as digest_of
 
     return digest_of(content) == digest or digest_of(content.replace(b"\r\n", b"\n")) == digest
 

@@ -52,18 +52,33 @@ class Seal:
 
     def open(self, folder: Path, name: str) -> Mapping[str, Json] | None:
         """Return a result's record; None if the result differs from what was sealed under this name."""
-        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            path = folder / RECORD
-            stamp = _stamp(path)
+        with suppress(OSError):
+            stamp = _stamp(folder / RECORD)
             if (seen := self._opened.get(folder)) and seen[0] == stamp:
                 return seen[1]
-            whole = json.loads(path.read_bytes())
-            record, files, said = whole["record"], whole["files"], whole["seal"]
-            if not self._is(said, name, record, files) or not _holds(folder, files):
+            record, files = self._sealed(folder, name)
+            if record is None or not _holds(folder, files):
                 return None
             self._opened[folder] = stamp, record
-            return record if isinstance(record, dict) else None
+            return record
         return None
+
+    def peek(self, folder: Path, name: str) -> Mapping[str, Json] | None:
+        """Return a result's record as it was sealed under this name, without looking at the other files; else None."""
+        return self._sealed(folder, name)[0]
+
+    def _sealed(self, folder: Path, name: str) -> tuple[dict[str, Json] | None, Json]:
+        """Return a result's record, and the hashes of its files; None if it was not sealed so under this name."""
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            whole = json.loads((folder / RECORD).read_bytes())
+            record, files = whole["record"], whole["files"]
+            if self._is(whole["seal"], name, record, files) and isinstance(record, dict):
+                return record, files
+        return None, None
+
+    def code(self, *parts: Json) -> str:
+        """Return a hash that only who has the key can make."""
+        return self._code("value", *parts)
 
     def close_file(self, path: Path, name: str) -> None:
         """Write a single file's seal beside it. Raises OSError."""

@@ -1,6 +1,7 @@
 """State: executed notebooks, logs, pictures and scratch, keyed by fingerprint. Deleting it is always safe.
 
-    runs/FINGERPRINT/       a finished run: executed.ipynb or terminal.log, produced/, record.json
+    runs/FINGERPRINT/       a finished run: executed.ipynb or terminal.log, produced/, record.json;
+                            FINGERPRINT-INPUTS/ where it is known what it read, for up to 8 sets of inputs
     failed/ADDRESS-TIME/    files of a failed run, including its error
     pictures/DIGEST.png     pictures by the digest of what they show, each with its seal beside it
     edited/TIME/PATH        generated reports with a person's edits, saved before they were rendered again
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from glob import escape as glob_escape
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +96,8 @@ class State:
         self._project = project
         self._key = key
         self._find_layers = layers
+        self.matches: Callable[[Run, Json], bool] = lambda _run, _inputs: True
+        """Whether the inputs in a record are the same here (record/judging.py). Who builds the state sets it."""
 
     @cached_property
     def _seal(self) -> Seal:
@@ -122,23 +126,47 @@ class State:
         from gpu_doc.record.cuts import has_room_now
 
         for layer in (self.layers.own, *self.layers.others):
-            folder = self._place(layer, "runs", fingerprint)
-            record = self._seal.open(folder, self._name(layer, "runs", fingerprint))
-            kept = folder / ("executed.ipynb" if run.notebook else "terminal.log")
-            if record is not None and kept.is_file() and not has_room_now(record, run):
-                return Result(run=run, fingerprint=fingerprint, folder=folder, record=record)
+            for folder in self._results(layer, fingerprint):
+                record = self._seal.open(folder, self._name(layer, "runs", folder.name))
+                kept = folder / ("executed.ipynb" if run.notebook else "terminal.log")
+                if record is None or not kept.is_file() or has_room_now(record, run):
+                    continue
+                if "inputs" not in record or self.matches(run, record["inputs"]):
+                    return Result(run=run, fingerprint=fingerprint, folder=folder, record=record)
         return None
 
-    def keep(self, run: Run, fingerprint: str, scratch: Path, record: Mapping[str, Json]) -> Result:
-        """Make a finished run's scratch folder the result for its fingerprint."""
-        from gpu_doc.model.results import Result
+    def _results(self, layer: str, fingerprint: str) -> list[Path]:
+        """The folders of the results with a fingerprint, the last one first."""
+        parent = self._place(layer, "runs")
+        found = [parent / fingerprint, *parent.glob(f"{glob_escape(fingerprint)}-*")]
+        there = {path: path.stat().st_mtime for path in found if path.is_dir()}
+        return sorted(there, key=there.__getitem__, reverse=True)
 
+    def inputs(self, fingerprint: str) -> list[Json]:
+        """The sets of inputs of all results with a fingerprint, as in their records; the results are not looked at."""
+        layers = (self.layers.own, *self.layers.others)
+        found = ((layer, folder) for layer in layers for folder in self._results(layer, fingerprint))
+        records = (self._seal.peek(folder, self._name(layer, "runs", folder.name)) for layer, folder in found)
+        return [record["inputs"] for record in records if record and "inputs" in record]
+
+    def code(self, *parts: Json) -> str:
+        """Return a hash that only who has the key of state can make."""
+        return self._seal.code(*parts)
+
+    def keep(self, run: Run, fingerprint: str, scratch: Path, record: Mapping[str, Json]) -> Result:
+        """Make a finished run's scratch folder the result for its fingerprint, and for the inputs in its record."""
+        from gpu_doc.model.results import Result
+        from gpu_doc.record.fingerprint import short_hash
+        from gpu_doc.record.inputs import MOST_SETS
+
+        name = f"{fingerprint}-{short_hash(record['inputs'])[:8]}" if "inputs" in record else fingerprint
         with self._disk():
-            self._seal.close(scratch, self._name(self.layers.own, "runs", fingerprint), record)
-            target = self._place(self.layers.own, "runs", fingerprint)
+            self._seal.close(scratch, self._name(self.layers.own, "runs", name), record)
+            target = self._place(self.layers.own, "runs", name)
             target.parent.mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(target):
-                target.rename(self.scratch_folder() / target.name)
+            others = self._results(self.layers.own, fingerprint)
+            for old in [target] if os.path.lexists(target) else others[MOST_SETS - 1 :]:
+                old.rename(self.scratch_folder() / old.name)
             scratch.rename(target)
         return Result(run=run, fingerprint=fingerprint, folder=target, record=record)
 

@@ -12,8 +12,9 @@ from gpu_doc.model.location import Location
 from gpu_doc.plan.plan import ReportPlan
 from gpu_doc.plan.planner import Planner
 from gpu_doc.plan.usable import Usable
-from gpu_doc.record import checkout, evidence
+from gpu_doc.record import checkout
 from gpu_doc.record.checkout import Draft
+from gpu_doc.record.contents import is_as
 from gpu_doc.record.state import State
 from gpu_doc.report.report import render
 from gpu_doc.report.template import TemplateWorker
@@ -51,7 +52,7 @@ class HandEdits:
             content = checkout.read(self._root / path) if known else None
             if content is None or known is None:
                 continue
-            if evidence.is_as(self._root / path, content, known.sha256, self._line_ends):
+            if is_as(self._root / path, content, known.sha256, self._line_ends):
                 continue
             if content != checkout.content_of(new):
                 kept = self._state.keep_edited(path, content)
@@ -66,7 +67,7 @@ class HandEdits:
         if plan.evidence is None or not isinstance(plan.evidence.text, str):
             return True
         path, line_ends = self._root / plan.report.path, self._line_ends
-        return not evidence.is_as(path, draft.before, plan.evidence.text, line_ends)
+        return not is_as(path, draft.before, plan.evidence.text, line_ends)
 
 
 def first_difference(before: bytes, after: bytes) -> int:

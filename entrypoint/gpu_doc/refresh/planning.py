@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gpu_doc.functions.shared.function import BoundCall
     from gpu_doc.model.answers import Call
     from gpu_doc.model.location import Location
+    from gpu_doc.record.judging import Judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Doors:
     chromium: Callable[[], Path]
     commit: Callable[[], str | None]
     """Returns the commit that the checkout equals, apart from our own files; None if there is none."""
+    judge: Callable[[], Judge]
+    """Returns what compares the inputs of earlier runs with what is here."""
     images: Images
     """Returns the image that a run would use; it takes milliseconds."""
     image_moved: Callable[[Run, ImageIdentity], bool]
@@ -75,6 +78,7 @@ def _planner(config: Config, doors: Doors, images: Images | None = None) -> Plan
         images=images or doors.images,
         rehearse=lambda report: _rehearsed(report, config.root),
         bind=_bound,
+        judge=doors.judge,
     )
 
 

@@ -23,6 +23,7 @@ from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import checkout, evidence
 from gpu_doc.refresh.hand_edits import HandEdits
+from gpu_doc.refresh.inputs import take_inputs
 from gpu_doc.refresh.missing import missing
 from gpu_doc.refresh.planning import Doors
 from gpu_doc.refresh.results import changed_meanwhile, record_of
@@ -45,6 +46,7 @@ class Scheduler:
 
     def __init__(self, config: Config, doors: Doors, docker: Docker | None) -> None:
         self._config = config
+        self._doors = doors
         self._state = doors.state
         self._machine = doors.machine
         self._redactor = doors.machine.redactor
@@ -213,7 +215,8 @@ class Scheduler:
         if error:
             self._failed(job, error, [work for work, _ in waiting])
             return
-        record = record_of(finished, waiting[0][1], self._machine, self._commit)
+        inputs = take_inputs(finished, waiting[0][1], self._doors)
+        record = record_of(finished, waiting[0][1], self._machine, self._commit) | inputs
         result = self._state.keep(job.run, job.fingerprint, job.folder, record)
         self.results.append(result)
         for work, plan in waiting:

@@ -23,6 +23,7 @@ from gpu_doc.plan.usable import Usable
 from gpu_doc.record import checkout, evidence
 from gpu_doc.record.checkout import Content, Draft
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
+from gpu_doc.record.inputs import with_inputs
 from gpu_doc.report import report
 from gpu_doc.report.files import ReportFiles, ReportTools
 from gpu_doc.report.kept_answers import kept_answers, launched, tells_results
@@ -201,7 +202,7 @@ class Composer:
 
     def _same_fingerprint(self, address: str) -> bool:
         plan, before = self._runs.get(address), self._known.runs.get(address)
-        if plan is None or plan.fingerprint is None or before is None:
+        if plan is None or plan.fingerprint is None or before is None or not plan.same_inputs:
             return False
         return before.fingerprint.text == plan.fingerprint.text
 
@@ -257,13 +258,17 @@ class Composer:
         address = plan.run.address
         before = self._known.runs.get(address)
         result = self._result(address)
-        if before and before.fingerprint.text == plan.fingerprint.text and self._same_results(address, answers, files):
-            return before
+        fits = before and before.fingerprint.text == plan.fingerprint.text
+        same = before if fits and self._same_results(address, answers, files) else None
+        if same and (result is None or (address not in self._executed and plan.same_inputs)):
+            return same
         if before is None and result is None:
             raise NeedsRuns([address])
         made = {key: result.record.get(key) for key in _MADE} if result else before.made if before else {}
         forms = result.record.get("forms") or {} if result else before.forms if before else {}
-        return RunEvidence(source=plan.fingerprint.source, machine=plan.fingerprint.machine, made=made, forms=forms)
+        source, machine = plan.fingerprint.source, plan.fingerprint.machine
+        now = same or RunEvidence(source=source, machine=machine, made=made, forms=forms)
+        return with_inputs(now, result.record, self._tools.state.code) if result else now
 
     def _same_results(self, address: str, answers: Mapping[str, KeptAnswer], files: Mapping[str, KeptFile]) -> bool:
         """Whether everything that the report showed of a run, and still shows, is the same."""

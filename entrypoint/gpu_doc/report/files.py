@@ -18,8 +18,9 @@ from gpu_doc.model.configuration import Capture, Report
 from gpu_doc.model.location import Location
 from gpu_doc.model.pictures import Photograph
 from gpu_doc.pictures.capture import Camera, decoded_equal
-from gpu_doc.record import checkout, evidence
+from gpu_doc.record import checkout
 from gpu_doc.record.checkout import Content
+from gpu_doc.record.contents import is_as, sha256_of
 from gpu_doc.record.evidence import Evidence, KeptFile
 from gpu_doc.record.state import State
 from gpu_doc.redaction import Redactor
@@ -78,7 +79,7 @@ class ReportFiles:
         kept = self._known.files.get(name)
         path = self._tools.root / self._report.assets / name
         content = checkout.read(path) if kept else None
-        if content is None or kept is None or not evidence.is_as(path, content, kept.sha256, self._tools.line_ends):
+        if content is None or kept is None or not is_as(path, content, kept.sha256, self._tools.line_ends):
             return None
         return content
 
@@ -94,7 +95,7 @@ class ReportFiles:
             contents[asset.name] = content
             path = self._tools.root / self._report.assets / asset.name
             stored = self._tools.line_ends.stored(path, checkout.content_of(content))
-            kept[asset.name] = KeptFile(sha256=evidence.digest(stored), made_from=made_from)
+            kept[asset.name] = KeptFile(sha256=sha256_of(stored), made_from=made_from)
         return contents, kept
 
     def _content(self, asset: Asset) -> tuple[Content, str]:

@@ -15,6 +15,7 @@ from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Report
 from gpu_doc.model.location import Location
 from gpu_doc.record import evidence
+from gpu_doc.record.contents import is_as, sha256_of
 from gpu_doc.record.evidence import Evidence, KeptFile
 from gpu_doc.verify import plain_files
 from gpu_doc.verify.evidence_file import EvidenceFile
@@ -70,11 +71,11 @@ def _state(folder: Folder, name: str, kept: KeptFile) -> str | bytes | None:
         return "is missing"
     except plain_files.NotPlainError as error:
         return str(error)
-    return None if evidence.is_as(path, content, kept.sha256, folder.line_ends) else content
+    return None if is_as(path, content, kept.sha256, folder.line_ends) else content
 
 
 def _unlike(folder: Folder, name: str, content: bytes, owners: Mapping[str, str], *, search: bool) -> str:
-    if other := owners.get(evidence.digest(content)):
+    if other := owners.get(sha256_of(content)):
         return f"is the file that belongs at {other}"
     if search and folder.has_git and (commit := _earlier(folder, name)):
         return f"is as commit {commit} left it, not as evidence says: of another run"

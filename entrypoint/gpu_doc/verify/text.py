@@ -13,7 +13,7 @@ from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.configuration import Report
 from gpu_doc.model.location import Location
-from gpu_doc.record import evidence
+from gpu_doc.record.contents import is_file_as, sha256_of
 from gpu_doc.record.evidence import Evidence
 from gpu_doc.report import report as rendering
 from gpu_doc.report.report import Rendered
@@ -87,7 +87,7 @@ class TextCheck:
         """Yield the templates that are not those in evidence."""
         root = self.folder.root
         for name, digest in self.known.sources.items():
-            if not evidence.is_file_as(root / name, digest, self.line_ends):
+            if not is_file_as(root / name, digest, self.line_ends):
                 what = "changed since the report was made" if (root / name).is_file() else "is missing"
                 yield Finding(kind="source", what=what, where=Location(name))
         if self.report.template and self.report.template not in self.known.sources:
@@ -115,7 +115,7 @@ class TextCheck:
         if not isinstance(self.known.text, str):
             self.file.add("text", "evidence is of blocks in a text, and the report has a template now", "text")
             return
-        fits = evidence.digest(content) == self.known.text
+        fits = sha256_of(content) == self.known.text
         if rendered is None:
             if not fits:
                 yield self._at("was changed: its SHA-256 is not the one in evidence")

@@ -85,6 +85,7 @@ class Attempts:
             job=self._job,
             seconds=seconds,
             started=begun,
+            began=started.timestamp(),
             error=error,
             probe=self._probe,
             cuts=tuple(self._cuts),

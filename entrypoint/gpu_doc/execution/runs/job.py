@@ -57,6 +57,8 @@ class Finished:
     started: str
     """ISO 8601, UTC."""
     error: GpuDocError | None
+    began: float = 0.0
+    """Seconds since the epoch."""
     probe: Mapping[str, Json] = field(default_factory=dict)
     """The facts that the probe found (execution/agent/probe.py)."""
     cuts: tuple[Cut, ...] = ()

@@ -1,0 +1,48 @@
+"""Takes down what a run read, when it has ended, and tells a person what they must know about it."""
+
+from __future__ import annotations
+
+from gpu_doc.execution.runs.job import Finished
+from gpu_doc.model.values import Json
+from gpu_doc.plan.plan import RunPlan
+from gpu_doc.record.contents import Contents
+from gpu_doc.record.inputs import to_json
+from gpu_doc.record.taking import Taking
+from gpu_doc.refresh.planning import Doors
+
+_SAID = 5
+"""So many files are named, then a count."""
+
+
+def take_inputs(finished: Finished, plan: RunPlan, doors: Doors) -> dict[str, Json]:
+    """Return the entries for a run's record."""
+    assert plan.fingerprint is not None
+    run, observed, judge = finished.job.run, finished.observed, doors.judge()
+    prefix = doors.machine.environment.executable.parent.parent
+    settings = [f"{doors.environ['HOME']}/."] if doors.environ.get("HOME") else []
+    taken = Taking(judge.never, installed=[f"{prefix}/", *settings]).of(
+        observed,
+        run,
+        source=plan.fingerprint.source,
+        began=finished.began,
+        contents=Contents(doors.machine.line_ends),
+        variables=judge.variables(run),
+    )
+    if taken.changed:
+        what = f"{_some(taken.changed)} changed while {run.address} went on"
+        doors.console.warn(f"{what}: its result is kept, but the next `gpu-doc run` executes it again")
+    if taken.elsewhere:
+        paths = ", ".join(taken.elsewhere[:_SAID])
+        doors.console.note(
+            f"{run.address} read {_some(taken.elsewhere)} outside of the checkout: a change there makes nothing stale. "
+            f"To have it count: `data: [{paths}]`"
+        )
+    unobserved = {"unobserved": observed.unobserved} if observed.unobserved else {}
+    if observed.unobserved and not taken.inputs:
+        return unobserved
+    return {"inputs": to_json(taken.inputs), **unobserved}
+
+
+def _some(paths: tuple[str, ...]) -> str:
+    more = f" and {len(paths) - _SAID} more" if len(paths) > _SAID else ""
+    return ", ".join(paths[:_SAID]) + more
