@@ -46,7 +46,7 @@ def test_a_checkout_with_crlf_is_fresh_and_a_refresh_there_changes_what_git_woul
     there.gpu_doc("check")
     assert there.stale_runs() == {}
     before = there.files()
-    there.gpu_doc("run", "--force")
+    there.gpu_doc("run", "--force", "docs/report.md")
     assert there.files() == before
     # What a person changes is found, and what is written then has the checkout's line ends.
     there.edit("notebooks/helper.py", "0.9 +", "0.8 +")

@@ -49,6 +49,7 @@ def test_only_our_files_are_committed_and_a_second_run_does_nothing(runner: Runn
     assert len(git_server.pushes()) == len({request.path for request in git_server.pushes()})
 
 
+@pytest.mark.full
 def test_a_checkout_with_crlf_publishes_what_any_other_would(runner: Runner, git_server: GitServer) -> None:
     git_server.seed(REPOSITORY, {".gitattributes": "*.sh -text\nrate.txt -text\n"})
     crlf = ("-c", "core.autocrlf=true", "--branch=main")

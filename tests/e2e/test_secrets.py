@@ -107,6 +107,7 @@ def test_nothing_that_is_said_kept_or_published_holds_a_secret(tmp_path: Path) -
 
 
 @pytest.mark.needs("chromium")
+@pytest.mark.full
 def test_a_secret_of_digits_and_letters_written_as_entities_are_not_shown(tmp_path: Path) -> None:
     digits = "8675309042"
     shown = [

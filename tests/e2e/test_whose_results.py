@@ -187,8 +187,8 @@ def test_projects_that_share_a_folder_of_state_have_each_its_own_results(scene: 
     ("event", "payload"),
     [
         ("issue_comment", {"issue": {"number": 7, "pull_request": {"url": "x"}}}),
-        ("workflow_dispatch", {}),
-        ("schedule", {}),
+        pytest.param("workflow_dispatch", {}, marks=pytest.mark.full),
+        pytest.param("schedule", {}, marks=pytest.mark.full),
     ],
 )
 def test_a_strangers_commit_is_refused_on_every_event(scene: Scene, event: str, payload: dict[str, Any]) -> None:

@@ -91,6 +91,7 @@ def test_pictures_that_are_taken_early_are_asked_for_once(project: Path) -> None
     assert asked(found) == once(len(calls), answered=len(calls), executed=2)
 
 
+@pytest.mark.full
 def test_new_results_in_place_of_published_ones_are_asked_for_once(project: Path) -> None:
     counted(project, "run")
     (project / "gpu-doc.yml").write_text(CONFIG.replace("two", "three"))
@@ -125,6 +126,7 @@ def test_a_file_that_runs_share_is_hashed_once(project: Path) -> None:
     assert counted(project, "plan")["record/contents.py:_hash"] == 1
 
 
+@pytest.mark.full
 def test_a_call_that_needs_a_lost_result_asks_once(project: Path) -> None:
     counted(project, "run")
     shutil.rmtree(project / ".gpu-doc")

@@ -184,7 +184,7 @@ def test_characters_of_a_terminal_stand_in_their_cells(camera: Camera) -> None:
         (html("<b style='color:white'>white on white</b>"), "blank"),
         (html("<script>Plotly.newPlot('x', [])</script>"), "needs scripts"),
         (html("<div style='height:30000px'>x</div>end"), "CSS pixels high"),
-        (exhibit(stream("x" * 100_000_000)), "100 MB"),
+        pytest.param(exhibit(stream("x" * 100_000_000)), "100 MB", marks=pytest.mark.full),
     ],
 )
 def test_what_cannot_be_pictured_is_refused_and_the_others_are_taken(camera: Camera, one: Exhibit, reason: str) -> None:

@@ -46,6 +46,7 @@ def test_an_image_has_python_without_a_kernel(here: Any) -> None:
     assert "No module named 'ipykernel'" in run(here, image("bare"), "python3", "-c", "import ipykernel")
 
 
+@pytest.mark.full
 def test_an_image_has_pytorch_for_the_processor(here: Any) -> None:
     program = "import torch; print(torch.__version__, torch.cuda.is_available())"
     assert run(here, image("torch"), "python", "-c", program).endswith("+cpu False\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.running import Runner, executed, outputs, text
+from tests.integration.running import Runner, executed, mostly_local, outputs, text
 
 from gpu_doc.errors import RunError
 from gpu_doc.execution.runs.files import redact_files
@@ -137,6 +137,7 @@ def test_the_state_of_widgets_is_redacted(local: Runner) -> None:
     assert leaks(finished.job.folder) == []
 
 
+@mostly_local
 def test_what_a_failed_cell_says_is_redacted(runner: Runner) -> None:
     source = f"import os\ndef login(password): raise ValueError('refused: ' + password)\nlogin('{SECRET}')"
     finished = run(runner, "fails", notebook=notebook(runner, source))
