@@ -22,6 +22,7 @@ DOORS = {
     "jinja2": {
         "report/template_errors.py",
         "report/template_session.py",
+        "report/template_trace.py",
         "report/template_values.py",
         "text/from_templates.py",
     },

@@ -22,7 +22,7 @@ from gpu_doc.text import in_place
 from gpu_doc.text.prose import front_matter_end
 from gpu_doc.text.values_in_tables import BEGIN, in_cell, in_text, unmarked
 
-__all__ = ["Rehearsal", "Rendered", "ask_all", "rehearse", "render"]
+__all__ = ["Rehearsal", "Rendered", "TemplateFiles", "ask_all", "rehearse", "render"]
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _LARGEST = 5_000_000
@@ -54,7 +54,7 @@ class Rendered:
 def rehearse(report: Report, root: Path, worker: TemplateWorker) -> Rehearsal:
     """Return the calls that a report will make, without answering any. Raises ReportError."""
     if report.template:
-        files = _Files(root, report.template)
+        files = TemplateFiles(root, report.template)
         calls = worker.rehearse(files.main, report=report.path, load=files.load)
         sources = files.digests
     else:
@@ -89,13 +89,12 @@ def render(
         return answers[call.key].value
 
     if report.template:
-        files = _Files(root, report.template, line_ends)
+        files = TemplateFiles(root, report.template, line_ends)
         text = worker.render(files.main, report=report.path, load=files.load, answer=answering)
         if BEGIN in text:
             text = in_text(text)
         _check_blocks_stand_alone(text, asked, answers)
-        text = _with_notice(_NEWLINE.sub(files.newline, text), report.template, files.newline)
-        return Rendered(files.mark + text, None, answers, files.digests)
+        return Rendered(files.finished(text), None, answers, files.digests)
     document = _document(report, root)
     items = [(block.line, block.expression) for block in document.blocks]
     bodies = worker.expressions(report.path, items, report=report.path, answer=answering)
@@ -113,7 +112,7 @@ def ask_all(
     `answer` may give `Unanswered` for the value of a call.
     """
     if report.template:
-        files = _Files(root, report.template)
+        files = TemplateFiles(root, report.template)
         try:
             worker.render(files.main, report=report.path, load=files.load, answer=answer)
         except ReportError as error:
@@ -194,11 +193,12 @@ def _document(report: Report, root: Path) -> in_place.Document:
     return document
 
 
-class _Files:
+class TemplateFiles:
     """A template and the files that it includes, all of them inside the template's own folder."""
 
     def __init__(self, root: Path, template: str, line_ends: LineEnds | None = None) -> None:
         self._line_ends = line_ends
+        self._template = template
         self._root = root.resolve()
         self._folder = (root / template).parent.resolve()
         self.digests: dict[str, str] = {}
@@ -213,6 +213,10 @@ class _Files:
         self.newline = found[0] if found else "\n"
         """The template's line ending; Jinja2 knows only one."""
         self.main = Source(template, text.removeprefix("\ufeff"))
+
+    def finished(self, text: str) -> str:
+        """Return a rendered text as it is written: with the notice, the template's line ends and byte order mark."""
+        return self.mark + _with_notice(_NEWLINE.sub(self.newline, text), self._template, self.newline)
 
     def load(self, name: str) -> Source | None:
         """Return a file that a template includes, by its path from the main template's folder. Raises ReportError."""

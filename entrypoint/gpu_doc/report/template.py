@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, TypeVar
@@ -74,12 +74,12 @@ class TemplateWorker:
         self._log = None
         self._stack.close()
 
-    def render(self, source: Source, *, report: str, load: Load, answer: Answering) -> str:
-        """Return the text of a template, with `answer` for each call.
+    def render(self, source: Source, *, report: str, load: Load, answer: Answering, trace: bool = False) -> str:
+        """Return the text of a template, with `answer` for each call; `trace`: with marks (trace_marks.py).
 
         Raises ReportError, with name and line, if the template is wrong or exceeds a limit.
         """
-        request = self._request(source.name, report, source=source.text)
+        request = replace(self._request(source.name, report, source=source.text), trace=trace)
         return self._converse(request, Rendered, load, answer).text
 
     def expressions(self, name: str, items: Sequence[tuple[int, str]], *, report: str, answer: Answering) -> list[str]:

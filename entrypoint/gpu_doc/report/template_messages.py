@@ -45,6 +45,8 @@ class Request:
     seconds: float
     output: int
     """Bytes of text."""
+    trace: bool = False
+    """Put marks around what comes from calls (trace_marks.py)."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from gpu_doc.report.template_messages import (
     Texts,
     Unanswered,
 )
+from gpu_doc.report.template_trace import TracingEnvironment
 from gpu_doc.report.template_values import (
     Environment,
     Function,
@@ -99,12 +100,16 @@ class Session:
         self.truth = truth
         self.calls: list[Ask] = []
         loader = ParentLoader(work.ask)
-        self.environment = Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
+        self._asked = 0
+        made = TracingEnvironment if request.trace else Environment
+        self.environment = made(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)
         self.environment.filters.update(percent=percent, delta=delta)
         del (
             self.environment.filters["random"],
             self.environment.globals["lipsum"],
         )  # the same input gives the same bytes
+        if isinstance(self.environment, TracingEnvironment):
+            self.environment.wrap_filters()
         self.environment.globals["delta"] = delta
         self.environment.globals["report"] = request.report
         self.environment.globals.update({name: self._function(name) for name in request.functions})
@@ -124,9 +129,17 @@ class Session:
             if isinstance(answer, Unanswered):
                 return Placeholder(truth=answer.truth)
             assert isinstance(answer, Answered)
-            return Text(answer.value) if name == "value" and isinstance(answer.value, str) else answer.value
+            value = Text(answer.value) if name == "value" and isinstance(answer.value, str) else answer.value
+            return self._traced(value)
 
         return Function(name, call)
+
+    def _traced(self, value: Any) -> Any:
+        """Return an answer; where the text is traced, carrying the number of its call."""
+        if not isinstance(self.environment, TracingEnvironment):
+            return value
+        self._asked += 1
+        return self.environment.answered(value, self._asked - 1)
 
     def work(self) -> Rendered | Texts:
         """Return the text of a template, or the texts of expressions."""
