@@ -81,6 +81,12 @@ def test_a_pipe_ends_no_code_in_a_cell(tmp_path: Path, worker: TemplateWorker) -
     assert from_template(tmp_path, worker, f"| `{{{{ {CALL['a/pipe']} }}}}` |\n") == "| `x\\|y` |\n"
 
 
+def test_what_a_filter_makes_of_a_value_ends_no_cell(tmp_path: Path, worker: TemplateWorker) -> None:
+    for work in ("upper", "trim", "replace('x', 'z')|lower", "string"):
+        text = from_template(tmp_path, worker, f"| a | b |\n|---|---|\n| {{{{ {CALL['a/pipe']}|{work} }}}} | end |\n")
+        assert "&#124;" in text, work
+
+
 def test_what_a_value_holds_opens_nothing(tmp_path: Path, worker: TemplateWorker) -> None:
     text = f"{{{{ {CALL['a/fence']} }}}}\n\n- | {{{{ {CALL['a/pipe']} }}}} |\n"
     assert from_template(tmp_path, worker, text) == "```\n|\n\n- | x&#124;y |\n"

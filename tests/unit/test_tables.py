@@ -200,6 +200,10 @@ def test_nothing_is_best_where_there_is_no_choice(values: list[object]) -> None:
     assert "**" not in comparison(points("a", "b"), {"x": values}, {"x": "max"}).markdown
 
 
+def test_nothing_is_best_where_nobody_says_what_is() -> None:
+    assert "**" not in comparison(points("a", "b"), {"width": [1, 2]}, {"width": best_of("width", None)}).markdown
+
+
 def test_a_value_that_is_not_finite_is_never_best() -> None:
     table = comparison(points("1", "2", "3"), {"x": [float("nan"), 1.0, 2.0]}, {"x": "max"}).markdown
     assert "| **2** |" in table
@@ -214,13 +218,19 @@ def test_a_value_that_is_not_finite_is_never_best() -> None:
         ("val_error", None, "min"),
         ("mistakes", None, "min"),
         ("train time", None, "min"),
-        ("timeliness", None, "max"),
+        ("f1-score", None, "max"),
+        ("val_acc", None, "max"),
+        ("tokens_per_second", None, "max"),
+        ("timeliness", None, None),
+        ("width", None, None),
+        ("accuracy loss", None, None),
+        ("width", "max", "max"),
         ("loss", "max", "max"),
         ("accuracy", {"accuracy": "min"}, "min"),
         ("loss", {"accuracy": "min"}, "min"),
     ],
 )
-def test_what_is_best_depends_on_the_name(name: str, wanted: object, best: str) -> None:
+def test_what_is_best_depends_on_the_name(name: str, wanted: object, best: str | None) -> None:
     assert best_of(name, wanted) == best
 
 

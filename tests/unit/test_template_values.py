@@ -22,6 +22,16 @@ def test_whatever_an_unknown_answer_may_select_is_unknown(text: str, truth: bool
     assert rendered(text, x=Placeholder(truth=truth)) == "0"
 
 
+@pytest.mark.parametrize("text", ["x|string", "x|upper", "x|int", "x|string|trim", "x|round(1)", "x|join"])
+def test_what_a_filter_makes_of_an_unknown_answer_is_unknown(text: str) -> None:
+    assert rendered(f"{{{{ {{'a': 1}}[{text}] }}}}", x=Placeholder(truth=True)) == "0"
+
+
+def test_a_filter_that_is_called_wrongly_is_found_in_the_rehearsal() -> None:
+    with pytest.raises(TypeError, match="required positional argument"):
+        rendered("{{ x|replace }}", x=Placeholder(truth=True))
+
+
 def test_what_is_not_defined_has_no_items_either() -> None:
     with pytest.raises(UndefinedError, match="'nothing' is undefined"):
         rendered("{{ nothing[x] }}", x=Placeholder(truth=True))

@@ -21,6 +21,12 @@ from gpu_doc.text import markdown
 
 Best = Literal["max", "min"]
 
+_MORE_IS_BETTER = re.compile(
+    r"(?:^|[\W_])(?:acc|accuracy|accuracies|precision|recall|sensitivity|specificity|f1|auc|auroc|auprc|ap|map|ndcg|mrr|iou|dice|"
+    r"r2|score|scores|bleu|rouge|rougel|meteor|chrf|psnr|ssim|reward|return|correct|throughput|speedup|fps|flops|tflops|mfu|"
+    r"per_s|per_sec|per_second)"
+    r"(?:$|[\W_]|\d)"
+)
 _LESS_IS_BETTER = re.compile(
     r"(?:^|[\W_])(?:loss|error|errors|err|mistakes?|rmse|mse|mae|mape|perplexity|ppl|wer|cer|fid|time|seconds|duration|latency|memory)"
     r"(?:$|[\W_])"
@@ -54,16 +60,22 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
     return call.answered(shown.markdown, cells=shown.cells)
 
 
-def best_of(name: str, wanted: Json) -> Best:
-    """Return whether the largest or the smallest value is best: as the template says, else by the value's name."""
+def best_of(name: str, wanted: Json) -> Best | None:
+    """Return whether the largest or the smallest value is best: as the template says, else by the value's name.
+
+    None where neither says it: a wrong mark would be read as a result.
+    """
     said = wanted.get(name) if isinstance(wanted, dict) else wanted
-    if said is None:
-        return "min" if _LESS_IS_BETTER.search(name.lower()) else "max"
-    return "min" if said == "min" else "max"
+    if said is not None:
+        return "min" if said == "min" else "max"
+    more, less = (kind.search(name.lower()) for kind in (_MORE_IS_BETTER, _LESS_IS_BETTER))
+    if bool(more) == bool(less):
+        return None
+    return "max" if more else "min"
 
 
-def comparison(runs: Sequence[Run], columns: Mapping[str, Sequence[Json]], best: Mapping[str, Best]) -> Table:
-    """Return a table with a row for each run: its point, then its values; the best of each column is bold."""
+def comparison(runs: Sequence[Run], columns: Mapping[str, Sequence[Json]], best: Mapping[str, Best | None]) -> Table:
+    """Return a table with a row for each run: its point, then its values; the best of each column is bold, if known."""
     keys = list(dict.fromkeys(key for run in runs for key in run.point))
     winners = {name: _winner(values, best[name]) for name, values in columns.items()}
     texts = {name: short_numbers(values) for name, values in columns.items()}
@@ -86,10 +98,10 @@ def _number(value: Json) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _winner(values: Sequence[Json], best: Best) -> float | None:
+def _winner(values: Sequence[Json], best: Best | None) -> float | None:
     """Return the best number; None if there is nothing to choose from."""
     numbers = [number for value in values if (number := _number(value)) is not None]
-    if len(values) < 2 or not numbers or (len(numbers) == len(values) and len(set(numbers)) == 1):
+    if best is None or len(values) < 2 or not numbers or (len(numbers) == len(values) and len(set(numbers)) == 1):
         return None
     return max(numbers) if best == "max" else min(numbers)
 
@@ -147,7 +159,8 @@ def short_numbers(values: Sequence[Json]) -> list[str]:
 
 FUNCTION = Function(
     name="compare",
-    text='a table over a matrix such as `sweep[*]`, the best value bold; `best="min"` or `"max"`',
+    text="a table over a matrix such as `sweep[*]`, the best value bold where "
+    '`best="min"` or `"max"` or its name says which (accuracy, loss)',
     first=MATRIX,
     options={"values": _names, "best": _best},
     gives=("table",),

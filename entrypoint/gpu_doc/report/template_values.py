@@ -200,6 +200,9 @@ def _looking(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         if name == "join" and not isinstance(value, str | StrictUndefined | Placeholder):
             value = list(value)
         printable([*others, *kwargs.values()])
-        return work(*before, value if name in _CONSUMING else printable(value), *others, **kwargs)
+        found = work(*before, value if name in _CONSUMING else printable(value), *others, **kwargs)
+        if isinstance(value, Placeholder) and isinstance(found, str | int | float):
+            return value  # a rehearsal knows as little of it as before
+        return Text(found) if isinstance(value, Text) and type(found) is str else found
 
     return look
