@@ -92,8 +92,8 @@ def test_every_event_is_tried() -> None:
 @pytest.mark.parametrize(
     "job",
     [
-        KernelJob("/workspace/n", ("/workspace/n", "/workspace"), ("a.csv",), "python3", "key", {"TOKEN": "x"}),
-        CommandJob(("true",), "/", ("/",), (), 100, 50, 10**9, detach=True, time=None, secrets={}),
+        KernelJob("/n", ("/n", "/"), ("a.csv",), "python3", "key", {"TOKEN": "x"}, ("/workspace",)),
+        CommandJob(("true",), "/", ("/",), (), 100, 50, 10**9, detach=True, time=None, secrets={}, watched=("/data",)),
         LabJob("/workspace", "token", {}),
     ],
 )

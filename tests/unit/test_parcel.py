@@ -6,6 +6,7 @@ import io
 import tarfile
 from pathlib import Path
 
+from gpu_doc.execution.agent.watching import MACHINES
 from gpu_doc.execution.containers.workspace import Parcel, packed, packed_texts
 
 END = 2 * tarfile.BLOCKSIZE
@@ -25,3 +26,10 @@ def test_nothing_follows_the_end_of_an_archive(tmp_path: Path) -> None:
         parcel = b"".join(blocks)
     for stream in (parcel, packed_texts({"/outcome/go": ""}).read()):
         assert stream[end_of(stream) :] == bytes(END)
+
+
+def test_the_agent_comes_with_the_library_for_each_machine() -> None:
+    with packed(Parcel(user=(1, 2))) as blocks, tarfile.open(fileobj=io.BytesIO(b"".join(blocks))) as archive:
+        libraries = {Path(name).name: archive.extractfile(name) for name in archive.getnames() if name.endswith(".so")}
+        heads = {name: file.read(4) for name, file in libraries.items() if file}
+    assert heads == {f"watcher-{machine}.so": b"\x7fELF" for machine in MACHINES}

@@ -4,7 +4,7 @@ Runs in the Python of the user's image, where this folder lies below /gpu-doc: o
 It reads `job.json`, and exchanges frames (frames.py) over standard input and output:
 
     we send      OPEN, DATA, CLOSE (a kernel's sockets), TAKEN; EVENT with a request of messages.py
-    it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL; EVENT with an event of messages.py
+    it sends     OPEN, DATA, CLOSE, TAKEN, LOG, TERMINAL, WATCHED; EVENT with an event of messages.py
 
 The end of standard input means that gpu-doc has ended. A detached command then goes on, to its end or deadline; its
 terminal and its end are written to files, which `follow` sends as they grow.
@@ -20,18 +20,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpu_doc.execution.agent import frames, probe, sampling
+from gpu_doc.execution.agent import frames, probe, sampling, watching
 from gpu_doc.execution.agent.jobs import CommandJob, Job, KernelJob, LabJob
 from gpu_doc.execution.agent.messages import Left, Probe, read_job, write
 from gpu_doc.execution.agent.produced import Produced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 HOME = Path("/gpu-doc")
 RUNTIME = HOME / "runtime"
 PRODUCED = HOME / "produced"
 OUTCOME = HOME / "outcome"
+RECORD = OUTCOME / "watched"
+"""What a detached command looked at."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -82,12 +84,20 @@ def _serve(agent: Agent) -> None:
     os._exit(1)
 
 
+_LOG = RUNTIME / "watched"
+
+
 class Agent:
     """The common part of kernels, commands and JupyterLab."""
+
+    detached = False
 
     def __init__(self, out: frames.Writer) -> None:
         self.out = out
         self._sampler = sampling.Sampler(sampling.all_pids)
+        self.watch: Mapping[str, str] = {}
+        """The variables by which the run's processes are watched."""
+        self._unwatched = ""
 
     def run(self) -> None:
         """Run it to its end."""
@@ -103,11 +113,17 @@ class Agent:
         write_atomically(OUTCOME / "probe.json", write(found))
         self.out.tell(found)
         self._produced = Produced(job.produces, job.places)
+        if job.watched:
+            try:
+                self.watch = watching.begin(_LOG, watching.Rules(job.watched, ("",)))
+            except watching.UnwatchedError as why:
+                self._unwatched = str(why)
         self._sampler.start()
 
     def left(self) -> Left:
         """Collect the files of `produces` in one folder; return what was found, and what the run used."""
         self._sampler.stop()
+        self._tell_record()
         full = ""
         try:
             self._produced.take(str(PRODUCED))
@@ -115,6 +131,17 @@ class Agent:
             full = f"what is in `produces` can't be taken out: {error.strerror}"
         found = self._produced.found()
         return Left(replace(found, problem=found.problem or full), self._sampler.result())
+
+    def _tell_record(self) -> None:
+        """Send what the run looked at; a detached command's is kept."""
+        if self.watch or self._unwatched:
+            records = watching.end(_LOG) if self.watch else iter([watching.PROBLEM + self._unwatched.encode()])
+            text = b"".join(record + b"\0" for record in records)
+            if self.detached:
+                write_atomically(RECORD, text)
+                return
+            for begin in range(0, len(text), frames.LARGEST):
+                self.out.send(frames.WATCHED, text[begin : begin + frames.LARGEST])
 
 
 def write_atomically(path: Path, content: bytes) -> None:

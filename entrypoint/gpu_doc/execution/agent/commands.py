@@ -12,6 +12,7 @@ from gpu_doc.execution.agent.jobs import CommandJob
 from gpu_doc.execution.agent.messages import CommandDone, CommandStarted, Go, NotStarted, Signal, read_request, write
 from gpu_doc.execution.agent.pseudo_terminal import Bounded, Copying, Program, start
 from gpu_doc.execution.agent.shortages import shortages
+from gpu_doc.execution.agent.watching import watched
 
 TERMINAL_LOG = OUTCOME / "terminal.log"
 DONE = OUTCOME / "done.json"
@@ -26,6 +27,7 @@ class Command(Agent):
         super().__init__(out)
         self._job = job
         self._pid = 0
+        self.detached = job.detach
 
     def run(self) -> None:
         """Run the command to its end, or to the deadline of a detached one."""
@@ -40,7 +42,8 @@ class Command(Agent):
     def _done(self) -> CommandDone | NotStarted:
         job, began = self._job, time.monotonic()
         try:
-            self._pid, terminal = start(Program(job.command, job.cwd, dict(os.environ), job.columns, job.rows))
+            environment = watched(os.environ, self.watch)
+            self._pid, terminal = start(Program(job.command, job.cwd, environment, job.columns, job.rows))
         except OSError as error:
             return NotStarted(error.errno, str(error))
         self.out.tell(CommandStarted())

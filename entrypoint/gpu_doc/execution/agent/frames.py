@@ -26,6 +26,8 @@ TERMINAL = 6
 """What a command wrote to its terminal."""
 TAKEN = 7
 """So many bytes of a channel (decimal digits) have reached their socket: as many may follow."""
+WATCHED = 8
+"""A part of the record of what the run looked at (watching.py)."""
 
 LARGEST = 1 << 16
 """The most bytes that a sender puts into one frame."""
@@ -72,7 +74,7 @@ def frames(read: Callable[[int], bytes]) -> Iterator[Frame]:
     """
     while (header := _exactly(read, _HEADER.size)) is not None:
         kind, channel, size = _HEADER.unpack(header)
-        if not EVENT <= kind <= TAKEN or size > MOST:
+        if not EVENT <= kind <= WATCHED or size > MOST:
             raise BrokenError(f"no frame begins with {header!r}")
         payload = _exactly(read, size)
         if payload is None:

@@ -20,6 +20,8 @@ class KernelJob:
     """The key that signs its messages."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Environment variables."""
+    watched: Tuple[str, ...] = ()
+    """The folders of interest when it records what the run looks at; without any, nothing is recorded."""
     detach = False
 
 
@@ -40,6 +42,8 @@ class CommandJob:
     time: Optional[float]
     """The seconds that a detached command may take; None or 0 for any time."""
     secrets: Mapping[str, str]
+    watched: Tuple[str, ...] = ()
+    """The folders of interest when it records what the run looks at; without any, nothing is recorded."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from gpu_doc.execution.agent.kernel_names import INTERPRETERS, PYTHON, SHELL, is
 from gpu_doc.execution.agent.messages import AskShortages, Finish, KernelDied, KernelStarted, Signal, read_request
 from gpu_doc.execution.agent.outcomes import NoIpykernel, NoKernel, NoStart
 from gpu_doc.execution.agent.shortages import shortages
+from gpu_doc.execution.agent.watching import watched
 
 SOCKET = str(RUNTIME / "k")
 """Jupyter's ipc transport appends `-1` to `-5`."""
@@ -99,10 +100,11 @@ class Kernel(Agent):
         (RUNTIME / "k.json").write_text(json.dumps({**facts, **ports}), "utf-8")
 
     def _start(self, spec: Specification) -> subprocess.Popen[bytes]:
+        own = {"JUPYTER_RUNTIME_DIR": str(RUNTIME), "JPY_PARENT_PID": str(os.getpid())}
         process = self._process = subprocess.Popen(
             [word.replace("{connection_file}", str(RUNTIME / "k.json")) for word in spec.told.argv],
             cwd=self._job.cwd,
-            env={**os.environ, **spec.env, "JUPYTER_RUNTIME_DIR": str(RUNTIME), "JPY_PARENT_PID": str(os.getpid())},
+            env=watched({**os.environ, **spec.env, **own}, self.watch),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

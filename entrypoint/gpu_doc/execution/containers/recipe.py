@@ -193,10 +193,13 @@ def _bind(mount: Mount) -> dict[str, Json]:
     return {"Type": mount.kind, "Source": mount.source, "Target": mount.target, "ReadOnly": not mount.writable}
 
 
-def agent_job(run: Run, places: Sequence[str], secrets: Mapping[str, str]) -> KernelJob | CommandJob:
-    """Return the agent's job; `places` are the folder where the run starts, and the root."""
+def agent_job(
+    run: Run, places: Sequence[str], secrets: Mapping[str, str], watched: Sequence[str] = ()
+) -> KernelJob | CommandJob:
+    """Return the agent's job; `places` are the folder where the run starts, and the root; `watched` as in the job."""
     if not run.command:
-        return KernelJob(places[0], tuple(places), run.produces, run.kernel or "", secrets=secrets)
+        kernel = run.kernel or ""
+        return KernelJob(places[0], tuple(places), run.produces, kernel, secrets=secrets, watched=tuple(watched))
     return CommandJob(
         command=run.command,
         cwd=places[0],
@@ -209,6 +212,7 @@ def agent_job(run: Run, places: Sequence[str], secrets: Mapping[str, str]) -> Ke
         detach=run.detach,
         time=run.limits.time,
         secrets=secrets,
+        watched=tuple(watched),
     )
 
 

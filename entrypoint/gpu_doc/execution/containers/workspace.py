@@ -104,7 +104,10 @@ def packed_texts(texts: Mapping[str, str]) -> IO[bytes]:
 
 def add_text(archive: tarfile.TarFile, path: str, text: str) -> None:
     """Add a small file that everybody may read."""
-    content = text.encode()
+    _add(archive, path, text.encode())
+
+
+def _add(archive: tarfile.TarFile, path: str, content: bytes) -> None:
     entry = tarfile.TarInfo(path.lstrip("/"))
     entry.size, entry.mode = len(content), 0o644
     archive.addfile(entry, io.BytesIO(content))
@@ -134,6 +137,8 @@ class _Packer:
             add_text(self._archive, f"{HOME}/gpu_doc/{package}__init__.py", "")
         for path in sorted(_AGENT.glob("*.py")):
             add_text(self._archive, f"{HOME}/gpu_doc/execution/agent/{path.name}", path.read_text("utf-8"))
+        for path in sorted(_AGENT.glob("watcher/*.so")):
+            _add(self._archive, f"{HOME}/gpu_doc/execution/agent/watcher/{path.name}", path.read_bytes())
 
     def _folder(self, path: str, mode: int) -> None:
         entry = tarfile.TarInfo(path.lstrip("/"))

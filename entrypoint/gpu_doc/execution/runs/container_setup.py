@@ -88,7 +88,7 @@ class ContainerSetup:
             engine=dict(self.address),
             reference=self.image.reference,
             create=recipe.payload(self.run, self.setting(gpus), places[0]),
-            job=recipe.agent_job(self.run, places, dict(self.secrets)),
+            job=recipe.agent_job(self.run, places, dict(self.secrets), self._watched()),
             user=self.user,
             image_user=self.image.user,
             overlay=self.lower,
@@ -139,6 +139,11 @@ class ContainerSetup:
         if path.is_relative_to(self.checkout):
             return str(Path(WORKSPACE) / path.relative_to(self.checkout))
         return str(path)
+
+    def _watched(self) -> list[str]:
+        """Return the folders, inside, where what the run looks at is recorded; the rest is the image's."""
+        data = [self.inside(Path(os.path.normpath(self.root / source.path))) for source in self.run.data]
+        return [WORKSPACE, *data, *self.run.caches.values()]
 
     def _data(self) -> list[Path]:
         paths = [Path(os.path.normpath(self.root / source.path)) for source in self.run.data]

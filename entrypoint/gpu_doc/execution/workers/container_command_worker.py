@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu_doc.errors import GpuDocError
-from gpu_doc.execution.agent import frames
+from gpu_doc.execution.agent import frames, watching
 from gpu_doc.execution.agent import messages as agent
 from gpu_doc.execution.agent.frames import Frame
 from gpu_doc.execution.agent.produced import MOST
@@ -28,7 +28,7 @@ from gpu_doc.execution.containers import engine, recipe
 from gpu_doc.execution.containers.container import Container, NoPythonError
 from gpu_doc.execution.containers.failures import EngineError
 from gpu_doc.execution.containers.relay import Attached
-from gpu_doc.execution.workers.container_ends import container_end, engine_failure
+from gpu_doc.execution.workers.container_ends import container_end, engine_failure, keep_record
 from gpu_doc.execution.workers.messages import (
     Kill,
     LetGo,
@@ -152,7 +152,7 @@ class _Drive:
         ended = container_end(container.ended())
         outcome = self._folder / "outcome"
         try:
-            container.take_out(f"{recipe.HOME}/outcome", outcome, most=LONGEST_LOG + frames.MOST)
+            container.take_out(f"{recipe.HOME}/outcome", outcome, most=LONGEST_LOG + watching.MOST)
         except EngineError:
             if ended.status is not None and ended.status >= 0:
                 raise
@@ -160,6 +160,8 @@ class _Drive:
         try:
             if (outcome / "terminal.log").is_file():
                 self._keep(outcome / "terminal.log")
+            if (outcome / "watched").is_file():
+                (outcome / "watched").replace(self._folder / "watched")
             if (outcome / "done.json").is_file():
                 return _told(outcome / "done.json", ended)
             return ended
@@ -228,6 +230,8 @@ class _Drive:
                 if isinstance(heard, Frame):
                     if heard.kind == frames.TERMINAL:
                         keep(heard.payload)
+                    elif heard.kind == frames.WATCHED:
+                        keep_record(self._folder, heard.payload)
                 elif isinstance(heard, Told):
                     done = heard
                 elif isinstance(heard, agent.Probe):

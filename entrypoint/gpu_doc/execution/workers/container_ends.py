@@ -1,9 +1,13 @@
-"""Run ends for a container that failed during its run, or could not be made."""
+"""What a container's end tells: why it failed, or could not be made; what the run in it looked at."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 from gpu_doc.errors import GpuDocError
 from gpu_doc.execution.agent.outcomes import Shortages
+from gpu_doc.execution.agent.watching import MOST
 from gpu_doc.execution.containers.container import Ended
 from gpu_doc.execution.workers.run_ends import ContainerEnded, EngineFailed
 
@@ -23,3 +27,10 @@ def engine_failure(error: GpuDocError) -> EngineFailed:
         details=error.details,
         cause=getattr(error, "cause", ""),
     )
+
+
+def keep_record(folder: Path, part: bytes) -> None:
+    """Append a part of the record of what a run looked at. Where it can't be kept, its reader finds that out."""
+    with suppress(OSError), (folder / "watched").open("ab") as file:
+        if file.tell() + len(part) <= MOST:
+            file.write(part)

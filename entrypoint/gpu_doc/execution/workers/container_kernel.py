@@ -25,7 +25,7 @@ from gpu_doc.execution.agent.produced import MOST
 from gpu_doc.execution.containers import engine
 from gpu_doc.execution.containers.container import Container, NoPythonError
 from gpu_doc.execution.containers.relay import Attached, Relay, write_connection
-from gpu_doc.execution.workers.container_ends import container_end, engine_failure
+from gpu_doc.execution.workers.container_ends import container_end, engine_failure, keep_record
 from gpu_doc.execution.workers.container_provisioner import Provisioner
 from gpu_doc.execution.workers.failure import FailureError
 from gpu_doc.execution.workers.kernel import START_LIMIT, Kernel, sockets
@@ -129,6 +129,8 @@ class ContainerKernel(Kernel):
                 self._loop.call_soon_threadsafe(self._heard, heard)
             elif heard.kind == frames.LOG:
                 self.own_log.write(heard.payload)
+            elif heard.kind == frames.WATCHED:
+                keep_record(Path(self.job.folder), heard.payload)
             else:
                 relay.take(*heard)
         self._loop.call_soon_threadsafe(self._heard, _Gone())
