@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 
@@ -117,6 +119,31 @@ def test_what_would_take_too_long_is_refused(text: str, why: str) -> None:
     with pytest.raises(CaptureError, match=why) as failure:
         Formulas(EXHIBIT, Typesetter()).latex(text)
     assert len(failure.value.what) < 200
+
+
+@pytest.mark.parametrize("text", ["${" * 225_000, "{" * 150_000 + "$}" * 150_000, "$}" * 225_000])
+def test_a_text_is_walked_through_once(text: str) -> None:
+    """Not once for each formula that begins in it: a hundred walks took nine seconds."""
+    started = time.process_time()
+    with pytest.raises(CaptureError):
+        Formulas(EXHIBIT, Typesetter()).latex(text)
+    assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "formulas"),
+    [
+        (r"${$}$ $x$", [("{$}", False), ("x", False)]),
+        (r"{$}x$", [("}x", False)]),
+        (r"$$a$b$$$", [("a$b", True)]),
+        (r"\(a{\)}b\)", [(r"a{\)}b", False)]),
+        (r"\begin{a}\end{b}{\end{a}}\end {a}", [(r"\begin{a}\end{b}{\end{a}}\end {a}", True)]),
+        (r"$a\$b{{}$c$", [("c", False)]),
+    ],
+)
+def test_a_formula_ends_outside_of_its_braces(text: str, formulas: list[tuple[str, bool]]) -> None:
+    found = [(part, display) for part, display in Formulas(EXHIBIT, Typesetter()).found(text) if display is not None]
+    assert found == formulas
 
 
 def test_mathjax_is_installed() -> None:

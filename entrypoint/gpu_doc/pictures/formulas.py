@@ -7,7 +7,9 @@ MathJax comes with the package django-static-mathjax, of which only that one scr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
 from importlib.util import find_spec
@@ -42,10 +44,11 @@ _LONGEST = 10_000
 _MOST = 2000
 """Formulas in one exhibit."""
 _UNCLOSED = 100
-"""Delimiters without an end that are looked for: each costs a walk to the end of the text."""
+"""Delimiters without an end in one text: more of them mean something else."""
 _SHOWN = 60
 _START = re.compile(r"\\(?P<escaped>[\\$])|\$\$?|\\[(\[]|\\begin\s*\{(?P<environment>[a-zA-Z]+\*?)\}")
-_CLOSING = {"$": r"\$", "$$": r"\$\$", r"\(": r"\\\)", r"\[": r"\\\]"}
+_CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+_PART = re.compile(r"\\end\s*\{(?P<name>[a-zA-Z]+\*?)\}|(?P<escaped>\\.)|\$+|[{}]", re.DOTALL)
 _MARKED = re.compile(r"<span data-gpu-doc-latex>(?P<text>[^<]*)</span>")
 _DEFINES = re.compile(r"\\(?:(?:re|provide)?newcommand|newenvironment|[gex]?def|let|Declare\w+)(?![a-zA-Z])")
 _REMEDY = (
@@ -111,18 +114,19 @@ class Formulas:
         As MathJax's FindTeX does with JupyterLab's options: `$`, `$$`, `\(`, `\[`, environments; `\$` is a dollar.
         """
         at = done = unclosed = 0
+        ends = _Ends(text)
         while start := _START.search(text, at):
             at = start.end()
-            end = None if start["escaped"] else _end(text, start)
+            end = None if start["escaped"] else ends.after(start)
             if start["escaped"] == "$":
                 yield text[done : start.start()] + "$", None
                 done = at
             elif end:
                 yield text[done : start.start()], None
                 environment = start["environment"] is not None
-                inside = slice(start.start(), end.end()) if environment else slice(start.end(), end.start())
+                inside = slice(start.start(), end[1]) if environment else slice(start.end(), end[0])
                 yield text[inside], environment or start[0] in ("$$", r"\[")
-                at = done = end.end()
+                at = done = end[1]
             elif not start["escaped"]:
                 unclosed += 1
                 if unclosed > _UNCLOSED:
@@ -155,13 +159,49 @@ class Formulas:
         )
 
 
-def _end(text: str, start: re.Match[str]) -> re.Match[str] | None:
-    """Find what closes a formula, outside of braces."""
-    name = start["environment"]
-    closing = rf"\\end\s*\{{{re.escape(name)}\}}" if name else _CLOSING[start[0]]
-    depth = 0
-    for part in re.compile(rf"(?P<end>{closing})|\\.|[{{}}]", re.DOTALL).finditer(text, start.end()):
-        if part["end"] and depth <= 0:
-            return part
-        depth += {"{": 1, "}": -1}.get(part[0], 0)
-    return None
+class _Ends:
+    """What may close a formula in a text, found in one walk: else each formula that begins would cost another one."""
+
+    def __init__(self, text: str) -> None:
+        self._depths: tuple[list[int], list[int]] = ([0], [0])
+        """Of braces: where a depth begins, and that depth."""
+        self._closing: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+        """By what they close: begin, end and depth."""
+        depth = 0
+        for part in _PART.finditer(text):
+            begin, end = part.span()
+            if part[0] in ("{", "}"):
+                depth += 1 if part[0] == "{" else -1
+                self._depths[0].append(end)
+                self._depths[1].append(depth)
+            elif part[0].startswith("$"):
+                self._closing["$"] += [(place, place + 1, depth) for place in range(begin, end)]
+                self._closing["$$"] += [(place, place + 2, depth) for place in range(begin, end - 1)]
+            else:
+                self._closing[part["name"] or part[0]].append((begin, end, depth))
+        self._further = {kind: _further([depth for *_, depth in all_]) for kind, all_ in self._closing.items()}
+
+    def after(self, start: re.Match[str]) -> tuple[int, int] | None:
+        """Find what closes a formula, outside of braces: where it begins and ends."""
+        kind = start["environment"] or _CLOSING[start[0]]
+        depth = self._depths[1][bisect_right(self._depths[0], start.end()) - 1]
+        found = self._closing.get(kind, [])
+        at = bisect_left(found, (start.end(),))
+        further, least = self._further.get(kind, ([], []))
+        if at == len(found) or least[at] > depth:
+            return None
+        while found[at][2] > depth:
+            at = further[at]
+        return found[at][:2]
+
+
+def _further(depths: Sequence[int]) -> tuple[list[int], list[int]]:
+    """For each place, the next one that is less deep, and the least depth from there on."""
+    further, least = [len(depths)] * len(depths), [0] * len(depths)
+    for place in range(len(depths) - 1, -1, -1):
+        least[place] = min([depths[place], *least[place + 1 : place + 2]])
+        at = place + 1
+        while at < len(depths) and depths[at] >= depths[place]:
+            at = further[at]
+        further[place] = at
+    return further, least
