@@ -18,7 +18,7 @@ from gpu_doc.model.configuration import Config, Report
 from gpu_doc.refresh import selection
 from gpu_doc.report import template
 
-COMMANDS = ("init", "plan", "run", "check", "verify", "preview", "lab", "doctor", "clean")
+COMMANDS = ("init", "plan", "run", "check", "verify", "why", "preview", "lab", "doctor", "clean")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:

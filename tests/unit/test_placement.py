@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_doc.action.placement import cell_lines, place
+from gpu_doc.action.placement import place
 from gpu_doc.console.console import Console
 from gpu_doc.console.workflow_commands import FileLines
 from gpu_doc.errors import ConfigError, ContainerError, GpuDocError, RunError
 from gpu_doc.model.location import Location, Problem
+from gpu_doc.notebooks.cell_lines import cell_lines
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 

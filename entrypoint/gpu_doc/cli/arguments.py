@@ -24,6 +24,7 @@ examples:
   gpu-doc run docs/finetune.md      refresh one report
   gpu-doc check                     exit 1 if a report is stale or was edited by hand (for CI and pre-commit)
   gpu-doc verify                    reports, pictures, evidence and source against each other: intact, or what is not
+  gpu-doc why docs/finetune.md:12   which cell, parameters, commit, image and GPU a line comes from
   gpu-doc preview --out page        changed reports as one web page, pictures before and after
   gpu-doc lab notebooks/train.ipynb JupyterLab in the image that the notebook runs in
   gpu-doc doctor                    what this machine has and lacks, with a remedy for each
@@ -81,6 +82,16 @@ examples:
 It runs nothing, and needs neither Docker nor a GPU, a browser or state: a fresh clone is enough. Each thing that does
 not agree with the rest is told with its file and line, and its place in evidence; then the exit code is 1.
 Intact proves that the files agree with each other, not who made them. docs/verify.md says what is compared.
+"""
+
+WHY_EPILOG = """\
+examples:
+  gpu-doc why docs/finetune.md       every number, picture and table of a report: its line, and where it comes from
+  gpu-doc why docs/finetune.md:12    what stands on line 12: cell, code, parameters, inputs, commit, image, GPU, when
+  gpu-doc why docs/finetune.md:12 --json
+
+It runs nothing: it reads evidence, and renders the template to see which call gave which line. What is not established
+is told too. Whether evidence agrees with everything else, `gpu-doc verify` says.
 """
 
 DOCTOR_EPILOG = """\
@@ -156,6 +167,10 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     _reports(verify)
     verify.add_argument("--json", action="store_true", help="print JSON on standard output")
     _common(verify)
+    why = add("why", "where what stands on a line of a report comes from; runs nothing", WHY_EPILOG)
+    why.add_argument("place", metavar="REPORT[:LINE]", help="a report by its path, and a line of it")
+    why.add_argument("--json", action="store_true", help="print JSON on standard output")
+    _common(why)
     _preview(add("preview", "the changed reports as a self-contained web page", PREVIEW_EPILOG))
     _lab(add("lab", "JupyterLab in the same image, mounts and limits as a run, for authoring", LAB_EPILOG))
     add("doctor", "what this machine has and lacks, each finding with its remedy", DOCTOR_EPILOG)

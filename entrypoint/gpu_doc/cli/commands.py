@@ -182,6 +182,15 @@ def _verify(call: Call) -> Exit:
     return verdicts.verify(chosen, build_doors(call, whole), as_json=call.args.json)
 
 
+def _why(call: Call) -> Exit:
+    from gpu_doc.cli import verdicts
+
+    whole = call.config()
+    name, line = verdicts.place(call.args.place)
+    chosen = selection.select(whole, [name], here=call.here)
+    return verdicts.why(chosen, build_doors(call, whole), line, as_json=call.args.json)
+
+
 def _preview(call: Call) -> Exit:
     from gpu_doc.preview.preview import preview
 
@@ -230,6 +239,7 @@ ALL = {
     "run": _run,
     "check": _check,
     "verify": _verify,
+    "why": _why,
     "preview": _preview,
     "lab": _lab,
     "doctor": _doctor,

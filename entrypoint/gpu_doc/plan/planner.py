@@ -53,6 +53,10 @@ class Planner:
         reports = tuple(self._report(report, force=force) for report in config.reports)
         return Plan(reports=reports, last_refresh=last)
 
+    def run(self, run: Run, known: Evidence) -> RunPlan:
+        """Return the plan of one run, given evidence."""
+        return self._run(run, known, force=False)
+
     def _report(self, report: Report, *, force: bool) -> ReportPlan:
         """Return the plan of one report; once more if somebody wrote it meanwhile."""
         place = evidence.path_of(report, self.root)

@@ -39,6 +39,10 @@ class EvidenceFile:
     findings: list[Finding] = field(default_factory=list)
     known: Evidence | None = None
     """Everything in it, whether or not it fits its checksums; None if it can't be read."""
+    raw_runs: Mapping[str, Json] = field(default_factory=dict)
+    """The runs, as they stand there."""
+    wrong: tuple[tuple[str, str], ...] = ()
+    """The parts that don't fit their checksums (record/checksums.py)."""
 
     def add(self, kind: Kind, what: str, *keys: Key) -> None:
         """Add a finding at a place in the file."""
@@ -144,12 +148,13 @@ def _understand(file: EvidenceFile, whole: Json) -> None:
     if file.known is None:
         _tell_shapes(file, whole)
         return
-    wrong = list(checksums.wrong(whole)) if file.known.format >= evidence.CHECKSUMS_SINCE else []
-    for part, name in wrong:
+    file.raw_runs = whole["runs"]
+    file.wrong = tuple(checksums.wrong(whole)) if file.known.format >= evidence.CHECKSUMS_SINCE else ()
+    for part, name in file.wrong:
         keys: tuple[Key, ...] = (part, int(name) if part == "text" else name) if part else ()
         file.add("checksum", f"{checksums.told(part, name)}: what stands here does not fit its checksum", *keys)
     written = json.loads(file.known.to_bytes())
-    unlike = [keys for keys in _unlike(whole, written) if not wrong or keys[-1] != checksums.KEY]
+    unlike = [keys for keys in _unlike(whole, written) if not file.wrong or keys[-1] != checksums.KEY]
     for keys in unlike[:_MOST]:
         file.add("form", _told(keys, whole, written), *keys)
     if not file.findings and file.text.encode() != file.known.to_bytes():

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from gpu_doc import functions
-from gpu_doc.errors import GpuDocError
+from gpu_doc.functions.shared.calls import bind
 from gpu_doc.git import asking
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Config, Report, Run
 from gpu_doc.model.location import Location
-from gpu_doc.notebooks.cells import source_cells
-from gpu_doc.record import differences, evidence, fingerprint
-from gpu_doc.record.contents import Contents, Seen
+from gpu_doc.model.values import Json
+from gpu_doc.plan.plan import RunPlan
+from gpu_doc.plan.planner import Planner
+from gpu_doc.record import differences, evidence
+from gpu_doc.record.contents import Seen
 from gpu_doc.record.evidence import Evidence, RunEvidence
-from gpu_doc.record.fingerprint import Fingerprint, Machine
+from gpu_doc.record.fingerprint import Machine
+from gpu_doc.record.state import State
+from gpu_doc.system.python_environment import PythonEnvironment
 from gpu_doc.verify.evidence_file import EvidenceFile
 from gpu_doc.verify.findings import Finding
 
 _IMAGE = re.compile(r"(?:\S+@)?sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_NO_STATE = ".gpu-doc/none"
+"""A state that holds nothing: what is compared is what a clone has."""
 _CELL = re.compile(r"code cell #(\d+)|code changed from cell #(\d+)")
 
 
@@ -39,7 +45,7 @@ class RunCheck:
     seen: Seen
     """What was hashed for other reports."""
 
-    def findings(self, known: Evidence, file: EvidenceFile) -> Iterator[Finding]:
+    def findings(self, known: Evidence, file: EvidenceFile, plans: Mapping[str, RunPlan]) -> Iterator[Finding]:
         """Yield what is wrong with runs and their source; add what is wrong in evidence to the file's findings."""
         runs = {run.address: run for run in self.report.runs}
         for address in known.runs.keys() - runs.keys():
@@ -49,31 +55,39 @@ class RunCheck:
                 where = self.config.at(run.line)
                 yield Finding(kind="run", what=f"evidence says nothing of run {address}", where=where, path="$.runs")
                 continue
-            yield from self._source(run, known.runs[address])
+            yield from self._source(plans[address], known)
             self._facts(address, known.runs[address], file)
         yield from self._settings(known)
 
-    def _source(self, run: Run, before: RunEvidence) -> Iterator[Finding]:
-        """Compare what a run was made from with what there is now; packages, GPU and image are another machine's."""
-        contents = Contents(self.machine.line_ends, seen=self.seen)
-        try:
-            here = fingerprint.of(run, root=self.config.root, machine=self.machine, contents=contents)
-            machine = {**before.machine, "data": here.machine["data"]}
-            now = Fingerprint(here.source, machine)
-            verdict = differences.compare(before.fingerprint, now, cell_name=lambda number: self._cell(run, number))
-        except GpuDocError as error:
-            where = error.location or self.config.at(run.line)
-            yield Finding(kind="source", what=f"run {run.address}: {error.what}", where=where)
+    def _source(self, planned: RunPlan, known: Evidence) -> Iterator[Finding]:
+        run = planned.run
+        if planned.problem:
+            where = planned.problem.location or self.config.at(run.line)
+            yield Finding(kind="source", what=f"run {run.address}: {planned.problem.what}", where=where)
             return
-        for reason in verdict.reasons:
-            where = self._place(
-                run, reason, {*_files(before), *_files(RunEvidence(source=here.source, machine={}, made={}))}
-            )
+        files = {*_files(known.runs[run.address].source), *(_files(planned.here.source) if planned.here else ())}
+        for reason in planned.reasons:
+            where = self._place(run, reason, files)
             yield Finding(kind="source", what=f"run {run.address} was made of something else: {reason}", where=where)
 
-    def _cell(self, run: Run, number: int) -> str:
-        name = source_cells(self.config.root / str(run.notebook))[number - 1].name
-        return f"#{number} ({name})" if name else f"#{number}"
+    def plans(self, known: Evidence) -> dict[str, RunPlan]:
+        """Return the plan of each run that evidence speaks of."""
+        return {run.address: self.plan(run, known) for run in self.report.runs if run.address in known.runs}
+
+    def plan(self, run: Run, known: Evidence) -> RunPlan:
+        """Compare what a run was made from with what there is now: as a plan does, but on the machine of that time."""
+        before = known.runs[run.address]
+        planner = Planner(
+            root=self.config.root,
+            capture=self.config.capture,
+            state=State(self.config.root / _NO_STATE, None),
+            machine=_as_then(before, self.machine),
+            images=lambda _, image: image,
+            rehearse=lambda _: (),
+            bind=bind,
+            seen=self.seen,
+        )
+        return planner.run(run, known)
 
     def _place(self, run: Run, reason: str, files: set[str]) -> Location:
         if found := _CELL.match(reason):
@@ -117,8 +131,9 @@ class RunCheck:
                     what = f"run {run.address}: the report shows other settings than the configuration has"
                     yield Finding(kind="settings", what=what, where=self.config.at(run.line), path=f"$.settings.{part}")
 
-    def unchecked(self, known: Evidence) -> Iterator[str]:
-        """Yield what can't be known here of the commits that runs were made from."""
+    def unchecked(self, known: Evidence, plans: Mapping[str, RunPlan]) -> Iterator[str]:
+        """Yield what can't be known here of what runs were made from."""
+        yield from dict.fromkeys(what for plan in plans.values() for what in plan.unchecked)
         commits: dict[str, list[str]] = {}
         for address, run in known.runs.items():
             commits.setdefault(str(run.made.get("commit") or ""), []).append(address)
@@ -128,6 +143,12 @@ class RunCheck:
                 yield f"which commit these runs were made from: {runs} (there was none, or files were not committed)"
             elif _COMMIT.fullmatch(commit) and (why := self._unknown(commit)):
                 yield f"whether commit {commit[:12]} is what these runs were made from: {runs} ({why})"
+
+    def unknown_commit(self, run: RunEvidence) -> Iterator[str]:
+        """Yield why it is not known whether a run's commit is what it was made from."""
+        commit = run.made.get("commit")
+        if isinstance(commit, str) and (why := self._unknown(commit)):
+            yield f"whether its commit is what it was made from: {why}"
 
     def _unknown(self, commit: str) -> str:
         if self.tree is None:
@@ -146,7 +167,25 @@ def _launches(key: str) -> bool:
     return function is not None and function.shows_settings == "launches"
 
 
-def _files(run: RunEvidence) -> Iterator[str]:
+def _files(source: Mapping[str, Json]) -> Iterator[str]:
     """Yield the files in a run's source by their paths."""
     for part in ("modules", "files", "data"):
-        yield from run.source.get(part) or {}
+        yield from source.get(part) or {}
+
+
+@dataclass(frozen=True)
+class _AsThen(PythonEnvironment):
+    """An environment with the packages of a run: those of this machine say nothing of it."""
+
+    packages: Mapping[str, Json]
+
+    def versions(self, modules: Iterable[str]) -> dict[str, str | None]:
+        """Return the versions of that time."""
+        del modules
+        return {name: version for name, version in self.packages.items() if name != "python"}
+
+
+def _as_then(before: RunEvidence, machine: Machine) -> Machine:
+    packages = before.machine.get("packages") or {}
+    environment = _AsThen(Path(), f"{packages.get('python') or ''}.0", (), packages)
+    return replace(machine, environment=environment, gpu=before.machine.get("device") == "gpu")

@@ -44,21 +44,21 @@ class Verifier:
         if file.known is None:
             return Verdict(report=report.path, findings=tuple(file.findings))
         runs = RunCheck(self._config, report, self._machine, self._tree, self._seen)
-        found = list(self._compared(folder, file.known, file, runs))
         known = file.known
+        plans = runs.plans(known)
+        found = [*self._compared(folder, known, file), *runs.findings(known, file, plans)]
         counts = {"pictures": len(known.files), "answers": len(known.answers), "runs": len(known.runs)}
         return Verdict(
             report=report.path,
             findings=tuple(dict.fromkeys([*found, *file.findings])),
-            unchecked=(*_old(known), *runs.unchecked(known), *_never(report, known)),
+            unchecked=(*_old(known), *runs.unchecked(known, plans), *_never(report, known)),
             counts=tuple(counts.items()),
         )
 
-    def _compared(self, folder: Folder, known: Evidence, file: EvidenceFile, runs: RunCheck) -> Iterator[Finding]:
+    def _compared(self, folder: Folder, known: Evidence, file: EvidenceFile) -> Iterator[Finding]:
         yield from TextCheck(folder, known, file, self._worker).findings()
         yield from files.compare(folder, known, file)
         answers.compare(folder.report, known, file)
-        yield from runs.findings(known, file)
 
 
 def _old(known: Evidence) -> Iterator[str]:
