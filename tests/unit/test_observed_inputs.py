@@ -197,21 +197,53 @@ def test_a_module_that_is_opened_as_data_counts_by_its_bytes(project: Project) -
 
 
 def test_what_a_run_wrote_is_no_input(project: Project) -> None:
-    project.write("out/1.csv")
-    project.write("data/c.csv")
+    time.sleep(0.02)
+    began = time.time()
+    time.sleep(0.02)
+    project.write("out/1.csv", old=False)
+    project.write("data/c.csv", old=False)
     observed = Observed(
         read=frozenset({"out/1.csv", "data/c.csv"}),
         missing=frozenset({"out", "out/1.csv", "data/c.csv"}),
         listed=frozenset({".", "data", "out"}),
         written=frozenset({"out", "data/c.csv"}),
     )
-    taken = project.taken(observed)
+    taken = project.taken(observed, began=began)
     assert set(taken.inputs.listed) == {".", "data"}
     assert not taken.inputs.read
     assert not taken.inputs.absent
     for change in (add("out/2.csv"), add("data/c.csv", "again"), remove("data/c.csv"), remove("out/1.csv")):
         change(project.root)
         assert project.judged(taken).reasons == ()
+
+
+def test_a_file_that_was_opened_for_writing_and_left_as_it_was_is_an_input(project: Project) -> None:
+    time.sleep(0.02)
+    observed = Observed(read=frozenset({"data/a.csv", "data/b.csv"}), written=frozenset({"data/a.csv", "data/b.csv"}))
+    began = time.time()
+    time.sleep(0.02)
+    project.write("data/b.csv", old=False)
+    assert set(project.taken(observed, began=began).inputs.read) == {"data/a.csv"}
+    project.run = replace(RUN, image="torch")  # a container's view hides what it wrote
+    assert not project.taken(observed, began=began).inputs.read
+
+
+def test_a_file_that_was_sought_as_a_folder_was_there_all_along(project: Project) -> None:
+    observed = Observed(missing=frozenset({"config/x.json", "config/y.json"}))
+    taken = project.taken(observed)
+    assert taken.inputs.present == {"config/x.json"}
+    assert taken.inputs.absent == {"config/y.json"}
+
+
+def test_where_the_importer_looked_takes_one_line(project: Project) -> None:
+    names = [f"package{number}" for number in range(100)]
+    sought = frozenset(f"{name}{end}" for name in names for end in (".py", "/__init__.py"))
+    taken = project.taken(Observed(missing=sought))
+    shown = to_json(taken.inputs.shown(code))
+    assert {part: len(value) for part, value in shown.items()} == {"absent": 1, "absent-packages": 1}
+    assert from_json(shown).absent == sought
+    add("package7/__init__.py")(project.root)
+    assert project.judged(taken).reasons == ("package7/__init__.py is new (looked for by the run)",)
 
 
 def test_a_file_that_changes_during_the_run_is_told_and_not_called_fresh(project: Project) -> None:

@@ -27,6 +27,9 @@ CHANGED = "changed meanwhile"
 _TOGETHER = 24
 """So many files of a folder have a hash each in evidence; of more, one hash is kept."""
 
+_PACKAGE = "/__init__.py"
+"""The importer looks for it wherever it looks for a module: in evidence, the folder's name is enough."""
+
 Paths = Mapping[str, str]
 
 
@@ -169,7 +172,10 @@ def to_json(inputs: Inputs) -> dict[str, Json]:
         "code": _by_folder(inputs.code),
         "listed": {folder: _names_to_json(names) for folder, names in inputs.listed.items()},
         "present": _names_by_folder(inputs.present),
-        "absent": _names_by_folder(inputs.absent),
+        "absent": _names_by_folder(path for path in inputs.absent if not path.endswith(_PACKAGE)),
+        "absent-packages": _names_by_folder(
+            path.removesuffix(_PACKAGE) for path in inputs.absent if path.endswith(_PACKAGE)
+        ),
         "outside-git": _names_by_folder(inputs.outside),
         "hidden": dict(inputs.hidden),
         "kept": list(inputs.kept),
@@ -207,7 +213,8 @@ def from_json(whole: Json) -> Inputs:
         code=_from_folders(whole.get("code", {})),
         listed={_path(folder): _names(names) for folder, names in whole.get("listed", {}).items()},
         present=_from_names(whole.get("present", {})),
-        absent=_from_names(whole.get("absent", {})),
+        absent=_from_names(whole.get("absent", {}))
+        | frozenset(f"{path}{_PACKAGE}" for path in _from_names(whole.get("absent-packages", {}))),
         outside=_from_names(whole.get("outside-git", {})),
         hidden={_path(name): _text(digest) for name, digest in whole.get("hidden", {}).items()},
         kept=tuple(map(_text, whole.get("kept", []))),

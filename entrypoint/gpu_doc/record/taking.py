@@ -102,7 +102,9 @@ class _One:
         folders = {path for each in listed if (path := self._never.relative(each))}
         looked = {*self._wanted(observed.present), *self._wanted(observed.listed), *self._wanted(observed.read)}
         looked -= {*read, *code, *folders, *self._modules, ".", ".."}
-        absent = self._wanted(observed.missing, self._modules) - {*read, *code}
+        missing = self._wanted(observed.missing, self._modules) - {*read, *code, *folders}
+        there = {path for path in missing if self._was_there(path)}
+        looked |= there
         names = {folder: self._never.names_in(folder, self._run) or frozenset() for folder in folders}
         in_folders = {_in(folder, name) for folder, found in names.items() for name in found}
         git = _Git(self._never, {*read, *code, *looked, *in_folders})
@@ -119,7 +121,7 @@ class _One:
             code=code,
             listed=shown,
             present=frozenset(looked),
-            absent=frozenset(absent),
+            absent=frozenset(missing - there),
             outside=frozenset(path for path in {*read, *code, *looked} if path in git.outside or path in git.ignored),
             hidden=hidden,
         )
@@ -130,7 +132,7 @@ class _One:
         return {
             path
             for path in paths
-            if not self._is_written(path)
+            if (not self._is_written(path) or self._is_as_before(path, observed))
             and not self._is_data(self._never.full(path))
             and not self._never.holds(path, self._run)
             and _is_text(path)
@@ -141,6 +143,23 @@ class _One:
         while path and path not in self._written:
             path = path.rpartition("/")[0]
         return bool(path)
+
+    def _is_as_before(self, path: str, read: Iterable[str]) -> bool:
+        """Whether a local run opened a file for reading and writing, but wrote nothing, as SQLite does for a query."""
+        if self._run.image or path not in read:
+            return False
+        try:
+            status = os.stat(self._never.full(path))  # noqa: PTH116 - as elsewhere here
+        except OSError:
+            return False
+        return max(status.st_mtime, status.st_ctime) < self._began
+
+    def _was_there(self, path: str) -> bool:
+        """Whether what was looked for in vain was there all along, but not as what was sought: a file as a folder."""
+        try:
+            return os.lstat(self._never.full(path)).st_ctime < self._began
+        except OSError:
+            return False
 
     def _is_data(self, full: str) -> bool:
         return any(full == data or full.startswith(f"{data}/") for data in self.data)
@@ -164,7 +183,7 @@ class _One:
         """Return the names in a folder, and the hash of those too that git ignores."""
         written = frozenset(name for name in found if _in(folder, name) in self._written)
         rest = found - written
-        if self._have_changed(folder, rest):
+        if self._have_changed(folder, [name for name in rest if not git.tracks(_in(folder, name))]):
             self.changed.add(f"{folder}/")
             return Names(digest=CHANGED), CHANGED
         ignored = frozenset(name for name in rest if _in(folder, name) in git.ignored)
@@ -173,12 +192,16 @@ class _One:
         return names, digest_of_names(rest)
 
     def _have_changed(self, folder: str, names: Iterable[str]) -> bool:
-        """Whether somebody else added a name while the run went on. A file saved again is no new name."""
+        """Whether somebody else added one of these names while the run went on.
+
+        A folder is left out: it changes with what is in it.
+        """
         place = self._never.full(folder)
         try:
             if os.stat(place).st_mtime <= self._began:  # noqa: PTH116 - a Path for each name takes longer
                 return False
-            return any(os.lstat(f"{place}/{name}").st_ctime > self._began for name in names)
+            found = [os.lstat(f"{place}/{name}") for name in names]
+            return any(each.st_ctime > self._began and not stat.S_ISDIR(each.st_mode) for each in found)
         except OSError:
             return True
 
@@ -190,7 +213,7 @@ class _Git:
         tree = Path(never.tree)
         tracked = checkout.tracked_files(tree, ".")
         if tracked is None:  # without git, there is no other machine to get the files in another way
-            self.outside = self.ignored = frozenset[str]()
+            self.outside = self.ignored = self._tracked = frozenset[str]()
             return
         known = set(tracked)
         for path in tracked:
@@ -203,6 +226,11 @@ class _Git:
         """Paths that git ignores."""
         self.outside = frozenset(there[place] for place in strange - ignored)
         """Paths of other files and folders that are not in git."""
+        self._tracked = frozenset(path for place, path in there.items() if place in known)
+
+    def tracks(self, path: str) -> bool:
+        """Whether a file is in git: then it was there before the run."""
+        return path in self._tracked
 
 
 def _in(folder: str, name: str) -> str:
