@@ -37,6 +37,10 @@ PROBLEM = b"!"
 _LONGEST_SETTINGS = 8000
 
 
+_loaded: set[Path] = set()
+"""The libraries that were tried."""
+
+
 class UnwatchedError(Exception):
     """A run can't be watched; the text says why."""
 
@@ -75,11 +79,12 @@ def begin(log: Path, rules: Rules, spare: Path | None = None) -> dict[str, str]:
         if any("\n" in line for line in lines) or len(os.fsencode(settings)) > _LONGEST_SETTINGS:
             raise UnwatchedError("the paths of its folders are too long, or have a line break")
         _make(log)
-        found = {PRELOAD: str(path), SETTINGS: settings}
-        _try(found)
+        if path not in _loaded:
+            _try(path)
+            _loaded.add(path)
     except OSError as error:
         raise UnwatchedError(f"what it looks at can't be recorded: {error}") from error
-    return found
+    return {PRELOAD: str(path), SETTINGS: settings}
 
 
 def _fits(path: Path) -> bool:
@@ -101,11 +106,11 @@ def _make(log: Path) -> None:
         os.close(file)
 
 
-def _try(variables: Mapping[str, str]) -> None:
+def _try(path: Path) -> None:
     """Start a program with the library: where that can't be loaded, the loader says so in each program's output."""
     program = shutil.which("true")
     if program:
-        environment = {"PATH": os.environ.get("PATH", ""), PRELOAD: variables[PRELOAD]}
+        environment = {"PATH": os.environ.get("PATH", ""), PRELOAD: str(path)}
         done = subprocess.run(
             [program],
             env=environment,

@@ -56,53 +56,56 @@ class Places:
     """Where a run's files are: which paths are of interest, and what they are called here."""
 
     def __init__(self, job: Job) -> None:
-        self._job = job
-        self._root = str(job.root)
-        self._real = os.path.realpath(job.root)
+        self._in_container = job.place is not None
         self._checkout = str(job.place.checkout) if job.place else ""
-        self._declared = [os.path.normpath(job.root / source.path) for source in job.run.data]
-        self._declared += job.run.caches.values()
-        self._own = [_PROGRAM, str(job.folder), *(str(path) for path in job.ours)]
+        self._roots = tuple(f"{each}/" for each in dict.fromkeys((str(job.root), os.path.realpath(job.root))))
+        declared = [os.path.normpath(job.root / source.path) for source in job.run.data]
+        self._declared = tuple(f"{each}/" for each in (*declared, *job.run.caches.values()))
         home = job.environment.get("HOME", "")
         scratch = filter(None, (*_SCRATCH, tempfile.gettempdir(), job.environment.get("TMPDIR", "")))
         programs = [f"{home}/{name}" for name in _OF_PROGRAMS if home]
-        self._foreign = [*_SYSTEM, *scratch, *programs, *_environment(job.python)]
+        python = _environment(job.python)
+        mine = [each for folder in (_PROGRAM, str(job.folder), *python) for each in _both(folder)]
+        self._own = tuple(f"{each}/" for each in mine)
+        self._foreign = tuple(f"{each}/" for each in (*_SYSTEM, *scratch, *programs, *mine))
+        written = [f"{path}/" for path in job.ours]
+        self._hidden = tuple(
+            each[len(root) :]
+            for each in (*self._foreign, *written)
+            for root in self._roots
+            if each.startswith(root) and each != root
+        )
+        """What is of no interest below the root, relative to it."""
 
     def rules(self) -> watching.Rules:
         """Return the rules for a local run's library."""
-        kept = {self._root, self._real, *self._declared}
-        mine = (_PROGRAM, str(self._job.folder), *_environment(self._job.python))
-        own = {each for folder in mine for each in _both(folder)}
-        return watching.Rules(tuple(kept - own), tuple({*self._foreign, *own} - kept))
+        kept = {each[:-1] for each in (*self._roots, *self._declared)} - {each[:-1] for each in self._own}
+        return watching.Rules(tuple(kept), tuple({each[:-1] for each in self._foreign} - kept))
 
     def declares(self, path: str) -> bool:
         """Return whether it is data of the run, or in one of its caches."""
-        return any(_below(path, each) for each in self._declared)
+        return f"{path}/".startswith(self._declared)
 
     def name(self, path: str) -> str | None:
         """Return what `Observed` calls an absolute path; None if it is of no interest."""
-        if self._job.place:
+        if self._in_container:
             path = posixpath.normpath(path)
-            if _below(path, WORKSPACE):
+            if f"{path}/".startswith(f"{WORKSPACE}/"):
                 path = self._checkout + path[len(WORKSPACE) :]
             elif not self.declares(path):
                 return None  # the image's
-        else:
-            path = os.path.realpath(path) if "/.." in path else posixpath.normpath(path)
+        elif "/.." in path:
+            path = os.path.realpath(path)
+        elif "//" in path or "/." in path or path[-1] == "/":
+            path = posixpath.normpath(path)
         if _INSTALLED.search(path):
             return None
-        for root in (self._root, self._real):
-            if _below(path, root):
-                mine = any(_below(f"{self._root}{path[len(root) :]}", each) for each in self._own)
-                installed = any(_below(path, each) and not _below(root, each) for each in self._foreign)
-                return None if mine or installed else path[len(root) :].lstrip("/") or "."
-        if self.declares(path):
-            return path
-        return None if any(_below(path, each) for each in (*self._own, *self._foreign)) else path
-
-
-def _below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+        whole = f"{path}/"
+        for root in self._roots:
+            if whole.startswith(root):
+                below = whole[len(root) :]
+                return None if below.startswith(self._hidden) else below[:-1] or "."
+        return None if whole.startswith(self._foreign) and not whole.startswith(self._declared) else path
 
 
 def _both(path: str) -> set[str]:
@@ -181,6 +184,7 @@ def observed(job: Job, records: Iterable[bytes]) -> Observed:
 
 
 def _unwatched(places: Places, letter: str, program: str) -> list[str]:
+    program = posixpath.normpath(program)
     if program in _READ_NOTHING or letter not in _WHY:
         return []
     shown = places.name(program) or program
@@ -200,7 +204,7 @@ def _sorted_out(job: Job, places: Places, found: Mapping[str, set[str]], version
     folders = set() if job.place else {each for each in found["r"] if os.path.isdir(job.root / each)}  # noqa: PTH112
     read = (found["r"] | found["b"]) - folders
     # Programs list folders of their own settings; elsewhere a listing counts beside what was read there.
-    listed = {each for each in found["l"] if each[0] != "/" or any(_below(file, each) for file in read)}
+    listed = {each for each in found["l"] if each[0] != "/" or any(file.startswith(f"{each}/") for file in read)}
     written = found["w"] | found["b"]
     there = read | found["i"] | listed | written
     missing = found["m"] | _sought(found, there, version)

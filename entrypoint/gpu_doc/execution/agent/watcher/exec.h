@@ -139,7 +139,7 @@ HIDDEN void hide(void) {
             if (same(value, library, n) && !value[n]) continue;
             if (same(value, library, n) && value[n] == ':') {
                 char *rest = value + n + 1;
-                copy(value, rest, length(rest) + 1);
+                memmove(value, rest, length(rest) + 1);
             }
         }
         *to++ = *from;
@@ -160,7 +160,7 @@ HIDDEN int searched(const char *name, char *into) {
             into[size ? size : 1] = '/';
             copy(into + (size ? size : 1) + 1, name, n + 1);
             if (CALL(FACCESSAT, CWD, into, 1, 0) == 0) return 1;
-            note('m', CWD, into);
+            note_program(CWD, into);
         }
         if (!folders[size]) return 0;
         folders += size + 1;

@@ -45,7 +45,7 @@ HIDDEN int wanted(const char *path, size_t size) {
     size_t longest = 0;
     for (int i = 0; i < rule_count; i++) {
         size_t n = rules[i].size;
-        if (n > longest && size >= n && same(path, rules[i].text, n) && (path[n] == '/' || !path[n])) {
+        if (n > longest && size >= n && path[1] == rules[i].text[1] && same(path, rules[i].text, n) && (path[n] == '/' || !path[n])) {
             longest = n;
             keep = rules[i].keep;
         }
@@ -59,7 +59,14 @@ HIDDEN int wanted(const char *path, size_t size) {
 /* Whether a record is new in this process; it may say so twice. */
 HIDDEN int is_new(char kind, const char *path, size_t size) {
     uint64_t hash = 14695981039346656037ull ^ (unsigned char)kind;
-    for (size_t i = 0; i < size; i++) hash = (hash ^ (unsigned char)path[i]) * 1099511628211ull;
+    for (size_t i = 0; i < size; i += 8) {
+        uint64_t part = 0;
+        if (size - i >= 8) memcpy(&part, path + i, 8);
+        else
+            for (size_t k = i; k < size; k++) part = part << 8 | (unsigned char)path[k];
+        hash = (hash ^ part) * 1099511628211ull;
+        hash ^= hash >> 31;
+    }
     hash ^= hash >> 29;
     hash = hash * 0xbf58476d1ce4e5b9ull | 1;
     uint32_t at = (uint32_t)(hash >> 32);
@@ -118,15 +125,40 @@ HIDDEN void note_absolute(char kind, const char *path) {
     else if (wanted(path, size)) record(kind, path, size);
 }
 
-/* Makes a path absolute by a folder's descriptor; gives 0 if that can't be done. */
-HIDDEN int absolute(int folder, const char *path, char *into) {
+/* The working folder, once asked for: the system call takes longer than all else here. Who changes it tells. */
+static char working[LONGEST];
+static long working_size;
+static uint32_t working_of, working_now = 1, working_busy;
+static int working_unsure; /* something changes it without telling */
+
+HIDDEN void working_changed(void) { __atomic_fetch_add(&working_now, 1, __ATOMIC_SEQ_CST); }
+
+/* Gives its length. `keep`: not in a child that shares our memory (vfork) but not our folder. */
+HIDDEN long working_folder(char *into, int keep) {
+    uint32_t now = __atomic_load_n(&working_now, __ATOMIC_SEQ_CST);
+    long n = 0;
+    if (!working_unsure && keep && !__atomic_exchange_n(&working_busy, 1, __ATOMIC_ACQUIRE)) {
+        if (working_of != now) {
+            working_size = CALL(GETCWD, working, LONGEST, 0, 0) - 1;
+            working_of = now;
+        }
+        n = working_size;
+        if (n > 0) memcpy(into, working, (size_t)n);
+        __atomic_store_n(&working_busy, 0, __ATOMIC_RELEASE);
+        return n;
+    }
+    return CALL(GETCWD, into, LONGEST, 0, 0) - 1;
+}
+
+/* Makes a path absolute by a folder's descriptor; gives 0 if that can't be done. `keep`: see `working_folder`. */
+HIDDEN int absolute(int folder, const char *path, char *into, int keep) {
     long n;
     if (calm) {
         flag(FAILED);
         return 0;
     }
     if (folder == CWD) {
-        n = CALL(GETCWD, into, LONGEST, 0, 0) - 1;
+        n = working_folder(into, keep);
     } else {
         char link[32] = "/proc/self/fd/";
         decimal(link + 14, folder);
@@ -143,20 +175,25 @@ HIDDEN int absolute(int folder, const char *path, char *into) {
     return 1;
 }
 
-HIDDEN __attribute__((noinline)) void note_relative(char kind, int folder, const char *path) {
+HIDDEN __attribute__((noinline)) void note_relative(char kind, int folder, const char *path, int keep) {
     char whole[LONGEST];
     while (path[0] == '.' && path[1] == '/') path += 2;
     if (path[0] == '.' && !path[1]) path++;
-    if (absolute(folder, path, whole)) {
-        if (!path[0]) whole[length(whole)] = 0;
-        note_absolute(kind, whole);
-    }
+    if (absolute(folder, path, whole, keep)) note_absolute(kind, whole);
 }
 
 HIDDEN void note(char kind, int folder, const char *path) {
     if (!head || !path || !path[0]) return;
     if (path[0] == '/') note_absolute(kind, path);
-    else if (folder >= 0 || folder == CWD) note_relative(kind, folder, path);
+    else if (folder >= 0 || folder == CWD) note_relative(kind, folder, path, 1);
+}
+
+/* The same for a program that is about to start, perhaps in a child that shares our memory. */
+HIDDEN void note_program(int folder, const char *path) {
+    if (!head || !path || !path[0]) return;
+    char kind = CALL(FACCESSAT, folder, path, 0, 0) == 0 ? 'r' : 'm';
+    if (path[0] == '/') note_absolute(kind, path);
+    else note_relative(kind, folder, path, 0);
 }
 
 /* The same for what is open already. */

@@ -18,6 +18,7 @@ struct method {
 static struct {
     int (*add_hook)(int (*)(const char *, Object *, void *), void *);
     Object *(*frame)(void);
+    Object *(*code)(Object *); /* from Python 3.9 on */
     Object *(*attribute)(Object *, const char *);
     const char *(*text)(Object *, long *);
     void (*release)(Object *);
@@ -54,20 +55,47 @@ HIDDEN int opens_for_others(const char *file, size_t n) {
     return ends(file, n, "/pathlib.py") || ends(file, n, "/pathlib/__init__.py") || ends(file, n, "/pathlib/_local.py");
 }
 
+/* What is known of code that opens something. We hold it, so that nothing else gets its address. */
+enum { PROGRAM = 0, IMPORTER = 1, FOR_OTHERS = 2 };
+static struct { Object *code; int is; } known[16];
+static unsigned known_count;
+
+HIDDEN int look_at(Object *code) {
+    Object *file = py.attribute(code, "co_filename");
+    long n;
+    const char *text = file ? py.text(file, &n) : 0;
+    int is = !text ? PROGRAM : opens_for_others(text, (size_t)n) ? FOR_OTHERS : executes(text, (size_t)n);
+    if (!text) py.forget();
+    if (file) py.release(file);
+    return is;
+}
+
+HIDDEN int what_is(Object *code) {
+    unsigned count = __atomic_load_n(&known_count, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; i < count && i < 16; i++)
+        if (known[i].code == code) return known[i].is;
+    int is = look_at(code);
+    if (count < 16 && __atomic_compare_exchange_n(&known_count, &count, count, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        py.hold(code);
+        known[count].code = code;
+        known[count].is = is;
+        __atomic_store_n(&known_count, count + 1, __ATOMIC_RELEASE);
+    }
+    return is;
+}
+
 /* Gives whether the calling Python code is the importer, or executes files; -1 if there is no Python code. */
 HIDDEN int called_by_importer(void) {
     int is = -1, further = 1;
     Object *frame = py.frame();
     if (frame) py.hold(frame);
     while (frame && further) {
-        long n;
-        Object *code = py.attribute(frame, "f_code"), *file = code ? py.attribute(code, "co_filename") : 0;
-        const char *text = file ? py.text(file, &n) : 0;
-        further = text && opens_for_others(text, (size_t)n);
-        if (text) is = executes(text, (size_t)n);
-        else py.forget();
-        if (file) py.release(file);
+        Object *code = py.code ? py.code(frame) : py.attribute(frame, "f_code");
+        int found = code ? what_is(code) : PROGRAM;
         if (code) py.release(code);
+        else py.forget();
+        further = found == FOR_OTHERS;
+        is = found == IMPORTER;
         Object *back = further ? py.attribute(frame, "f_back") : 0;
         py.release(frame);
         frame = back;
@@ -96,7 +124,7 @@ HIDDEN int look_in(char kind, const char *folder, const char *name, int last) {
         n = length(folder);
         if (n + m + 2 > LONGEST) return 0;
         copy(stem, folder, n + 1);
-    } else if (!absolute(CWD, folder, stem)) {
+    } else if (!absolute(CWD, folder, stem, 1)) {
         return 0;
     }
     n = length(stem);
@@ -238,6 +266,7 @@ HIDDEN void watch_python(void *(*find)(const char *)) {
               PYTHON(iterate, "PyObject_GetIter") && PYTHON(next, "PyIter_Next") &&
               PYTHON(version, "Py_GetVersion") && PYTHON(none, "_Py_NoneStruct") &&
               ((PYTHON(interpreter, "PyInterpreterState_Get")) || (PYTHON(interpreter, "_PyInterpreterState_Get")));
+    (void)(PYTHON(code, "PyFrame_GetCode"));
     if (!all || py.add_hook(hear, 0)) return;
     const char *version = py.version();
     size_t n = 0;

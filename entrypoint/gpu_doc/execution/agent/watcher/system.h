@@ -14,7 +14,8 @@
 #if defined(__x86_64__)
 enum { READ = 0, WRITE = 1, CLOSE = 3, FSTAT = 5, MMAP = 9, PREAD = 17, GETCWD = 79, GETUID = 102, GETGID = 104,
        GETEUID = 107, GETEGID = 108, GETXATTR = 191, OPENAT = 257, FSTATAT = 262, READLINKAT = 267, FACCESSAT = 269,
-       SECCOMP = 317, EXECVEAT = 322, STATX = 332, OPENAT2 = 437, EXECVE = 59, OPEN = 2, PRCTL = 157 };
+       SECCOMP = 317, EXECVEAT = 322, STATX = 332, OPENAT2 = 437, EXECVE = 59, OPEN = 2, PRCTL = 157,
+       CHDIR = 80, FCHDIR = 81, UNSHARE = 272 };
 enum { MACHINE = 62, DIRECTORY = 0200000, NOFOLLOW = 0400000 };
 #define MODE_AT 24
 #define OWNER_AT 28
@@ -31,7 +32,8 @@ static long call6(long n, long a, long b, long c, long d, long e, long f) {
 #elif defined(__aarch64__)
 enum { READ = 63, WRITE = 64, CLOSE = 57, FSTAT = 80, MMAP = 222, PREAD = 67, GETCWD = 17, GETUID = 174, GETGID = 176,
        GETEUID = 175, GETEGID = 177, GETXATTR = 8, OPENAT = 56, FSTATAT = 79, READLINKAT = 78, FACCESSAT = 48,
-       SECCOMP = 277, EXECVEAT = 281, STATX = 291, OPENAT2 = 437, EXECVE = 221, OPEN = -2, PRCTL = 167 };
+       SECCOMP = 277, EXECVEAT = 281, STATX = 291, OPENAT2 = 437, EXECVE = 221, OPEN = -2, PRCTL = 167,
+       CHDIR = 49, FCHDIR = 50, UNSHARE = 97 };
 enum { MACHINE = 183, DIRECTORY = 040000, NOFOLLOW = 0100000 };
 #define MODE_AT 16
 #define OWNER_AT 24
@@ -54,18 +56,13 @@ enum { RDONLY = 0, WRONLY = 1, RDWR = 2, ACCMODE = 3, CREAT = 0100, EXCL = 0200,
        CLOEXEC = 02000000, OPATH = 010000000, TMPFILE = 020000000, CWD = -100, EMPTY_PATH = 0x1000 };
 enum { NOENT = 2, NOTDIR = 20, NOSPC = 28 };
 
-HIDDEN size_t length(const char *text) {
-    size_t n = 0;
-    while (text[n]) n++;
-    return n;
-}
+void *memcpy(void *, const void *, size_t);
+void *memmove(void *, const void *, size_t);
+size_t strlen(const char *);
 
-HIDDEN void copy(char *to, const char *from, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        to[i] = from[i];
-        __asm__ volatile("" ::: "memory"); /* or the compiler calls memcpy */
-    }
-}
+HIDDEN size_t length(const char *text) { return strlen(text); }
+
+HIDDEN void copy(char *to, const char *from, size_t n) { memcpy(to, from, n); }
 
 HIDDEN int same(const char *a, const char *b, size_t n) {
     for (size_t i = 0; i < n; i++)

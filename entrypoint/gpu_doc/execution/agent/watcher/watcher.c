@@ -32,7 +32,8 @@ int *__errno_location(void);
     each(mkstemp) each(mkstemp64) each(mkostemp) each(mkostemp64) each(mkstemps) each(mkstemps64) each(mkdtemp) \
     each(execve) each(execvpe) each(fexecve) each(execveat) each(posix_spawn) each(posix_spawnp) each(popen) \
     each(system) each(dlopen) each(prctl) each(syscall) each(waitpid) each(sigaction) \
-    each(sigprocmask) each(dl_iterate_phdr)
+    each(sigprocmask) each(chdir) each(fchdir) each(chroot) each(daemon) each(fts_open) each(fts64_open) \
+    each(nftw) each(nftw64) each(dl_iterate_phdr)
 #define POINTER(name) static void *real_##name;
 FUNCTIONS(POINTER)
 #define FIND(name) real_##name = dlsym(NEXT, #name);
@@ -209,6 +210,37 @@ static void globbed(const char *pattern) {
     }
 GLOB(glob) GLOB(glob64)
 
+/* --- the working folder ------------------------------------------------------------------------------------------ */
+
+#define MOVES(name, type) \
+    SHOWN int name(type where) { \
+        working_changed(); \
+        int result = REAL(int (*)(type), name, where); \
+        working_changed(); \
+        return result; \
+    }
+MOVES(chdir, const char *) MOVES(fchdir, int) MOVES(chroot, const char *)
+
+/* These change it inside the C library. */
+SHOWN int daemon(int stay, int open) {
+    int result = REAL(int (*)(int, int), daemon, stay, open);
+    working_changed();
+    return result;
+}
+
+#define FTS(name) \
+    SHOWN void *name(void *paths, int options, void *order) { \
+        working_unsure = 1; \
+        return REAL(void *(*)(void *, int, void *), name, paths, options, order); \
+    }
+#define NFTW(name) \
+    SHOWN int name(const char *path, void *each, int many, int flags) { \
+        working_unsure = 1; \
+        note('l', CWD, path); \
+        return REAL(int (*)(const char *, void *, int, int), name, path, each, many, flags); \
+    }
+FTS(fts_open) FTS(fts64_open) NFTW(nftw) NFTW(nftw64)
+
 /* --- what is asked about ----------------------------------------------------------------------------------------- */
 
 #define STAT(name) \
@@ -366,7 +398,7 @@ typedef int (*exec_function)(const char *, char *const *, char *const *);
 
 SHOWN int execve(const char *path, char *const words[], char *const given[]) {
     if (!ready) find_functions();
-    note(CALL(FACCESSAT, CWD, path, 0, 0) == 0 ? 'r' : 'm', CWD, path);
+    note_program(CWD, path);
     HANDED(path, given)
     return ((exec_function)real_execve)(path, words, variables);
 }
@@ -376,7 +408,7 @@ SHOWN int execvpe(const char *name, char *const words[], char *const given[]) {
     const char *path = name;
     if (!ready) find_functions();
     if (last_name(name) == name && searched(name, found)) path = found;
-    note(CALL(FACCESSAT, CWD, path, 0, 0) == 0 ? 'r' : 'm', CWD, path);
+    note_program(CWD, path);
     HANDED(path, given)
     return ((exec_function)real_execvpe)(name, words, variables);
 }
@@ -428,8 +460,8 @@ SHOWN int execveat(int folder, const char *path, char *const words[], char *cons
     char whole[LONGEST];
     const char *program = path;
     if (!ready) find_functions();
-    if (path && path[0] != '/') program = absolute(folder, path, whole) ? whole : path;
-    note('r', CWD, program);
+    if (path && path[0] != '/') program = absolute(folder, path, whole, 0) ? whole : path;
+    note_program(CWD, program);
     HANDED(program, given)
     return ((int (*)(int, const char *, char *const *, char *const *, int))real_execveat)(folder, path, words, variables, flags);
 }
@@ -440,7 +472,7 @@ SHOWN int posix_spawn(pid_t *restrict pid, const char *restrict path, const posi
                       const posix_spawnattr_t *restrict attributes, char *const words[restrict],
                       char *const given[restrict]) {
     if (!ready) find_functions();
-    note(CALL(FACCESSAT, CWD, path, 0, 0) == 0 ? 'r' : 'm', CWD, path);
+    note_program(CWD, path);
     HANDED(path, given)
     return ((spawn_function)real_posix_spawn)(pid, path, actions, attributes, words, variables);
 }
@@ -452,7 +484,7 @@ SHOWN int posix_spawnp(pid_t *restrict pid, const char *restrict name, const pos
     const char *path = name;
     if (!ready) find_functions();
     if (last_name(name) == name && searched(name, found)) path = found;
-    note(CALL(FACCESSAT, CWD, path, 0, 0) == 0 ? 'r' : 'm', CWD, path);
+    note_program(CWD, path);
     HANDED(path, given)
     return ((spawn_function)real_posix_spawnp)(pid, name, actions, attributes, words, variables);
 }
@@ -488,7 +520,7 @@ SHOWN long syscall(long number, long a, long b, long c, long d, long e, long f) 
     if (!ready) find_functions();
     if (number == EXECVE || number == EXECVEAT) {
         const char *program = (const char *)(number == EXECVE ? a : b);
-        note('r', number == EXECVE ? CWD : (int)a, program);
+        note_program(number == EXECVE ? CWD : (int)a, program);
         HANDED(program, (char *const *)(number == EXECVE ? c : d))
         if (number == EXECVE) c = (long)variables;
         else d = (long)variables;
@@ -496,6 +528,7 @@ SHOWN long syscall(long number, long a, long b, long c, long d, long e, long f) 
     }
     if (number == SECCOMP) limited();
     long result = ((long (*)(long, ...))real_syscall)(number, a, b, c, d, e, f);
+    if (number == CHDIR || number == FCHDIR || number == UNSHARE) working_unsure = 1;
     if (number == OPENAT) opened((int)a, (const char *)b, (int)c, result >= 0);
     else if (number == OPENAT2) opened((int)a, (const char *)b, *(int *)c, result >= 0);
     else if (number == OPEN) opened(CWD, (const char *)a, (int)b, result >= 0);
