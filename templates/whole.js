@@ -165,6 +165,9 @@
     return false;
   };
 
+  // Whether something begins before an edge. Far away are icons' words, and those for screen readers.
+  const far = 2000;
+  const ahead = (start, end, slack) => start < -slack && (end > 0 || start > -far);
   const below = (edge) => ({ bottom }, _, slack) => bottom > edge + slack;
   const right = (edge) => (area, slack) => area.right > edge + slack;
   const paintsBelow = (root, edge) => scrollHeight(root) > clientHeight(root) + near && paints(root, below(edge), false);
@@ -173,23 +176,27 @@
 
   // --- boxes that show less than they hold ---------------------------------------------------------------------------------
 
-  // What the box cuts off, in the directions in which that can be seen; null where it is all there.
+  // What the box cuts off, in the directions in which that can be seen; null where it is all there. `before` is what lies left
+  // of it, or above it: no scrolling reaches that, and no size of the box shows it.
   const cut = (each) => {
     const [width, height] = [clientWidth(each), clientHeight(each)];
     if (width <= near || height <= near) return null;  // folded up, or for screen readers only
     let [across, down] = [scrollWidth(each) > width + near, scrollHeight(each) > height + near];
-    if (!across && !down) return null;
-    const style = getComputedStyle(each);
+    const style = across || down || isHtml(each) ? getComputedStyle(each) : null;
+    if (!style || (!across && !down && !clips(style))) return null;
     const contained = /paint|strict|content/.test(style.contain);
     const name = localName(each);
     const control = name === 'textarea' || name === 'input';
-    across &&= control || contained || style.overflowX !== 'visible';
-    down &&= control || contained || style.overflowY !== 'visible';
+    const [clipsAcross, clipsDown] = [style.overflowX, style.overflowY].map((overflow) => control || contained || overflow !== 'visible');
+    across &&= clipsAcross;
+    down &&= clipsDown;
     // Dots at the end of a line say that it goes on; a text moved out of its box stands for an icon.
-    if (style.textOverflow !== 'clip' || Math.abs(parseFloat(style.textIndent)) >= width) across = false;
+    const moved = Math.abs(parseFloat(style.textIndent)) >= width;
+    if (style.textOverflow !== 'clip' || moved) across = false;
     if (style.webkitLineClamp !== 'none') down = false;
-    if ((!across && !down) || !seen(each)) return null;
+    if (!seen(each)) return null;
     const scrolls = control || /auto|scroll/.test(style.overflowX + style.overflowY);
+    let before = false;
     if (!control) {
       const area = rect(each);
       const [left, top] = [area.left + clientLeft(each), area.top + clientTop(each)];
@@ -198,8 +205,11 @@
       const high = (one, _, slack) => one.bottom > top + height + slack || (backwards && one.top < top - slack);
       across &&= paints(each, wide, !scrolls);
       down &&= paints(each, high, !scrolls);
+      const away = (one, slack, lines) => (clipsAcross && !moved && ahead(one.left - left, one.right - left, slack))
+        || (clipsDown && ahead(one.top - top, one.bottom - top, lines));
+      before = !across && !down && !backwards && paints(each, away, true);
     }
-    return across || down ? { each, across, down, scrolls, style } : null;
+    return across || down || before ? { each, across, down, before, scrolls, style } : null;
   };
 
   const boxes = (root) => {
@@ -287,7 +297,7 @@
     for (let turn = 0; turn < turns; turn++) {
       const frames = called(root, ['iframe']);
       for (const document of frames.map(contentDocument).filter(Boolean)) grown(document);
-      const scrolling = boxes(root).filter(({ each, scrolls }) => scrolls && isHtml(each));
+      const scrolling = boxes(root).filter(({ each, scrolls, before }) => scrolls && !before && isHtml(each));
       scrolling.forEach(grow);
       if (!frames.map(growFrame).some(Boolean) && !scrolling.length) return;
     }
@@ -342,28 +352,45 @@
     return inside(address) ? [] : [{ kind: 'image', address }];
   });
 
-  // What is cut out of a shape, or lies left of the page or above it. Far away are icons' words, and those for screen readers.
-  const far = 2000;
+  // What is cut out of a shape, or lies left of the page or above it.
   const harmless = /^(none|inset\(0(px|%)?( round .*)?\))$/;
   const begin = (each) => (isHtml(each) ? shownText(each) : text(each)).replace(/\s+/g, ' ').trim().slice(0, 40).trim();
+  // What tells whether an area lies within a shape of clip-path; null for shapes that are not looked into.
+  const shapeOf = (shape, { left, top, right: end, bottom, width, height }) => {
+    const length = (size, whole) => (size.endsWith('%') ? (parseFloat(size) / 100) * whole : parseFloat(size));
+    const round = /^circle\(([\d.]+(?:%|px)|closest-side|farthest-side)?(?: ?at (-?[\d.]+(?:%|px)) (-?[\d.]+(?:%|px)))?\)$/.exec(shape);
+    if (round) {
+      const [x, y] = [left + length(round[2] ?? '50%', width), top + length(round[3] ?? '50%', height)];
+      const sides = [x - left, end - x, y - top, bottom - y].map(Math.abs);
+      const sized = { 'closest-side': Math.min(...sides), 'farthest-side': Math.max(...sides) }[round[1] ?? 'closest-side'];
+      const radius = sized ?? length(round[1], Math.hypot(width, height) / Math.SQRT2);
+      return (area) => Math.hypot(Math.max(x - area.left, area.right - x), Math.max(y - area.top, area.bottom - y)) <= radius + near;
+    }
+    const straight = /^inset\(([-\d.%px ]+)\)$/.exec(shape);
+    if (!straight) return null;
+    const [first, second = first, third = first, fourth = second] = straight[1].trim().split(/ +/);
+    const [low, high] = [[left + length(fourth, width), top + length(first, height)], [end - length(second, width), bottom - length(third, height)]];
+    return (area) => area.left >= low[0] - near && area.top >= low[1] - near && area.right <= high[0] + near && area.bottom <= high[1] + near;
+  };
   const clipped = (root) => elements(root).filter((each) => {
     if (!isHtml(each)) return false;
     const style = getComputedStyle(each);
     const shaped = !harmless.test(style.clipPath) || style.maskImage !== 'none' || (style.clip !== 'auto' && /absolute|fixed/.test(style.position));
-    return shaped && seen(each) && clientWidth(each) > near && clientHeight(each) > near && paints(each, () => true, true);
+    const within = style.maskImage === 'none' && style.clip === 'auto' ? shapeOf(style.clipPath, rect(each)) : null;
+    const beyond = within ? (area) => !within(area) : () => true;
+    return shaped && seen(each) && clientWidth(each) > near && clientHeight(each) > near && paints(each, beyond, true);
   }).map((each) => ({ kind: 'clip', tag: localName(each), text: begin(each) }));
   const outside = (root) => {
     const page = body(root);
-    const before = (start, end, slack) => start < -slack && (end > 0 || start > -far);
-    const beyond = (area, slack) => before(area.left, area.right, slack) || before(area.top, area.bottom, slack);
+    const beyond = (area, slack) => ahead(area.left, area.right, slack) || ahead(area.top, area.bottom, slack);
     return page && paints(page, beyond, false) ? [{ kind: 'outside', tag: 'body' }] : [];
   };
 
   const missing = (root, written) => [
     ...clipped(root),
     ...outside(root),
-    ...boxes(root).map(({ each, across }) => ({
-      kind: 'box',
+    ...boxes(root).map(({ each, across, before }) => ({
+      kind: before ? 'before' : 'box',
       tag: localName(each),
       text: begin(each),
       side: across ? 'width' : 'height',
@@ -371,7 +398,7 @@
       size: across ? scrollWidth(each) : scrollHeight(each),
     })),
     ...images(root),
-    ...(/url\(|image-set\(|\sbackground\s*=/i.test(written) ? backgrounds(root) : []),
+    ...(/url\((?!\s*(?:["']|&quot;)?#)|image-set\(|\sbackground\s*=/i.test(written) ? backgrounds(root) : []),
     ...frames(root),
     ...others(root),
   ];

@@ -84,6 +84,39 @@ CUTS = {
     "the page": f"<style>html{{height:90px;overflow:hidden}}</style>{ROWS}{END}",
 }
 
+BOX = "overflow:hidden;width:300px;height:90px"
+BEFORE = {
+    "margin left": f"<div style='{BOX}'><div style='margin-left:-20px'>{END} text</div></div>",
+    "margin up": f"<div style='{BOX}'><div style='margin-top:-20px'>{END} text</div></div>",
+    "relative left": f"<div style='{BOX}'><p style='position:relative;left:-40px'>{END} text</p></div>",
+    "relative up": f"<div style='{BOX}'><p style='position:relative;top:-60px'>{END} text</p></div>",
+    "absolute left": f"<div style='{BOX};position:relative'>"
+    f"<p style='position:absolute;left:-40px'>{END} text</p></div>",
+    "translated": f"<div style='{BOX}'><p style='transform:translate(-30px)'>{END} text</p></div>",
+    "scaled in its middle": f"<div style='{BOX}'><p style='transform:scale(2)'>{END} text</p></div>",
+    "text-indent": f"<div style='{BOX};text-indent:-20px'>{END} text</div>",
+    "text-indent of a line": f"<div style='{BOX}'><p style='text-indent:-3em'>a text that begins {END}</p></div>",
+    "in a box that scrolls": f"<div style='overflow:auto'><p style='margin-left:-20px'>{END} text</p></div>",
+    "contained": f"<div style='contain:paint;width:300px'><p style='margin-left:-20px'>{END} text</p></div>",
+    "a table": f"<div style='{BOX}'><table style='margin-left:-60px'><tr><td>{END} text<td>b</table></div>",
+    "two boxes": f"<div style='{BOX}'><div style='margin-left:-90px'><div style='{BOX}'>{END} text</div></div></div>",
+    "circle": f"<div style='clip-path:circle(30px);width:200px;height:90px'>{END} text</div>",
+    "inset": f"<div style='clip-path:inset(0 0 0 30px)'>{END} text</div>",
+}
+CUTS |= BEFORE
+
+# Clipped, with nothing lost.
+CLIPPED = {
+    "circle": f"<div style='clip-path:circle();width:90px;line-height:90px;text-align:center'>{END}</div>",
+    "circle in pixels": f"<div style='clip-path:circle(60px at 10px 10px);width:90px'>{END}</div>",
+    "inset": f"<div style='clip-path:inset(5px);padding:9px;width:90px'>{END}</div>",
+    "inset of one side": f"<div style='clip-path:inset(0 50% 0 0);width:90px'>{END}</div>",
+    "margin that padding takes back": f"<div style='{BOX}'><p style='margin:0 -15px;padding:0 15px'>{END}</p></div>",
+    "decoration": f"<div style='{BOX}'><div style='margin:-5px;padding:5px;background:#eee'>{END}</div></div>",
+    "lines that are close": f"<div style='{BOX};line-height:1'>{END} ÄÖÜ ÊÂ</div>",
+    "an icon's words": f"<div style='{BOX}'>{END}<p style='text-indent:-9999px'>{WORDS}</p></div>",
+}
+
 # Dots that stand in the picture say it, as in Jupyter: xarray's and others' tables are made so.
 DOTS = {
     "ellipsis": f"<div style='overflow:hidden;text-overflow:ellipsis;white-space:nowrap;width:90px'>{MARKED}</div>",
@@ -101,6 +134,7 @@ AWAY = {
 REFUSED = {
     *("overflow hidden", "overflow clip", "height in vh", "width in vw", "contain", "clip-path", "clip", "mask"),
     *("transform left", "negative margin left", "negative margin up", "object", "embed", "poster", "canvas"),
+    *BEFORE,
     *("300 columns", "2,000 rows", "a table of fixed layout", "a long word", "right to left without a box", "a grid"),
 }
 
@@ -113,7 +147,7 @@ def _seen(shot: Photograph) -> bool:
 
 @pytest.fixture(scope="module")
 def shots() -> Mapping[str, Photograph | CaptureError]:
-    texts = CUTS | DOTS | AWAY
+    texts = CUTS | DOTS | AWAY | {f"whole: {name}": text for name, text in CLIPPED.items()}
     with new_camera() as room:
         return dict(zip(texts, room.photograph([html(text, name=name) for name, text in texts.items()]), strict=True))
 
@@ -142,3 +176,10 @@ def test_dots_stay(shots: Mapping[str, Photograph | CaptureError], name: str) ->
 @pytest.mark.parametrize("name", AWAY)
 def test_what_is_far_away_on_purpose_is_no_loss(shots: Mapping[str, Photograph | CaptureError], name: str) -> None:
     assert isinstance(shots[name], Photograph)
+
+
+@pytest.mark.parametrize("name", CLIPPED)
+def test_what_is_clipped_without_a_loss_is_shown(shots: Mapping[str, Photograph | CaptureError], name: str) -> None:
+    shot = shots[f"whole: {name}"]
+    assert isinstance(shot, Photograph), shot
+    assert _seen(shot)

@@ -16,9 +16,9 @@ MARK = 8
 class Loss:
     """Something that a picture of an exhibit would not show. Its texts come from the page and are not trusted."""
 
-    kind: Literal["box", "clip", "outside", "wide", "high", "image", "media", "frame", "script", "label"]
-    """A box that cuts off its content, by its size or its shape; what lies left of the page or above it; an exhibit too
-    wide or too high; something not loaded; a script's drawing; a formula in a figure."""
+    kind: Literal["box", "before", "clip", "outside", "wide", "high", "image", "media", "frame", "script", "label"]
+    """A box that cuts off its content, by its size, to the left or above, or by its shape; what lies left of the page
+    or above it; an exhibit too wide or high; something not loaded; a script's drawing; a formula in a figure."""
     tag: str = ""
     """The element's name."""
     text: str = ""

@@ -14,6 +14,8 @@ _LONGEST = 100
 _REMEDIES = {
     "box": "Let the cell show it without a height, width or overflow of its own, or show a part of it. "
     "text() and table() give text and tables whole.",
+    "before": "Let the cell show it without overflow, or without the negative margin, text-indent, position or "
+    "transform that moves it out of its box.",
     "clip": "Let the cell show it without clip-path, clip or mask.",
     "outside": "Let the cell show it without negative margins, and without a position or transform that moves it away.",
     "wide": "Show fewer columns, or wrap long lines. table() writes a data frame as Markdown; image() keeps an image "
@@ -113,7 +115,7 @@ def empty(exhibit: Exhibit) -> CaptureError:
 
 
 def _sentence(exhibit: Exhibit, loss: Loss) -> str:
-    if loss.kind in ("box", "clip", "outside", "wide", "high"):
+    if loss.kind in ("box", "before", "clip", "outside", "wide", "high"):
         return f"The picture of {exhibit.name} would be cut: {_cut(loss)}."
     if loss.kind == "label":
         return f"The picture of {exhibit.name} would not show the label “{loss.text}”: {loss.address}."
@@ -135,6 +137,8 @@ def _cut(loss: Loss) -> str:
     if loss.kind == "outside":
         return "something lies left of the page, or above it"
     begins = f" that begins with “{loss.text}”" if loss.text else ""
+    if loss.kind == "before":
+        return f"{_element(loss.tag)}{begins} hides what lies left of it, or above it"
     if loss.kind == "clip":
         return f"{_element(loss.tag)}{begins} is clipped by its style"
     if loss.kind == "box":
