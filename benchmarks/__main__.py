@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -68,7 +69,9 @@ def _measured(bench: Bench, names: Sequence[str]) -> tuple[list[Row], list[str]]
     for name in names:
         try:
             rows += BENCHMARKS[name](bench)
-        except BrokenComparisonError as error:
+        except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are measured
+            if not isinstance(error, BrokenComparisonError):
+                traceback.print_exc()
             say(f"{name}: the comparison broke: {error}")
             broken.append(name)
     return rows, broken

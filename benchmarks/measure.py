@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import shutil
 import statistics
 import subprocess
@@ -15,6 +16,11 @@ from pathlib import Path
 
 class BrokenComparisonError(Exception):
     """A contender failed, or did not do what is being compared: its time would mean nothing."""
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _nothing() -> None:
@@ -40,15 +46,15 @@ class Contender:
     seconds: Callable[[str], float] | None = None
     """What of a round counts, found in what was printed; all of it where this is None."""
 
-    def round(self) -> float:
-        """Seconds of one round."""
+    def round(self) -> tuple[float, float]:
+        """Seconds of one round, and of the processors: of all processes that somebody waited for."""
         self.prepare()
         gc.collect()
-        started = time.perf_counter()
+        used, started = _of_children(), time.perf_counter()
         printed = [self._run(command) for command in self.commands]
-        seconds = time.perf_counter() - started
+        seconds, processor = time.perf_counter() - started, _of_children() - used
         self.check("".join(printed))
-        return self.seconds("".join(printed)) if self.seconds else seconds
+        return self.seconds("".join(printed)) if self.seconds else seconds, processor
 
     def _run(self, command: Sequence[str]) -> str:
         done = subprocess.run(
@@ -107,6 +113,8 @@ class Comparison:
     ours: Times
     peer: Times
     peer_name: str
+    processor: tuple[Times, Times]
+    """The same of the processors: a busy machine changes it little."""
 
     @property
     def ratio(self) -> float:
@@ -122,6 +130,11 @@ class Comparison:
             met=self.ratio <= at_most,
         )
 
+    def processor_row(self, what: str, *, at_most: float) -> Row:
+        """Return a row of processor time."""
+        ours, peer = self.processor
+        return Comparison(ours, peer, self.peer_name, self.processor).row(what, at_most=at_most)
+
 
 def interleave(ours: Contender, peers: Sequence[Contender], *, rounds: int, warm_up: bool = True) -> list[Comparison]:
     """Run all of them in turn, `rounds` times, after a round that does not count: it fills caches for each alike."""
@@ -129,13 +142,18 @@ def interleave(ours: Contender, peers: Sequence[Contender], *, rounds: int, warm
     if warm_up:
         for contender in contenders:
             contender.round()
-    times: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    times: dict[str, list[tuple[float, float]]] = {contender.name: [] for contender in contenders}
     for number in range(1, rounds + 1):
         for contender in contenders:
             times[contender.name].append(contender.round())
-        latest = ", ".join(f"{name} {seconds[-1]:.2f} s" for name, seconds in times.items())
+        latest = ", ".join(f"{name} {rounds[-1][0]:.2f} s" for name, rounds in times.items())
         say(f"  round {number} of {rounds}: {latest}")
-    return [Comparison(Times(times[ours.name]), Times(times[peer.name]), peer.name) for peer in peers]
+    seconds = {name: Times([round_[0] for round_ in rounds]) for name, rounds in times.items()}
+    processor = {name: Times([round_[1] for round_ in rounds]) for name, rounds in times.items()}
+    return [
+        Comparison(seconds[ours.name], seconds[name], name, (processor[ours.name], processor[name]))
+        for name in (peer.name for peer in peers)
+    ]
 
 
 def say(text: str) -> None:
