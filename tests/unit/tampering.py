@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gpu_doc import config
-from gpu_doc.git import checkout
+from gpu_doc.cli.arguments import parse
+from gpu_doc.cli.call import Call
+from gpu_doc.cli.doors import build_doors
+from gpu_doc.console.console import Console
 from gpu_doc.record import evidence
 from gpu_doc.record.evidence import CHECKSUMS_SINCE
-from gpu_doc.record.fingerprint import Machine
 from gpu_doc.report.template import TemplateWorker
-from gpu_doc.system.python_environment import active_environment
 from gpu_doc.verify.findings import Verdict
 from gpu_doc.verify.verify import Verifier
 
@@ -80,14 +80,12 @@ class Copy:
         self.git("commit", "--quiet", "--message", "as it is")
 
     def verify(self, report: str = REPORT) -> Verdict:
-        found = config.load(self.root / "gpu-doc.yml", checkout.left_out)
-        machine = Machine(
-            environment=active_environment(os.environ),
-            gpu=False,
-            tracked=lambda path: checkout.tracked_files(self.root, path),
-        )
+        console = Console(io.StringIO(), io.StringIO(), interactive=False, colour=False, ci=False)
+        call = Call(parse(["verify"]), console, {}, self.root)
+        found = call.config()
+        doors = build_doors(call, found)
         by_path = {each.path: each for each in found.reports}
-        return Verifier(found, machine, self.worker).verify(by_path[report])
+        return Verifier(found, doors.machine, self.worker, doors.judge).verify(by_path[report])
 
 
 def digest(text: str) -> str:

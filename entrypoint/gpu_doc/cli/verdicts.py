@@ -26,7 +26,7 @@ _MOST = 12
 def verify(config: Config, doors: Doors, *, as_json: bool) -> Exit:
     """Verify reports, and print what was found of each."""
     with TemplateWorker() as worker:
-        verifier = Verifier(config, doors.machine, worker)
+        verifier = Verifier(config, doors.machine, worker, doors.judge)
         verdicts = [verifier.verify(report) for report in config.reports]
     intact = all(verdict.intact for verdict in verdicts)
     if as_json:
@@ -67,7 +67,7 @@ def place(text: str) -> tuple[str, int]:
 def why(config: Config, doors: Doors, line: int, *, as_json: bool) -> Exit:
     """Tell where what stands on a line of a report comes from, or on all of its lines."""
     with TemplateWorker() as worker:
-        told = asked_why(Asked(config, doors.machine, worker, doors.state), config.reports[0], line)
+        told = asked_why(Asked(config, doors.machine, worker, doors.judge, doors.state), config.reports[0], line)
     if as_json:
         doors.console.say(json.dumps(told.to_json(), indent=2, ensure_ascii=False))
         return Exit.DONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from gpu_doc.record import differences, evidence
 from gpu_doc.record.contents import Seen
 from gpu_doc.record.evidence import Evidence, RunEvidence
 from gpu_doc.record.fingerprint import Machine
+from gpu_doc.record.judging import Judge
 from gpu_doc.record.state import State
 from gpu_doc.system.python_environment import PythonEnvironment
 from gpu_doc.verify.evidence_file import EvidenceFile
@@ -44,6 +45,8 @@ class RunCheck:
     """The repository's top; None without one."""
     seen: Seen
     """What was hashed for other reports."""
+    judge: Callable[[], Judge]
+    """Gives what compares what runs read with what is here."""
 
     def findings(self, known: Evidence, file: EvidenceFile, plans: Mapping[str, RunPlan]) -> Iterator[Finding]:
         """Yield what is wrong with runs and their source; add what is wrong in evidence to the file's findings."""
@@ -85,6 +88,7 @@ class RunCheck:
             images=lambda _, image: image,
             rehearse=lambda _: (),
             bind=bind,
+            judge=self.judge,
             seen=self.seen,
         )
         return planner.run(run, known)

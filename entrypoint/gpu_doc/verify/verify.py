@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gpu_doc.git import checkout
 from gpu_doc.model.configuration import Config, Report
@@ -10,6 +10,7 @@ from gpu_doc.record import evidence
 from gpu_doc.record.contents import Seen
 from gpu_doc.record.evidence import CHECKSUMS_SINCE, Evidence
 from gpu_doc.record.fingerprint import Machine
+from gpu_doc.record.judging import Judge
 from gpu_doc.report.template import TemplateWorker
 from gpu_doc.verify import answers, evidence_file, files
 from gpu_doc.verify.evidence_file import EvidenceFile
@@ -27,10 +28,11 @@ PROVES = (
 class Verifier:
     """Verifies the reports of a configuration."""
 
-    def __init__(self, config: Config, machine: Machine, worker: TemplateWorker) -> None:
+    def __init__(self, config: Config, machine: Machine, worker: TemplateWorker, judge: Callable[[], Judge]) -> None:
         self._config = config
         self._machine = machine
         self._worker = worker
+        self._judge = judge
         self._tree = checkout.work_tree(config.root)
         self._seen = Seen()
 
@@ -43,7 +45,7 @@ class Verifier:
         file = evidence_file.read(path, f"{report.assets}/{evidence.NAME}", tree, line_ends)
         if file.known is None:
             return Verdict(report=report.path, findings=tuple(file.findings))
-        runs = RunCheck(self._config, report, self._machine, self._tree, self._seen)
+        runs = RunCheck(self._config, report, self._machine, self._tree, self._seen, self._judge)
         known = file.known
         plans = runs.plans(known)
         found = [*self._compared(folder, known, file), *runs.findings(known, file, plans)]

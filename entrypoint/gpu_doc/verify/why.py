@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gpu_doc.errors import ReportError
@@ -15,6 +15,7 @@ from gpu_doc.record import checksums, evidence
 from gpu_doc.record.contents import Seen
 from gpu_doc.record.evidence import Evidence
 from gpu_doc.record.fingerprint import Machine
+from gpu_doc.record.judging import Judge
 from gpu_doc.record.state import State
 from gpu_doc.report.template import TemplateWorker
 from gpu_doc.report.trace import Shown, Trace, trace
@@ -72,6 +73,7 @@ class Asked:
     config: Config
     machine: Machine
     worker: TemplateWorker
+    judge: Callable[[], Judge]
     state: State | None = None
 
 
@@ -86,7 +88,7 @@ def why(asked: Asked, report: Report, line: int = 0) -> Why:
         raise ReportError(f"where this report comes from is not known: evidence {found.what}", where=found.where)
     known = file.known
     traced = _traced(asked, report, known)
-    runs = RunCheck(config, report, asked.machine, tree, Seen())
+    runs = RunCheck(config, report, asked.machine, tree, Seen(), asked.judge)
     origins = Origins(
         report=report,
         root=config.root,
