@@ -53,10 +53,6 @@ class Planner:
         reports = tuple(self._report(report, force=force) for report in config.reports)
         return Plan(reports=reports, last_refresh=last)
 
-    def run(self, run: Run, known: Evidence) -> RunPlan:
-        """Return the plan of one run, given evidence."""
-        return self._run(run, known, force=False)
-
     def _report(self, report: Report, *, force: bool) -> ReportPlan:
         """Return the plan of one report; once more if somebody wrote it meanwhile."""
         place = evidence.path_of(report, self.root)
@@ -68,7 +64,7 @@ class Planner:
 
     def _planned(self, report: Report, *, force: bool) -> ReportPlan:
         known = evidence.read(evidence.path_of(report, self.root))
-        runs = [self._run(run, known, force=force) for run in report.runs]
+        runs = [self.run(run, known, force=force) for run in report.runs]
         changes, edits = self._text_changes(report, known)
         changes += self._result_changes(report, known, runs)
         calls = ReportCalls()
@@ -86,7 +82,8 @@ class Planner:
             calls=calls,
         )
 
-    def _run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
+    def run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
+        """Return the plan of one run."""
         before = known.runs.get(run.address) if known else None
         image = before.image(run.image) if before else None
         try:

@@ -91,7 +91,7 @@ class RunCheck:
             judge=self.judge,
             seen=self.seen,
         )
-        return planner.run(run, known)
+        return planner.run(run, known, force=False)
 
     def _place(self, run: Run, reason: str, files: set[str]) -> Location:
         if found := _CELL.match(reason):

@@ -29,6 +29,8 @@ _MOST = 20
 _SEARCHED = 2000
 """Lines between the first and the last difference that are compared with each other; of more, the first is told."""
 _LONGEST = 60
+_AROUND = 20
+"""The most characters before a difference that are told with it, from the beginning of its word on."""
 
 
 @dataclass(frozen=True)
@@ -192,10 +194,14 @@ def _said(line: str | None, ours: str | None) -> str:
     if line.rstrip() == ours.rstrip():
         return "ends in other blanks" if line.rstrip("\r") != ours.rstrip("\r") else "ends in CR and LF"
     start = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(line, ours, strict=False)))
-    before = max(0, start - 20)
-    said, wanted = _short(line[before:]), _short(ours[before:])
+    rest = zip(reversed(line[start:]), reversed(ours[start:]), strict=False)
+    end = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], rest))
+    first = max(line.rfind(" ", 0, start) + 1, start - _AROUND)
+    after = line.find(" ", len(line) - end)
+    end = min(len(line) - after if after >= 0 else 0, end)
+    said, wanted = line[first : len(line) - end], ours[first : len(ours) - end]
     character = f" (U+{ord(line[start]):04X} in it)" if start < len(line) and not line[start].isascii() else ""
-    return f"`{said}` stands for `{wanted}`{character}"
+    return f"`{_short(said)}` stands for `{_short(wanted)}`{character}"
 
 
 def _short(text: str) -> str:
