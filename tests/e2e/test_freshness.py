@@ -102,7 +102,7 @@ def test_a_change_of_the_template_alone_renders_without_running(refreshed: Proje
 
 def test_a_template_that_asks_for_more_runs_only_where_nothing_holds_it(refreshed: Project) -> None:
     refreshed.edit(
-        "templates/report.md.j2", "# Report", '# Report {{ value("train/accuracy") }}\n{{ code("train/work") }}'
+        "templates/report.md.j2", "# Report", '# Report {{ value("train/accuracy") }}\n{{ text("train/accuracy") }}'
     )
     assert refreshed.stale_runs() == {}
     shutil.rmtree(refreshed.root / ".gpu-doc")
@@ -170,7 +170,7 @@ def test_check_finds_a_stale_report_and_changes_nothing(refreshed: Project) -> N
 
 def test_a_new_fingerprint_with_the_same_results_changes_evidence_alone(refreshed: Project) -> None:
     before = refreshed.files()
-    refreshed.edit("notebooks/helper.py", "def score", "# a comment\ndef score")
+    refreshed.edit("notebooks/helper.py", "def score", "UNUSED = 1\n\n\ndef score")
     assert "1 run executed" in refreshed.gpu_doc("run").stdout
     after = refreshed.files()
     assert [name for name in after if after[name] != before[name]] == ["docs/report.assets/evidence.json"]

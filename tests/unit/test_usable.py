@@ -12,8 +12,8 @@ from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Capture, Report, Run
 from gpu_doc.model.values import Json
 from gpu_doc.plan.usable import Usable
-from gpu_doc.record import evidence
 from gpu_doc.record.evidence import Evidence, KeptAnswer
+from gpu_doc.record.settings import settings_of
 
 RUN = Run(report="a.md", name="log", address="log", line=1, command=("train",), image="torch:2")
 REPORT = Report(path="a.md", line=1, template="a.md.j2", runs=(RUN,))
@@ -24,7 +24,7 @@ def usable(function: str, value: Json = "told", *, now: Report = REPORT, capture
     call = Call(function=function, args=("log",))
     known = Evidence(
         answers={call.key: KeptAnswer(value=value, runs=("log",))},
-        settings=evidence.settings_of(REPORT, Capture(), launched={"log"} if function == "launch_command" else ()),
+        settings=settings_of(REPORT, Capture(), launched={"log"} if function == "launch_command" else ()),
     )
     return Usable(now, known, capture or Capture(), Path("nowhere"), LineEnds()).answer(call) is not None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpu_doc.errors import ReportError
 from gpu_doc.functions.shared import checks
 from gpu_doc.functions.shared.function import PART, BoundCall, Function
 from gpu_doc.functions.shared.results import ResultReader
@@ -17,9 +16,7 @@ def _check(call: BoundCall, root: Path) -> None:
 
 
 def _answer(call: BoundCall, results: ResultReader) -> Answer:
-    cell = results.cell(call)
-    if not cell.number:
-        raise ReportError(f"`{call.address.cell}` is a glued value, not a cell: it has no source")
+    cell = results.source(call)
     return call.answered(markdown.fenced(cell.source.rstrip(), cell.language))
 
 
@@ -31,4 +28,6 @@ FUNCTION = Function(
     check=_check,
     answer=_answer,
     label="source",
+    shows_source=lambda _: True,
+    needs_results=False,
 )

@@ -114,4 +114,5 @@ FUNCTION = Function(
     tells_results=False,
     stays="same-fingerprint",
     shows_settings="runs",
+    names_notebook=True,
 )

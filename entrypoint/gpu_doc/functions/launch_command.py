@@ -26,7 +26,7 @@ from gpu_doc.model.answers import Answer
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
-from gpu_doc.notebooks.cells import ExecutedCell, executed_cells, kernel_name, source_cells
+from gpu_doc.notebooks.cells import ExecutedCell, as_in_source, executed_cells, kernel_name, source_cells
 from gpu_doc.notebooks.names import MAY_FAIL
 from gpu_doc.text import markdown
 
@@ -162,7 +162,7 @@ def _program(result: Result, root: Path) -> str:
     run = result.run
     path = root / str(run.notebook)
     kernel = run.kernel or kernel_name(path)
-    cells = executed_cells(result.executed)
+    cells = as_in_source(executed_cells(result.executed), source_cells(path))
     may_fail = [number for number, cell in enumerate(cells) if MAY_FAIL in cell.tags]
     # In a successful run no other cell failed, except that papermill lets a cell end the run with sys.exit(0).
     exits = any(
@@ -254,4 +254,6 @@ FUNCTION = Function(
     label="launch command",
     tells_results=False,
     shows_settings="launches",
+    names_notebook=True,
+    shows_source=lambda _: True,
 )

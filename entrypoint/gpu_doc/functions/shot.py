@@ -62,4 +62,5 @@ FUNCTION = Function(
     gives=("picture",),
     check=_check,
     answer=_answer,
+    shows_source=lambda call: call.get("show") == "cell",
 )

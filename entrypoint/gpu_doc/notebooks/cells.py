@@ -17,7 +17,7 @@ from gpu_doc.execution.agent.kernel_names import is_any_python
 from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks import file as notebook_file
-from gpu_doc.notebooks.names import counts, is_name, label, own_name
+from gpu_doc.notebooks.names import THAT_MATTER, counts, is_name, label, own_name
 from gpu_doc.notebooks.shape import Notebook
 
 _MAGIC_LANGUAGES = {
@@ -71,11 +71,22 @@ class ExecutedCell(SourceCell):
     """A code cell with its outputs, as in nbformat 4."""
 
     outputs: tuple[Mapping[str, Json], ...] = ()
+    ran_as: int = 0
+    """Its number when it was executed, which may be another by now."""
 
 
 def source_cells(path: Path) -> list[SourceCell]:
     """The code cells of a notebook, script or Markdown notebook. Raises NotebookFileError."""
-    return [SourceCell(*fields) for fields, _ in _code_cells(read(path))]
+    try:
+        stat = path.stat()
+    except OSError:
+        return [SourceCell(*fields) for fields, _ in _code_cells(read(path))]
+    return [*_source_cells(path, stat.st_mtime_ns, stat.st_size)]
+
+
+@lru_cache(maxsize=8)
+def _source_cells(path: Path, mtime: int, size: int) -> tuple[SourceCell, ...]:
+    return tuple(SourceCell(*fields) for fields, _ in _code_cells(_read(path, mtime, size)))
 
 
 def executed_cells(path: Path) -> list[ExecutedCell]:
@@ -125,6 +136,48 @@ def is_python(path: Path, kernel: str) -> bool:
     An environment's kernel may have any name. Raises NotebookFileError.
     """
     return is_any_python(kernel) or _said_language(read(path)) in _PYTHON
+
+
+def does_nothing(cell: SourceCell) -> bool:
+    """Whether a cell has no code, or only comments, and no tag gives it a meaning."""
+    if not THAT_MATTER.isdisjoint(cell.tags):
+        return False
+    comment = "#" if cell.language == "python" else ()
+    return all(not line.strip() or line.lstrip().startswith(comment) for line in cell.source.split("\n"))
+
+
+def places(cells: Sequence[SourceCell]) -> list[int]:
+    """Return for each code cell its place among those that do something, from 1.
+
+    It is what a result has for the cell, whatever is written around it. A cell that does nothing, and papermill's own,
+    has none: it is given minus the number of those before it, less 1.
+    """
+    found, count = [], 0
+    for cell in cells:
+        acts = bool(cell.number) and not does_nothing(cell)
+        count += acts
+        found.append(count if acts else -count - 1)
+    return found
+
+
+def as_in_source(executed: Sequence[ExecutedCell], source: Sequence[SourceCell]) -> list[ExecutedCell]:
+    """Return executed cells as their notebook has them now: with its names, numbers and text, and its empty cells."""
+    ran, now = places(executed), places(source)
+    acting = {place: cell for place, cell in zip(ran, executed, strict=True) if place > 0}
+    if sorted(acting) != sorted(place for place in now if place > 0):
+        return [replace(cell, ran_as=cell.number) for cell in executed]
+    ours = {-place - 1: cell for place, cell in zip(ran, executed, strict=True) if not cell.number}
+    found = [ours[0]] if 0 in ours else []
+    for place, cell in zip(now, source, strict=True):
+        if not cell.number:
+            continue  # of an earlier papermill, which replaced it
+        was = acting.get(place)
+        outputs, number = (was.outputs, was.number) if was else ((), 0)
+        fields = (cell.number, cell.id, cell.tags, cell.label, cell.source, cell.language)
+        found.append(ExecutedCell(*fields, outputs=outputs, ran_as=number))
+        if place in ours:  # papermill's own comes right after the cell with the parameters, or first
+            found.append(ours[place])
+    return found
 
 
 Cell = TypeVar("Cell", bound=SourceCell)

@@ -20,6 +20,9 @@ MAY_FAIL = "raises-exception"
 INJECTED = "injected-parameters"
 """papermill's tag for the cell that it adds. That cell has no number: addresses count the source notebook's cells."""
 
+THAT_MATTER = frozenset({PARAMETERS, INJECTED, MAY_FAIL, "skip-execution"})
+"""The tags that change what papermill and nbclient do with a cell; any other only names it."""
+
 _DIRECTIVE = re.compile(
     r"""(?:hide|remove)[-_](?:(?:all|single)[-_])?(?:input|output|cell|code|stdout|stderr)s?  # Jupyter Book, nbconvert
     | (?:scroll|keep)[-_]output | output[-_]scroll | full[-_]width | margin | popout  # Jupyter Book, nbstripout

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpu_doc.errors import GpuDocError, ReportError
-from gpu_doc.git import lfs
+from gpu_doc.errors import GpuDocError
 from gpu_doc.model.configuration import Capture, Config, ImageIdentity, Report, Run
 from gpu_doc.notebooks.cells import source_cells
-from gpu_doc.plan.plan import HandEdit, Plan, ReportCalls, ReportPlan, RunPlan
+from gpu_doc.plan import meanings
+from gpu_doc.plan.plan import Plan, ReportCalls, ReportPlan, RunPlan
+from gpu_doc.plan.texts import Texts
 from gpu_doc.record import differences, evidence, fingerprint
-from gpu_doc.record.contents import Contents, Seen, is_file_as
+from gpu_doc.record.contents import Contents, Seen
 from gpu_doc.record.evidence import Evidence, RunEvidence
 from gpu_doc.record.fingerprint import Fingerprint, Machine
 from gpu_doc.record.state import State
@@ -47,6 +49,10 @@ class Planner:
     """Returns what compares the inputs of earlier runs with what is here; few plans need it."""
     seen: Seen = field(default_factory=Seen)
 
+    @property
+    def _texts(self) -> Texts:
+        return Texts(root=self.root, capture=self.capture, line_ends=self.machine.line_ends)
+
     def plan(self, config: Config, *, force: bool = False) -> Plan:
         """Return the plan; `force`: execute everything."""
         last = self.state.last_refresh()
@@ -64,9 +70,9 @@ class Planner:
 
     def _planned(self, report: Report, *, force: bool) -> ReportPlan:
         known = evidence.read(evidence.path_of(report, self.root))
-        runs = [self.run(run, known, force=force) for run in report.runs]
-        changes, edits = self._text_changes(report, known)
-        changes += self._result_changes(report, known, runs)
+        runs, moved = self._runs(report, known, force=force)
+        changes, edits = self._texts.changes(report, known)
+        changes += [*moved, *self._result_changes(report, known, runs)]
         calls = ReportCalls()
         stale = changes or edits or not all(run.fresh for run in runs)
         if lacking := self._without_result(runs) if stale else None:
@@ -81,6 +87,22 @@ class Planner:
             evidence=known,
             calls=calls,
         )
+
+    def _runs(self, report: Report, known: Evidence | None, *, force: bool) -> tuple[list[RunPlan], list[str]]:
+        """Return the plans of the runs, and why answers don't hold although their run is fresh."""
+        answers = meanings.by_run(known)
+        plans, reasons = [], dict[str, None]()
+        for run in report.runs:
+            plan = self.run(run, known, force=force)
+            if plan.fresh and run.address in answers:  # now, as its notebook has just been read
+                has_result = partial(self._has_result, plan)
+                plan, changed = meanings.judged(plan, answers[run.address], self.root, has_result)
+                reasons |= dict.fromkeys(changed)
+            plans.append(plan)
+        return plans, [*reasons]
+
+    def _has_result(self, plan: RunPlan) -> bool:
+        return not self._without_result([plan])
 
     def run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
         """Return the plan of one run."""
@@ -148,63 +170,6 @@ class Planner:
         name = source_cells(self.root / run.notebook)[number - 1].name
         return f"#{number} ({name})" if name else f"#{number}"
 
-    def _text_changes(self, report: Report, known: Evidence | None) -> tuple[list[str], list[HandEdit]]:
-        """Return why the text would be rendered again: it, its sources or its pictures differ from evidence."""
-        if (folder := evidence.path_of(report, self.root).with_name(".gpu-doc")).exists():
-            from gpu_doc.record.claim import interrupted
-
-            if said := interrupted(folder):
-                return [said], []
-        if known is None:
-            unfetched = lfs.is_pointer(evidence.path_of(report, self.root))
-            return ["its evidence was not fetched from Git LFS" if unfetched else "has no evidence yet"], []
-        reasons = [f"{path} changed" for path, digest in known.sources.items() if not self._is(path, digest)]
-        if report.template and report.template not in known.sources:
-            reasons.append(f"its template is now {report.template}")
-        reasons += self._settings_changes(report, known)
-        if known.contradictions:
-            from gpu_doc.record.checksums import reasons as contradicting
-
-            reasons += contradicting(known)
-        wrong = evidence.missing_files(known, report, self.root, self.machine.line_ends)
-        reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
-        more, edits = self._generated_text(report, known)
-        return reasons + more, edits
-
-    def _settings_changes(self, report: Report, known: Evidence) -> list[str]:
-        settings = evidence.settings_of(report, self.capture, launched=known.settings.get("launches") or {})
-        reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
-        known_runs = [run.address for run in report.runs if run.address in known.runs]
-        for part in ("runs", "launches"):
-            changed = [
-                address
-                for address in known_runs
-                if not differences.same_settings(known.settings, settings, part, address)
-            ]
-            reasons += [f"what {_shower(part)}() says of run {address} changed" for address in changed]
-        return reasons
-
-    def _generated_text(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
-        if report.template:
-            if not (self.root / report.path).is_file():
-                return [f"{report.path} is missing"], []
-            if not isinstance(known.text, str):
-                return ["it was refreshed in place, and has a template now"], []
-            return [], [] if self._is(report.path, known.text) else [HandEdit(path=report.path)]
-        from gpu_doc.text import in_place
-
-        try:
-            content = (self.root / report.path).read_bytes()
-            blocks = in_place.fingerprints(content.decode("utf-8-sig", "replace"))
-        except (ReportError, OSError) as error:
-            return [str(error)], []
-        before = known.text if isinstance(known.text, tuple) else ()
-        if [expression for _, expression, _ in blocks] != [_one_newline(expression) for expression, _ in before]:
-            unfetched = lfs.oid(content) is not None
-            return [f"{report.path} was not fetched from Git LFS" if unfetched else "its blocks changed"], []
-        changed = [line for (line, _, digest), (_, earlier) in zip(blocks, before, strict=True) if digest != earlier]
-        return [], [HandEdit(path=report.path, line=line) for line in changed]
-
     def _result_changes(self, report: Report, known: Evidence | None, runs: Iterable[RunPlan]) -> list[str]:
         """Return the results in state that the report does not show yet, and runs that are no longer configured."""
         if known is None:
@@ -236,7 +201,11 @@ class Planner:
         from gpu_doc.plan.usable import Usable
 
         usable = Usable(report, known, self.capture, self.root, self.machine.line_ends)
-        asked = [(usable.answer(bound.call), {run.address for run in bound.runs}) for bound in calls.bound]
+        asked = [
+            (usable.answer(bound.call, other_source=True), {run.address for run in bound.runs})
+            for bound in calls.bound
+            if bound.function.needs_results
+        ]
         needed: frozenset[str] = frozenset()
         while True:
             same = unchanged - needed
@@ -252,25 +221,13 @@ class Planner:
         calls: Sequence[Call] = evidence.calls_of(known)
         places = None
         try:
-            if not self._asks_the_same(report, known):
+            if not self._texts.ask_the_same(report, known):
                 rehearsed = self.rehearse(report)
                 calls, places = [call for call, _ in rehearsed], tuple(place for _, place in rehearsed)
             bound = {call.key: self.bind(call, report) for call in {call.key: call for call in calls}.values()}
             return ReportCalls(bound=tuple(bound[call.key] for call in calls), places=places)
         except GpuDocError:
             return ReportCalls()  # `run` will say why
-
-    def _asks_the_same(self, report: Report, known: Evidence) -> bool:
-        if known.contradictions:
-            return False  # some calls were left out
-        if report.template:
-            return all(self._is(path, digest) for path, digest in known.sources.items())
-        reasons, _ = self._generated_text(report, known)
-        return not reasons
-
-    def _is(self, path: str, digest: str) -> bool:
-        """Return whether a file has the digest of evidence."""
-        return is_file_as(self.root / path, digest, self.machine.line_ends)
 
 
 def _stamp(place: Path) -> tuple[int, ...] | None:
@@ -280,18 +237,6 @@ def _stamp(place: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return about.st_ino, about.st_mtime_ns, about.st_size
-
-
-def _shower(part: str) -> str:
-    """Return the name of the function that shows a part of evidence's settings. Needed only if one changed."""
-    from gpu_doc import functions
-
-    return next(function.name for function in functions.in_order() if function.shows_settings == part)
-
-
-def _one_newline(expression: str) -> str:
-    """Return an expression with line feeds: evidence of earlier versions may have it with CRLF."""
-    return expression.replace("\r\n", "\n")
 
 
 def _same(known: Evidence, plan: RunPlan) -> bool:

@@ -169,8 +169,3 @@ def _keys(before: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:
 def _show(value: Json) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def same_settings(before: Mapping[str, Json], now: Mapping[str, Json], part: str, address: str) -> bool:
-    """Return whether two results of `evidence.settings_of` are the same for a run."""
-    return bool((before.get(part) or {}).get(address) == (now.get(part) or {}).get(address))

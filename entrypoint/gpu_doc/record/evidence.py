@@ -12,16 +12,16 @@ something in them changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from gpu_doc.git.line_ends import LineEnds
-from gpu_doc.model.configuration import Capture, ImageIdentity, Report, Run
+from gpu_doc.model.configuration import ImageIdentity, Report
 from gpu_doc.model.values import Json
 from gpu_doc.record.contents import is_file_as
-from gpu_doc.record.fingerprint import Fingerprint, short_hash
+from gpu_doc.record.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
     from gpu_doc.model.answers import Call, Cells
@@ -71,6 +71,8 @@ class KeptAnswer:
     cells: Cells | None = field(default=None, compare=False)
     """The cells of a table; None in answers of format 1. They are not compared: digits of a value that a table doesn't
     show may differ from run to run."""
+    meaning: Mapping[str, Json] = field(default_factory=dict, compare=False)
+    """What the call named and showed of its notebook's source, as `plan/meanings.py` says; empty in formats 1 and 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,8 @@ class Evidence:
     files: Mapping[str, KeptFile] = field(default_factory=dict)
     format: int = field(default=FORMAT, compare=False)
     """The format in which it was read, and will be written."""
+    report: str = field(default="", compare=False)
+    """The report's path; empty in formats 1 and 2."""
     contradictions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     """The parts that were left out since they don't fit their checksums (record/checksums.py)."""
 
@@ -152,6 +156,7 @@ def _parse(whole: Json) -> Evidence:
             for name, kept in whole["files"].items()
         },
         format=whole["format"],
+        report=_text(whole.get("report", "")),
     )
 
 
@@ -201,7 +206,14 @@ def _answer(kept: Json) -> KeptAnswer:
         runs=_texts(kept["runs"]),
         assets=_texts(kept["assets"]),
         cells=cells,
+        meaning=_meaning(kept.get("meaning", {})),
     )
+
+
+def _meaning(said: Json) -> dict[str, Json]:
+    _require(all(type(place) is int for place in _mapping(said.get("cells", {})).values()))
+    _require(all(isinstance(said.get(part, ""), str) for part in ("source", "notebook")))
+    return _mapping(said)
 
 
 def _call_key(key: str) -> str:
@@ -245,38 +257,6 @@ def _require(condition: bool) -> None:  # noqa: FBT001 - it reads as a sentence
 def path_of(report: Report, root: Path) -> Path:
     """Return the path of a report's evidence."""
     return root / report.assets / NAME
-
-
-def settings_of(report: Report, capture: Capture, *, launched: Container[str]) -> dict[str, Json]:
-    """Return the settings that a rendered report shows although they are not part of a run.
-
-    `launched`: the addresses of the runs whose launch_command() the report shows.
-    """
-    fit = {"fit": report.fit} if report.fit != Report.fit else {}
-    site = {"for": report.site} if report.site != Report.site else {}
-    width = capture.page_width(report)
-    settings: dict[str, Json] = {
-        "capture": {"width": width, "scale": capture.scale, "theme": capture.theme, **fit, **site},
-        "runs": {run.address: shown for run in report.runs if (shown := _shown(run))},
-    }
-    launches = {run.address: _launched(run) for run in report.runs if run.address in launched}
-    return settings | ({"launches": launches} if launches else {})
-
-
-def _shown(run: Run) -> dict[str, Json]:
-    shown = {"image": run.image, "setup": run.setup, "data": [source.path for source in run.data]}
-    return {key: value for key, value in shown.items() if value}
-
-
-def _launched(run: Run) -> str:
-    """Return a short hash of the settings that launch_command() shows and a fingerprint does not contain."""
-    limits = run.limits
-    return short_hash(
-        [
-            [limits.memory, limits.cpus, limits.shm, limits.processes, run.network, run.user, run.bootstrap],
-            [run.gpus, run.gpu_driver, run.env, run.secrets, dict(run.caches)],
-        ]
-    )
 
 
 def calls_of(evidence: Evidence) -> list[Call]:

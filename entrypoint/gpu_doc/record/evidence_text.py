@@ -39,6 +39,7 @@ def to_bytes(evidence: Evidence) -> bytes:
         "answers": answers,
         "text": text,
         "files": files,
+        **({"report": evidence.report} if evidence.report else {}),
     }
     if evidence.format >= CHECKSUMS_SINCE:
         # As it will be read: half of a surrogate pair can't be written.
@@ -48,5 +49,7 @@ def to_bytes(evidence: Evidence) -> bytes:
 
 
 def _answer_to_json(kept: KeptAnswer) -> dict[str, Json]:
-    answer = {"value": kept.value, "runs": list(kept.runs), "assets": list(kept.assets)}
+    answer: dict[str, Json] = {"value": kept.value, "runs": list(kept.runs), "assets": list(kept.assets)}
+    if kept.meaning:
+        answer["meaning"] = dict(kept.meaning)
     return answer if kept.cells is None else answer | {"cells": kept_cells.to_json(kept.cells)}

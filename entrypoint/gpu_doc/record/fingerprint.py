@@ -21,16 +21,12 @@ from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import DataSource, ImageIdentity, Run
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
-from gpu_doc.notebooks.names import INJECTED, MAY_FAIL, PARAMETERS
+from gpu_doc.notebooks.names import THAT_MATTER
 from gpu_doc.record import imports
 from gpu_doc.record.contents import Contents, unreadable
 from gpu_doc.record.imports import is_file
 from gpu_doc.redaction import Redactor
 from gpu_doc.system.python_environment import PythonEnvironment
-
-# Tags that change what papermill and nbclient do with a cell.
-_TAGS_THAT_MATTER = frozenset({PARAMETERS, INJECTED, MAY_FAIL, "skip-execution"})
-
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
@@ -131,8 +127,8 @@ def cell_hash(cell: SourceCell) -> str:
 
 
 def tags_that_matter(cell: SourceCell) -> list[str]:
-    """Return the tags that change what is done with a cell; any other only names it."""
-    return sorted(_TAGS_THAT_MATTER.intersection(cell.tags))
+    """Return the tags that change what is done with a cell, in order."""
+    return sorted(THAT_MATTER.intersection(cell.tags))
 
 
 def _command_code(

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from gpu_doc.errors import NotebookFileError
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.values import Json
-from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
+from gpu_doc.notebooks.cells import SourceCell, does_nothing, is_python, kernel_name, source_cells
 from gpu_doc.notebooks.names import is_option
 from gpu_doc.record import fingerprint
 from gpu_doc.record.fingerprint import Fingerprint, cell_hash, short_hash
@@ -75,6 +75,8 @@ def is_comparable(kept: str) -> bool:
 
 def of_cell(cell: SourceCell, *, python: bool) -> str:
     """Return the form of a code cell; empty for a cell that does nothing."""
+    if python and does_nothing(cell):
+        return ""
     tags = fingerprint.tags_that_matter(cell)
     text = _of_python_cell(cell.source) if python else _of_text("", cell.source)
     return short_hash([text, tags])[:12] if text or tags else ""

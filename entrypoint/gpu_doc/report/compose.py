@@ -18,15 +18,17 @@ from gpu_doc.functions.shared.redacted import redacted
 from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.model.answers import Answer, Asset, Call
 from gpu_doc.model.results import Result
+from gpu_doc.model.values import Json
 from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.usable import Usable
 from gpu_doc.record import checkout, evidence
 from gpu_doc.record.checkout import Content, Draft
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.record.inputs import with_inputs
+from gpu_doc.record.settings import settings_of
 from gpu_doc.report import report
 from gpu_doc.report.files import ReportFiles, ReportTools
-from gpu_doc.report.kept_answers import kept_answers, launched, tells_results
+from gpu_doc.report.kept_answers import kept_answers, launched, meaning, says_the_same, tells_results
 from gpu_doc.report.refusals import find
 from gpu_doc.report.report import Rendered
 from gpu_doc.text import in_place
@@ -66,6 +68,8 @@ class Composer:
         self._calls = {bound.call.key: bound for bound in calls}
         self._answers: dict[str, Answer] = {}
         """By the key of the call: each is asked for once, whether early for its pictures or for the text."""
+        self._older_code: dict[str, dict[str, Json]] = {}
+        """By the key of each picture that shows code as it was written before: what evidence says of that."""
         self._as_published: dict[str, tuple[str, ...]] = {}
         """By the key of each answer that still shows published facts of the run before: its new runs."""
         self._renewed: set[str] = set()
@@ -140,16 +144,23 @@ class Composer:
     def _asked(self, call: Call) -> Answer:
         kept = self._usable.answer(call)
         if kept is not None and (all(map(self._unchanged, kept.runs)) or self._stays_as_published(call, kept)):
-            assets = tuple(Asset(name=name, digest=self._known.files[name].made_from) for name in kept.assets)
-            return Answer(value=kept.value, runs=kept.runs, assets=assets, cells=kept.cells)
+            return self._as_kept(kept)
         bound = self._bound(call)
         missing = [run.address for run in bound.runs if not self._has(bound, run.address)]
         if missing:
+            earlier = self._usable.answer(call, other_source=True)
+            if earlier is not None and all(map(self._unchanged, earlier.runs)):
+                self._older_code[call.key] = {"source": earlier.meaning["source"]}
+                return self._as_kept(earlier)
             raise NeedsRuns(missing)
         # State may contain a value that became a secret only after the run.
         answer = self._final(redacted(bound.function.answer(bound, self._reader), self._tools.redactor))
         words_only = kept is not None and bound.function.gives in _PICTURES and self._is_same_picture(answer, kept)
         return replace(answer, value=kept.value) if kept is not None and words_only else answer
+
+    def _as_kept(self, kept: KeptAnswer) -> Answer:
+        assets = tuple(Asset(name=name, digest=self._known.files[name].made_from) for name in kept.assets)
+        return Answer(value=kept.value, runs=kept.runs, assets=assets, cells=kept.cells)
 
     def _final(self, answer: Answer) -> Answer:
         return replace(answer, assets=tuple(map(self._files.final, answer.assets))) if answer.assets else answer
@@ -187,7 +198,7 @@ class Composer:
 
     def _is_renewed(self, address: str, rendered: Rendered, files: Mapping[str, KeptFile]) -> bool:
         """Whether a run's results differ from the published ones, or can't be compared."""
-        answers = kept_answers(rendered)
+        answers = self._kept(rendered)
         results = [
             key
             for key, before in self._known.answers.items()
@@ -209,6 +220,8 @@ class Composer:
     def _has(self, call: BoundCall, address: str) -> bool:
         """Whether there is a result that can answer a call; earlier versions did not measure resources."""
         result = self._result(address)
+        if not call.function.needs_results:
+            return True
         return result is not None and (address in self._executed or call.function.is_measured(result))
 
     def _result(self, address: str) -> Result | None:
@@ -226,7 +239,7 @@ class Composer:
     # --- evidence -----------------------------------------------------------------------------------------------------
 
     def _evidence(self, rendered: Rendered, files: Mapping[str, KeptFile]) -> Evidence:
-        answers = kept_answers(rendered)
+        answers = self._kept(rendered)
         runs = {plan.run.address: self._run_evidence(plan, answers, files) for plan in self._plan.runs}
         content = rendered.text.encode("utf-8")
         stored = self._tools.line_ends.stored(self._tools.root / self._report.path, content)
@@ -236,13 +249,20 @@ class Composer:
             text = tuple((expression, digest) for _, expression, digest in blocks)
         whole = Evidence(
             sources=rendered.sources if self._report.template else {},
-            settings=evidence.settings_of(self._report, self._tools.capture, launched=launched(answers)),
+            settings=settings_of(self._report, self._tools.capture, launched=launched(answers)),
             runs=runs,
             answers={key: self._with_cells_of_its_runs(key, answer, runs) for key, answer in answers.items()},
             text=text,
             files=files,
+            report=self._report.path,
         )
-        return self._known if whole == self._known else whole  # an older format is no reason to write
+        return self._known if says_the_same(whole, self._known) else whole
+
+    def _kept(self, rendered: Rendered) -> dict[str, KeptAnswer]:
+        def now(call: Call) -> dict[str, Json]:
+            return meaning(self._bound(call), self._tools.root) | self._older_code.get(call.key, {})
+
+        return kept_answers(rendered, now)
 
     def _with_cells_of_its_runs(self, key: str, answer: KeptAnswer, runs: Mapping[str, RunEvidence]) -> KeptAnswer:
         """An answer; with the cells that it had, if evidence still speaks of the runs that gave them."""

@@ -17,11 +17,11 @@ from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.plan.plan import RunPlan
 from gpu_doc.plan.planner import Planner
-from gpu_doc.record import differences, evidence
 from gpu_doc.record.contents import Seen
 from gpu_doc.record.evidence import Evidence, RunEvidence
 from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.judging import Judge
+from gpu_doc.record.settings import same_settings, settings_of
 from gpu_doc.record.state import State
 from gpu_doc.system.python_environment import PythonEnvironment
 from gpu_doc.verify.evidence_file import EvidenceFile
@@ -122,7 +122,7 @@ class RunCheck:
     def _settings(self, known: Evidence) -> Iterator[Finding]:
         """Compare the settings that the report shows."""
         launched = {run for key, kept in known.answers.items() if _launches(key) for run in kept.runs}
-        settings = evidence.settings_of(self.report, self.config.capture, launched=launched)
+        settings = settings_of(self.report, self.config.capture, launched=launched)
         if known.settings.get("capture") != settings["capture"]:
             at = self.config.lines.get(("capture", "width"), 0)
             what = "its pictures were taken with other settings than `capture`, `for` and `fit` are now"
@@ -131,7 +131,7 @@ class RunCheck:
             )
         for run in self.report.runs:
             for part in ("runs", "launches"):
-                if not differences.same_settings(known.settings, settings, part, run.address):
+                if not same_settings(known.settings, settings, part, run.address):
                     what = f"run {run.address}: the report shows other settings than the configuration has"
                     yield Finding(kind="settings", what=what, where=self.config.at(run.line), path=f"$.settings.{part}")
 

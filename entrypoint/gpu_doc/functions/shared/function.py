@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -67,6 +67,12 @@ class Function:
     """When a published answer may stay although its run was executed again, with the same results."""
     shows_settings: Literal["runs", "launches"] | None = None
     """The part of evidence's settings that its answer shows (record/evidence.py)."""
+    shows_source: Callable[[BoundCall], bool] = lambda _: False
+    """Returns whether a call shows the source of its cell, or of the whole notebook."""
+    names_notebook: bool = False
+    """Whether its answer says the path of the notebook."""
+    needs_results: bool = True
+    """Whether it needs the results of its runs; a source alone is there without them."""
     is_measured: Callable[[Result], bool] = lambda _: True
     """Returns whether a result, which may be of an earlier version, has what it needs."""
 
@@ -98,6 +104,11 @@ class BoundCall:
     runs: tuple[Run, ...]
     options: Mapping[str, Json]
     """The options that are given and not None."""
+
+    @property
+    def cells(self) -> Sequence[str]:
+        """The cells, or glued values, of which a call that needs several runs shows the value of each."""
+        return self.options.get("values") or () if self.function.first is MATRIX else ()
 
     @property
     def run(self) -> Run:

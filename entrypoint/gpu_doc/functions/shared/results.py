@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from gpu_doc.errors import ReportError
@@ -15,7 +14,15 @@ from gpu_doc.git import lfs
 from gpu_doc.model.configuration import Capture, Report, Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
-from gpu_doc.notebooks.cells import ExecutedCell, find_cell, missing_cell, shown_cells, source_cells
+from gpu_doc.notebooks.cells import (
+    ExecutedCell,
+    SourceCell,
+    as_in_source,
+    find_cell,
+    missing_cell,
+    shown_cells,
+    source_cells,
+)
 from gpu_doc.notebooks.noise import without_noise
 from gpu_doc.record.cuts import cut_of, from_record
 from gpu_doc.widgets.outputs import unfolded
@@ -45,6 +52,11 @@ class ResultReader:
     def cell(self, call: BoundCall) -> ExecutedCell:
         """Return the cell that a call names; for a glued value, a cell with just its outputs. Raises ReportError."""
         return self._cell(call.address, self.result(call.run))
+
+    def source(self, call: BoundCall) -> SourceCell:
+        """Return the cell that a call names, as the notebook has it now; this needs no result. Raises ReportError."""
+        notebook = str(call.run.notebook)
+        return find_cell(source_cells(self.root / notebook), call.address.cell or "", notebook)
 
     def outputs(self, call: BoundCall) -> tuple[Output, ...]:
         """Return the outputs that a call names: all of a cell, or one. Raises ReportError."""
@@ -97,12 +109,8 @@ class ResultReader:
         return self._notebooks[key]
 
     def _named(self, cells: list[ExecutedCell], result: Result) -> list[ExecutedCell]:
-        """Return the cells with their present names in the source: a tag that was added since needs no new run."""
-        sources = {cell.number: cell for cell in source_cells(self.root / str(result.run.notebook))}
-        return [
-            replace(cell, id=source.id, tags=source.tags) if (source := sources.get(cell.number)) else cell
-            for cell in cells
-        ]
+        """Return the cells as the source has them now: a tag that was added since needs no new run."""
+        return as_in_source(cells, source_cells(self.root / str(result.run.notebook)))
 
     def _cell(self, address: Address, result: Result) -> ExecutedCell:
         cells, name = self._cells(result), address.cell or ""
@@ -128,7 +136,7 @@ class ResultReader:
 
 def _check_whole(address: Address, cell: ExecutedCell, result: Result, output: int | None = None) -> None:
     """Raise ReportError if a cell's output was cut, unless the cut came after the output that is asked for."""
-    cut = cut_of(result.record, cell.number) if cell.number else None
+    cut = cut_of(result.record, cell.ran_as) if cell.ran_as else None
     if cut and not (output and output <= cut.after):
         raise cut.error(the_cell(address))
 
