@@ -16,6 +16,7 @@ from gpu_doc.errors import CaptureError
 from gpu_doc.model.pictures import Exhibit, Photograph
 from gpu_doc.pictures.browser import find_chromium
 from gpu_doc.pictures.capture import Camera
+from gpu_doc.record.seal import Seal
 from gpu_doc.redaction import Redactor
 from gpu_doc.system.python_environment import PythonEnvironment
 
@@ -50,6 +51,7 @@ def room(packages: PythonEnvironment, environ: dict[str, str]) -> Iterator[Camer
         patience=120,
         environment=lambda: packages,
         redactor=Redactor(["tr0ub4dor-and-3"]),
+        seal=lambda: Seal(Path(environ["XDG_CACHE_HOME"], "key")),
     ) as camera:
         yield camera
 
@@ -147,7 +149,11 @@ def test_the_script_is_made_once(packages: PythonEnvironment, environ: dict[str,
 
     def taken(environment: PythonEnvironment) -> Photograph | CaptureError:
         camera = Camera(
-            lambda: find_chromium(None, os.environ), environ=environ, patience=120, environment=lambda: environment
+            lambda: find_chromium(None, os.environ),
+            environ=environ,
+            patience=120,
+            environment=lambda: environment,
+            seal=lambda: Seal(Path(environ["XDG_CACHE_HOME"], "key")),
         )
         with camera:
             one: Exhibit = exhibit(mime(lite("6.1.0")))

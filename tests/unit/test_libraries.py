@@ -22,8 +22,8 @@ BRINGS = "/* plotly.js v4.0.0 */"
     ],
 )
 def test_mathjax_is_given_to_figures_with_a_label_that_is_a_formula(content: str, *, given: bool) -> None:
-    tags = Libraries([], {}).tags(BRINGS + content)
+    tags = Libraries([], {}, lambda: None).tags(BRINGS + content)
     assert ("MathJax" in tags) is given
     if given:
         address = tags.partition('<script src="')[2].partition('"')[0]
-        assert Libraries([], {}).at(address) == script().read_bytes()
+        assert Libraries([], {}, lambda: None).at(address) == script().read_bytes()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gpu_doc.pictures.cellpage import CellPages
     from gpu_doc.pictures.formulas import Formula, Typeset
     from gpu_doc.pictures.layout import Band, Box
+    from gpu_doc.pictures.vega import FileSeal
 
 __all__ = ["Camera", "decoded_equal"]
 
@@ -62,8 +63,9 @@ class Camera:
         redactor: Redactor | None = None,
         allow_hosts: Sequence[str] = (),
         environment: Callable[[], PythonEnvironment] = own_environment,
+        seal: Callable[[], FileSeal | None] = lambda: None,
     ) -> None:
-        """`allow_hosts` are for outputs with scripts, whose libraries lie in `environment`: where kernels run."""
+        """For outputs with scripts: `environment`, where kernels run, has libraries; `seal` is that of kept ones."""
         self._redactor = redactor or Redactor()
         self._chromium = chromium
         self._environ = environ
@@ -73,7 +75,7 @@ class Camera:
         self._cutter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cutter")  # two would need twice the memory
         self._browser: Future[Browser] | None = None
         self._pages: Future[CellPages] | None = None
-        self._scripts = Scripts(environment, environ=environ, allowed=allow_hosts)
+        self._scripts = Scripts(environment, environ=environ, allowed=allow_hosts, seal=seal)
         self._typeset = lru_cache(maxsize=1000)(self._drawn_formula)
 
     def __enter__(self) -> Camera:

@@ -17,7 +17,7 @@ from gpu_doc.resources import template_path
 from gpu_doc.system.python_environment import PythonEnvironment
 
 if TYPE_CHECKING:
-    from gpu_doc.pictures.vega import VegaScripts
+    from gpu_doc.pictures.vega import FileSeal, VegaScripts
 
 _PLOTLY = "plotly/package_data/plotly.min.js"
 _PLOTLY_VERSION = re.compile(rb"plotly\.js v(\d+\.\d+\.\d+)")
@@ -60,7 +60,11 @@ class MissingLibraryError(Exception):
 class Libraries:
     """Scripts in the packages of some Python environments, the first that has them."""
 
-    def __init__(self, environments: Sequence[PythonEnvironment], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, environments: Sequence[PythonEnvironment], environ: Mapping[str, str], seal: Callable[[], FileSeal | None]
+    ) -> None:
+        """`seal` gives what tells our files in the user's cache from others; None: nothing is kept there."""
+        self._seal = seal
         self._search_path = [folder for environment in environments for folder in environment.search_path]
         self._environments = environments
         self._environ = environ
@@ -139,7 +143,7 @@ class Libraries:
     def _vega(self) -> VegaScripts:
         from gpu_doc.pictures.vega import VegaScripts  # few reports have such charts
 
-        return VegaScripts(self._environments, self._environ)
+        return VegaScripts(self._environments, self._environ, self._seal())
 
     def _vega_tags(self, content: str) -> str:
         charts = [(chart["kind"], chart["version"]) for chart in _VEGA_CHART.finditer(content)]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gpu_doc.pictures.browser import Browser
     from gpu_doc.pictures.cellpage import CellPages
     from gpu_doc.pictures.livepage import Drawing
+    from gpu_doc.pictures.vega import FileSeal
 
 _ASKS_REQUIRE = re.compile(r"\brequire(?:js)?\(\s*\[\s*[\"']plotly")
 _SCHEMA = re.compile(r"/schema/(?P<kind>vega(?:-lite)?)/v(?P<version>\d[\d.]*?)\.json")
@@ -41,16 +42,22 @@ class Scripts:
     """Has outputs drawn by their scripts."""
 
     def __init__(
-        self, environment: Callable[[], PythonEnvironment], *, environ: Mapping[str, str], allowed: Sequence[str]
+        self,
+        environment: Callable[[], PythonEnvironment],
+        *,
+        environ: Mapping[str, str],
+        allowed: Sequence[str],
+        seal: Callable[[], FileSeal | None],
     ) -> None:
-        """`environment` is where kernels run, `allowed` the hosts that may be reached."""
+        """`environment`: where kernels run; `allowed`: hosts that may be reached; `seal`: that of kept scripts."""
+        self._seal = seal
         self._environment = environment
         self._environ = environ
         self._allowed = allowed
 
     @cached_property
     def _libraries(self) -> Libraries:
-        return Libraries([self._environment(), own_environment()], self._environ)
+        return Libraries([self._environment(), own_environment()], self._environ, self._seal)
 
     @cached_property
     def _gate(self) -> Gate:

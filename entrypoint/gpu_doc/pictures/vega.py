@@ -1,7 +1,7 @@
 """The scripts of Vega, Vega-Lite and Vega-Embed: from the package vl-convert-python, which `altair[save]` brings.
 
 It makes one script of the three, for each version of Vega-Lite that it has. That takes seconds, so it is kept in the
-user's cache.
+user's cache, under the seal of results: a run on this machine can write there, and what it puts there is not believed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Protocol
 
 from gpu_doc.resources import template_path
 from gpu_doc.system import process, writing
@@ -38,12 +39,26 @@ if minors:
 """
 
 
+class FileSeal(Protocol):
+    """Tells files that we wrote from others."""
+
+    def close_file(self, path: Path, name: str) -> None:
+        """Seal a file. Raises OSError."""
+
+    def is_whole(self, path: Path, name: str) -> bool:
+        """Whether a file is the same as when it was sealed under this name."""
+
+
 class VegaScripts:
     """Scripts of Vega in the first of some Python environments that has vl-convert-python."""
 
-    def __init__(self, environments: Sequence[PythonEnvironment], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, environments: Sequence[PythonEnvironment], environ: Mapping[str, str], seal: FileSeal | None
+    ) -> None:
+        """Without a `seal` nothing is kept."""
         self._environments = environments
         self._environ = environ
+        self._seal = seal
         self._bundle = cache(self._found)
 
     def at(self, address: str) -> bytes | None:
@@ -83,9 +98,10 @@ class VegaScripts:
         if self._folder is None:
             return None
         environment, folder, package = self._folder
-        kept = self._cache / f"vl-convert-{package}-vega-lite-{version}.js" if self._cache else None
+        seal = self._seal
+        kept = self._cache / f"vl-convert-{package}-vega-lite-{version}.js" if self._cache and seal else None
         with suppress(OSError):
-            if kept:
+            if kept and seal and seal.is_whole(kept, kept.name):
                 return _wrapped(kept.read_bytes())
         try:
             argv = [str(environment.executable), "-I", "-c", _BUNDLE, str(folder), version]
@@ -93,10 +109,11 @@ class VegaScripts:
             script = b64decode(answer)
         except (OSError, ValueError):
             return None
-        if script and kept:
+        if script and kept and seal:
             with suppress(OSError):  # the cache may be full, or read-only
                 kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 writing.replace(kept, script, mode=0o600)
+                seal.close_file(kept, kept.name)
         return _wrapped(script) if script else None
 
     @cached_property

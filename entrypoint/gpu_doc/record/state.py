@@ -100,7 +100,8 @@ class State:
         """Whether the inputs in a record are the same here (record/judging.py). Who builds the state sets it."""
 
     @cached_property
-    def _seal(self) -> Seal:
+    def seal(self) -> Seal:
+        """What tells our results from others."""
         from gpu_doc.record.seal import Seal  # a plan where all is fresh opens no result
 
         return Seal(self._key)
@@ -118,7 +119,7 @@ class State:
     @property
     def lasts(self) -> bool:
         """Whether a later process can use what we keep now."""
-        return self._seal.lasts
+        return self.seal.lasts
 
     def find(self, run: Run, fingerprint: str) -> Result | None:
         """An intact result with this fingerprint; not if its output was cut at a lower limit than the present one."""
@@ -127,7 +128,7 @@ class State:
 
         for layer in (self.layers.own, *self.layers.others):
             for folder in self._results(layer, fingerprint):
-                record = self._seal.open(folder, self._name(layer, "runs", folder.name))
+                record = self.seal.open(folder, self._name(layer, "runs", folder.name))
                 kept = folder / ("executed.ipynb" if run.notebook else "terminal.log")
                 if record is None or not kept.is_file() or has_room_now(record, run):
                     continue
@@ -145,13 +146,17 @@ class State:
     def inputs(self, fingerprint: str) -> list[Json]:
         """The sets of inputs of all results with a fingerprint, as in their records; the results are not looked at."""
         layers = (self.layers.own, *self.layers.others)
-        found = ((layer, folder) for layer in layers for folder in self._results(layer, fingerprint))
-        records = (self._seal.peek(folder, self._name(layer, "runs", folder.name)) for layer, folder in found)
+        found = [
+            (folder, self._name(layer, "runs", folder.name))
+            for layer in layers
+            for folder in self._results(layer, fingerprint)
+        ]
+        records = (self.seal.peek(folder, name) for folder, name in found)
         return [record["inputs"] for record in records if record and "inputs" in record]
 
     def code(self, *parts: Json) -> str:
         """Return a hash that only who has the key of state can make."""
-        return self._seal.code(*parts)
+        return self.seal.code(*parts)
 
     def keep(self, run: Run, fingerprint: str, scratch: Path, record: Mapping[str, Json]) -> Result:
         """Make a finished run's scratch folder the result for its fingerprint, and for the inputs in its record."""
@@ -161,7 +166,7 @@ class State:
 
         name = f"{fingerprint}-{short_hash(record['inputs'])[:8]}" if "inputs" in record else fingerprint
         with self._disk():
-            self._seal.close(scratch, self._name(self.layers.own, "runs", name), record)
+            self.seal.close(scratch, self._name(self.layers.own, "runs", name), record)
             target = self._place(self.layers.own, "runs", name)
             target.parent.mkdir(parents=True, exist_ok=True)
             others = self._results(self.layers.own, fingerprint)
@@ -184,10 +189,9 @@ class State:
         """A new empty folder for a run in progress."""
         with self._disk():
             self._create()
-            parent = self.folder / "scratch"
-            parent.mkdir(exist_ok=True)
             import tempfile
 
+            (parent := self.folder / "scratch").mkdir(exist_ok=True)
             return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
 
     def has_picture(self, digest: str) -> bool:
@@ -198,7 +202,7 @@ class State:
         """The file with the picture of an exhibit, by its digest; None if there is no intact one."""
         for layer in (self.layers.own, *self.layers.others):
             path = self._place(layer, "pictures", digest + PICTURE)
-            if self._seal.is_whole(path, self._name(layer, "pictures", digest)):
+            if self.seal.is_whole(path, self._name(layer, "pictures", digest)):
                 return path
         return None
 
@@ -215,7 +219,7 @@ class State:
 
                 remove(path)
             temporary.replace(path)
-            self._seal.close_file(path, self._name(self.layers.own, "pictures", digest))
+            self.seal.close_file(path, self._name(self.layers.own, "pictures", digest))
 
     def keep_edited(self, path: str, content: bytes) -> Path:
         """Keep a generated file with a person's edits; returns where."""

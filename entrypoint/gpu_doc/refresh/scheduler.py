@@ -65,6 +65,7 @@ class Scheduler:
                 redactor=self._redactor,
                 allow_hosts=config.capture.allow_hosts,
                 environment=lambda: doors.machine.environment,
+                seal=lambda: doors.state.seal,
             )
         )
         self._templates = self._stack.enter_context(TemplateWorker())
