@@ -14,7 +14,7 @@ from gpu_doc.functions.shared.calls import bind
 from gpu_doc.functions.shared.exhibits import Framing
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import PAGE_WIDTHS, Capture, Report, Run, Site
-from gpu_doc.record.settings import settings_of
+from gpu_doc.plan.meanings import settings_of
 
 RUN = Run(report="docs/a.md", name="n", address="n", line=1, notebook="n.ipynb")
 REPORT = Report(path="docs/a.md", line=1, runs=(RUN,))

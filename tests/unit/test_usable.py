@@ -11,9 +11,9 @@ from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Capture, Report, Run
 from gpu_doc.model.values import Json
+from gpu_doc.plan.meanings import settings_of
 from gpu_doc.plan.usable import Usable
 from gpu_doc.record.evidence import Evidence, KeptAnswer
-from gpu_doc.record.settings import settings_of
 
 RUN = Run(report="a.md", name="log", address="log", line=1, command=("train",), image="torch:2")
 REPORT = Report(path="a.md", line=1, template="a.md.j2", runs=(RUN,))

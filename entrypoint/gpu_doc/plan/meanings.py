@@ -1,4 +1,4 @@
-"""Whether the addresses of a report still name what they named, and show what they showed.
+"""Whether a report still shows what it showed besides results: what its addresses name, and settings.
 
 Evidence has the meaning of each answer: `cells`, the place of each cell that its call names (`notebooks/cells.py:
 places`; 0 for a value that was glued); `source`, a hash of the source that it shows; and `notebook`, its path, if the
@@ -7,14 +7,14 @@ text says it. What an answer has not, it does not depend on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from gpu_doc.errors import ReportError
-from gpu_doc.model.configuration import Run
+from gpu_doc.model.configuration import Capture, Report, Run
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import SourceCell, find_cell, missing_cell, places, source_cells
 from gpu_doc.plan.plan import RunPlan
@@ -119,3 +119,61 @@ def judged(
     said = tuple(f"a picture of code: {reason}, and its result is not in state" for reason in sorted(pictures))
     plan = replace(plan, unchecked=(*plan.unchecked, *said))
     return plan, [change.reason for kept, change in found if not (change.part == "source" and kept.assets)]
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+def settings_of(report: Report, capture: Capture, *, launched: Container[str]) -> dict[str, Json]:
+    """Return the settings that a rendered report shows although they are not part of a run.
+
+    `launched`: the addresses of the runs whose launch_command() the report shows.
+    """
+    fit = {"fit": report.fit} if report.fit != Report.fit else {}
+    site = {"for": report.site} if report.site != Report.site else {}
+    width = capture.page_width(report)
+    settings: dict[str, Json] = {
+        "capture": {"width": width, "scale": capture.scale, "theme": capture.theme, **fit, **site},
+        "runs": {run.address: shown for run in report.runs if (shown := _shown(run))},
+    }
+    launches = {run.address: _launched(run) for run in report.runs if run.address in launched}
+    return settings | ({"launches": launches} if launches else {})
+
+
+def _shown(run: Run) -> dict[str, Json]:
+    shown = {"image": run.image, "setup": run.setup, "data": [source.path for source in run.data]}
+    return {key: value for key, value in shown.items() if value}
+
+
+def _launched(run: Run) -> str:
+    """Return a short hash of the settings that launch_command() shows and a fingerprint does not contain."""
+    limits = run.limits
+    return short_hash(
+        [
+            [limits.memory, limits.cpus, limits.shm, limits.processes, run.network, run.user, run.bootstrap],
+            [run.gpus, run.gpu_driver, run.env, run.secrets, dict(run.caches)],
+        ]
+    )
+
+
+def same_settings(before: Mapping[str, Json], now: Mapping[str, Json], part: str, address: str) -> bool:
+    """Return whether two results of `settings_of` are the same for a run."""
+    return bool((before.get(part) or {}).get(address) == (now.get(part) or {}).get(address))
+
+
+def settings_changes(report: Report, known: Evidence, capture: Capture) -> list[str]:
+    """Return which settings are others than those that the report shows."""
+    settings = settings_of(report, capture, launched=known.settings.get("launches") or {})
+    reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
+    known_runs = [run.address for run in report.runs if run.address in known.runs]
+    for part in ("runs", "launches"):
+        changed = [address for address in known_runs if not same_settings(known.settings, settings, part, address)]
+        reasons += [f"what {_shower(part)}() says of run {address} changed" for address in changed]
+    return reasons
+
+
+def _shower(part: str) -> str:
+    """Return the name of the function that shows a part of evidence's settings. Needed only if one changed."""
+    from gpu_doc import functions
+
+    return next(function.name for function in functions.in_order() if function.shows_settings == part)

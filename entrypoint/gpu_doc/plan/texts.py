@@ -9,11 +9,11 @@ from gpu_doc.errors import ReportError
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import Capture, Report
+from gpu_doc.plan.meanings import settings_changes
 from gpu_doc.plan.plan import HandEdit
 from gpu_doc.record import evidence
 from gpu_doc.record.contents import is_file_as
 from gpu_doc.record.evidence import Evidence
-from gpu_doc.record.settings import same_settings, settings_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Texts:
         reasons += [f"{path} changed" for path, digest in known.sources.items() if not self._is(path, digest)]
         if report.template and report.template not in known.sources:
             reasons.append(f"its template is now {report.template}")
-        reasons += self._settings_changes(report, known)
+        reasons += settings_changes(report, known, self.capture)
         if known.contradictions:
             from gpu_doc.record.checksums import reasons as contradicting
 
@@ -47,15 +47,6 @@ class Texts:
         reasons += [f"{report.assets}/{name} {what}" for name, what in wrong.items()]
         more, edits = self._generated(report, known)
         return reasons + more, edits
-
-    def _settings_changes(self, report: Report, known: Evidence) -> list[str]:
-        settings = settings_of(report, self.capture, launched=known.settings.get("launches") or {})
-        reasons = ["capture settings changed"] if known.settings.get("capture") != settings["capture"] else []
-        known_runs = [run.address for run in report.runs if run.address in known.runs]
-        for part in ("runs", "launches"):
-            changed = [address for address in known_runs if not same_settings(known.settings, settings, part, address)]
-            reasons += [f"what {_shower(part)}() says of run {address} changed" for address in changed]
-        return reasons
 
     def _generated(self, report: Report, known: Evidence) -> tuple[list[str], list[HandEdit]]:
         if report.template:
@@ -90,13 +81,6 @@ class Texts:
     def _is(self, path: str, digest: str) -> bool:
         """Return whether a file has the digest of evidence."""
         return is_file_as(self.root / path, digest, self.line_ends)
-
-
-def _shower(part: str) -> str:
-    """Return the name of the function that shows a part of evidence's settings. Needed only if one changed."""
-    from gpu_doc import functions
-
-    return next(function.name for function in functions.in_order() if function.shows_settings == part)
 
 
 def _one_newline(expression: str) -> str:

@@ -9,10 +9,9 @@ from gpu_doc import functions
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Capture, Report
-from gpu_doc.plan.meanings import Change, Notebook
+from gpu_doc.plan.meanings import Change, Notebook, same_settings, settings_of
 from gpu_doc.record import evidence
 from gpu_doc.record.evidence import Evidence, KeptAnswer
-from gpu_doc.record.settings import same_settings, settings_of
 
 
 class Usable:

@@ -146,12 +146,8 @@ class State:
     def inputs(self, fingerprint: str) -> list[Json]:
         """The sets of inputs of all results with a fingerprint, as in their records; the results are not looked at."""
         layers = (self.layers.own, *self.layers.others)
-        found = [
-            (folder, self._name(layer, "runs", folder.name))
-            for layer in layers
-            for folder in self._results(layer, fingerprint)
-        ]
-        records = (self.seal.peek(folder, name) for folder, name in found)
+        found = ((layer, folder) for layer in layers for folder in self._results(layer, fingerprint))
+        records = (self.seal.peek(folder, self._name(layer, "runs", folder.name)) for layer, folder in found)
         return [record["inputs"] for record in records if record and "inputs" in record]
 
     def code(self, *parts: Json) -> str:

@@ -19,13 +19,13 @@ from gpu_doc.functions.shared.results import ResultReader
 from gpu_doc.model.answers import Answer, Asset, Call
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
+from gpu_doc.plan.meanings import settings_of
 from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.usable import Usable
 from gpu_doc.record import checkout, evidence
 from gpu_doc.record.checkout import Content, Draft
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.record.inputs import with_inputs
-from gpu_doc.record.settings import settings_of
 from gpu_doc.report import report
 from gpu_doc.report.files import ReportFiles, ReportTools
 from gpu_doc.report.kept_answers import kept_answers, launched, meaning, says_the_same, tells_results

@@ -15,13 +15,13 @@ from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Config, Report, Run
 from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
+from gpu_doc.plan.meanings import same_settings, settings_of
 from gpu_doc.plan.plan import RunPlan
 from gpu_doc.plan.planner import Planner
 from gpu_doc.record.contents import Seen
 from gpu_doc.record.evidence import Evidence, RunEvidence
 from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.judging import Judge
-from gpu_doc.record.settings import same_settings, settings_of
 from gpu_doc.record.state import State
 from gpu_doc.system.python_environment import PythonEnvironment
 from gpu_doc.verify.evidence_file import EvidenceFile
