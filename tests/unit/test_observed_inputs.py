@@ -81,7 +81,7 @@ class Project:
         here = replace_root(self, at or self.root)
         evidence = from_json(to_json(taken.inputs.shown(code)))
         state = [from_json(to_json(taken.inputs))] if with_state else []
-        judged = here.judge().of_sets([evidence], here.run, lambda: state)
+        judged = here.judge().of_sets([evidence], here.run, lambda: list(map(to_json, state)))
         if with_state and not judged.unchecked:
             assert bool(here.judge().of(state[0], here.run).reasons) == bool(judged.reasons), "state picks the result"
         return judged
@@ -424,7 +424,9 @@ def test_two_values_with_equal_results_are_both_fresh(project: Project) -> None:
     assert len(evidence) == 1
     for value, fresh in (("a", True), ("b", True), ("c", False)):
         project.environ = {"MODE": value}
-        assert (project.judge().of_sets(evidence, project.run, lambda: whole).reasons == ()) is fresh
+        assert (
+            project.judge().of_sets(evidence, project.run, lambda: list(map(to_json, whole))).reasons == ()
+        ) is fresh
 
 
 # --- several sets -----------------------------------------------------------------------------------------------------

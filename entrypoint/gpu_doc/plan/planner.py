@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_doc.functions.shared.function import BoundCall
     from gpu_doc.model.answers import Call
     from gpu_doc.model.location import Location
-    from gpu_doc.record.judging import Judge, Judgement
+    from gpu_doc.record.judging import Judge
 
 Images = Callable[[Run, ImageIdentity | None], ImageIdentity | None]
 """Returns the image that a run would use, given the one in evidence; None if that can't be known."""
@@ -114,7 +114,7 @@ class Planner:
             return RunPlan(run=run, fingerprint=None, reasons=(str(error),), problem=error)
         found = RunPlan(run=run, fingerprint=here, here=here, reasons=verdict.reasons, unchecked=verdict.unchecked)
         if found.fresh and before and before.inputs:
-            judged = self._judged(run, before)
+            judged = self.judge().of_sets(before.inputs, run, partial(self.state.inputs, before.fingerprint.text))
             unchecked = (*verdict.unchecked, *judged.unchecked)
             found = replace(found, reasons=judged.reasons, unchecked=unchecked, same_inputs=not judged.reasons)
         kept = [verdict.now] if found.fresh else [verdict.now, here]
@@ -124,13 +124,6 @@ class Planner:
         if known and ("runs", run.address) in known.contradictions:
             return replace(found, reasons=("what evidence says of it does not fit its checksum",))
         return found if found.reasons else replace(found, reasons=("forced",))
-
-    def _judged(self, run: Run, before: RunEvidence) -> Judgement:
-        """Compare what the run of evidence read with what is here."""
-        from gpu_doc.record.inputs import from_json
-
-        kept = before.fingerprint.text
-        return self.judge().of_sets(before.inputs, run, lambda: list(map(from_json, self.state.inputs(kept))))
 
     def _verdict(
         self, run: Run, before: RunEvidence | None, image: ImageIdentity | None

@@ -24,6 +24,9 @@ MOST_SETS = 8
 CHANGED = "changed meanwhile"
 """In place of the hash of a file that changed while the run went on: what the run read is not known."""
 
+DIGITS = 16
+"""Hexadecimal digits of a hash in a set of inputs, as many as a fingerprint has."""
+
 _TOGETHER = 24
 """So many files of a folder have a hash each in evidence; of more, one hash is kept."""
 
@@ -108,6 +111,11 @@ def kept_as(hidden: Paths, code: Callable[..., str]) -> str:
 def digest_of_files(files: Iterable[tuple[str, str]]) -> str:
     """Return one hash for files of a folder, given with their own hashes."""
     return short_hash(sorted(map(list, files)))
+
+
+def digest_of_names(names: Iterable[str]) -> str:
+    """Return the hash of the names in a folder."""
+    return short_hash(sorted(names))
 
 
 def _joined(folder: str, name: str) -> str:

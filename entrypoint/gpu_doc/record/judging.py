@@ -11,10 +11,10 @@ from gpu_doc.errors import NotebookFileError
 from gpu_doc.git import checkout
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import Run
+from gpu_doc.model.values import Json
 from gpu_doc.record.contents import Contents
-from gpu_doc.record.inputs import CHANGED, Inputs, Names, digest_of_files, kept_as
+from gpu_doc.record.inputs import CHANGED, DIGITS, Inputs, Names, digest_of_files, digest_of_names, from_json, kept_as
 from gpu_doc.record.never_inputs import NeverInputs
-from gpu_doc.record.taking import DIGITS, digest_of_names
 
 _SAID = 5
 """So many inputs of a kind are named, then a count."""
@@ -75,16 +75,26 @@ class Judge:
 
     def variables(self, run: Run) -> dict[str, str]:
         """Return the keyed hash of each value of `env`, by name."""
-        return {name: self._code("env", name, self._environ.get(name))[:DIGITS] for name in run.env}
+        return {name: self._variable(name) for name in run.env}
 
-    def of_sets(self, sets: Iterable[Inputs], run: Run, in_state: Callable[[], Sequence[Inputs]]) -> Judgement:
+    def _variable(self, name: str) -> str:
+        return self._code("env", name, self._environ.get(name))[:DIGITS]
+
+    def of_sets(self, sets: Iterable[Inputs], run: Run, in_state: Callable[[], Sequence[Json]]) -> Judgement:
         """Judge the sets in evidence: the first that matches, else that with the fewest differences.
 
-        `in_state` returns the sets that state has for the same fingerprint: with what evidence does not say.
+        `in_state` returns the sets that state has for the same fingerprint, as JSON: with what evidence does not say.
         """
+        whole: list[Inputs] | None = None
+
+        def read() -> Sequence[Inputs]:
+            nonlocal whole
+            whole = list(map(from_json, in_state())) if whole is None else whole
+            return whole
+
         judged: list[Judgement] = []
         for one in sets:
-            judged.append(self.of(one, run, in_state))
+            judged.append(self.of(one, run, read))
             if not judged[-1].reasons:
                 return judged[-1]
         return min(judged, key=lambda each: len(each.reasons))
@@ -97,7 +107,7 @@ class Judge:
             whole = [each for each in in_state() if kept_as(each.hidden, self._code) in inputs.kept]
             hidden = [{**inputs.hidden, **each} for each in _alternatives(each.hidden for each in whole)] or hidden
         one.judge(in_state)
-        judged = [one.with_hidden(each, self.variables(run)) for each in hidden]
+        judged = [one.with_hidden(each, self._variable) for each in hidden]
         return next((each for each in judged if not each.reasons), judged[0])
 
 
@@ -140,7 +150,7 @@ class _One:
             if not os.path.lexists(self._never.full(path)):
                 self._missing(path, "looked for")
 
-    def with_hidden(self, hidden: Mapping[str, str], variables: Mapping[str, str]) -> Judgement:
+    def with_hidden(self, hidden: Mapping[str, str], variable: Callable[[str], str]) -> Judgement:
         """Compare what only state may know, too: what git ignores, and variables. A hash that is not known is empty."""
         before = list(self._reasons), list(self._away)
         unknown: list[str] = []
@@ -152,11 +162,11 @@ class _One:
                 unknown.append(path)
             elif kind in ("file", "code"):
                 self._file(path, digest, "imported" if kind == "code" else "read", in_git=False)
-        unset = [name for name in variables if hidden.get(f"env {name}") == ""]
-        for name, code in variables.items():
+        unset = [name for name in self._run.env if hidden.get(f"env {name}") == ""]
+        for name in self._run.env:
             if f"env {name}" not in hidden:
                 self._reasons.append(f"`env: {name}` is new")
-            elif name not in unset and hidden[f"env {name}"] != code:
+            elif name not in unset and hidden[f"env {name}"] != variable(name):
                 self._reasons.append(f"the value of {name} changed (`env`)")
         said = {
             "inputs outside git ({} not here)": self._away,

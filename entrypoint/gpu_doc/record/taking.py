@@ -14,12 +14,8 @@ from gpu_doc.model.configuration import Run
 from gpu_doc.model.observed import Observed
 from gpu_doc.model.values import Json
 from gpu_doc.record.contents import Contents
-from gpu_doc.record.fingerprint import short_hash
-from gpu_doc.record.inputs import CHANGED, Inputs, Names
+from gpu_doc.record.inputs import CHANGED, DIGITS, Inputs, Names, digest_of_names
 from gpu_doc.record.never_inputs import NeverInputs
-
-DIGITS = 16
-"""Hexadecimal digits of a hash in a set of inputs, as many as a fingerprint has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +27,6 @@ class Taken:
     """What changed while the run went on: the run is not called fresh."""
     elsewhere: tuple[str, ...]
     """Files that it read outside of the checkout; a folder with a slash at its end for several in it."""
-
-
-def digest_of_names(names: Iterable[str]) -> str:
-    """Return the hash of the names in a folder."""
-    return short_hash(sorted(names))
 
 
 class Taking:
