@@ -12,6 +12,7 @@ SOURCE: dict[str, Any] = {
     "code": ["a", "b", "c"],
     "parameters": {"lr": 0.01, "epochs": 5},
     "modules": {"src/model.py": "1"},
+    "limits.output": 10_000_000,
 }
 MACHINE: dict[str, Any] = {
     "device": "cpu",
@@ -39,10 +40,16 @@ def verdict(before: Fingerprint, now: Fingerprint) -> tuple[tuple[str, ...], tup
         ({"modules": {}}, "src/model.py is no longer used"),
         ({"files": {"conf.json": "1"}}, "conf.json is new"),
         ({"kernel": "ir"}, "kernel python3 → ir"),
+        ({"limits.output": 1000}, "limits.output 10000000 → 1000"),
     ],
 )
 def test_a_change_of_source_is_said_in_words(change: dict[str, Any], reason: str) -> None:
     assert verdict(Fingerprint(SOURCE, MACHINE), Fingerprint({**SOURCE, **change}, MACHINE)) == ((reason,), ())
+
+
+def test_evidence_of_before_there_was_a_limit_in_it_says_nothing_of_it() -> None:
+    earlier = {part: value for part, value in SOURCE.items() if part != "limits.output"}
+    assert verdict(Fingerprint(earlier, MACHINE), Fingerprint(SOURCE, MACHINE)) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def source(run: Run, root: Path) -> dict[str, Any]:
         ({"image": "team/image:v1"}, "image"),
         ({"kernel": "ir"}, "kernel"),
         ({"cwd": "root"}, "cwd"),
+        ({"limits": Limits(output=1000)}, "limits.output"),
         ({"notebook": "other/n.ipynb"}, "cwd"),
         ({"notebook": None, "command": ("true",)}, "command"),
     ],

@@ -61,6 +61,7 @@ PLAN_EPILOG = """\
 examples:
   gpu-doc plan            a table: fresh, or stale and why
   gpu-doc plan --json     the same for programs; standard output is only the JSON
+  gpu-doc plan --explain baseline   the inputs of a run, why each is one, and what is not established
 
 Exit code 0 even when something is stale; `gpu-doc check` is the one that fails.
 """
@@ -183,6 +184,7 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
 def _plan(plan: argparse.ArgumentParser) -> None:
     _reports(plan)
     plan.add_argument("--json", action="store_true", help="print JSON on standard output")
+    plan.add_argument("--explain", metavar="RUN", help="list the inputs of a run, and why each is one")
     said = "for a run that publishes so: what its open pull request holds is done (default: none)"
     plan.add_argument("--publish", choices=PUBLISH_MODES, default="none", help=said)
     _branches(plan)

@@ -59,6 +59,11 @@ def _plan(call: Call) -> Exit:
     chosen = selection.with_executor(chosen, args.executor, image=args.image)
     doors = build_doors(call, whole, job)
     plan = planning.plan(chosen, doors)
+    if args.explain:
+        from gpu_doc.cli import explaining
+
+        explaining.explain(args.explain, plan, console, root=chosen.root, as_json=args.json)
+        return Exit.DONE
     if _mode(call, whole, job)[0] in ("pull-request", "auto"):
         plan = publishing.plan_with_pull_request(whole, chosen, doors, plan, lambda: _target(call, whole, job))
     _set_outputs(plan, call)

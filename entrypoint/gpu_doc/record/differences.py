@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gpu_doc.model.configuration import ImageIdentity
 from gpu_doc.model.values import Json
-from gpu_doc.record.fingerprint import Fingerprint, short_hash
+from gpu_doc.record.fingerprint import OUTPUT, Fingerprint, short_hash
 
 _LONGEST = 60
 
@@ -30,7 +30,7 @@ def compare(before: Fingerprint, now: Fingerprint, *, cell_name: Callable[[int],
     reasons = [
         reason
         for part in _keys(before.source, now.source)
-        if part != "data"
+        if part != "data" and (part != OUTPUT or OUTPUT in before.source)
         for reason in _source_reasons(part, before.source.get(part), now.source.get(part), cell_name)
     ]
     reasons += [*_machine_reasons(before.machine, machine), *data.reasons]

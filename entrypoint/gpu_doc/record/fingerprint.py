@@ -28,6 +28,9 @@ from gpu_doc.record.imports import is_file
 from gpu_doc.redaction import Redactor
 from gpu_doc.system.python_environment import PythonEnvironment
 
+OUTPUT = "limits.output"
+"""The key of the limit that cuts what a run prints; evidence of earlier versions lacks it."""
+
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -87,6 +90,7 @@ def of(
         "files": files,
         "data": inside,
         "produces": sorted(run.produces),
+        OUTPUT: run.limits.output,
     }
     device = "gpu" if machine.gpu and run.gpus != "none" else "cpu"
     packages = {} if run.image else _packages(source.get("kernel", PYTHON), machine.environment, found)
