@@ -157,6 +157,18 @@ class FindingError(GpuDocError):
     topic = "publishing"
 
 
+class ClaimError(FindingError):
+    """A claim no longer holds."""
+
+    topic = "claims"
+
+
+class ClaimTextError(ReportError):
+    """The sentence of a claim is not in its file, or stands in several places; or its file can't be read."""
+
+    topic = "claims"
+
+
 class PublishError(GpuDocError):
     """Results could not be written or published; the files before are unchanged."""
 

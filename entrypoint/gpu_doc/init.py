@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpu_doc.config.editors import schema_text
 from gpu_doc.config.load import PLACES, at
-from gpu_doc.config.schema import schema_text
 from gpu_doc.errors import UsageError
 from gpu_doc.model.location import Location
 from gpu_doc.resources import template_path, workflow_path

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gpu_doc.config import above, find, load, not_yet, unbound_limits
-from gpu_doc.errors import ConfigError, GpuDocError, UsageError
+from gpu_doc.config import above, find, load, unbound_limits
+from gpu_doc.errors import ConfigError, UsageError
 from gpu_doc.model.configuration import Capture, Config, DataSource, GpuRequirement, Limits, Publish, Retries, Run
 from gpu_doc.refresh.selection import with_executor
 
@@ -53,7 +53,8 @@ def test_the_whole_schema_is_read(tmp_path: Path) -> None:
     config = read(tmp_path, CONTRACT.read_text(encoding="utf-8"))
     (report,) = config.reports
     assert (report.path, report.template) == ("docs/finetune.md", "templates/finetune.md.j2")
-    assert report.expect == {"baseline/accuracy": ">= 0.92"}
+    (claim,) = report.claims
+    assert (claim.address, claim.expected, str(claim.location)) == ("baseline/accuracy", ">= 0.92", "gpu-doc.yml:30")
     baseline, *sweep, log = report.runs
     assert baseline == Run(
         report="docs/finetune.md",
@@ -317,7 +318,7 @@ def test_what_is_wrong_with_a_run_is_said_with_its_line(root: Path, run: str, wo
         "reports: [{path: docs/a.md, template: docs/a.md}]": "is a template or notebook too",
         "reports: [{path: docs/a.md, expect: {a/x: '> 1'}}]": "`a/x`: this report has no run `a`",
         "reports: [{path: docs/a.md, runs: {ab: {command: [x]}}, expect: {abb/x: '> 1'}}]": "did you mean `ab`?",
-        "reports: [{path: docs/a.md, runs: {a: {command: [x]}}, expect: {a/x: 3}}]": "expected a claim such as",
+        "reports: [{path: docs/a.md, runs: {a: {command: [x]}}, expect: {a/x: 3}}]": "`3` is no claim; write `== 3`",
         "reports: [{path: docs/a.md, runs: {a: {command: [x]}}, expect: {a: '> 3'}}]": "expected an address",
         "reports: []\ncapture: {width: wide}": "gpu-doc.yml:2:18: `width`: expected a whole number from 100 to 4000",
         "reports: [": "gpu-doc.yml:1:11: not valid YAML",
@@ -335,7 +336,12 @@ def test_a_matrix_may_not_be_too_large(root: Path) -> None:
 
 def test_claims_about_points_of_a_matrix(root: Path) -> None:
     text = one_report("s: {notebook: notebooks/train.ipynb, matrix: {p: [a/b, c]}}") + "    expect: {%s}"
-    assert read(root, text % "'s[p=a/b]/x': '> 1', 's[*]/x': '> 1'").reports[0].expect
+    claims = read(root, text % "'s[p=a/b]/x': '> 1', 's[*]/x': '> 2'").reports[0].claims
+    assert [(claim.address, claim.expected) for claim in claims] == [
+        ("s[p=a/b]/x", "> 1"),
+        ("s[p=a/b]/x", "> 2"),
+        ("s[p=c]/x", "> 2"),
+    ]
     assert "no run `s[p=a/d]`; did you mean `s[p=a/b]`?" in problems(root, text % "'s[p=a/d]/x': '> 1'")[0]
 
 
@@ -354,35 +360,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-# --- what comes later ------------------------------------------------------------------------------------------------
-
-
-def later(config: Config) -> list[str]:
-    with pytest.raises(GpuDocError) as caught:
-        not_yet(config)
-    assert caught.value.exit_code == 2
-    return caught.value.details.splitlines()
-
-
-def test_what_is_not_there_yet_is_refused_where_it_is_used(root: Path) -> None:
-    text = """
-defaults:
-  detach: false
-reports:
-  - path: docs/a.md
-    requires: {gpu: {count: 1}}
-    expect: {a/x: "> 1"}
-    runs:
-      a: {command: [x], detach: true, retries: {times: 1}}
-      b: {command: [x], image: "x:1"}
-"""
-    config = read(root, text)
-    assert [line.partition(": ")[0] for line in later(config)] == ["gpu-doc.yml:7"]
-
-
-def test_what_is_written_without_effect_is_no_use(root: Path) -> None:
-    text = one_report("a: {command: [x]}", "defaults: {secrets: [], detach: false, retries: {times: 1, on: [network]}}")
-    not_yet(read(root, text + "publish: {mode: auto}"))
+# --- what is told ----------------------------------------------------------------------------------------------------
 
 
 def test_limits_that_do_not_bind_local_runs_are_named_once(root: Path) -> None:
@@ -399,13 +377,6 @@ def test_problems_stand_above_what_to_do_and_none_of_several_is_singled_out(root
         read(root, "reports: 1\nno-such-key: 2\n")
     assert (two.value.what, two.value.where) == ("2 problems in gpu-doc.yml", "gpu-doc.yml")
     assert two.value.remedy.startswith("Correct what is listed above")
-
-
-def test_what_to_do_about_what_comes_later_fits_it(root: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        not_yet(read(root, one_report("a: {command: [x]}").replace("path:", "expect: {a/x: '> 1'}\n    path:")))
-    assert caught.value.where == "gpu-doc.yml:3"
-    assert caught.value.remedy == "Take these lines out for now."
 
 
 def test_the_command_line_decides_where_runs_happen(root: Path) -> None:

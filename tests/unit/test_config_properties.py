@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gpu_doc.config import json_schema, load
 from gpu_doc.config.assemble import points
-from gpu_doc.config.schema import sections
+from gpu_doc.config.editors import sections
 from gpu_doc.config.yaml12 import Scalar, parse, plain
 from gpu_doc.errors import ConfigError
 from gpu_doc.model.configuration import Config

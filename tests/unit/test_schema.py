@@ -11,8 +11,9 @@ import pytest
 
 from gpu_doc.config import json_schema, load, reference_tables
 from gpu_doc.config.__main__ import reference
+from gpu_doc.config.editors import schema_text, sections
 from gpu_doc.config.kinds import WRONG
-from gpu_doc.config.schema import ROOT, schema_text, sections
+from gpu_doc.config.schema import ROOT
 from gpu_doc.config.yaml12 import parse, plain
 from gpu_doc.model.configuration import Capture, GpuRequirement, Limits, Publish, Retries, Run
 

@@ -22,7 +22,7 @@ examples:
   gpu-doc plan                      what would run, and why; changes nothing
   gpu-doc run                       refresh every report that is not fresh
   gpu-doc run docs/finetune.md      refresh one report
-  gpu-doc check                     exit 1 if a report is stale or was edited by hand (for CI and pre-commit)
+  gpu-doc check                     exit 1 if a report is stale, was edited, or claims what is not so (for CI)
   gpu-doc verify                    reports, pictures, evidence and source against each other: intact, or what is not
   gpu-doc why docs/finetune.md:12   which cell, parameters, commit, image and GPU a line comes from
   gpu-doc preview --out page        changed reports as one web page, pictures before and after
@@ -31,7 +31,7 @@ examples:
   gpu-doc clean                     remove what a killed gpu-doc left
 
 exit codes:
-  0 done   1 a finding (stale, edited, not intact)   2 configuration or usage   3 some run failed
+  0 done   1 a finding (stale, edited, not intact, a broken claim)   2 configuration or usage   3 some run failed
   4 writing failed   5 the machine lacks something   70 a defect of gpu-doc   130 interrupted
 
 The configuration is gpu-doc.yml or .github/gpu-doc.yml, looked for here and upwards to the repository's root.
@@ -68,7 +68,7 @@ Exit code 0 even when something is stale; `gpu-doc check` is the one that fails.
 
 CHECK_EPILOG = """\
 examples:
-  gpu-doc check                     every report; exit code 1 names what is stale or was edited by hand
+  gpu-doc check                     every report; exit code 1 names what is stale, edited by hand, or claimed wrongly
   gpu-doc check docs/finetune.md    one report
 
 For CI and pre-commit. `gpu-doc plan` says the same and why, with exit code 0.
@@ -161,7 +161,7 @@ def parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     add("init", "write a working gpu-doc.yml with an example; never overwrites", INIT_EPILOG)
     _plan(add("plan", "what would run, and why", PLAN_EPILOG))
     _run(add("run", "the main job: refresh reports", RUN_EPILOG))
-    check = add("check", "exit 1 if a report is stale or was edited by hand; runs nothing", CHECK_EPILOG)
+    check = add("check", "exit 1 if a report is stale, was edited, or has a broken claim; runs nothing", CHECK_EPILOG)
     _reports(check)
     _common(check)
     verify = add("verify", "reports, pictures, evidence and source against each other; runs nothing", VERIFY_EPILOG)

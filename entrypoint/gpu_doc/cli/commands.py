@@ -12,7 +12,7 @@ from gpu_doc.cli import summary
 from gpu_doc.cli.call import Call, Job, find_job, isolated, listens
 from gpu_doc.cli.doors import build_doors, refuse_mounts
 from gpu_doc.console.console import Console
-from gpu_doc.errors import Exit, UsageError
+from gpu_doc.errors import Exit, UsageError, worst
 from gpu_doc.git import checkout as git
 from gpu_doc.model.configuration import Config, PublishMode
 from gpu_doc.model.location import Location
@@ -82,7 +82,6 @@ def _run(call: Call) -> Exit:
     whole = isolated(job, call)
     whole = selection.with_publishing(whole, branch=args.branch, labels=args.labels)
     chosen = selection.select(whole, args.reports, here=call.here)
-    config.not_yet(chosen)
     redaction.refuse_short(chosen, call.environ)
     chosen = selection.with_executor(chosen, args.executor, image=args.image, gpus=args.gpus, pull=args.pull)
     if sentence := config.unbound_limits(chosen):
@@ -176,7 +175,8 @@ def _check(call: Call) -> Exit:
     summary.check(plan, lines, console)
     for path, problems in planning.checked(chosen, plan).items():
         summary.would_fail(f"{path}: ", problems, console, root=chosen.root)
-    return Exit.DONE if plan.fresh else Exit.FINDING
+    broken = [error.exit_code for report in plan.reports for error in report.broken]
+    return worst([*broken, Exit.DONE if plan.fresh else Exit.FINDING])
 
 
 def _verify(call: Call) -> Exit:

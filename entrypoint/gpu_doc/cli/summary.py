@@ -31,6 +31,8 @@ def plan(planned: Plan, checked: Mapping[str, Sequence[GpuDocError]], console: C
             console.verdict(f"  {run.run.address:<{width}}  ", verdict + why, good=run.fresh)
         for item in report.unchecked:
             console.say(f"  not checked here: {item}")
+        for error in report.broken:
+            console.verdict("  ", f"does not hold: {error.where}: {error.what}", good=False)
         would_fail("  ", checked.get(report.report.path, ()), console, root=root)
     if not planned.reports:
         console.say("No reports are configured.")
@@ -104,9 +106,11 @@ def check(planned: Plan, edited: Mapping[str, int], console: Console) -> None:
             stale = [f"run {run.run.address}: {'; '.join(run.reasons)}" for run in report.runs if not run.fresh]
             what = "\n".join(["this report is not what its runs would give", *report.reasons, *stale])
             console.annotate("error", what, where=Location(path, edited.get(path, 0)))
-    if planned.fresh:
+        for error in report.broken:
+            console.error(error)
+    if planned.fresh and not any(report.broken for report in planned.reports):
         console.verdict("", f"All fresh: {_count(len(planned.reports), 'report')}.", good=True)
-    else:
+    elif not planned.fresh:
         console.say("`gpu-doc run` refreshes what is stale, and renders edited parts again.")
 
 

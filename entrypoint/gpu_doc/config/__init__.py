@@ -1,7 +1,7 @@
 """gpu-doc.yml: where it is, what it says, and how that is documented."""
 
-from gpu_doc.config.load import PLACES, above, at, find, load, load_other, not_yet, root_of, unbound_limits
-from gpu_doc.config.schema import json_schema
+from gpu_doc.config.load import PLACES, above, at, find, load, load_other, root_of, unbound_limits
+from gpu_doc.model.values import Json
 
 __all__ = [
     "PLACES",
@@ -11,11 +11,17 @@ __all__ = [
     "json_schema",
     "load",
     "load_other",
-    "not_yet",
     "reference_tables",
     "root_of",
     "unbound_limits",
 ]
+
+
+def json_schema() -> dict[str, Json]:
+    """Return the JSON Schema of the file, for editors."""
+    from gpu_doc.config.editors import json_schema  # only the documentation, and `init`, need it
+
+    return json_schema()
 
 
 def reference_tables() -> str:

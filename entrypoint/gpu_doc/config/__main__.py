@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpu_doc.config.schema import schema_text
+from gpu_doc.config.editors import schema_text
 from gpu_doc.config.tables import tables
 
 START = "<!-- written by `python -m gpu_doc.config`; edit entrypoint/gpu_doc/config/schema.py -->\n"

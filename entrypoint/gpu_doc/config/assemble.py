@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpu_doc.config.schema import MAX_POINTS, SETTINGS
 from gpu_doc.config.shapes import Section, Values
@@ -26,6 +26,9 @@ from gpu_doc.model.configuration import (
 )
 from gpu_doc.model.values import Scalar as Value
 
+if TYPE_CHECKING:
+    from gpu_doc.model.claims import Claim
+
 _MERGED = frozenset(key for key, spec in SETTINGS.keys.items() if isinstance(spec.kind, Section))
 """The keys that merge key by key; others replace."""
 
@@ -40,6 +43,7 @@ class Assembly:
         self.absent = absent
         self.path = path
         self.root = root
+        self.name = path.relative_to(root).as_posix()
         self.problems = problems
         self.lines: dict[tuple[str, ...], int] = {}
         self.files: dict[str, bool] = {}
@@ -58,7 +62,7 @@ class Assembly:
         return Config(
             path=self.path,
             root=self.root,
-            reports=tuple(self.report(report, defaults) for report in reports),
+            reports=self.sentences(values, tuple(self.report(report, defaults) for report in reports)),
             capture=Capture(**_fields(sections["capture"])),
             publish=Publish(**_fields(sections["publish"])),
             lines=self.lines,
@@ -75,15 +79,18 @@ class Assembly:
             )
         runs = values.get("runs", {})
         made = [run for name in runs for run in self.runs(path, name, runs, (defaults, values, runs[name]))]
-        expect = values.get("expect", {})
-        self.check_claims(expect, {run.address for run in made}, set(runs.written()) if runs else set())
-        self.lines |= {(path, "expect"): values.line("expect")} if expect else {}
+        claims: tuple[Claim, ...] = ()
+        if expect := values.get("expect"):
+            from gpu_doc.config.claims import of_report  # only who has claims pays for it
+
+            claims = of_report(expect, made, self.name, self.problems)
         return Report(
             path=path,
             line=values.node.line,
             template=template,
             runs=tuple(made),
-            expect=dict(expect),
+            claims=claims,
+            on_failure=values.get("on-failure", Report.on_failure),
             fit=values.get("fit") or defaults.get("fit", Report.fit),
             site=values.get("for") or defaults.get("for") or (site_of(self.root, path) if path else Report.site),
         )
@@ -153,17 +160,21 @@ class Assembly:
             if path in sources:
                 self.problems.append(node.problem(f"`{path}` is a template or notebook too, and would be overwritten"))
 
-    def check_claims(self, expect: Mapping[str, str], addresses: set[str], names: set[str]) -> None:
-        """Check that each claim is about a run of its report."""
-        known = addresses | names | {f"{name}[*]" for name in names}
-        for address in expect:
-            run = address.partition("]/")[0] + "]" if "]/" in address else address.partition("/")[0]
-            if run not in known:
-                from gpu_doc.text.nearest import nearest  # only a mistake pays for it
+    def sentences(self, values: Values, reports: tuple[Report, ...]) -> tuple[Report, ...]:
+        """Check all tolerances, and return the reports with the claims of sentences about their values."""
+        every = [run for report in reports for run in report.runs]
+        levels = [values.get("defaults", {})]
+        for report in values.get("reports", ()):
+            levels += [report, *report.get("runs", {}).values()]
+        tolerances = [level["tolerance"] for level in levels if "tolerance" in level]
+        if not tolerances and not values.get("claims"):
+            return reports
+        from gpu_doc.config.claims import check_tolerances, of_sentences  # only who has claims pays for it
 
-                hint = "".join(f"; did you mean `{near}`?" for near in nearest(run, known))
-                assert isinstance(expect, Values)
-                self.problems.append(expect.key(address).problem(f"`{address}`: this report has no run `{run}`{hint}"))
+        for tolerance in tolerances:
+            check_tolerances(tolerance, every, self.problems)
+        files = values.get("claims")
+        return of_sentences(files, reports, self.name, self.problems, self.need_file) if files else reports
 
     def need_file(self, path: str, node: Node, why: str = "") -> None:
         """Check that a file exists."""
@@ -215,6 +226,7 @@ def _settings(merged: dict[str, Any]) -> dict[str, Any]:
     settings["retries"] = Retries(**merged.get("retries", {}))
     settings["data"] = tuple(_source(source) for source in merged.get("data", ()))
     settings["caches"] = dict(merged.get("caches", {}))
+    settings["tolerance"] = dict(merged.get("tolerance", {}))
     return settings
 
 

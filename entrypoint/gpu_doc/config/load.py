@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from gpu_doc.config.assemble import Absent, Assembly, OtherAssembly
@@ -114,25 +113,6 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-# --- what this version does not do yet --------------------------------------------------------------------------------
-
-
-def not_yet(config: Config) -> None:
-    """Refuse keys that only a later version supports, so that they are not ignored silently.
-
-    Raises ConfigError, whose `details` have one line for each place.
-    """
-    written = sorted(set(_written(config)))
-    if not written:
-        return
-    raise ConfigError(
-        "this version of gpu-doc cannot do all that is asked for yet",
-        where=config.at(written[0][0] if len(written) == 1 else 0),
-        remedy="Take these lines out for now.",
-        details="\n".join(str(Problem(config.at(line), text)) for line, text in written),
-    )
-
-
 def unbound_limits(config: Config) -> str | None:
     """Return one sentence with the configured limits that don't apply to local runs; None without any."""
     local = [run for report in config.reports for run in report.runs if not run.image]
@@ -142,10 +122,3 @@ def unbound_limits(config: Config) -> str | None:
     names = ", ".join(f"`{key}`" for key in sorted(written))
     verb = "binds" if len(written) == 1 else "bind"
     return f"limits: {names} {verb} containers only, not these local runs"
-
-
-def _written(config: Config) -> Iterator[tuple[int, str]]:
-    """Yield the lines with such keys, and why."""
-    for report in config.reports:
-        if report.expect:
-            yield config.lines[report.path, "expect"], "`expect`: claims are checked in a later version"

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-
-from gpu_doc.config.kinds import Anything, Kind, amount, choice, duration, flag, path, single, size, text, whole, word
+from gpu_doc.config.kinds import Anything, amount, choice, duration, flag, path, single, size, text, whole, word
 from gpu_doc.config.shapes import Key, ListOf, MapOf, OneOf, Section
-from gpu_doc.model.values import Json
 
 MAX_POINTS = 1000
 """The most runs that one matrix may make."""
@@ -19,7 +15,9 @@ _NAME = text(
 _VARIABLE = text("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER = text("a parameter's name: letters, digits and _", r"[^\W\d][\w.]*")
 _ADDRESS = text("an address such as `baseline/accuracy`", r"[^\s/\[\]]+(?:\[.*\])?/.*\S.*")
-_CLAIM = text("a claim such as `>= 0.92`", r"\s*(?:>=|<=|==|!=|>|<)\s*\S.*")
+_CLAIM = word("a claim such as `>= 0.92`")
+_TOLERANCE = word("a tolerance such as `0.01` or `1 %`")
+_MARKDOWN = path(".md", ".markdown", ".mdx", ".qmd")
 _IMAGE = text("the name of an image", r"[^\s\x00-\x1f]+")
 _PERSON = text(
     "a name and an address such as `Docs Bot <docs@example.org>`",
@@ -129,6 +127,12 @@ SETTINGS = Section(
         "requires": Key(REQUIRES, "What the machine must have; merged key by key."),
         "retries": Key(RETRIES, "When a failed run is tried again; merged key by key."),
         "detach": Key(flag(), "Lets a command outlive gpu-doc, to be picked up again later.", default=False),
+        "tolerance": Key(
+            MapOf(_ADDRESS, _TOLERANCE, "a mapping of addresses to tolerances"),
+            "How much a value may differ from run to run: absolute, or in percent. `==`, `last` and sentences of "
+            "`claims` leave it room.",
+            example={"baseline/accuracy": 0.01},
+        ),
         "setup": Key(text(), "How the data was prepared, shown by `environment()`.", example="ImageNet at 64 px"),
     },
 )
@@ -191,9 +195,19 @@ REPORT = Section(
         ),
         "runs": Key(MapOf(_NAME, RUN, "a mapping of names to runs"), "Its runs by name."),
         "expect": Key(
-            MapOf(_ADDRESS, _CLAIM, "a mapping of addresses to claims"),
-            "Claims about values; the refresh fails when one no longer holds.",
+            MapOf(
+                _ADDRESS,
+                OneOf("a claim such as `>= 0.92`, or a list of claims", _CLAIM, ListOf(_CLAIM)),
+                "a mapping of addresses to claims",
+            ),
+            "Claims about values (docs/claims.md); when one no longer holds, the report is not written: exit code 1.",
             example={"baseline/accuracy": ">= 0.92"},
+        ),
+        "on-failure": Key(
+            choice("keep", "mark"),
+            "What becomes of the report when a claim no longer holds: `keep` leaves it as it was, `mark` writes it "
+            "with a mark that says so. Exit code 1 either way.",
+            default="keep",
         ),
         **_SHOWN,
     },
@@ -246,50 +260,40 @@ PUBLISH = Section(
     },
 )
 
+CLAIM = Section(
+    "claim",
+    "a claim",
+    {
+        "text": Key(
+            text(),
+            "The sentence, or a part of it, as it is written; with several numbers, the one that is meant in brackets.",
+            example="reaches [92 %] after 5 epochs",
+        ),
+        "value": Key(_ADDRESS, "The address of the value that the number is.", example="baseline/accuracy"),
+        "tolerance": Key(
+            _TOLERANCE,
+            "How much the value may differ from the number: absolute, or in percent. Omit it for what the number's "
+            "digits say: `92 %` is 0.915 to 0.925.",
+            example=0.01,
+        ),
+        "mend": Key(flag(), "Corrects the number in the sentence when the value is another one.", default=False),
+    },
+    need=("text", "value"),
+)
+
 ROOT = Section(
     "configuration",
     "the configuration",
     {
         "defaults": Key(DEFAULTS, "What holds for all reports and runs that don't say otherwise."),
         "reports": Key(ListOf(REPORT, "a list of reports"), "The reports."),
+        "claims": Key(
+            MapOf(_MARKDOWN, ListOf(CLAIM, "a list of claims"), "a mapping of Markdown files to lists of claims"),
+            "Numbers in sentences of people, by the file that they stand in (docs/claims.md).",
+            example={"README.md": [{"text": "reaches [92 %] after 5 epochs", "value": "baseline/accuracy"}]},
+        ),
         "capture": Key(CAPTURE, "How pictures are taken."),
         "publish": Key(PUBLISH, "How results leave the checkout."),
     },
     need=("reports",),
 )
-
-
-def sections(kind: Kind = ROOT) -> Iterator[Section]:
-    """Walk over all sections, outer ones first; one that is used in several places comes once."""
-    seen: dict[str, Section] = {}
-    stack = [kind]
-    while stack:
-        part = stack.pop(0)
-        if isinstance(part, Section) and part.name not in seen:
-            seen[part.name] = part
-            stack += [key.kind for key in part.own.values()] + ([part.base] if part.base else [])
-        elif isinstance(part, ListOf):
-            stack.append(part.item)
-        elif isinstance(part, MapOf):
-            stack.append(part.value)
-        elif isinstance(part, OneOf):
-            stack += part.kinds
-    yield from seen.values()
-
-
-def json_schema() -> dict[str, Json]:
-    """Return the JSON Schema of the whole file, for editors (draft 2020-12)."""
-    definitions = {section.name: section.definition() for section in sections()}
-    definitions[RUN.name]["oneOf"] = [{"required": ["notebook"]}, {"required": ["command"]}]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "gpu-doc.yml",
-        "description": "Configuration of gpu-doc; docs/reference.md says more.",
-        **definitions.pop(ROOT.name),
-        "$defs": definitions,
-    }
-
-
-def schema_text() -> str:
-    """Return the JSON Schema as the text of a file."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

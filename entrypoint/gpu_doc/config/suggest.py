@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from gpu_doc.config.editors import sections
 from gpu_doc.config.kinds import either
-from gpu_doc.config.schema import sections
 from gpu_doc.text.nearest import nearest
 
 if TYPE_CHECKING:

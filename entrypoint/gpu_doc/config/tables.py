@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from gpu_doc.config.editors import sections
 from gpu_doc.config.kinds import WRONG, Kind
-from gpu_doc.config.schema import DATA, DEFAULTS, GPU, PUBLISH, REPORT, REQUIRES, ROOT, RUN, SETTINGS, sections
+from gpu_doc.config.schema import CLAIM, DATA, DEFAULTS, GPU, PUBLISH, REPORT, REQUIRES, ROOT, RUN, SETTINGS
 from gpu_doc.config.shapes import Key, Section
 from gpu_doc.model.values import Json
 
@@ -13,6 +14,7 @@ _HEADINGS = {
     DEFAULTS.name: "`defaults`, and every report",
     REPORT.name: "Each of `reports`",
     RUN.name: "Each of a report's `runs`",
+    CLAIM.name: "An item of `claims` for a file",
     DATA.name: "An item of `data` as a mapping",
     REQUIRES.name: "`requires`",
     GPU.name: "`requires.gpu`",

@@ -36,13 +36,13 @@ def _answer(call: BoundCall, results: ResultReader) -> Answer:
     if call.address.file is not None:
         rows = from_csv(results.file(call).read_bytes(), call.address.file)
     else:
-        rows = _only_table(results.outputs(call), the_cell(call.address))
+        rows = only_table(results.outputs(call), the_cell(call.address))
     shown = written(rows)
     around = [[f"*{markdown.prose(line)}*" for line in lines] for lines in (rows.titles, rows.notes)]
     return call.answered("\n\n".join([*around[0], shown.markdown, *around[1]]), cells=shown.cells)
 
 
-def _only_table(outputs: Sequence[Output], what: str) -> Rows:
+def only_table(outputs: Sequence[Output], what: str) -> Rows:
     """Return the only table among outputs. Raises ReportError if there is none, or more than one."""
     pieces = [joined((output.get("data") or {}).get("text/html", "")) for output in outputs]
     found = [rows for html in pieces if "<table" in html if (rows := from_html(html))]

@@ -6,10 +6,13 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
+
+if TYPE_CHECKING:
+    from gpu_doc.model.claims import Claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,8 @@ class Run:
     requires: GpuRequirement | None = None
     retries: Retries = Retries()
     detach: bool = False
+    tolerance: Mapping[str, str] = field(default_factory=dict)
+    """How much values may differ from run to run, by address: `0.01`, `1 %`."""
     setup: str | None = None
 
     @property
@@ -143,7 +148,10 @@ class Report:
     line: int
     template: str | None = None
     runs: tuple[Run, ...] = ()
-    expect: Mapping[str, str] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    """What must hold of its values: `expect`, and sentences of `claims` about them."""
+    on_failure: Literal["keep", "mark"] = "keep"
+    """What becomes of it when a claim no longer holds."""
     fit: Literal["page", "content"] = "page"
     """How wide its pictures are: as the page they are laid out on, or as what they show."""
     site: Site = "github"
@@ -153,6 +161,11 @@ class Report:
     def assets(self) -> str:
         """The folder of its pictures and evidence, relative to root: `docs/a.md` has `docs/a.assets`."""
         return assets_of(self.path)
+
+    @property
+    def mended(self) -> tuple[str, ...]:
+        """The files in whose sentences we correct numbers, relative to root."""
+        return tuple(dict.fromkeys(claim.file for claim in self.claims if claim.mend and claim.file != self.path))
 
     @property
     def written(self) -> tuple[str, str]:
@@ -210,7 +223,7 @@ class Config:
     capture: Capture = Capture()
     publish: Publish = Publish()
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, repr=False)
-    """The lines of keys, for messages: (report, run's name, key), (report, "expect") or ("capture", key)."""
+    """The lines of keys, for messages: (report, run's name, key), or ("capture", key)."""
 
     def at(self, line: int = 0) -> Location:
         """Return a line of the file as a place for messages; 0 is the whole file."""

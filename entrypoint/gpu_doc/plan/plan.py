@@ -83,6 +83,10 @@ class ReportPlan:
     edits: tuple[HandEdit, ...] = ()
     evidence: Evidence | None = None
     calls: ReportCalls = ReportCalls()
+    broken: tuple[GpuDocError, ...] = ()
+    """Why its claims don't hold, or can't be judged, as far as evidence tells: it has what it was published with."""
+    claims: tuple[Json, ...] = ()
+    """All its claims, as in `plan --json`."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -112,7 +116,9 @@ class ReportPlan:
         """Return it as in `plan --json`: a stale run is a reason for its report."""
         stale = [f"run {plan.run.address} is stale" for plan in self.runs if not plan.fresh]
         reasons = [*self.reasons, *stale]
-        return {"path": self.report.path, "fresh": self.fresh, "reasons": reasons, "unchecked": list(self.unchecked)}
+        claims = {"claims": list(self.claims)} if self.claims else {}
+        unchecked = list(self.unchecked)
+        return {"path": self.report.path, "fresh": self.fresh, "reasons": reasons, "unchecked": unchecked, **claims}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,3 +149,11 @@ class Plan:
             for plan in report.runs
         ]
         return {"runs": runs, "reports": [report.to_json() for report in self.reports]}
+
+
+def is_as_published(known: Evidence, plan: RunPlan) -> bool:
+    """Return whether evidence is about exactly the run whose result would be used."""
+    before = known.runs.get(plan.run.address)
+    if before is None or plan.fingerprint is None or not plan.same_inputs:
+        return False
+    return before.fingerprint.text == plan.fingerprint.text

@@ -12,7 +12,7 @@ from gpu_doc.errors import GpuDocError
 from gpu_doc.model.configuration import Capture, Config, ImageIdentity, Report, Run
 from gpu_doc.notebooks.cells import source_cells
 from gpu_doc.plan import meanings
-from gpu_doc.plan.plan import Plan, ReportCalls, ReportPlan, RunPlan
+from gpu_doc.plan.plan import Plan, ReportCalls, ReportPlan, RunPlan, is_as_published
 from gpu_doc.plan.texts import Texts
 from gpu_doc.record import differences, evidence, fingerprint
 from gpu_doc.record.contents import Contents, Seen
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gpu_doc.functions.shared.function import BoundCall
     from gpu_doc.model.answers import Call
     from gpu_doc.model.location import Location
+    from gpu_doc.plan.claims import EvidentClaims
     from gpu_doc.record.judging import Judge
 
 Images = Callable[[Run, ImageIdentity | None], ImageIdentity | None]
@@ -73,6 +74,8 @@ class Planner:
         runs, moved = self._runs(report, known, force=force)
         changes, edits = self._texts.changes(report, known)
         changes += [*moved, *self._result_changes(report, known, runs)]
+        claims = self._claims(report, known)
+        changes += claims.changes if claims else []
         calls = ReportCalls()
         stale = changes or edits or not all(run.fresh for run in runs)
         if lacking := self._without_result(runs) if stale else None:
@@ -86,6 +89,8 @@ class Planner:
             edits=tuple(edits),
             evidence=known,
             calls=calls,
+            broken=tuple(claims.broken) if claims else (),
+            claims=tuple(claims.to_json()) if claims else (),
         )
 
     def _runs(self, report: Report, known: Evidence | None, *, force: bool) -> tuple[list[RunPlan], list[str]]:
@@ -103,6 +108,13 @@ class Planner:
 
     def _has_result(self, plan: RunPlan) -> bool:
         return not self._without_result([plan])
+
+    def _claims(self, report: Report, known: Evidence | None) -> EvidentClaims | None:
+        if not (report.claims or (known and known.claims)):
+            return None
+        from gpu_doc.plan.claims import judged
+
+        return judged(report, known, self.root, self.rehearse)
 
     def run(self, run: Run, known: Evidence | None, *, force: bool) -> RunPlan:
         """Return the plan of one run."""
@@ -170,7 +182,7 @@ class Planner:
         news = [
             f"the result of run {plan.run.address} is in state, not yet in the report"
             for plan in runs
-            if plan.fresh and plan.fingerprint and not _same(known, plan)
+            if plan.fresh and plan.fingerprint and not is_as_published(known, plan)
         ]
         gone = set(known.runs) - {run.address for run in report.runs}
         return news + [f"run {address} is no longer configured" for address in sorted(gone)]
@@ -190,7 +202,7 @@ class Planner:
 
         An answer is made from all of its runs: if one of them is new, the others are needed too.
         """
-        unchanged = {plan.run.address for plan in runs if plan.fresh and _same(known, plan)}
+        unchanged = {plan.run.address for plan in runs if plan.fresh and is_as_published(known, plan)}
         from gpu_doc.plan.usable import Usable
 
         usable = Usable(report, known, self.capture, self.root, self.machine.line_ends)
@@ -212,11 +224,14 @@ class Planner:
     def _calls(self, report: Report, known: Evidence) -> ReportCalls:
         """Return the calls that the report will make; none if it can't be rendered."""
         calls: Sequence[Call] = evidence.calls_of(known)
-        places = None
+        places, claims = None, claimed(report)
         try:
             if not self._texts.ask_the_same(report, known):
                 rehearsed = self.rehearse(report)
+                rehearsed = [*rehearsed, *claims]
                 calls, places = [call for call, _ in rehearsed], tuple(place for _, place in rehearsed)
+            else:
+                calls = [*calls, *(call for call, _ in claims)]
             bound = {call.key: self.bind(call, report) for call in {call.key: call for call in calls}.values()}
             return ReportCalls(bound=tuple(bound[call.key] for call in calls), places=places)
         except GpuDocError:
@@ -232,8 +247,10 @@ def _stamp(place: Path) -> tuple[int, ...] | None:
     return about.st_ino, about.st_mtime_ns, about.st_size
 
 
-def _same(known: Evidence, plan: RunPlan) -> bool:
-    before = known.runs.get(plan.run.address)
-    if before is None or plan.fingerprint is None or not plan.same_inputs:
-        return False
-    return before.fingerprint.text == plan.fingerprint.text
+def claimed(report: Report) -> list[tuple[Call, Location]]:
+    """Return the calls of a report's claims, and where the configuration has them."""
+    if not report.claims:
+        return []
+    from gpu_doc.functions.expect import call_of
+
+    return [(call_of(claim), claim.location) for claim in report.claims]

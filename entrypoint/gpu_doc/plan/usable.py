@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from gpu_doc import functions
+from gpu_doc.functions.shared.calls import asked
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Capture, Report
@@ -32,6 +33,7 @@ class Usable:
 
         `other_source`: a picture of code may still show how it was written.
         """
+        call = asked(call)
         kept = self._known.answers.get(call.key)
         if kept is None or not self._is_whole(kept, other_source=other_source):
             return None

@@ -64,7 +64,7 @@ def _held(tools: PublishTools, reports: Sequence[Report]) -> Iterator[tuple[Offe
     for offer in on_branch.offers(tools, reports):
         files, _ = base.files(offer)
         ours = any(path in on_branch.changes for path in files)
-        if ours and not changed_files(layout.tree, [offer.text, layout.path(offer.report.assets)]):
+        if ours and not changed_files(layout.tree, [offer.text, layout.path(offer.report.assets), *offer.sentences]):
             yield offer, files
 
 

@@ -7,18 +7,27 @@ into the branch's present text.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gpu_doc.errors import ReportError
 from gpu_doc.git.commits import Entry
 from gpu_doc.git.scratch import Scratch
 from gpu_doc.model.configuration import Report
 from gpu_doc.publish.layout import Layout
+from gpu_doc.record import evidence
 from gpu_doc.record.checkout import read
 from gpu_doc.text import in_place
 
 Changes = Mapping[str, Entry | None]
 """A commit's changes: entries by path from the repository's top; None removes a file."""
+
+
+@dataclass(frozen=True)
+class Mended:
+    """A file of people: only the numbers in these sentences are ours."""
+
+    content: bytes
+    sentences: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +42,8 @@ class Offer:
     source: str
     start: str
     """The commit below the files: others made the differences between it and the branch."""
+    sentences: Mapping[str, Mended] = field(default_factory=dict)
+    """Files of people in which a number was corrected, by path from the repository's top."""
 
 
 def from_checkout(layout: Layout, reports: Sequence[Report], source: str) -> list[Offer]:
@@ -53,10 +64,24 @@ def offers_of(
             files=files,
             source=source,
             start=start,
+            sentences=_sentences(layout, report, files, content),
         )
         for report, files in made
         if files
     ]
+
+
+def _sentences(
+    layout: Layout, report: Report, files: Mapping[str, bytes], content: Callable[[str], bytes | None]
+) -> dict[str, Mended]:
+    """Return the files whose sentences the evidence among a report's files says that we correct."""
+    known = evidence.parse(files[layout.evidence(report)])
+    wanted: dict[str, list[str]] = {}
+    for claim in known.claims if known else ():
+        if claim.mend and claim.file in (report.path, *report.mended):
+            wanted.setdefault(layout.path(claim.file), []).append(claim.expected)
+    found = {path: content(path) for path in wanted}
+    return {path: Mended(text, tuple(wanted[path])) for path, text in found.items() if text is not None}
 
 
 class Base:
@@ -67,6 +92,8 @@ class Base:
         self._scratch = scratch
         self._given = given
         self._layout = layout
+        self._mended: dict[str, bytes] = {}
+        """Files in which offers have corrected numbers: several reports may have claims in one."""
         self.tip = tip
 
     def changes(self, offer: Offer) -> tuple[dict[str, Entry | None], str]:
@@ -87,7 +114,18 @@ class Base:
                     f"{offer.report.path}: its blocks were changed on the branch meanwhile; they stay as they are",
                 )
             files[offer.text] = text
-        return files, ""
+        return files | self._with_our_numbers(offer, files), ""
+
+    def _with_our_numbers(self, offer: Offer, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return the tip's files of people with the numbers that an offer corrects, where they have the sentences."""
+        for path, ours in offer.sentences.items():
+            from gpu_doc.claims.mending import taken_over
+
+            text = files.get(path) or self._mended.get(path) or self._scratch.read(self.tip, path)
+            made = taken_over(ours.content, text, ours.sentences) if text is not None else None
+            if made is not None:
+                self._mended[path] = made
+        return {path: self._mended[path] for path in offer.sentences if path in self._mended}
 
     def _entries(self, offer: Offer, files: Mapping[str, bytes]) -> dict[str, Entry | None]:
         """Return the entries that differ from the tip's. Files of an earlier refresh that are not used any more go."""

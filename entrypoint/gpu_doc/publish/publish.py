@@ -183,4 +183,6 @@ class Publisher:
         return self._stack.enter_context(github)
 
     def _own_paths(self) -> list[str]:
-        return [self._layout.path(path) for report in self._chosen.reports for path in report.written]
+        return [
+            self._layout.path(path) for report in self._chosen.reports for path in (*report.written, *report.mended)
+        ]

@@ -7,7 +7,7 @@ is finished, or taken back, by the next one; until then `plan` and `check` say t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -56,7 +56,7 @@ def write(draft: Draft, root: Path) -> tuple[str, ...]:
         target_of(place, root)
     try:
         with claimed(folder) as claim:
-            _recover(claim, draft.path, root)
+            _recover(claim, draft.path, root, draft.beside)
             changes = claim.prepare(_differing(draft, root))
             with held_back():  # after an interrupt, a report is either old or new
                 for path, before in {**draft.beside, draft.path: draft.before}.items():
@@ -68,9 +68,10 @@ def write(draft: Draft, root: Path) -> tuple[str, ...]:
     return tuple(change.path for change in changes)
 
 
-def recover(report: str, root: Path) -> tuple[str, ...] | None:
+def recover(report: str, root: Path, mended: Collection[str] = ()) -> tuple[str, ...] | None:
     """Finish or take back what a killed refresh left of a report; returns the paths concerned, None if it left nothing.
 
+    `mended`: files of people in whose sentences numbers are corrected.
     Raises PublishError or MachineError.
     """
     folder = folder_of(report, root)
@@ -79,7 +80,7 @@ def recover(report: str, root: Path) -> tuple[str, ...] | None:
     target_of(folder / exchange.JOURNAL, root)
     try:
         with claimed(folder) as claim:
-            return _recover(claim, report, root)
+            return _recover(claim, report, root, mended)
     except OSError as error:
         raise disk_error(error, root) from error
 
@@ -89,11 +90,11 @@ def folder_of(report: str, root: Path) -> Path:
     return root / assets_of(report) / exchange.FOLDER
 
 
-def _recover(claim: Exchange, report: str, root: Path) -> tuple[str, ...]:
+def _recover(claim: Exchange, report: str, root: Path, others: Collection[str]) -> tuple[str, ...]:
     assets = PurePosixPath(assets_of(report))
 
     def place(path: str) -> Path:
-        if path != report and (PurePosixPath(path).parent != assets or PurePosixPath(path).name == ".."):
+        if path not in (report, *others) and (PurePosixPath(path).parent != assets or PurePosixPath(path).name == ".."):
             raise ValueError("not a file of this report")
         return target_of(root / path, root)
 

@@ -5,8 +5,8 @@ contains every answer that the report was rendered from. So a template whose pro
 running anything, also on a machine without state.
 
 Format 2 has the cells of tables besides their Markdown. Format 3 has what runs read (record/inputs.py), the forms of
-code, and checksums: what does not fit its own counts as absent. Earlier formats are still read, and kept until
-something in them changes.
+code, the claims, and checksums: what does not fit its own counts as absent. Earlier formats are still read, and kept
+until something in them changes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from gpu_doc.record.fingerprint import Fingerprint
 if TYPE_CHECKING:
     from gpu_doc.model.answers import Call, Cells
     from gpu_doc.record.inputs import Inputs
+    from gpu_doc.record.kept_claims import KeptClaim
 
 FORMAT = 3
 _FORMATS = (1, 2, FORMAT)
@@ -95,6 +96,8 @@ class Evidence:
     text: str | tuple[tuple[str, str], ...] = ""
     """The SHA-256 of a generated report; for blocks in place, each expression with the SHA-256 of its body."""
     files: Mapping[str, KeptFile] = field(default_factory=dict)
+    claims: tuple[KeptClaim, ...] = ()
+    """What the report was published with: which claims about its values held."""
     format: int = field(default=FORMAT, compare=False)
     """The format in which it was read, and will be written."""
     report: str = field(default="", compare=False)
@@ -155,6 +158,7 @@ def _parse(whole: Json) -> Evidence:
             _plain_name(name): KeptFile(sha256=_text(kept["sha256"]), made_from=_text(kept["made-from"]))
             for name, kept in whole["files"].items()
         },
+        claims=_claims(whole["claims"]) if "claims" in whole else (),
         format=whole["format"],
         report=_text(whole.get("report", "")),
     )
@@ -214,6 +218,12 @@ def _meaning(said: Json) -> dict[str, Json]:
     _require(all(type(place) is int for place in _mapping(said.get("cells", {})).values()))
     _require(all(isinstance(said.get(part, ""), str) for part in ("source", "notebook")))
     return _mapping(said)
+
+
+def _claims(kept: Json) -> tuple[KeptClaim, ...]:
+    from gpu_doc.record import kept_claims  # few reports have claims
+
+    return kept_claims.from_json(kept)
 
 
 def _call_key(key: str) -> str:

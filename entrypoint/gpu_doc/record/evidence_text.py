@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gpu_doc.model.values import Json
-from gpu_doc.record import checksums, kept_cells
+from gpu_doc.record import checksums, kept_cells, kept_claims
 from gpu_doc.record.evidence import CHECKSUMS_SINCE
 from gpu_doc.record.inputs import to_json
 
@@ -31,7 +31,7 @@ def to_bytes(evidence: Evidence) -> bytes:
     answers = {key: _answer_to_json(kept) for key, kept in evidence.answers.items()}
     files = {name: {"sha256": kept.sha256, "made-from": kept.made_from} for name, kept in evidence.files.items()}
     text = evidence.text if isinstance(evidence.text, str) else [list(block) for block in evidence.text]
-    whole = {
+    whole: dict[str, Json] = {
         "format": evidence.format,
         "sources": dict(evidence.sources),
         "settings": dict(evidence.settings),
@@ -41,6 +41,8 @@ def to_bytes(evidence: Evidence) -> bytes:
         "files": files,
         **({"report": evidence.report} if evidence.report else {}),
     }
+    if evidence.claims:
+        whole["claims"] = kept_claims.to_json(evidence.claims)
     if evidence.format >= CHECKSUMS_SINCE:
         # As it will be read: half of a surrogate pair can't be written.
         whole = json.loads(json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace"))

@@ -82,8 +82,8 @@ def first_edited_line(plan: ReportPlan, planner: Planner) -> int | None:
     if plan.edits and plan.edits[0].line:
         return plan.edits[0].line
     known = plan.evidence
-    if known is None or not plan.report.template:
-        return None
+    if known is None or not plan.report.template or not all(claim.holds for claim in known.claims):
+        return None  # marks of claims are no answers
     line_ends = planner.machine.line_ends
     usable = Usable(plan.report, known, planner.capture, planner.root, line_ends)
 

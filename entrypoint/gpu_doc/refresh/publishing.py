@@ -13,7 +13,7 @@ from gpu_doc.model.location import Location
 from gpu_doc.model.publishing import Published
 from gpu_doc.plan.plan import Plan
 from gpu_doc.refresh.planning import Doors, plan
-from gpu_doc.refresh.refreshing import Outcome, refresh
+from gpu_doc.refresh.refreshing import Outcome, claims_outcome, refresh
 
 if TYPE_CHECKING:
     from gpu_doc.publish.target import Target
@@ -55,7 +55,10 @@ def refresh_and_publish(
             planned = plan(chosen, doors, force=force)
         if nothing and not planned.fresh:
             return _left(planned, doors), Published(mode="none")
-        outcome = Outcome() if nothing else refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
+        if nothing:
+            outcome = claims_outcome(planned, doors)
+        else:
+            outcome = refresh(chosen, doors, force=force, jobs=jobs, planned=planned)
         try:
             failures = [_in_a_line(error) for error in outcome.errors]
             with doors.console.group("Publish"):
@@ -87,7 +90,8 @@ def _left(planned: Plan, doors: Doors) -> Outcome:
     """Return the outcome of a call that may run nothing."""
     if not planned.fresh:
         doors.console.note("something is stale, which is left to the next refresh: nothing runs here")
-    return Outcome(left=not planned.fresh)
+        return Outcome(left=True)
+    return claims_outcome(planned, doors)
 
 
 def _tell_loop(planned: Plan, doors: Doors) -> None:

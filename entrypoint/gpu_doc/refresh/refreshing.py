@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gpu_doc.console.console import Console
@@ -46,7 +46,7 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
     planned = planned or plan(config, doors, force=force)
     tell_moved_images(planned, doors)
     if not pulls and planned.fresh:
-        return Outcome()
+        return claims_outcome(planned, doors)
     gc.enable()  # see cli/main.py; from here on it takes a while
     from gpu_doc.refresh.containers import containers, plan_with_images
     from gpu_doc.refresh.scheduler import Scheduler
@@ -69,17 +69,18 @@ def refresh(config: Config, doors: Doors, *, force: bool, jobs: int | None, plan
         # A pull that was asked for and failed is a failure for fresh runs, too.
         todo = [report for report in planned.reports if not report.fresh or _not_pulled(report, docker)]
         if not todo:
-            return Outcome(written=recovered)
+            return replace(claims_outcome(planned, doors), written=recovered)
         _tell_plan([report for report in todo if not report.fresh], doors.console)
         work = stack.enter_context(Scheduler(config, doors, docker))
         work.run(todo, jobs=jobs)
         doors.state.prune()
+    others = claims_outcome(Plan(reports=tuple(report for report in planned.reports if report not in todo)), doors)
     return Outcome(
         written=recovered | work.written,
         executed=work.executed,
         results=work.results,
-        errors=work.errors,
-        failed=work.failed,
+        errors=[*work.errors, *others.errors],
+        failed=[*work.failed, *others.failed],
     )
 
 
@@ -89,11 +90,24 @@ def _recover(config: Config, console: Console) -> dict[str, tuple[str, ...]]:
 
     recovered: dict[str, tuple[str, ...]] = {}
     for report in config.reports:
-        changed = checkout.recover(report.path, config.root)
+        changed = checkout.recover(report.path, config.root, report.mended)
         if changed is not None:
             recovered[report.path] = changed
             console.note(f"{report.path}: cleared up after an interrupted refresh")
     return recovered
+
+
+def claims_outcome(planned: Plan, doors: Doors) -> Outcome:
+    """Return the outcome of reports that are not rendered: their claims may not hold, for people edit sentences."""
+    outcome = Outcome()
+    for report in (report for report in planned.reports if report.broken):
+        for error in report.broken:
+            doors.machine.redactor.error(error)
+            doors.console.error(error)
+            outcome.errors.append(error)
+        if report.report.on_failure == "keep":
+            outcome.failed.append(report.report.path)
+    return outcome
 
 
 def _not_pulled(report: ReportPlan, docker: Docker | None) -> bool:

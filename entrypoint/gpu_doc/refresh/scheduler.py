@@ -249,6 +249,7 @@ class Scheduler:
             return
         try:
             self.written[work.plan.report.path] = self._write(work, work.composer)
+            self._tell(work.composer.claims.broken)  # it was written with a mark that says so
         except NeedsRuns as need:
             work.wait_for(need.addresses)
             work.composer = self._composer(work)
@@ -260,7 +261,8 @@ class Scheduler:
     def _write(self, work: Work, composer: Composer) -> tuple[str, ...]:
         for _ in range(_TRIES):
             draft = composer.compose()
-            if any(evidence.parse(there or b"") != work.plan.evidence for there in draft.beside.values()):
+            own = draft.beside.get(f"{work.plan.report.assets}/{evidence.NAME}")
+            if evidence.parse(own or b"") != work.plan.evidence:
                 what = "another gpu-doc refreshed this report meanwhile"
                 raise PublishError(what, where=Location(draft.path), remedy="Run again.")
             self._hand_edits.keep(work.plan, draft)
@@ -275,7 +277,15 @@ class Scheduler:
         )
 
     def _fail(self, work: Work, *errors: GpuDocError) -> None:
-        """Leave a report unchanged. A failure that several reports share is reported once."""
+        """Leave a report unchanged."""
+        self._tell(errors)
+        if not work.failed:
+            self._console.note(f"{work.plan.report.path} stays as it was.")
+            self.failed.append(work.plan.report.path)
+        work.failed = True
+
+    def _tell(self, errors: Sequence[GpuDocError]) -> None:
+        """Tell what is wrong. A failure that several reports share is reported once."""
         for error in errors:
             self._redactor.error(error)
             if error.location:
@@ -283,7 +293,3 @@ class Scheduler:
             if (error.what, error.where) not in {(told.what, told.where) for told in self.errors}:
                 self.errors.append(error)
                 self._console.error(error)
-        if not work.failed:
-            self._console.note(f"{work.plan.report.path} stays as it was.")
-            self.failed.append(work.plan.report.path)
-        work.failed = True

@@ -73,5 +73,5 @@ def select(config: Config, wanted: Sequence[str], *, here: Path) -> Config:
 
 def own_files(config: Config) -> list[str]:
     """Return what we write into the checkout, relative to root; folders with a trailing slash."""
-    own = [name for report in config.reports for name in (report.path, f"{report.assets}/")]
+    own = [name for report in config.reports for name in (report.path, f"{report.assets}/", *report.mended)]
     return [*own, ".gpu-doc/"]

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 
 from gpu_doc import functions
 from gpu_doc.errors import CaptureError, GpuDocError, ManyErrors, ReportError
-from gpu_doc.functions.shared.calls import bind
+from gpu_doc.functions.shared.calls import asked, bind
 from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.functions.shared.redacted import redacted
 from gpu_doc.functions.shared.results import ResultReader
@@ -20,18 +19,18 @@ from gpu_doc.model.answers import Answer, Asset, Call
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
 from gpu_doc.plan.meanings import settings_of
-from gpu_doc.plan.plan import ReportPlan, RunPlan
+from gpu_doc.plan.plan import ReportPlan, RunPlan, is_as_published
 from gpu_doc.plan.usable import Usable
 from gpu_doc.record import checkout, evidence
 from gpu_doc.record.checkout import Content, Draft
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
 from gpu_doc.record.inputs import with_inputs
 from gpu_doc.report import report
+from gpu_doc.report.claims import ReportClaims
 from gpu_doc.report.files import ReportFiles, ReportTools
-from gpu_doc.report.kept_answers import kept_answers, launched, meaning, says_the_same, tells_results
+from gpu_doc.report.kept_answers import kept_answers, kept_text, launched, meaning, says_the_same, tells_results
 from gpu_doc.report.refusals import find
 from gpu_doc.report.report import Rendered
-from gpu_doc.text import in_place
 
 _MADE = ("started", "seconds", "commit", "gpu-doc")
 """The entries of a result's record that evidence keeps as `made`."""
@@ -74,6 +73,7 @@ class Composer:
         """By the key of each answer that still shows published facts of the run before: its new runs."""
         self._renewed: set[str] = set()
         """Those of them whose results differ."""
+        self.claims = ReportClaims(plan, tools.root, self._answer, self._same_fingerprint)
 
     def prepare(self, calls: Sequence[BoundCall]) -> None:
         """Take the pictures of calls whose runs have all ended. `compose` raises what fails here."""
@@ -110,6 +110,7 @@ class Composer:
         if renewed := {run for run in told if self._is_renewed(run, rendered, kept)}:
             self._renew(renewed)
             rendered, contents, kept = self._rendered()
+        self.claims.demand()
         text = rendered.text.encode("utf-8")
         if self._report.template:  # in place, every byte outside of blocks stays the same
             text = self._tools.line_ends.as_there(self._tools.root / self._report.path, text, before)
@@ -118,24 +119,29 @@ class Composer:
         written = evidence.path_of(self._report, self._tools.root)
         there = checkout.read(written)
         files = {f"{place}/{name}": content for name, content in contents.items()}
+        files |= self.claims.mended
         files[self._report.path] = text
         own = f"{place}/{evidence.NAME}"
         files[own] = self._tools.line_ends.as_there(written, whole.to_bytes(), there)
         gone = [name for name in self._known.files if name not in contents and self._files.published(name) is not None]
         obsolete = tuple(f"{place}/{name}" for name in gone)
-        return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete, beside={own: there})
+        beside = {own: there, **self.claims.unmended}
+        return Draft(path=self._report.path, files=files, before=before, obsolete=obsolete, beside=beside)
 
     def _rendered(self) -> tuple[Rendered, dict[str, Content], dict[str, KeptFile]]:
         """Return the text, every file's content, and the files' entries for evidence."""
+        tools, claims = self._tools, self.claims
+        claims.begin()
         rendered = report.render(
-            self._report, self._tools.root, self._tools.templates, self._answer, line_ends=self._tools.line_ends
+            self._report, tools.root, tools.templates, self._answer, said=claims.said, line_ends=tools.line_ends
         )
         # A notebook may print half of a surrogate pair, which can't be written.
-        rendered = replace(rendered, text=rendered.text.encode("utf-8", "replace").decode())
+        rendered = claims.judged(replace(rendered, text=rendered.text.encode("utf-8", "replace").decode()))
         assets = {asset.name: asset for answer in rendered.answers.values() for asset in answer.assets}
         return rendered, *self._files.contents(list(assets.values()))
 
     def _answer(self, call: Call) -> Answer:
+        call = asked(call)
         known = self._answers.get(call.key)
         if known is None or not all(map(self._files.has, known.assets)):  # a picture may have been removed meanwhile
             known = self._answers[call.key] = self._asked(call)
@@ -212,10 +218,7 @@ class Composer:
         return address not in self._executed and self._same_fingerprint(address)
 
     def _same_fingerprint(self, address: str) -> bool:
-        plan, before = self._runs.get(address), self._known.runs.get(address)
-        if plan is None or plan.fingerprint is None or before is None or not plan.same_inputs:
-            return False
-        return before.fingerprint.text == plan.fingerprint.text
+        return address in self._runs and is_as_published(self._known, self._runs[address])
 
     def _has(self, call: BoundCall, address: str) -> bool:
         """Whether there is a result that can answer a call; earlier versions did not measure resources."""
@@ -241,20 +244,15 @@ class Composer:
     def _evidence(self, rendered: Rendered, files: Mapping[str, KeptFile]) -> Evidence:
         answers = self._kept(rendered)
         runs = {plan.run.address: self._run_evidence(plan, answers, files) for plan in self._plan.runs}
-        content = rendered.text.encode("utf-8")
-        stored = self._tools.line_ends.stored(self._tools.root / self._report.path, content)
-        text: str | tuple[tuple[str, str], ...] = sha256(stored).hexdigest()
-        if not self._report.template:
-            blocks = in_place.fingerprints(rendered.text)
-            text = tuple((expression, digest) for _, expression, digest in blocks)
         whole = Evidence(
             sources=rendered.sources if self._report.template else {},
             settings=settings_of(self._report, self._tools.capture, launched=launched(answers)),
             runs=runs,
             answers={key: self._with_cells_of_its_runs(key, answer, runs) for key, answer in answers.items()},
-            text=text,
+            text=kept_text(self._report, rendered.text, self._tools.root, self._tools.line_ends),
             files=files,
             report=self._report.path,
+            claims=self.claims.kept,
         )
         return self._known if says_the_same(whole, self._known) else whole
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from gpu_doc import functions
 from gpu_doc.functions.shared.function import BoundCall
+from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Call
+from gpu_doc.model.configuration import Report
 from gpu_doc.model.values import Json
 from gpu_doc.plan.meanings import Notebook
 from gpu_doc.record.evidence import Evidence, KeptAnswer
 from gpu_doc.report.report import Rendered
+from gpu_doc.text import in_place
 
 
 def tells_results(key: str) -> bool:
@@ -70,3 +74,10 @@ def says_the_same(new: Evidence, known: Evidence) -> bool:
     return new.report == known.report and all(
         answer.meaning == known.answers[key].meaning for key, answer in new.answers.items()
     )
+
+
+def kept_text(report: Report, text: str, root: Path, line_ends: LineEnds) -> str | tuple[tuple[str, str], ...]:
+    """The hash of a generated report as git stores it; for blocks in place, each expression with that of its body."""
+    if not report.template:
+        return tuple((expression, digest) for _, expression, digest in in_place.fingerprints(text))
+    return sha256(line_ends.stored(root / report.path, text.encode("utf-8"))).hexdigest()

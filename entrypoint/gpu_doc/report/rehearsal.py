@@ -18,6 +18,7 @@ from gpu_doc.model.location import Location
 from gpu_doc.notebooks.cells import SourceCell, is_python, kernel_name, source_cells
 from gpu_doc.notebooks.names import PARAMETERS
 from gpu_doc.plan.plan import ReportPlan
+from gpu_doc.plan.planner import claimed
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import evidence
 from gpu_doc.record.imports import parse
@@ -51,6 +52,10 @@ def check_report(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Rep
                 calls[call.key] = checked
                 if checked.function.takes_pictures and not stale.isdisjoint(run.address for run in checked.runs):
                     problems += _refused(checked, location, root)
+    if plan.report.claims:
+        from gpu_doc.plan.claims import demand_sentences
+
+        problems += demand_sentences(plan.report, root)
     with _told(problems):
         _demand_evidence(plan, root)
     for run in plan.runs:
@@ -84,7 +89,7 @@ def _told(problems: list[GpuDocError]) -> Iterator[None]:
 def _placed_calls(plan: ReportPlan, root: Path, templates: TemplateWorker) -> Iterable[tuple[Call, Location]]:
     """The calls that a report will make, each with the place it stands at."""
     if plan.calls.places is None:
-        return rehearse(plan.report, root, templates).calls
+        return [*rehearse(plan.report, root, templates).calls, *claimed(plan.report)]
     return [(each.call, place) for each, place in zip(plan.calls.bound, plan.calls.places, strict=True)]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gpu_doc import functions
 from gpu_doc.errors import ManyErrors, ReportError
+from gpu_doc.functions.shared.calls import asked as asked_for
 from gpu_doc.functions.shared.calls import located
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
@@ -70,23 +71,26 @@ def render(
     worker: TemplateWorker,
     answer: Callable[[Call], Answer],
     *,
+    said: Callable[[Call, Answer, Location], str] = lambda *_: "",
     line_ends: LineEnds | None = None,
 ) -> Rendered:
     """Render the report's text, with `answer` for each call. Raises ReportError, and what `answer` raises.
 
-    With `line_ends`, its sources are hashed as git would store them.
+    `said` gives the text of a claim, by the answer that it is judged by. With `line_ends`, its sources are hashed as
+    git would store them.
     """
     answers: dict[str, Answer] = {}
     asked: list[tuple[Call, Location]] = []
 
-    def answering(call: Call, place: Location) -> Json:
+    def answering(written: Call, place: Location) -> Json:
+        call = asked_for(written)
         if call.key not in answers:
             try:
-                answers[call.key] = answer(call)
+                answers[call.key] = answer(written)
             except ReportError as error:
-                raise located(error, call, place) from error
+                raise located(error, written, place) from error
         asked.append((call, place))
-        return answers[call.key].value
+        return said(written, answers[call.key], place) if call is not written else answers[call.key].value
 
     if report.template:
         files = TemplateFiles(root, report.template, line_ends)

@@ -22,6 +22,9 @@ _ADMONITION = re.compile(r"(?:!!!|\?\?\?\+?) ?[\w-]+(?: |$)|===[!+]* +[\"']")
 _QUOTE = -1
 """Stands for a block quote among the containers; a list item is the number of columns before its content."""
 
+_DEEPEST = 100
+"""How deep containers are followed, as other parsers do: each `>` of a line is one."""
+
 _INLINE = re.compile(r"\\[\s\S]|`+|<!--")
 _FRONT_MATTER = re.compile(r"\ufeff?(---|\+\+\+)[ \t]*(?:\r\n|\r|\n)(?=[ \t]*\S)")
 
@@ -150,7 +153,7 @@ class _Structure:
 
     def _leaf(self, depth: int, rest: str) -> tuple[bool, bool, bool]:
         opened = False
-        while container := self._opens(rest, depth):
+        while depth < _DEEPEST and (container := self._opens(rest, depth)):
             width, rest = container
             self._containers = [*self._containers[:depth], width]
             depth, opened, self._paragraph = depth + 1, True, False

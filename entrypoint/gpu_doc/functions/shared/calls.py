@@ -28,6 +28,8 @@ def bind(call: Call, report: Report) -> BoundCall:
     first = function.first.word
     given = dict(call.kwargs)
     arguments = [*call.args, *([given.pop(first)] if first in given else [])]
+    if function.second and len(arguments) == 2 and function.second not in given:
+        given[function.second] = arguments.pop()
     if len(arguments) != 1 or not isinstance(arguments[0], str):
         options, more = (" and then options by name", ", …") if function.options else ("", "")
         raise ReportError(
@@ -45,6 +47,12 @@ def bind(call: Call, report: Report) -> BoundCall:
         runs=function.first.runs(address, report),
         options={name: value for name, value in given.items() if value is not None},
     )
+
+
+def asked(call: Call) -> Call:
+    """Return the call that is asked instead of one: for a claim, that for what it is judged by."""
+    function = functions.named(call.function)
+    return function.judged(call) if function and function.judged else call
 
 
 def _judge(function: Function, name: str, value: object) -> None:

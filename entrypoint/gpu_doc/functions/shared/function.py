@@ -53,6 +53,10 @@ class Function:
     """What it gives, for the table in README.md."""
     first: First
     options: Mapping[str, Judge] = field(default_factory=dict)
+    second: str = ""
+    """The option that may stand second, without its name; empty if none may."""
+    judged: Callable[[Call], Call] | None = None
+    """For a claim: returns the call whose answer it is judged by, which is asked instead of it."""
     gives: tuple[Gives, ...]
     """The parts of its answer, in order."""
     check: Callable[[BoundCall, Path], None]

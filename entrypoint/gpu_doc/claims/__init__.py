@@ -1,0 +1,1 @@
+"""Judges claims: conditions on values, and numbers in a person's own sentences."""
