@@ -16,6 +16,7 @@ import pytest
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import DataSource, Run
 from gpu_doc.model.observed import Observed
+from gpu_doc.record import judging, taking
 from gpu_doc.record.contents import Contents
 from gpu_doc.record.inputs import CHANGED, MOST_SETS, Inputs, Names, from_json, to_json, with_set
 from gpu_doc.record.judging import Judge, Judgement
@@ -81,7 +82,9 @@ class Project:
         here = replace_root(self, at or self.root)
         evidence = from_json(to_json(taken.inputs.shown(code)))
         state = [from_json(to_json(taken.inputs))] if with_state else []
-        judged = here.judge().of_sets([evidence], here.run, lambda: list(map(to_json, state)))
+        judged = here.judge().of_sets(
+            [evidence], here.run, lambda: [{"inputs": to_json(each), "stamps": dict(taken.stamps)} for each in state]
+        )
         if with_state and not judged.unchecked:
             assert bool(here.judge().of(state[0], here.run).reasons) == bool(judged.reasons), "state picks the result"
         return judged
@@ -425,7 +428,10 @@ def test_two_values_with_equal_results_are_both_fresh(project: Project) -> None:
     for value, fresh in (("a", True), ("b", True), ("c", False)):
         project.environ = {"MODE": value}
         assert (
-            project.judge().of_sets(evidence, project.run, lambda: list(map(to_json, whole))).reasons == ()
+            project.judge()
+            .of_sets(evidence, project.run, lambda: [{"inputs": to_json(each)} for each in whole])
+            .reasons
+            == ()
         ) is fresh
 
 
@@ -493,6 +499,33 @@ def test_many_files_of_a_folder_have_one_hash_in_evidence(project: Project) -> N
     assert project.judged(taken, with_state=False).reasons == ("files in big/ changed (read by the run)",)
     (project.root / "big/0008.txt").unlink()
     assert project.judged(taken, with_state=False).reasons == ("big/0008.txt is missing (read by the run)",)
+
+
+def test_files_that_look_as_they_did_are_not_hashed_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "_PATIENCE", 0)
+    monkeypatch.setattr(taking, "RECENT", -1000)
+    taken = project.taken(Observed(read=frozenset({"data/a.csv", "config/x.json"})))
+    hashed: list[str] = []
+    real = Contents.hash
+
+    def watched(self: Contents, path: Path) -> str:
+        hashed.append(path.name)
+        return real(self, path)
+
+    monkeypatch.setattr(Contents, "hash", watched)
+    evidence = from_json(to_json(taken.inputs.shown(code)))
+    record = {"inputs": to_json(taken.inputs), "stamps": dict(taken.stamps)}
+    assert project.judge().of_sets([evidence], RUN, lambda: [record]) == Judgement()
+    assert hashed == []
+    project.write("data/a.csv", "other")
+    judged = project.judge().of_sets([evidence], RUN, lambda: [record])
+    assert judged.reasons == ("data/a.csv changed (read by the run)",)
+    assert hashed == ["a.csv"]
+
+
+def test_the_look_of_a_file_that_was_just_written_says_nothing(project: Project) -> None:
+    project.write("data/new.csv")  # another write may leave its size and times as they are
+    assert project.taken(Observed(read=frozenset({"data/new.csv"}))).stamps == {}
 
 
 # --- state ------------------------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ class Contents:
 def _hash(path: Path) -> tuple[str, bool]:
     """Return the hash of a file's bytes, and whether a line ends in CRLF."""
     hashed, crlf, last = sha256(), False, b""
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         block = file.read(_BLOCK)
         if oid := lfs.oid(block):
             return oid, False

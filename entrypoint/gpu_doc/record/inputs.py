@@ -8,6 +8,7 @@ Under one fingerprint there may be several sets of inputs. A run is fresh if one
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ CHANGED = "changed meanwhile"
 
 DIGITS = 16
 """Hexadecimal digits of a hash in a set of inputs, as many as a fingerprint has."""
+
+RECENT = 2.0
+"""Seconds for which another change of a file may not show in its times: on some file systems they are coarse."""
 
 _TOGETHER = 24
 """So many files of a folder have a hash each in evidence; of more, one hash is kept."""
@@ -111,6 +115,11 @@ def kept_as(hidden: Paths, code: Callable[..., str]) -> str:
 def digest_of_files(files: Iterable[tuple[str, str]]) -> str:
     """Return one hash for files of a folder, given with their own hashes."""
     return short_hash(sorted(map(list, files)))
+
+
+def stamp_of(status: os.stat_result) -> str:
+    """Return what changes with a file's content: its size and times, and which file it is."""
+    return f"{status.st_ino:x} {status.st_size:x} {status.st_mtime_ns:x} {status.st_ctime_ns:x}"
 
 
 def digest_of_names(names: Iterable[str]) -> str:

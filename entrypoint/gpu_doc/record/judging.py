@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from gpu_doc.errors import NotebookFileError
@@ -13,9 +14,25 @@ from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.values import Json
 from gpu_doc.record.contents import Contents
-from gpu_doc.record.inputs import CHANGED, DIGITS, Inputs, Names, digest_of_files, digest_of_names, from_json, kept_as
+from gpu_doc.record.inputs import (
+    CHANGED,
+    DIGITS,
+    Inputs,
+    Names,
+    digest_of_files,
+    digest_of_names,
+    from_json,
+    kept_as,
+    stamp_of,
+)
 from gpu_doc.record.never_inputs import NeverInputs
 
+_PATIENCE = 4 << 20
+"""Bytes to hash before state is asked, which takes a few milliseconds, too."""
+_PER_FILE = 20_000
+"""To open a file takes as long as to hash so many bytes."""
+
+_FILES = ("file", "code")
 _SAID = 5
 """So many inputs of a kind are named, then a count."""
 
@@ -29,11 +46,17 @@ class Judgement:
 
 
 class Hashes:
-    """Hashes files as they are here, each once as long as it does not change."""
+    """Hashes files as they are here, each once as long as it does not change.
+
+    Where many or large files are to be hashed, `stamps` is asked first: what state says of how they looked, and of
+    their hashes, by path.
+    """
 
     def __init__(self, line_ends: LineEnds) -> None:
         self._line_ends = line_ends
-        self._known: dict[tuple[str, bool], tuple[tuple[int, ...], str, bool]] = {}
+        self._known: dict[tuple[str, bool], tuple[str, str, bool]] = {}
+        self._patience = _PATIENCE
+        self.stamps: Callable[[], Mapping[str, tuple[str, str]]] = dict
 
     def of(self, full: str, before: str, *, of_code: bool = False) -> str | None:
         """Return the hash of a file's bytes or, if that is not `before`, as git stores it; None if there is none."""
@@ -41,9 +64,12 @@ class Hashes:
             status = os.stat(full)  # noqa: PTH116 - a Path for each of many files takes longer than all else
         except OSError:
             return "" if os.path.lexists(full) else None
-        stamp = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        stamp = stamp_of(status)
         known = self._known.get((full, of_code))
         if known is None or known[0] != stamp:
+            self._patience -= status.st_size + _PER_FILE
+            if self._patience < 0 and (said := self.stamps().get(full)) and said[0] == stamp:
+                return said[1]
             contents = Contents()
             known = self._known[full, of_code] = stamp, self._hash(contents, full, of_code=of_code), contents.crlf
         _, digest, has_crlf = known
@@ -83,21 +109,30 @@ class Judge:
     def of_sets(self, sets: Iterable[Inputs], run: Run, in_state: Callable[[], Sequence[Json]]) -> Judgement:
         """Judge the sets in evidence: the first that matches, else that with the fewest differences.
 
-        `in_state` returns the sets that state has for the same fingerprint, as JSON: with what evidence does not say.
+        `in_state` returns the records that state has for the same fingerprint: with what evidence does not say.
         """
-        whole: list[Inputs] | None = None
+        kept = cache(lambda: [(from_json(record["inputs"]), record.get("stamps") or {}) for record in in_state()])
 
-        def read() -> Sequence[Inputs]:
-            nonlocal whole
-            whole = list(map(from_json, in_state())) if whole is None else whole
-            return whole
+        def read() -> list[Inputs]:
+            return [inputs for inputs, _ in kept()]
 
+        self._hashes.stamps = cache(lambda: self._stamped(kept()))
         judged: list[Judgement] = []
         for one in sets:
             judged.append(self.of(one, run, read))
             if not judged[-1].reasons:
                 return judged[-1]
         return min(judged, key=lambda each: len(each.reasons))
+
+    def _stamped(self, kept: Iterable[tuple[Inputs, Mapping[str, str]]]) -> dict[str, tuple[str, str]]:
+        """Return how files looked that were hashed, and their hashes, by their full path."""
+        found = {}
+        for inputs, stamps in kept:
+            hidden = {name.partition(" ")[2]: digest for name, digest in inputs.hidden.items() if name[:4] in _FILES}
+            for path, digest in {**hidden, **inputs.code, **inputs.read}.items():
+                if path in stamps and digest != CHANGED and (path not in inputs.code or path not in inputs.read):
+                    found[self.never.full(path)] = stamps[path], digest
+        return found
 
     def of(self, inputs: Inputs, run: Run, in_state: Callable[[], Sequence[Inputs]] = tuple) -> Judgement:
         """Judge one set, of evidence or of state."""

@@ -54,34 +54,37 @@ class NeverInputs:
         """The names in a folder that count; None if it is not there."""
         place = self.full(folder)
         try:
-            found = os.listdir(place)  # noqa: PTH208 - a Path for each name takes five times as long
+            with os.scandir(place) as entries:
+                found = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
         except OSError:
             return None
         prefix = "" if folder == "." else f"{folder}/"
         return frozenset(
             name
-            for name in found
-            if not self._is_ours_or_litter(f"{place}/{name}")
+            for name, is_folder in found.items()
+            if not self._is_ours_or_litter(f"{place}/{name}", is_folder=is_folder)
             and not any(names(pattern, prefix + name) for pattern in run.produces)
         )
 
-    def _is_ours_or_litter(self, full: str) -> bool:
+    def _is_ours_or_litter(self, full: str, *, is_folder: bool | None = None) -> bool:
         """Whether this or a folder above it, up to the checkout's top, is ours, or an environment or a cache."""
         if full in self._litter:
             return self._litter[full]
         if len(full) <= len(self.tree):
             return False
         parent = full.rpartition("/")[0]
-        found = self._litter[full] = self._is_ours_or_litter(parent) or self._itself(full)
+        found = self._litter[full] = self._is_ours_or_litter(parent, is_folder=True) or self._itself(
+            full, is_folder=is_folder
+        )
         return found
 
-    def _itself(self, full: str) -> bool:
-        return (
-            full.rpartition("/")[2] in _LITTER
-            or full in self._ours
-            or any(os.path.lexists(f"{full}/{mark}") for mark in _MARKS)
-            or (full in self._above and self._has_ours_only(full))
-        )
+    def _itself(self, full: str, *, is_folder: bool | None = None) -> bool:
+        if full.rpartition("/")[2] in _LITTER or full in self._ours:
+            return True
+        if is_folder is False or not os.path.isdir(full):  # noqa: PTH112 - a Path for each name takes five times as long
+            return False
+        marked = any(os.path.lexists(f"{full}/{mark}") for mark in _MARKS)
+        return marked or (full in self._above and self._has_ours_only(full))
 
     def _has_ours_only(self, folder: str) -> bool:
         """Whether a folder that has something of ours has nothing else: then we made it."""

@@ -143,12 +143,12 @@ class State:
         there = {path: path.stat().st_mtime for path in found if path.is_dir()}
         return sorted(there, key=there.__getitem__, reverse=True)
 
-    def inputs(self, fingerprint: str) -> list[Json]:
-        """The sets of inputs of all results with a fingerprint, as in their records; the results are not looked at."""
+    def inputs(self, fingerprint: str) -> list[Mapping[str, Json]]:
+        """The records of all results with a fingerprint whose inputs are known; the results are not looked at."""
         layers = (self.layers.own, *self.layers.others)
         found = ((layer, folder) for layer in layers for folder in self._results(layer, fingerprint))
         records = (self.seal.peek(folder, self._name(layer, "runs", folder.name)) for layer, folder in found)
-        return [record["inputs"] for record in records if record and "inputs" in record]
+        return [record for record in records if record and "inputs" in record]
 
     def code(self, *parts: Json) -> str:
         """Return a hash that only who has the key of state can make."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from gpu_doc.model.configuration import Run
 from gpu_doc.model.observed import Observed
 from gpu_doc.model.values import Json
 from gpu_doc.record.contents import Contents
-from gpu_doc.record.inputs import CHANGED, DIGITS, Inputs, Names, digest_of_names
+from gpu_doc.record.inputs import CHANGED, DIGITS, RECENT, Inputs, Names, digest_of_names, stamp_of
 from gpu_doc.record.never_inputs import NeverInputs
 
 
@@ -25,6 +26,8 @@ class Taken:
     inputs: Inputs
     changed: tuple[str, ...]
     """What changed while the run went on: the run is not called fresh."""
+    stamps: Mapping[str, str]
+    """What the files looked like that were hashed: as long as they look the same, they need not be hashed again."""
     elsewhere: tuple[str, ...]
     """Files that it read outside of the checkout; a folder with a slash at its end for several in it."""
 
@@ -55,7 +58,7 @@ class Taking:
         one = _One(self._never, run, source, began, contents, _written(observed, self._never))
         inputs = one.inputs(observed, {f"env {name}": code for name, code in variables.items()})
         elsewhere = _elsewhere(observed, self._never, one.data, self._installed)
-        return Taken(inputs=inputs, changed=tuple(sorted(one.changed)), elsewhere=elsewhere)
+        return Taken(inputs=inputs, changed=tuple(sorted(one.changed)), stamps=one.stamps, elsewhere=elsewhere)
 
 
 def _written(observed: Observed, never: NeverInputs) -> frozenset[str]:
@@ -85,6 +88,7 @@ class _One:
             self._known |= self._modules.intersection(os.path.normpath(word) for word in run.command)
         self.data = tuple(never.full(each.path) for each in run.data)
         self.changed: set[str] = set()
+        self.stamps: dict[str, str] = {}
 
     def inputs(self, observed: Observed, hidden: dict[str, str]) -> Inputs:
         read = dict(self._digests(self._wanted(observed.read), of_code=False))
@@ -163,7 +167,10 @@ class _One:
                 if not stat.S_ISREG(status.st_mode):
                     continue
                 hashed = self._contents.hash_source(full) if of_code else self._contents.hash(full)
-                later = max(status.st_mtime, status.st_ctime) > self._began
+                last = max(status.st_mtime, status.st_ctime)
+                later = last > self._began
+                if last < time.time() - RECENT:
+                    self.stamps[path] = stamp_of(status)
             except (OSError, NotebookFileError):  # it was removed, or can't be read any more
                 later = True
             if later:

@@ -40,7 +40,7 @@ def take_inputs(finished: Finished, plan: RunPlan, doors: Doors) -> dict[str, Js
     unobserved = {"unobserved": observed.unobserved} if observed.unobserved else {}
     if observed.unobserved and not taken.inputs:
         return unobserved
-    return {"inputs": to_json(taken.inputs), **unobserved}
+    return {"inputs": to_json(taken.inputs), "stamps": dict(taken.stamps), **unobserved}
 
 
 def _some(paths: tuple[str, ...]) -> str:
