@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,17 @@ def test_a_host_that_is_not_named_is_refused_with_what_to_do() -> None:
     assert isinstance(shot, CaptureError)
     assert "https://cdn.example.org/a.js" in shot.what
     assert "allow-hosts" in shot.remedy
+
+
+def test_a_map_of_folium_is_refused_with_what_helps() -> None:
+    """Its script stands in a frame, written with entities."""
+    page = (
+        "<script src='https://cdn.jsdelivr.net/npm/leaflet@1.9.3/dist/leaflet.js'></script><script>L.map('m')</script>"
+    )
+    text = f'<p>Make this Notebook Trusted</p><iframe srcdoc="{escape(page)}" width=300 height=200></iframe>'
+    with new_camera() as room:
+        (shot,) = room.photograph([html(text)])
+    assert isinstance(shot, CaptureError)
+    assert "leaflet.js" in shot.what
+    assert "an image of the map" in shot.remedy
+    assert "savefig" not in shot.remedy

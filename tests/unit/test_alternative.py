@@ -53,6 +53,15 @@ def test_a_figure_has_its_title_and_axes_from_the_source(source: str, text: str)
         ("figure.update_layout(title='Memory', yaxis_title='GB')", "Figure: Memory (axes: GB)"),
         ("p = figure(title='Bandwidth', x_axis_label='GB', y_axis_label='TB/s')", "Figure: Bandwidth (axes: GB, TB/s)"),
         ("show(p)", "Output of cell #2 in run run"),
+        (
+            "alt.Chart(title='A').encode(x=alt.X(title='Step'), y=alt.Y('b').title('Loss'), color=Color(title='K'))",
+            "Figure: A (axes: Step, Loss)",
+        ),
+        (
+            "alt.Chart(df).encode(alt.X('a', axis=alt.Axis(title='Step'))).properties(title='T')",
+            "Figure: T (axes: Step)",
+        ),
+        ("figure.update_xaxes(title='GB')", "Figure (axes: GB)"),
     ],
 )
 def test_what_scripts_draw_has_them_too(source: str, text: str) -> None:

@@ -17,6 +17,8 @@ _REMEDIES = {
     "the data frame itself, or write table() in place of shot()",
     r"\bvega": 'Let charts be static images: alt.renderers.enable("png") in the notebook; it takes the package '
     'vl-convert-python, which also lets them be drawn as they are: pip install --upgrade "altair[save]"',
+    r"\bleaflet\b|\bfolium\b": "Maps of folium and Leaflet load their script and what they show: let the cell show an "
+    "image of the map, Image(filename=...), such as GeoPandas' plot() draws, or link to the page that map.save() makes",
     r"\bmermaid\b": "Write the diagram into the report's text, between ```mermaid and ```, which GitHub and most sites "
     "draw. Or let the cell show an image of it, Image(filename=...)",
 }

@@ -36,6 +36,8 @@ _REMEDIES = {
     "widget": "Print the widget's result, or give it a static image.",
     "": "Let the cell give a static image as well, by another MIME type.",
 }
+_HAS_SCRIPT = re.compile(r"(?:<|&lt;|&#60;)script\b", re.IGNORECASE)
+"""In a frame's `srcdoc`, it is written in one of the other ways: folium does so."""
 _SCRIPT = re.compile(r"<script\b.*?(?:</script\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _REMOVED = re.compile(r"<(style|template|head)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _CONTENT = re.compile(r"<(img|svg|table|hr|input|button|progress|meter|iframe)\b", re.IGNORECASE)
@@ -70,7 +72,7 @@ def scripted(data: Mapping[str, Any], *, every: bool = False) -> str:
     html = data.get("text/html")
     if any(mime in data for mime in (*_STATIC, *_OTHER_IMAGES)):
         return ""
-    if not _draws_by_script(data) and not (every and isinstance(html, str) and "<script" in html.lower()):
+    if not _draws_by_script(data) and not (every and isinstance(html, str) and _HAS_SCRIPT.search(html)):
         return ""
     return next((mime for kind in _BY_SCRIPT for mime in data if kind.fullmatch(mime)), "")
 

@@ -41,6 +41,15 @@ _AXES = frozenset(
         *("x_axis_label", "y_axis_label"),  # Bokeh's
     }
 )
+_OF_AXES = frozenset({"X", "Y", "X2", "Y2", "Theta", "Radius", "Axis", "update_xaxes", "update_yaxes"})
+"""What gets a title that is an axis's: Altair's and Plotly's."""
+_OF_OTHERS = frozenset(
+    {
+        *("Color", "Fill", "Stroke", "Size", "Shape", "Opacity", "Detail", "Text"),
+        *("Tooltip", "Legend", "Row", "Column", "Facet"),
+    }
+)
+"""And one that is a legend's, or another part's."""
 _SHAPE = re.compile(r"<p>([\d,]+) rows × ([\d,]+) columns</p>")  # noqa: RUF001 - pandas' own
 _REPR = re.compile(r"<[\w.]+( object| at 0x)[^<>]*>")
 _UNSEEN = re.compile(
@@ -115,12 +124,22 @@ def _place(call: ast.Call) -> tuple[int, int]:
 def _of_call(call: ast.Call) -> Iterator[tuple[str, str]]:
     import ast
 
+    # alt.X("step", title="Step"), and alt.X("step").title("Step")
+    object_ = call.func.value if isinstance(call.func, ast.Attribute) else None
+    part = _name(object_.func if isinstance(object_, ast.Call) and _name(call.func) == "title" else call.func)
     given: list[tuple[str, ast.expr]] = [(word.arg or "", word.value) for word in call.keywords]
     if isinstance(call.func, ast.Attribute) and call.args:
         given.insert(0, (call.func.attr, call.args[0]))
     for name, value in given:
         if isinstance(value, ast.Constant) and isinstance(value.value, str) and name in _TITLES | _AXES:
-            yield name, _short(value.value)
+            kind = "xlabel" if name == "title" and part in _OF_AXES else name
+            if name != "title" or part not in _OF_OTHERS:
+                yield kind, _short(value.value)
+
+
+def _name(called: ast.expr) -> str:
+    """The last name of what is called."""
+    return str(getattr(called, "attr", None) or getattr(called, "id", ""))
 
 
 def _described(output: Output) -> str:
