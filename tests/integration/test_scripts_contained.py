@@ -126,7 +126,7 @@ def test_each_layer_by_itself_lets_no_request_out(monkeypatch: pytest.MonkeyPatc
     """
     if layer == "flags":
         monkeypatch.setattr(livepage, "_POLICY", "default-src * data: blob: 'unsafe-inline' 'unsafe-eval'")
-        monkeypatch.setattr(livepage._LivePage, "_refuse", _let_go)
+        monkeypatch.setattr(livepage.LivePage, "_refuse", _let_go)
     else:
         monkeypatch.setattr(chromium, "_FLAGS", tuple(flag for flag in chromium._FLAGS if not flag.startswith(NETWORK)))
     ways = [way for way in WAYS if "RTCPeerConnection" not in way]
@@ -138,7 +138,7 @@ def test_each_layer_by_itself_lets_no_request_out(monkeypatch: pytest.MonkeyPatc
     assert layer != "flags" or sink.visits == []
 
 
-def _let_go(page: livepage._LivePage, event: dict[str, Any]) -> None:
+def _let_go(page: livepage.LivePage, event: dict[str, Any]) -> None:
     page.send("Fetch.continueRequest", requestId=event["requestId"])
 
 

@@ -17,16 +17,19 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gpu_doc.model.values import Json
 from gpu_doc.pictures.chromium import ChromiumProcess, find_chromium, sandbox_closed
 from gpu_doc.pictures.formulas import Formula, script
 from gpu_doc.pictures.gate import Gate
 from gpu_doc.pictures.layout import MARK, Band, Box, Layout, Loss
-from gpu_doc.pictures.livepage import Drawing, LiveDocument, drawn
-from gpu_doc.pictures.tab import BrowserLostError, Tab
+from gpu_doc.pictures.livepage import Drawing, LiveDocument, drawn, watched
+from gpu_doc.pictures.tab import BrowserLostError, FigureLostError, Tab
 from gpu_doc.resources import template_path
+
+if TYPE_CHECKING:
+    from gpu_doc.pictures.figurepage import FigurePage
 
 __all__ = ["Browser", "BrowserLostError", "find_chromium", "sandbox_closed"]
 
@@ -57,6 +60,7 @@ class Browser:
         self._thread = threading.Thread(target=self._loop.run_forever, name="browser", daemon=True)
         self._connection: Any = None
         self._page: _Page | None = None
+        self._figures: FigurePage | None = None
 
     def __enter__(self) -> Browser:
         with ExitStack() as stack:
@@ -93,6 +97,16 @@ class Browser:
         deadline = time.monotonic() + self._patience
         return self._wait(drawn(self._connection, document, gate, self._process, (self.scale, deadline)))
 
+    def figure(self, figure: str, document: LiveDocument, gate: Gate) -> str:
+        """Return the HTML, without scripts, of a figure that is data (figurepage.py); empty where it needs more.
+
+        `document` loads what draws it. Raises FigureLostError when that is not done in time, or takes too much memory.
+        """
+        try:
+            return self._wait(self._figure(figure, document, gate, time.monotonic() + self._patience))
+        except BrowserLostError as error:
+            raise FigureLostError(str(error)) from error
+
     def typeset(self, formula: Formula) -> dict[str, str]:
         """Return the SVG of a formula under `svg`, or under `error` why there is none.
 
@@ -100,6 +114,20 @@ class Browser:
         """
         assert self._page is not None
         return self._wait(self._page.typeset(formula, time.monotonic() + self._patience))
+
+    async def _figure(self, figure: str, document: LiveDocument, gate: Gate, deadline: float) -> str:
+        from gpu_doc.pictures.figurepage import FigurePage
+
+        page, self._figures = self._figures, None
+        if page is not None and (page.document != document or page.is_used_up):
+            await page.close(deadline)
+            page = None
+        if page is None:
+            page = await FigurePage.opened(self._connection, document, gate, deadline)
+        async with watched(self._process, page):
+            html = await page.drawn_figure(figure, deadline)
+        self._figures = page
+        return html
 
     async def _connected(self, address: str) -> _Page:
         self._connection = _connect(address, self._loop)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
@@ -110,7 +110,8 @@ class Camera:
 
     def _taken(self, exhibits: Mapping[int, Exhibit], *, every_script: bool = False) -> dict[int, Shot]:
         shots: dict[int, Shot] = {}
-        sections = [*self._sections(exhibits, shots, every_script=every_script)]
+        sections = self._sections(exhibits, shots, every_script=every_script)
+        # One page is made while the one before is still being cut apart.
         cuts = [cut for page in _pages(sections) for cut in self._shoot(page)]
         for page, bands in cuts:
             shots.update(self._collected(page, bands))
@@ -121,7 +122,8 @@ class Camera:
     ) -> Iterator[_Section]:
         from gpu_doc.pictures.browser import BrowserLostError
 
-        for number, exhibit in exhibits.items():
+        # Chromium is started for one scale.
+        for number, exhibit in sorted(exhibits.items(), key=lambda each: each[1].scale):
             try:
                 _check_something_to_see(exhibit)
                 self.warm_up(exhibit.scale)
@@ -137,14 +139,17 @@ class Camera:
             else:
                 yield number, exhibit, section
 
-    def _drawn(self, exhibit: Exhibit, *, every: bool) -> Exhibit:
-        """The exhibit, with pictures in the place of outputs that their scripts draw."""
-        from gpu_doc.pictures.browser import BrowserLostError
+    def _drawn(self, exhibit: Exhibit, *, every: bool, alone: bool = False) -> Exhibit:
+        """The exhibit, with what is drawn in the place of outputs that their scripts draw."""
+        from gpu_doc.pictures.tab import BrowserLostError, FigureLostError
 
         assert self._pages is not None
         try:
             pages = self._pages.result()
-            return self._scripts.drawn(exhibit, pages, self._browser_for, self._redactor, every=every)
+            return self._scripts.drawn(exhibit, pages, self._browser_for, self._redactor, every=every, alone=alone)
+        except FigureLostError:
+            self._close_browser()
+            return self._drawn(exhibit, every=every, alone=True)
         except BrowserLostError as error:
             self._close_browser()
             raise losses.script_failed(exhibit, str(error)) from error
@@ -237,20 +242,18 @@ def _make_pages(typeset: Typeset) -> CellPages:
     return CellPages(typeset)
 
 
-def _pages(sections: Sequence[_Section]) -> Iterator[_Page]:
-    """Divide sections among pages: one scale per page, and a limited size."""
-    for scale in sorted({exhibit.scale for _, exhibit, _ in sections}):
-        page: list[_Section] = []
-        size = 0
-        for section in sections:
-            if section[1].scale != scale:
-                continue
-            if page and (len(page) == _ON_A_PAGE or size + len(section[2]) > _PAGE_SIZE):
-                yield page
-                page, size = [], 0
-            page.append(section)
-            size += len(section[2])
-        yield page
+def _pages(sections: Iterable[_Section]) -> Iterator[_Page]:
+    """Divide sections, ordered by scale, among pages: one scale per page, and a limited size."""
+    page: list[_Section] = []
+    size = 0
+    for section in sections:
+        full = len(page) == _ON_A_PAGE or size + len(section[2]) > _PAGE_SIZE
+        if page and (full or section[1].scale != page[0][1].scale):
+            yield page
+            page, size = [], 0
+        page.append(section)
+        size += len(section[2])
+    yield from [page] if page else []
 
 
 def _page_width(page: _Page) -> int:

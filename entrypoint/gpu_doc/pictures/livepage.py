@@ -12,8 +12,8 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,40 +84,68 @@ async def drawn(
     Raises BrowserLostError.
     """
     scale, deadline = limits
+    window = await opened(connection, document.width, deadline)
+    page = LivePage(window, document, gate)
+    async with watched(process, page):
+        drawing = await page.drawn(scale, deadline)
+        await window.close(deadline)
+    return drawing
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of a browser context of its own: nothing that is stored there is seen in another one."""
+
+    connection: Any
+    context: str
+    target: str
+    id: int
+    session: Any
+
+    async def close(self, deadline: float) -> None:
+        """Close it, and forget what was stored. Raises BrowserLostError."""
+        await ask(self.connection, deadline, "Target.disposeBrowserContext", browserContextId=self.context)
+
+
+async def opened(connection: Any, width: int, deadline: float) -> Window:
+    """Open a window of a width in CSS pixels. Raises BrowserLostError."""
     context = await ask(connection, deadline, "Target.createBrowserContext", disposeOnDetach=True)
     where = {"browserContextId": context["browserContextId"]}
     await ask(connection, deadline, "Browser.setDownloadBehavior", behavior="deny", **where)
-    size = {"width": document.width, "height": _STARTING_HEIGHT}
+    size = {"width": width, "height": _STARTING_HEIGHT}
     target = await ask(connection, deadline, "Target.createTarget", url="about:blank", newWindow=True, **size, **where)
     window = await ask(connection, deadline, "Browser.getWindowForTarget", targetId=target["targetId"])
     session = await connection.createSession({**target, "type": "page"})
-    page = _LivePage(session, document, gate)
-    watch = asyncio.ensure_future(_watched(process, page))
+    return Window(connection, context["browserContextId"], target["targetId"], window["windowId"], session)
+
+
+@asynccontextmanager
+async def watched(process: ChromiumProcess, page: Tab) -> AsyncIterator[None]:
+    """End what takes all of the machine's memory meanwhile, before the kernel ends something else."""
+    watch = asyncio.ensure_future(_watch(process, page))
     try:
-        drawing = await page.drawn(target["targetId"], window, scale, deadline)
-        await ask(connection, deadline, "Target.disposeBrowserContext", **where)
+        yield
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
-    return drawing
 
 
-async def _watched(process: ChromiumProcess, page: Tab) -> None:
-    """End what takes all of the machine's memory, before the kernel ends something else."""
+async def _watch(process: ChromiumProcess, page: Tab) -> None:
     while True:
+        await asyncio.sleep(5 * TICK)
         if await asyncio.get_running_loop().run_in_executor(None, process.memory) > _MOST_MEMORY:
             page.lose(f"its scripts took more than {_MOST_MEMORY // 10**9} GB of memory")
             process.end_children()
             return
-        await asyncio.sleep(5 * TICK)
 
 
-class _LivePage(Tab):
+class LivePage(Tab):
     """The page of one document."""
 
-    def __init__(self, session: Any, document: LiveDocument, gate: Gate) -> None:
-        super().__init__(session)
+    def __init__(self, window: Window, document: LiveDocument, gate: Gate) -> None:
+        super().__init__(window.session)
+        self._window = window
         self._document = document
         self._gate = gate
         self._address = f"https://{secrets.token_hex(8)}.invalid/"
@@ -125,19 +153,24 @@ class _LivePage(Tab):
         self._world = 0
         self._drawing = Drawing()
         self._fetching: set[asyncio.Future[None]] = set()
-        session.on("Fetch.requestPaused", self._paused)
-        session.on("Runtime.exceptionThrown", self._failed)
+        window.session.on("Fetch.requestPaused", self._paused)
+        window.session.on("Runtime.exceptionThrown", self._failed)
 
-    async def drawn(self, frame: str, window: Mapping[str, Any], scale: int, deadline: float) -> Drawing:
+    async def _load(self, deadline: float) -> None:
+        """Go to the document. What is called in our world afterwards may come before its scripts have run."""
         for domain in ("Page", "Inspector", "Runtime"):
             await self.call(deadline, f"{domain}.enable")
         await self.call(deadline, "Fetch.enable", patterns=[{"urlPattern": "*"}])
         await self.call(deadline, "Page.addScriptToEvaluateOnNewDocument", source=_WATCH, worldName=_WORLD)
         await self.call(deadline, "Page.navigate", url=self._address)
-        world = await self.call(deadline, "Page.createIsolatedWorld", frameId=frame, worldName=_WORLD)
+        world = await self.call(deadline, "Page.createIsolatedWorld", frameId=self._window.target, worldName=_WORLD)
         self._world = world["executionContextId"]
+
+    async def drawn(self, scale: int, deadline: float) -> Drawing:
+        """Draw the document. Raises BrowserLostError."""
+        await self._load(deadline)
         if await self._ready(deadline):
-            await self._photographed(window, scale, deadline)
+            await self._photographed(scale, deadline)
             self._drawing.text = await self._run(deadline, "text", None)
             on_canvas = await self.evaluate(deadline, "window[Symbol.for('gpu-doc')].written()")
             self._drawing.rare = await self._run(deadline, "rare", str(on_canvas))
@@ -167,7 +200,7 @@ class _LivePage(Tab):
                 return
             await asyncio.sleep(TICK)
 
-    async def _photographed(self, window: Mapping[str, Any], scale: int, deadline: float) -> None:
+    async def _photographed(self, scale: int, deadline: float) -> None:
         """Take pictures until two are alike: of a window that holds all there is."""
         size, before = (0, 0), b""
         patience = time.monotonic() + (deadline - time.monotonic()) / 2
@@ -184,7 +217,7 @@ class _LivePage(Tab):
                 return
             now = max(self._document.width, wanted[0]), max(_STARTING_HEIGHT, wanted[1])
             if now != size:
-                await self._resize(deadline, window, now)
+                await self._resize(deadline, now)
                 size, before = now, b""
                 continue
             answer = await self.call(deadline, "Page.captureScreenshot", format="png", optimizeForSpeed=True)
@@ -196,12 +229,12 @@ class _LivePage(Tab):
             await self._rest(deadline, time.monotonic() + _SHORT)
         self._drawing.moves = True
 
-    async def _resize(self, deadline: float, window: Mapping[str, Any], size: tuple[int, int]) -> None:
+    async def _resize(self, deadline: float, size: tuple[int, int]) -> None:
         """Make the window so large that the page has this size."""
         inside = await self._run(deadline, "size", None)
-        bounds = await self.call(deadline, "Browser.getWindowBounds", windowId=window["windowId"])
+        bounds = await self.call(deadline, "Browser.getWindowBounds", windowId=self._window.id)
         more = {side: size[n] - inside[side] + bounds["bounds"][side] for n, side in enumerate(("width", "height"))}
-        await self.call(deadline, "Browser.setWindowBounds", windowId=window["windowId"], bounds=more)
+        await self.call(deadline, "Browser.setWindowBounds", windowId=self._window.id, bounds=more)
         while tuple((await self._run(deadline, "size", None)).values()) != size:
             await asyncio.sleep(TICK)
 

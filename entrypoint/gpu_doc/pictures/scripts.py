@@ -71,9 +71,11 @@ class Scripts:
         redactor: Redactor,
         *,
         every: bool = False,
+        alone: bool = False,
     ) -> Exhibit:
         """Give the exhibit with pictures in the place of what only scripts can draw, or of `every` one with a script.
 
+        Figures that are data are given as HTML, drawn on one page, or each `alone` on a page of its own as all others.
         Raises CaptureError where that can't be shown, BrowserLostError where it hangs or crashes.
         """
         outputs: list[Json] = []
@@ -82,12 +84,31 @@ class Scripts:
                 outputs += group
                 continue
             content = "".join(_fragment(output) for output in group)
+            if not alone and (figure := self._figure(content, group, pages, browser, exhibit)):
+                outputs.append(figure)
+                continue
             document = pages.live_document(content, self._tags(content, group, exhibit), exhibit)
             drawing = browser(exhibit.scale).draw(document, self._gate)
             _check(drawing, exhibit, self._environ)
             check_text(drawing.text, exhibit, redactor)
             outputs.append(_pictured(drawing, exhibit))
         return replace(exhibit, outputs=tuple(outputs))
+
+    def _figure(
+        self, content: str, group: Sequence[Json], pages: CellPages, browser: Callable[[int], Browser], exhibit: Exhibit
+    ) -> Json:
+        """Give the output that shows a figure which is data; None where it needs a page of its own."""
+        from gpu_doc.pictures.figurepage import is_plain
+
+        data = _texts(group[0])
+        if len(group) > 1 or scripted(data) != PLOTLY:
+            return None
+        figure = data[PLOTLY] if isinstance(data[PLOTLY], str) else json.dumps(data[PLOTLY])
+        if not is_plain(figure):
+            return None
+        document = pages.live_document("", self._tags(content, group, exhibit), exhibit)
+        html = browser(exhibit.scale).figure(figure, document, self._gate)
+        return html and {"output_type": "display_data", "data": {"text/html": html}, "metadata": {}}
 
     def _tags(self, content: str, group: Sequence[Json], exhibit: Exhibit) -> str:
         try:

@@ -16,6 +16,10 @@ class BrowserLostError(Exception):
     """The page crashed, hung, or was replaced: this browser is of no more use."""
 
 
+class FigureLostError(BrowserLostError):
+    """That happened to a figure on a page that draws many: on a page of its own it may be drawn."""
+
+
 async def ask(connection: Any, deadline: float, method: str, **params: Json) -> Json:
     """Call a method of the browser itself. Raises BrowserLostError where no answer comes in time."""
     try:
