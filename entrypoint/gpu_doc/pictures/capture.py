@@ -96,6 +96,10 @@ class Camera:
         if self._pages is None:
             self._pages = self._helpers.submit(_make_pages, self._typeset)
 
+    def drawn_by(self, exhibit: Exhibit) -> str:
+        """What draws its outputs besides their own scripts; empty where none of them need scripts."""
+        return self._scripts.drawn_by(exhibit)
+
     def photograph(self, exhibits: Sequence[Exhibit]) -> list[Shot]:
         """Return a photograph of each exhibit, in order, or the error that says why there is none.
 
@@ -111,7 +115,6 @@ class Camera:
     def _taken(self, exhibits: Mapping[int, Exhibit], *, every_script: bool = False) -> dict[int, Shot]:
         shots: dict[int, Shot] = {}
         sections = self._sections(exhibits, shots, every_script=every_script)
-        # One page is made while the one before is still being cut apart.
         cuts = [cut for page in _pages(sections) for cut in self._shoot(page)]
         for page, bands in cuts:
             shots.update(self._collected(page, bands))
@@ -122,7 +125,6 @@ class Camera:
     ) -> Iterator[_Section]:
         from gpu_doc.pictures.browser import BrowserLostError
 
-        # Chromium is started for one scale.
         for number, exhibit in sorted(exhibits.items(), key=lambda each: each[1].scale):
             try:
                 _check_something_to_see(exhibit)
@@ -211,7 +213,6 @@ class Camera:
         yield from self._alone([page[place] for place in blank])
 
     def _alone(self, page: _Page) -> Iterator[tuple[int, Shot]]:
-        """Photograph each exhibit of a page on a page of its own."""
         for section in page:
             for each, bands in self._shoot([section]):
                 yield from self._collected(each, bands)
@@ -243,7 +244,7 @@ def _make_pages(typeset: Typeset) -> CellPages:
 
 
 def _pages(sections: Iterable[_Section]) -> Iterator[_Page]:
-    """Divide sections, ordered by scale, among pages: one scale per page, and a limited size."""
+    """Divide sections, ordered by scale, among pages: each is made while the one before is being cut apart."""
     page: list[_Section] = []
     size = 0
     for section in sections:

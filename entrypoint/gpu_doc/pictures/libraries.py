@@ -83,6 +83,12 @@ class Libraries:
         )
         return "".join(tags(content) for tags in kinds)
 
+    def version(self, content: str) -> str:
+        """The versions of libraries that may draw an output's HTML, where it does not itself name one to the digit."""
+        plotly = f"plotly {self._plotly_version}" if _CALLS_PLOTLY.search(content) else ""
+        vega = f"vega {self._vega.package}" if re.search(r"\bvega", content) else ""
+        return f"{plotly} {vega}".strip()
+
     def at(self, address: str) -> bytes | None:
         """The script that lies at a public address, where the same version is installed here."""
         if found := _PLOTLY_ADDRESS.fullmatch(address):

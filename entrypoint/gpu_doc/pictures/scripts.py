@@ -10,7 +10,8 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from gpu_doc.model.pictures import Exhibit
@@ -94,6 +95,12 @@ class Scripts:
             outputs.append(_pictured(drawing, exhibit))
         return replace(exhibit, outputs=tuple(outputs))
 
+    def drawn_by(self, exhibit: Exhibit) -> str:
+        """What draws an exhibit besides its own scripts: a digest of our pages, and libraries with their versions."""
+        groups = [group for group, live in _groups(exhibit.outputs, every=True) if live]
+        lent = sorted({self._libraries.version("".join(map(_fragment, group))) for group in groups})
+        return " ".join([_live_pages(), *lent]) if groups else ""
+
     def _figure(
         self, content: str, group: Sequence[Json], pages: CellPages, browser: Callable[[int], Browser], exhibit: Exhibit
     ) -> Json:
@@ -116,6 +123,12 @@ class Scripts:
         except MissingLibraryError as missing:
             data = _texts(group[0])
             raise needs_scripts(str(missing), next(iter(data)), exhibit.where) from missing
+
+
+@cache
+def _live_pages() -> str:
+    files = sorted([*template_path("").glob("live*"), template_path("figure.js")])
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _groups(outputs: Sequence[Json], *, every: bool) -> Iterator[tuple[list[Json], bool]]:

@@ -61,6 +61,11 @@ class VegaScripts:
         self._seal = seal
         self._bundle = cache(self._found)
 
+    @property
+    def package(self) -> str:
+        """The version of the package; empty where it is not here."""
+        return self._folder[2] if self._folder else ""
+
     def at(self, address: str) -> bytes | None:
         """The script that lies at a public address, where its version or a later one of the same major is here."""
         found = _ADDRESS.fullmatch(address)

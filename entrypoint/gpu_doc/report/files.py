@@ -6,17 +6,19 @@ the same decoded pixels.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from gpu_doc.errors import CaptureError
+from gpu_doc.errors import CaptureError, MachineError
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Asset
 from gpu_doc.model.configuration import Capture, Report
 from gpu_doc.model.location import Location
 from gpu_doc.model.pictures import Photograph
+from gpu_doc.pictures import formulas
 from gpu_doc.pictures.capture import Camera, decoded_equal
 from gpu_doc.record import checkout
 from gpu_doc.record.checkout import Content
@@ -57,7 +59,7 @@ class ReportFiles:
 
     def final(self, asset: Asset) -> Asset:
         """Drop an asset's content if its picture exists already: the content can be large, and reports long."""
-        origin = _origin(asset)
+        origin = self._origin(asset)
         there = asset.exhibit and self._is_made(asset)
         return Asset(name=asset.name, digest=origin) if there else asset
 
@@ -67,12 +69,12 @@ class ReportFiles:
         return bool(held or self._is_made(asset))
 
     def _is_made(self, asset: Asset) -> bool:
-        return self._tools.state.has_picture(_origin(asset)) or self._stays(asset)
+        return self._tools.state.has_picture(self._origin(asset)) or self._stays(asset)
 
     def _stays(self, asset: Asset) -> bool:
         """Whether the published file has the same digest and is intact."""
         kept = self._known.files.get(asset.name)
-        return kept is not None and kept.made_from == _origin(asset) and self.published(asset.name) is not None
+        return kept is not None and kept.made_from == self._origin(asset) and self.published(asset.name) is not None
 
     def published(self, name: str) -> bytes | None:
         """The bytes of a published file, if they are what evidence says."""
@@ -100,7 +102,7 @@ class ReportFiles:
 
     def _content(self, asset: Asset) -> tuple[Content, str]:
         """Return a file's content, and the digest of what it is made from. Raises CaptureError if it is gone."""
-        origin = _origin(asset)
+        origin = self._origin(asset)
         published = self._tools.root / self._report.assets / asset.name
         if self._stays(asset):
             return published, origin
@@ -126,7 +128,7 @@ class ReportFiles:
             for asset in assets
             if asset.exhibit
             and not self._is_made(asset)
-            and ((named := (_origin(asset), asset.exhibit.name)) not in self._refused or again)
+            and ((named := (self._origin(asset), asset.exhibit.name)) not in self._refused or again)
         }
         if not missing:
             return
@@ -137,17 +139,20 @@ class ReportFiles:
             else:
                 self._refused[named] = photograph
 
+    def _origin(self, asset: Asset) -> str:
+        """Return a digest of what a file is made from; for a picture, with our page's styles, scripts and fonts.
+
+        So `--force` takes pictures again after an upgrade with another page, or of a library whose script draws them;
+        without it, old pictures stay.
+        """
+        if not asset.exhibit:
+            return asset.digest
+        parts = (asset.digest, _page(), self._tools.camera.drawn_by(asset.exhibit))
+        return sha256(" ".join(filter(None, parts)).encode()).hexdigest()
+
     def refusal(self, asset: Asset) -> CaptureError | None:
         """Why an asset's picture could not be taken; None if it could, or if nobody tried."""
-        return self._refused.get((_origin(asset), asset.exhibit.name)) if asset.exhibit else None
-
-
-def _origin(asset: Asset) -> str:
-    """Return a digest of what a file is made from; for a picture, this includes the page's styles, scripts and fonts.
-
-    So `--force` takes pictures again after an upgrade with another page; without it, old pictures stay.
-    """
-    return sha256(f"{asset.digest} {_page()}".encode()).hexdigest() if asset.exhibit else asset.digest
+        return self._refused.get((self._origin(asset), asset.exhibit.name)) if asset.exhibit else None
 
 
 @cache
@@ -155,5 +160,7 @@ def _page() -> str:
     styles = ("page.css", "widgets.css", "formulas.css", "json.css", "cell.css")
     names = ("page.html", "output.html", *styles, "page.js", "whole.js", "readable.js", "typeset.js")
     read = [*map(template_path, (*names, "fonts.conf")), font_folder() / "SHA256SUMS"]
+    with suppress(MachineError):  # told where a formula is typeset
+        read.append(formulas.script())
     parts = [path.read_bytes() for path in read]
     return sha256(b"".join(parts)).hexdigest()
