@@ -139,7 +139,9 @@ def serve(place: ContainerSetup, gpus: Sequence[Gpu], listener: socket, opened: 
         if not isinstance(begun, LabReady):
             raise _no_start(place, begun, lab.log)
         console.say(f"JupyterLab in {place.image.reference} writes to {place.checkout}; Ctrl-C ends it.")
-        console.say(_url(place, listener, opened, job.token))
+        address, port = listener.getsockname()
+        path = place.inside(place.root / opened).removeprefix(f"{recipe.WORKSPACE}/") if opened else ""
+        console.say(f"http://{address}:{port}/lab{f'/tree/{quote(path)}' if path else ''}?token={job.token}")
         try:
             end = lab.wait()
         except KeyboardInterrupt:
@@ -149,12 +151,6 @@ def serve(place: ContainerSetup, gpus: Sequence[Gpu], listener: socket, opened: 
         if end.status != 0:
             raise _end(place, end, lab.log)
     console.note("JupyterLab was shut down")
-
-
-def _url(place: ContainerSetup, listener: socket, opened: str | None, token: str) -> str:
-    path = place.inside(place.root / opened).removeprefix(f"{recipe.WORKSPACE}/") if opened else ""
-    address, port = listener.getsockname()
-    return f"http://{address}:{port}/lab{f'/tree/{quote(path)}' if path else ''}?token={token}"
 
 
 def _order(place: ContainerSetup, gpus: Sequence[Gpu], job: LabJob) -> Order:

@@ -50,7 +50,9 @@ def keep(github: GitHub, event: Event, preview: Preview) -> Literal["created", "
 def text(event: Event, preview: Preview) -> tuple[str, bool]:
     """Return the comment's text, without its marker, and whether there is anything to show."""
     changes, left_out = from_json(preview.changes)
-    url = preview.url if _is_artifact(preview.url, event) else ""
+    # Only an artifact of this repository's workflows: a pull request's code could name any other address.
+    artifacts = f"{event.server_url}/{event.repository}/actions/runs/"
+    url = preview.url if preview.url.startswith(artifacts) else ""
     failures = [_FAILED] if preview.result == "failure" else []
     body = words.comment(
         changes,
@@ -61,8 +63,3 @@ def text(event: Event, preview: Preview) -> tuple[str, bool]:
         left_out=left_out,
     )
     return body, bool(changes or url or failures)
-
-
-def _is_artifact(url: str, event: Event) -> bool:
-    """Whether an address is an artifact of this repository's workflows: a pull request's code could name any other."""
-    return url.startswith(f"{event.server_url}/{event.repository}/actions/runs/")

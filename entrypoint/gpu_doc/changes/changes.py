@@ -37,6 +37,7 @@ def _compared(report: Report, before: Side, after: Side) -> ReportChange | None:
     pictures = tuple(_pictures(old, new, before, after))
     if (old.text, old.evidence) == (new.text, new.evidence) and not pictures:
         return None
+    commits = (run.made.get("commit") for run in new.runs.values())
     kind: Literal["new", "changed", "removed"] = "changed"
     if old.text is None or new.text is None:
         kind = "new" if old.text is None else "removed"
@@ -48,14 +49,9 @@ def _compared(report: Report, before: Side, after: Side) -> ReportChange | None:
         texts=(*cells.rows(old.tables, new.tables), *cells.texts(old.texts, new.texts)),
         lines=(_extra_lines(new.text, old.text), _extra_lines(old.text, new.text)),
         why=tuple(reasons(old, new)) if kind == "changed" else (),
-        commits=tuple(_commits(new)),
+        commits=tuple(dict.fromkeys(each for each in commits if isinstance(each, str) and _SHA.fullmatch(each))),
         environment=new.environment or old.environment,
     )
-
-
-def _commits(shown: Shown) -> Iterator[str]:
-    found = (run.made.get("commit") for run in shown.runs.values())
-    yield from dict.fromkeys(commit for commit in found if isinstance(commit, str) and _SHA.fullmatch(commit))
 
 
 def _values(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[ValueChange]:

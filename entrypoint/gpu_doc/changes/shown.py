@@ -98,7 +98,7 @@ class _Answered:
         if not self.gives("table"):
             return []
         known = self.kept.cells if self.kept.cells is not None else format_1.cells(self.call, self.kept)
-        return [[_short(cell) for cell in row] for row in known]
+        return [[replace(cell, text=cell.text[:_LONGEST]) for cell in row] for row in known]
 
     @cached_property
     def compared(self) -> dict[str, Json]:
@@ -108,10 +108,6 @@ class _Answered:
     def gives(self, *kinds: Gives) -> bool:
         """Return whether the answer has a part of these kinds."""
         return self.function is not None and not set(kinds).isdisjoint(self.function.gives)
-
-
-def _short(cell: Cell) -> Cell:
-    return cell if len(cell.text) <= _LONGEST else replace(cell, text=cell.text[:_LONGEST])
 
 
 def _answers(known: Evidence) -> Iterator[_Answered]:

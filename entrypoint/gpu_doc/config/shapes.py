@@ -171,7 +171,9 @@ class Section(Shape):
         values = Values(node)
         for key, child in values.written().items():
             if key not in self.keys:
-                problems.append(values.key(key).problem(_unknown_key(key, self)))
+                from gpu_doc.config.suggest import unknown_key  # only a mistake pays for it
+
+                problems.append(values.key(key).problem(unknown_key(key, self)))
             elif (value := self.keys[key].kind.read(child, key, problems)) is not WRONG:
                 values[key] = value
         problems.extend(node.problem(f"{self.title} needs `{key}`") for key in self.need if not values.has(key))
@@ -188,9 +190,3 @@ class Section(Shape):
             properties |= {key: {"$ref": f"#/$defs/{self.base.name}/properties/{key}"} for key in self.base.keys}
         schema = {"type": "object" if self.need else ["object", "null"], "additionalProperties": False}
         return {**schema, "properties": properties, **({"required": list(self.need)} if self.need else {})}
-
-
-def _unknown_key(key: str, section: Section) -> str:
-    from gpu_doc.config.suggest import unknown_key  # only a mistake pays for it
-
-    return unknown_key(key, section)

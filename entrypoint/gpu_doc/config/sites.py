@@ -19,17 +19,13 @@ def site_of(root: Path, report: str) -> Site:
     """
     for folder in PurePosixPath(report).parents:
         here = root / folder
-        if _in_mkdocs(here, root / report):
+        if any((here / sources) in (root / report).parents for sources in _mkdocs_sources(here)):
             return "mkdocs"
         if "sphinx" in _read(here / "conf.py") or "html_theme" in _read(here / "conf.py"):
             return "sphinx"
         if "docsify" in _read(here / "index.html"):
             return "docsify"
     return "github"
-
-
-def _in_mkdocs(folder: Path, report: Path) -> bool:
-    return any((folder / sources) in report.parents for sources in _mkdocs_sources(folder))
 
 
 def _mkdocs_sources(folder: Path) -> Iterator[str]:

@@ -21,7 +21,8 @@ def clean(config: Config | None, environ: Mapping[str, str], state: State | None
     """
     who = sweep.owner()
     done = False
-    for host in _hosts(config):
+    runs = [run for report in config.reports for run in report.runs] if config else []
+    for host in dict.fromkeys([None, *(run.docker_host for run in runs)]):
         for sentence in _engine(host, environ, who, everything=everything):
             done = True
             yield sentence
@@ -30,11 +31,6 @@ def clean(config: Config | None, environ: Mapping[str, str], state: State | None
         yield sentence
     if not done:
         yield "nothing to remove"
-
-
-def _hosts(config: Config | None) -> list[str | None]:
-    runs = [run for report in config.reports for run in report.runs] if config else []
-    return list(dict.fromkeys([None, *(run.docker_host for run in runs)]))
 
 
 def _engine(host: str | None, environ: Mapping[str, str], who: Owner, *, everything: bool) -> Iterator[str]:

@@ -74,7 +74,11 @@ def text(findings: list[Finding]) -> str:
 
 def _kernels(runs: list[Run], environ: Mapping[str, str]) -> list[Finding]:
     named = sorted({run.kernel for run in runs if run.kernel and not is_any_python(run.kernel)})
-    installed = _installed_kernels() if named else {}
+    installed: dict[str, str] = {}
+    if named:
+        from jupyter_client.kernelspec import KernelSpecManager
+
+        installed = KernelSpecManager().find_kernel_specs()
     return [_default_kernel(environ), *(_named_kernel(name, installed) for name in named)]
 
 
@@ -114,12 +118,6 @@ def _named_kernel(name: str, installed: Mapping[str, str]) -> Finding:
     )
 
 
-def _installed_kernels() -> dict[str, str]:
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    return dict(KernelSpecManager().find_kernel_specs())
-
-
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 
@@ -148,13 +146,10 @@ def _chromium(environ: Mapping[str, str], *, needed: bool) -> Finding:
     version = re.search(r"\d+(\.\d+)+", machine.output_of(str(program), "--version") or "")
     says = f"{version[0] if version else 'of an unknown version'} at {program} starts"
     if sandbox_closed():
-        says += f"; with --no-sandbox, since {_why_no_sandbox()}"
+        # Chromium's sandbox is built on user namespaces, and it refuses to run as root with it.
+        why = "we are root" if os.geteuid() == 0 else "user namespaces are closed on this machine"
+        says += f"; with --no-sandbox, since {why}"
     return ok("Chromium", says)
-
-
-def _why_no_sandbox() -> str:
-    # Chromium's sandbox is built on user namespaces, and it refuses to run as root with it.
-    return "we are root" if os.geteuid() == 0 else "user namespaces are closed on this machine"
 
 
 def _fonts(environ: Mapping[str, str]) -> Finding:

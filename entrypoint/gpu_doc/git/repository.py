@@ -67,8 +67,9 @@ class Repository:
     def borrow(self, origin: Origin) -> None:
         """Use the checkout's objects, as far back as its history goes, and its private attributes."""
         (self.folder / "objects/info").mkdir(exist_ok=True)
-        place = _quoted(str(origin.objects))
-        (self.folder / "objects/info/alternates").write_text(place, "utf-8", "surrogateescape")
+        # Quoted as in C, since a path may begin with `#`.
+        place = str(origin.objects).replace("\\", "\\\\").replace('"', '\\"')
+        (self.folder / "objects/info/alternates").write_text(f'"{place}"\n', "utf-8", "surrogateescape")
         (self.folder / "info").mkdir(exist_ok=True)
         for there, here in ((origin.shallow, "shallow"), (origin.attributes, "info/attributes")):
             with suppress(FileNotFoundError):
@@ -96,9 +97,3 @@ class Repository:
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether `older` is `newer` or is in its history; false if that is not known here."""
         return self.git.run("merge-base", "--is-ancestor", older, newer).status == 0
-
-
-def _quoted(path: str) -> str:
-    """Return a line of objects/info/alternates. Quoted as in C, since a path may begin with `#`."""
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"\n'

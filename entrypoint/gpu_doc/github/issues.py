@@ -83,16 +83,15 @@ class Issues:
         """Return our open issue with `marker` as first line; open one if there is none."""
         if found := self.find(marker):
             return found
-        with self._connection.asked("open an issue"):
-            made = self._connection.once(
-                lambda: self._open(title, fitting(f"{marker}\n{body}"), labels),
-                done=lambda: self.find(marker),
-            )
-        return replace(made, created=True)
 
-    def _open(self, title: str, body: str, labels: Sequence[str]) -> Issue:
-        issue = self._repository.there.create_issue(title, body=body, labels=list(labels))
-        return Issue(number=issue.number, url=issue.html_url)
+        def opened() -> Issue:
+            text = fitting(f"{marker}\n{body}")
+            issue = self._repository.there.create_issue(title, body=text, labels=list(labels))
+            return Issue(number=issue.number, url=issue.html_url)
+
+        with self._connection.asked("open an issue"):
+            made = self._connection.once(opened, done=lambda: self.find(marker))
+        return replace(made, created=True)
 
     def close(self, number: int, comment: str | None) -> None:
         """Close an issue as done, after a comment."""

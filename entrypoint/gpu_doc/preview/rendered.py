@@ -12,7 +12,6 @@ from gpu_doc.preview.pictures import Picture
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
-    from markdown_it.token import Token
 
 LONGEST = 1_000_000
 """The most characters of a report to render; that takes some seconds."""
@@ -79,20 +78,16 @@ def rendered(text: str, path: str, picture: Callable[[str], Picture | None]) -> 
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     tokens = markdown.parse(text)
     for token in tokens:
-        _align(token)
+        style = token.attrGet("style")
+        if token.type in ("td_open", "th_open") and isinstance(style, str):
+            # The page allows no styles but its own.
+            token.attrs = {"align": style.removeprefix("text-align:")}
     dirty = markdown.renderer.render(tokens, markdown.options, {})
     clean = bleach.clean(dirty, tags=_TAGS, attributes=_ATTRIBUTES, protocols=("http", "https", "mailto"), strip=True)
     page = BeautifulSoup(clean, "html.parser")
     _show_pictures(page, lambda source: picture(_from_root(source, path)))
     _mend_links(page)
     return str(page)
-
-
-def _align(token: Token) -> None:
-    """Replace an alignment's style by an attribute: the page allows no styles but its own."""
-    style = token.attrGet("style")
-    if token.type in ("td_open", "th_open") and isinstance(style, str):
-        token.attrs = {"align": style.removeprefix("text-align:")}
 
 
 def _from_root(source: str, path: str) -> str:
@@ -116,18 +111,13 @@ def _show_pictures(page: BeautifulSoup, find: Callable[[str], Picture | None]) -
     for image in page.find_all("img"):
         found = find(_attribute(image, "src"))
         if found is None:
-            image.replace_with(_missing(page, image))
+            place = page.new_tag("span", attrs={"class": "missing"})
+            place.string = f"{_attribute(image, 'alt') or _attribute(image, 'src') or 'picture'} (not shown here)"
+            image.replace_with(place)
             continue
         image["src"] = found.source
         if found.width and not image.has_attr("width"):
             image["width"] = str(found.width)
-
-
-def _missing(page: BeautifulSoup, image: Tag) -> Tag:
-    """Make the placeholder for a picture that isn't on the page."""
-    place: Tag = page.new_tag("span", attrs={"class": "missing"})
-    place.string = f"{_attribute(image, 'alt') or _attribute(image, 'src') or 'picture'} (not shown here)"
-    return place
 
 
 def _mend_links(page: BeautifulSoup) -> None:

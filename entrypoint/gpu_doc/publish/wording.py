@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from gpu_doc.model.changes import PictureChange, ReportChange, TextChange, ValueChange
+from gpu_doc.model.changes import PictureChange, ReportChange, TextChange
 from gpu_doc.text.from_templates import render
 from gpu_doc.text.github_markdown import code, image, link, linked_code, text
 from gpu_doc.text.numbers import in_words
@@ -137,7 +137,7 @@ def _report(
         "commits": [(sha[:12], place.commit_url(sha) if place else "") for sha in change.commits[:3]],
         "came": came,
         "went": went,
-        "values": list(_value_rows(change.values[:values])),
+        "values": [(value.name, *in_words(value.before, value.after)) for value in change.values[:values]],
         "more_values": max(0, len(change.values) - values),
         "pictures": [_picture(picture, place) for picture in change.pictures[:pictures]],
         "more_pictures": max(0, len(change.pictures) - pictures),
@@ -153,11 +153,6 @@ def text_in_words(change: TextChange) -> str:
     if not came and not went:
         return f"its {change.unit}s are in another order"
     return f"{came} {change.unit}{'s' if came != 1 else ''} added, {went} removed"
-
-
-def _value_rows(changes: Sequence[ValueChange]) -> Iterator[tuple[str, str, str, str]]:
-    for change in changes:
-        yield change.name, *in_words(change.before, change.after)
 
 
 def _picture(change: PictureChange, place: PictureLinks | None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gpu_doc import redaction
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 def missing(work: Work, config: Config, docker: Docker | None, environ: Mapping[str, str]) -> list[GpuDocError]:
     """Return why runs of a report can't begin."""
     waiting = [plan.run for plan in work.plan.runs if plan.run.address in work.waiting]
-    secrets = [problem for run in waiting if (problem := _without_secrets(run, config, environ))]
-    return [*secrets, *(_without_image(work, docker) if docker else ())]
-
-
-def _without_image(work: Work, docker: Docker) -> Iterator[GpuDocError]:
-    """Why runs can't have their images: those that wait, and those that pull theirs always."""
-    runs = [each.run for each in work.plan.runs if each.run.image]
-    asked = [run for run in runs if run.address in work.waiting or run.pull == "always"]
-    yield from filter(None, (docker.problem(run, work.plan.known_image(run)) for run in asked))
+    found: list[GpuDocError | None] = [_without_secrets(run, config, environ) for run in waiting]
+    if docker:
+        # Runs that wait need their image, and those that always pull theirs.
+        runs = [each.run for each in work.plan.runs if each.run.image]
+        asked = [run for run in runs if run.address in work.waiting or run.pull == "always"]
+        found += [docker.problem(run, work.plan.known_image(run)) for run in asked]
+    return [problem for problem in found if problem]
 
 
 def _without_secrets(run: Run, config: Config, environ: Mapping[str, str]) -> ConfigError | None:

@@ -73,18 +73,14 @@ class Document:
                     remedy="Put its two markers on lines of their own.",
                 )
             return _in_line(block, body)
-        newline = self._newline(block)
+        found = _NEWLINE.search(self.text, block.start) or _NEWLINE.search(self.text)
+        newline = found[0] if found else "\n"
         if block.prefix and body.startswith("|"):
             body = f"\n{body}\n"  # in a list, quote or admonition, Python-Markdown sees no table without these
         lines = [block.prefix + line if line else block.prefix.rstrip() for line in body.split("\n")] if body else []
         # If the end marker shares its line with other text, put it on a separate line.
         alone = self.text[block.end - 1] in "\r\n"
         return newline + "".join(line + newline for line in lines) + ("" if alone else block.prefix)
-
-    def _newline(self, block: Block) -> str:
-        """The line ending that the text uses at a block."""
-        found = _NEWLINE.search(self.text, block.start) or _NEWLINE.search(self.text)
-        return found[0] if found else "\n"
 
     def _check(self, text: str, bodies: Sequence[str]) -> None:
         """Parse the new text: a body may open a comment or code and not close it."""

@@ -47,7 +47,10 @@ def read_screen(
     """
     screen = Screen(columns, history)
     tail = _tail(log, history + ROWS)
-    _feed(screen, tail)
+    fed = tail
+    for pattern in (_NO_JOB_CONTROL, _STRING, _OTHER_MODES):
+        fed = pattern.sub(b"", fed)
+    pyte.ByteStream(screen).feed(_SGR.sub(_without_colons, fed))
     rows = [*screen.scrolled, *(screen.buffer[y] for y in range(screen.lines))]
     lines = [_line(row, columns, theme) for row in rows]
     while lines and not "".join(span.text for span in lines[-1]).strip():
@@ -83,12 +86,6 @@ def _tail(log: bytes, lines: int) -> bytes:
     return log[start:]
 
 
-def _feed(screen: Screen, log: bytes) -> None:
-    for pattern in (_NO_JOB_CONTROL, _STRING, _OTHER_MODES):
-        log = pattern.sub(b"", log)
-    pyte.ByteStream(screen).feed(_SGR.sub(_without_colons, log))
-
-
 def _without_colons(match: re.Match[bytes]) -> bytes:
     """Rewrite `38:2::1:2:3` as `38;2;1;2;3`, and other forms that pyte would misread (ITU T.416, xterm)."""
     if b":" not in match[1] and b"58" not in match[1]:
@@ -118,14 +115,10 @@ def _line(row: Any, columns: int, theme: Theme) -> TerminalLine:
     # A character of two columns has an empty one beside it: by cells, places are columns.
     cells = cells[: end_of_bar("".join(cell.data[:1] or "\0" for cell in cells))]
     spans = []
-    for _, group in groupby(cells, key=_style):
+    for _, group in groupby(cells, key=lambda char: char[1:]):
         chars = list(group)
         spans.append(_span("".join([char.data for char in chars]), chars[0], theme))
     return tuple(span for span in spans if span.text)
-
-
-def _style(char: Any) -> Any:
-    return char[1:]
 
 
 def _shows(char: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -76,7 +75,8 @@ def legible(colour: str, behind: str) -> str:
 
 def mixed(colour: str, page: str, *, share: float = 0.6) -> str:
     """Return a share of a colour mixed with the page: faint text has a good half of its own."""
-    return _hex([share * a + (1 - share) * b for a, b in zip(_rgb(colour), _rgb(page), strict=True)])
+    mixed = [share * a + (1 - share) * b for a, b in zip(_rgb(colour), _rgb(page), strict=True)]
+    return "#" + "".join(f"{round(255 * c):02x}" for c in mixed)
 
 
 def contrast(one: str, other: str) -> float:
@@ -94,7 +94,3 @@ def _luminance(colour: str) -> float:
 def _rgb(colour: str) -> tuple[float, float, float]:
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return red, green, blue
-
-
-def _hex(colour: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(255 * c):02x}" for c in colour)

@@ -91,11 +91,8 @@ def without_tags(html: str) -> str:
 def _outputs(widget: Widget) -> Iterator[str]:
     for each, held in widget.shown:
         text = each.get("text") or (each.get("data") or {}).get("text/plain") or ""
-        yield plain(_text(text)) if held is None else _said(held)
-
-
-def _text(text: object) -> str:
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
+        text = "".join(map(str, text)) if isinstance(text, list) else str(text)
+        yield plain(text) if held is None else _said(held)
 
 
 def _row(widget: Widget) -> str:

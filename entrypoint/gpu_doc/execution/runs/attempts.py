@@ -79,7 +79,8 @@ class Attempts:
             if not again or stop.wait(pause(attempt)):
                 break
             self._progress.message(f"{self._name}: network error; trying again ({error})")
-            _empty(self._job.folder)
+            for path in self._job.folder.iterdir():
+                remove(path)
         begun = started.isoformat(timespec="seconds")
         return Finished(
             job=self._job,
@@ -99,7 +100,8 @@ class Attempts:
             error = self._told(lambda: redact_files(self._job), keeping) or error
             error = keeping.problem(well=error is None) or error
         if isinstance(error, RunError) and not error.kept:
-            error.kept = _kept(self._job.folder)
+            left = [self._job.folder / name for name in ("executed.ipynb", "terminal.log", "kernel.log")]
+            error.kept = next((str(path) for path in left if path.exists()), "")
         return error
 
     def _told(self, step: Callable[[], GpuDocError | None], keeping: Keeping) -> GpuDocError | None:
@@ -241,13 +243,3 @@ class Attempts:
         if error:
             remove(into)  # an incomplete copy is useless, and may be large
         return error
-
-
-def _kept(folder: Path) -> str:
-    names = ("executed.ipynb", "terminal.log", "kernel.log")
-    return next((str(folder / name) for name in names if (folder / name).exists()), "")
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        remove(path)

@@ -97,16 +97,13 @@ class _Crew:
             thread.start()
 
     def next(self) -> Finished:
-        item = self._awaited()
-        if isinstance(item, BaseException):
-            raise item
-        return item
-
-    def _awaited(self) -> Finished | BaseException:
-        """Wait in short pieces: Python handles a signal that comes just before a wait only after it."""
         while True:
+            # In short pieces: Python handles a signal that comes just before a wait only after it.
             with suppress(queue.Empty):
-                return self._ended.get(timeout=_LOOK_AGAIN)
+                item = self._ended.get(timeout=_LOOK_AGAIN)
+                if isinstance(item, BaseException):
+                    raise item
+                return item
 
     def join(self) -> None:
         for thread in self._threads:

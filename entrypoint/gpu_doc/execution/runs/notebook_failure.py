@@ -62,12 +62,9 @@ def of_notebook(run: Run, facts: Facts, python: str) -> GpuDocError | None:  # n
             return failure.of_files(run, done.found)
         case DriverKilled():
             return failure.driver_killed(run, facts, done)
-    return container_failure.at_start(place(run), done) or _defect(run, done)
-
-
-def _defect(run: Run, done: RunEnd) -> GpuDocError:
     details = done.traceback if isinstance(done, Defect) else ""
-    return GpuDocError(f"the process that runs notebooks failed on {run.notebook}", details=details)
+    defect = GpuDocError(f"the process that runs notebooks failed on {run.notebook}", details=details)
+    return container_failure.at_start(place(run), done) or defect
 
 
 def _exception(run: Run, done: Raised, python: str) -> RunError:
