@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import subprocess
 from pathlib import Path
+
+from gpu_doc.record import evidence
 
 from .conftest import Project
 
@@ -28,3 +32,24 @@ def test_a_clone_is_intact_until_something_in_it_is_changed(refreshed: Project, 
     assert "notebooks/helper.py: run train was made of something else: notebooks/helper.py changed" in done.stdout
     assert "docs/other.md:3: this block was changed: `43` stands for `42`" in done.stdout
     shutil.rmtree(clone.root)
+
+
+def test_with_state_a_consistent_forgery_of_a_value_is_found_too(refreshed: Project) -> None:
+    assert "docs/other.md: intact" in refreshed.gpu_doc("verify", "docs/other.md").stdout
+    path = refreshed.root / "docs/other.assets/evidence.json"
+    whole = json.loads(path.read_text())
+    (answer,) = whole["answers"].values()
+    answer["value"] = 43
+    whole["text"] = [[expression, hashlib.sha256(b"43").hexdigest()] for expression, *_ in whole["text"]]
+    for part in (whole, answer, *whole["runs"].values()):
+        del part["checksum"]
+    known = evidence.parse(json.dumps(whole).encode())
+    assert known is not None
+    path.write_bytes(known.to_bytes())
+    refreshed.edit("docs/other.md", "-->42<!--", "-->43<!--")
+    done = refreshed.gpu_doc("verify", "docs/other.md", code=1)
+    assert 'value("other/answer"): its run gave 42, says state' in done.stdout
+    shutil.rmtree(refreshed.root / ".gpu-doc")
+    done = refreshed.gpu_doc("verify", "docs/other.md")
+    assert "docs/other.md: intact" in done.stdout, "who forges everything alike is not found: signatures are for that"
+    assert "not compared: values with what their runs gave: state has no such result here of other" in done.stdout

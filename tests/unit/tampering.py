@@ -85,7 +85,7 @@ class Copy:
         found = call.config()
         doors = build_doors(call, found)
         by_path = {each.path: each for each in found.reports}
-        return Verifier(found, doors.machine, self.worker, doors.judge).verify(by_path[report])
+        return Verifier(found, doors.machine, self.worker, doors.judge, doors.state).verify(by_path[report])
 
 
 def digest(text: str) -> str:

@@ -297,6 +297,19 @@ CASES: dict[str, tuple[Tamper, str]] = {
         ),
         r"evidence.json:\d+: run baseline: what stands here does not fit",
     ),
+    "a parameter in configuration and evidence, and checksums": (
+        both(
+            edit("gpu-doc.yml", "learning_rate: 0.05}", "learning_rate: 0.06}"),
+            run("baseline", source={"parameters": {"learning_rate": 0.06}}),
+            resum,
+        ),
+        r"evidence.json:\d+: environment\(\"baseline\"\): say other parameters than the run has: learning_rate = 0.06",
+    ),
+    "a package's version and its checksum": (
+        both(whole(lambda e: e["runs"]["baseline"]["machine"]["packages"].update(numpy="1.0")), resum),
+        r"environment\(\"baseline\"\): don't say that the run had numpy 1.0",
+    ),
+    "a part taken out": (whole(lambda e: e.pop("answers")), r"evidence.json: `answers` is missing"),
     "a parameter in the configuration": (
         edit("gpu-doc.yml", "learning_rate: 0.05}", "learning_rate: 0.06}"),
         r"gpu-doc.yml:\d+: run baseline was made of something else: parameters.learning_rate 0.05 → 0.06",

@@ -26,7 +26,7 @@ _MOST = 12
 def verify(config: Config, doors: Doors, *, as_json: bool) -> Exit:
     """Verify reports, and print what was found of each."""
     with TemplateWorker() as worker:
-        verifier = Verifier(config, doors.machine, worker, doors.judge)
+        verifier = Verifier(config, doors.machine, worker, doors.judge, doors.state)
         verdicts = [verifier.verify(report) for report in config.reports]
     intact = all(verdict.intact for verdict in verdicts)
     if as_json:

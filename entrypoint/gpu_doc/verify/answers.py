@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -15,10 +16,12 @@ from gpu_doc.functions.shared.function import BoundCall
 from gpu_doc.model.answers import Call, Cells
 from gpu_doc.model.configuration import Report
 from gpu_doc.model.values import Json
-from gpu_doc.record.evidence import Evidence, KeptAnswer
+from gpu_doc.record.evidence import Evidence, KeptAnswer, RunEvidence
 from gpu_doc.text import markdown
 from gpu_doc.verify.evidence_file import EvidenceFile
 
+_ENTITY = re.compile(r"&#?\w+;|</?span>")
+_WORDS = re.compile(r"[^\W_]+")
 _NOT_FINITE = ("nan", "inf", "-inf")
 """Numbers that JSON lacks, as evidence keeps them."""
 
@@ -82,6 +85,8 @@ def _wrong(each: Answered, bound: BoundCall, report: Report, known: Evidence) ->
         yield "value", "is no text"
     elif "table" in bound.function.gives:
         yield from _cells(bound, kept)
+    if bound.function.name == "environment" and kept.cells and bound.run.address in known.runs:
+        yield from _environment(kept.cells, known.runs[bound.run.address])
 
 
 def _files(bound: BoundCall, kept: KeptAnswer, report: Report, known: Evidence) -> Iterator[tuple[str, str]]:
@@ -100,8 +105,13 @@ def _files(bound: BoundCall, kept: KeptAnswer, report: Report, known: Evidence) 
     if pictures and not kept.assets:
         yield "assets", "has no file"
     caption = bound.get("caption") or ""
-    if pictures and caption.strip() and f"*{markdown.prose(caption)}*" not in str(kept.value):
+    if pictures and _letters(caption) not in _letters(str(kept.value)):
         yield "value", "has another caption than the call"
+
+
+def _letters(text: str) -> str:
+    """Return letters and digits: versions differ on how the others are escaped."""
+    return "".join(_WORDS.findall(_ENTITY.sub("", text)))
 
 
 def _cells(bound: BoundCall, kept: KeptAnswer) -> Iterator[tuple[str, str]]:
@@ -113,11 +123,25 @@ def _cells(bound: BoundCall, kept: KeptAnswer) -> Iterator[tuple[str, str]]:
     longest = max((len(text) for row in texts for text in row), default=0)
     if longest < format_1.LONGEST and texts != shown:
         yield "cells", f"say another table than its Markdown, first in {_first(texts, shown)}"
-    elif bound.function.name == "compare" and (table := _compared(bound, kept.cells)) not in (None, kept.value):
-        yield (
-            "cells",
-            f"have values that the table doesn't show so, first in {_first_line(str(kept.value), str(table))}",
-        )
+    elif bound.function.name == "compare":
+        given = _compared(bound, kept.cells)
+        if given is not None and given != texts:
+            yield "cells", f"have values that the table doesn't show so, first in {_first(texts, given)}"
+
+
+def _environment(cells: Cells, run: RunEvidence) -> Iterator[tuple[str, str]]:
+    """Compare what environment() says of a run with what evidence says of it."""
+    said = {row[0].text: row[1].text for row in cells if len(row) == 2}
+    parameters = run.source.get("parameters") or {}
+    given = [f"{key} = {value if isinstance(value, str) else repr(value)}" for key, value in parameters.items()]
+    wanted = markdown.one_line(", ".join(given))
+    if "Parameters" in said and sorted(said["Parameters"].split(", ")) != sorted(wanted.split(", ")):
+        yield "cells", f"say other parameters than the run has: {', '.join(given) or 'none'}"
+    packages = run.machine.get("packages") or {}
+    versions = [f"{name} {version}" for name, version in packages.items() if version and name != "python"]
+    shown = said.get("Packages", "").split(", ")
+    if "Packages" in said and (missing := [each for each in versions if each not in shown]):
+        yield "cells", f"don't say that the run had {', '.join(missing)}"
 
 
 def _first(texts: list[list[str]], shown: list[list[str]]) -> str:
@@ -127,13 +151,11 @@ def _first(texts: list[list[str]], shown: list[list[str]]) -> str:
     return f"row {len(texts)}"
 
 
-def _first_line(shown: str, table: str) -> str:
-    lines = enumerate(zip(shown.splitlines(), table.splitlines(), strict=False), start=-1)
-    return next((f"row {number}" for number, (a, b) in lines if a != b), "its length")
+def _compared(bound: BoundCall, cells: Cells) -> list[list[str]] | None:
+    """Return the texts that the values of a comparison give; None where a value is more than a cell can hold.
 
-
-def _compared(bound: BoundCall, cells: Cells) -> str | None:
-    """Return the Markdown that the values of a comparison give; None where a value is more than a cell can hold."""
+    Which value is bold is left out: versions differ on which is best.
+    """
     names = bound.get("values")
     by_address: dict[str, Json] = {cell.address: cell.value for row in cells for cell in row if cell.address}
     addresses = {name: [f"{run.address}/{name}" for run in bound.runs] for name in names}
@@ -141,4 +163,4 @@ def _compared(bound: BoundCall, cells: Cells) -> str | None:
     if any(value is None or value in _NOT_FINITE for values in found.values() for value in values):
         return None
     best = {name: best_of(name, bound.get("best")) for name in names}
-    return comparison(bound.runs, found, best).markdown
+    return [[cell.text for cell in row] for row in comparison(bound.runs, found, best).cells]

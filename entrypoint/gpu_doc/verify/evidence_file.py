@@ -25,6 +25,8 @@ from gpu_doc.verify.findings import Finding, Key, Kind, json_path
 _MOST = 20
 """The most differences that are told one by one."""
 _EMPTY: Json = {"sources": {}, "settings": {}, "runs": {}, "answers": {}, "text": "", "files": {}}
+_MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What reading something of another shape raises."""
 _SHAPE = "is nothing that gpu-doc writes"
 
 
@@ -143,7 +145,7 @@ def _understand(file: EvidenceFile, whole: Json) -> None:
         return
     try:
         file.known = evidence.parse(_bytes(_without_checksums(whole)))
-    except (TypeError, ValueError, AttributeError, RecursionError):
+    except _MISSHAPEN:
         file.known = None
     if file.known is None:
         _tell_shapes(file, whole)
@@ -192,7 +194,7 @@ def _tell_shapes(file: EvidenceFile, whole: Mapping[str, Json]) -> None:
 def _is_understood(whole: Json) -> bool:
     try:
         return evidence.parse(_bytes(_without_checksums(whole))) is not None
-    except (TypeError, ValueError, AttributeError, RecursionError):
+    except _MISSHAPEN:
         return False
 
 

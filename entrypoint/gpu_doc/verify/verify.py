@@ -11,8 +11,9 @@ from gpu_doc.record.contents import Seen
 from gpu_doc.record.evidence import CHECKSUMS_SINCE, Evidence
 from gpu_doc.record.fingerprint import Machine
 from gpu_doc.record.judging import Judge
+from gpu_doc.record.state import State
 from gpu_doc.report.template import TemplateWorker
-from gpu_doc.verify import answers, evidence_file, files
+from gpu_doc.verify import answers, evidence_file, files, kept_results
 from gpu_doc.verify.evidence_file import EvidenceFile
 from gpu_doc.verify.files import Folder
 from gpu_doc.verify.findings import Finding, Verdict
@@ -28,11 +29,14 @@ PROVES = (
 class Verifier:
     """Verifies the reports of a configuration."""
 
-    def __init__(self, config: Config, machine: Machine, worker: TemplateWorker, judge: Callable[[], Judge]) -> None:
+    def __init__(
+        self, config: Config, machine: Machine, worker: TemplateWorker, judge: Callable[[], Judge], state: State
+    ) -> None:
         self._config = config
         self._machine = machine
         self._worker = worker
         self._judge = judge
+        self._state = state
         self._tree = checkout.work_tree(config.root)
         self._seen = Seen()
 
@@ -49,11 +53,15 @@ class Verifier:
         known = file.known
         plans = runs.plans(known)
         found = [*self._compared(folder, known, file), *runs.findings(known, file, plans)]
+        results = kept_results.results(known, plans, self._state)
+        kept_results.compare(self._config, report, known, results, self._machine.redactor, file)
+        unchecked = [*_old(known), *runs.unchecked(known, plans), *kept_results.told(known, results)]
+        unchecked += _never(report, known)
         counts = {"pictures": len(known.files), "answers": len(known.answers), "runs": len(known.runs)}
         return Verdict(
             report=report.path,
             findings=tuple(dict.fromkeys([*found, *file.findings])),
-            unchecked=(*_old(known), *runs.unchecked(known, plans), *_never(report, known)),
+            unchecked=tuple(unchecked),
             counts=tuple(counts.items()),
         )
 
