@@ -98,7 +98,8 @@ def published(root: Path) -> Path:
     for path in root.glob("docs/*.assets/evidence.json"):
         known = evidence.read(path)
         assert known is not None
-        path.write_bytes(replace(known, format=max(known.format, CHECKSUMS_SINCE)).to_bytes())
+        report = path.parent.relative_to(root).with_suffix(".md").as_posix()
+        path.write_bytes(replace(known, format=max(known.format, CHECKSUMS_SINCE), report=report).to_bytes())
     return root
 
 

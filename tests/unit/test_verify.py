@@ -383,6 +383,14 @@ CASES: dict[str, tuple[Tamper, str]] = {
     ),
     # --- evidence as a file ---
     "evidence of another report": (of_another_report, r"evidence is of blocks in a text"),
+    "evidence of a report of another name": (
+        both(whole(lambda e: e.update(report="docs/other.md")), resum),
+        r"evidence.json:\d+: is evidence of docs/other.md, not of this report \(\$\.report\)",
+    ),
+    "a cell that an address named": (
+        both(answer(ACCURACY, "meaning", {"cells": {"accuracy": 3}}), resum),
+        r"train.ipynb: since the report was made: `accuracy` is now cell #13",
+    ),
     "no evidence": (lambda c: c.path(EVIDENCE).unlink(), r"evidence.json: is missing"),
     "a pointer for evidence": (
         lambda c: c.write(EVIDENCE, f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 3\n"),

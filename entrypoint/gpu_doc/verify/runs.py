@@ -15,6 +15,7 @@ from gpu_doc.model.answers import Call
 from gpu_doc.model.configuration import Config, Report, Run
 from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
+from gpu_doc.plan import meanings
 from gpu_doc.plan.meanings import same_settings, settings_of
 from gpu_doc.plan.plan import RunPlan
 from gpu_doc.plan.planner import Planner
@@ -59,6 +60,7 @@ class RunCheck:
                 yield Finding(kind="run", what=f"evidence says nothing of run {address}", where=where, path="$.runs")
                 continue
             yield from self._source(plans[address], known)
+            yield from self._meanings(plans[address], known)
             self._facts(address, known.runs[address], file)
         yield from self._settings(known)
 
@@ -73,9 +75,21 @@ class RunCheck:
             where = self._place(run, reason, files)
             yield Finding(kind="source", what=f"run {run.address} was made of something else: {reason}", where=where)
 
+    def _meanings(self, planned: RunPlan, known: Evidence) -> Iterator[Finding]:
+        """Yield the addresses that name other cells than they did, and code that is written otherwise now."""
+        where = Location(str(planned.run.notebook))
+        for reason in self._judged(planned, known)[1]:
+            yield Finding(kind="source", what=f"since the report was made: {reason}", where=where)
+
+    def _judged(self, planned: RunPlan, known: Evidence) -> tuple[RunPlan, list[str]]:
+        answers = meanings.by_run(known).get(planned.run.address, [])
+        # A picture of code stays as it is where state is gone, and here nobody has it.
+        return meanings.judged(planned, answers, self.config.root, lambda: False) if planned.fresh else (planned, [])
+
     def plans(self, known: Evidence) -> dict[str, RunPlan]:
         """Return the plan of each run that evidence speaks of."""
-        return {run.address: self.plan(run, known) for run in self.report.runs if run.address in known.runs}
+        planned = [self.plan(run, known) for run in self.report.runs if run.address in known.runs]
+        return {plan.run.address: self._judged(plan, known)[0] for plan in planned}
 
     def plan(self, run: Run, known: Evidence) -> RunPlan:
         """Compare what a run was made from with what there is now: as a plan does, but on the machine of that time."""

@@ -51,6 +51,8 @@ class Verifier:
             return Verdict(report=report.path, findings=tuple(file.findings))
         runs = RunCheck(self._config, report, self._machine, self._tree, self._seen, self._judge)
         known = file.known
+        if known.report not in ("", report.path):
+            file.add("evidence", f"is evidence of {known.report}, not of this report", "report")
         plans = runs.plans(known)
         found = [*self._compared(folder, known, file), *runs.findings(known, file, plans)]
         results = kept_results.results(known, plans, self._state)
