@@ -6,8 +6,13 @@ if `scripts/set-up` should have brought it. A module says it once: `pytestmark =
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -40,3 +45,12 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         require(*marker.args)
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder where bringing a file to the disk takes no time: for tests that do it hundreds of times."""
+    there = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="test-", dir=there if os.access(there, os.W_OK) else None))
+    yield folder
+    shutil.rmtree(folder)

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
+from tests.faults import failing_at, killed_at
 
 from gpu_doc.errors import MachineError, PublishError
 from gpu_doc.record.checkout import ChangedMeanwhileError, Draft, folder_of, read, recover, write
@@ -44,25 +46,6 @@ def test_obsolete_files_go(tmp_path: Path) -> None:
     assert not (tmp_path / "docs/a.assets/p.png").exists()
 
 
-CALLS = ("mkdir", "open", "write", "pwrite", "fsync", "link", "chmod", "replace", "unlink", "ftruncate", "rmdir")
-"""What `os` has that changes files, or brings them to the disk."""
-
-
-def stepping(monkeypatch: pytest.MonkeyPatch, step: Callable[[str], object]) -> None:
-    """Call `step` before each call that changes files."""
-
-    def before(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any, **keywords: Any) -> Any:
-            if name != "open" or given[1] & (os.O_CREAT | os.O_TRUNC):
-                step(name)
-            return real(*given, **keywords)
-
-        return call
-
-    for name in CALLS:
-        monkeypatch.setattr(os, name, before(name, getattr(os, name)))
-
-
 def old_and_new(root: Path) -> tuple[dict[str, bytes], dict[str, bytes], Draft]:
     """Write a report, and return it with what a second draft makes of it: a file more, a file less, two others."""
     old = {"docs/a.assets/p.png": b"1", "docs/a.assets/old": b"old", "docs/a.md": b"text", "docs/a.assets/e": b"{}"}
@@ -74,43 +57,30 @@ def old_and_new(root: Path) -> tuple[dict[str, bytes], dict[str, bytes], Draft]:
     return old | {"docs/b.md": b"another's"}, new | {"docs/b.md": b"another's"}, draft
 
 
-def die() -> NoReturn:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError
+def without_prepared(root: Path) -> dict[str, bytes]:
+    """All files, less those that are being prepared."""
+    return {name: content for name, content in everything(root).items() if "/.gpu-doc/" not in name}
 
 
-def killed_at(nth: int, work: Callable[[], object]) -> bool:
-    """Do something in a process that is killed before its n-th call that changes files; whether it came so far."""
-    child = os.fork()
-    if not child:
-        steps = iter(range(1, nth))
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            stepping(monkeypatch, lambda _: next(steps, None) or die())
-            with suppress(BaseException):
-                work()
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
-
-def test_a_kill_at_any_step_leaves_the_old_or_the_new_and_the_next_mends_it(tmp_path: Path) -> None:
+def test_a_kill_at_any_step_leaves_the_old_or_the_new_and_the_next_mends_it(in_memory: Path) -> None:
     found = []
     for nth in range(1, 200):
-        root = tmp_path / str(nth)
+        root = in_memory / str(nth)
         root.mkdir()
         old, new, draft = old_and_new(root)
-        if not killed_at(nth, lambda root=root, draft=draft: write(draft, root)):  # type: ignore[misc]
+        if not killed_at(nth, partial(write, draft, root), root):
             break
-        now = {name: content for name, content in everything(root).items() if "/.gpu-doc/" not in name}
+        now = without_prepared(root)
         said = interrupted(folder_of("docs/a.md", root))
         if now not in (old, new):
             assert "half written" in said, "a mixture is known to be one"
         found.append("old" if now == old else "new" if now == new else "half")
-        # A kill while that is mended changes nothing.
         again = 1
-        while killed_at(again, lambda root=root: recover("docs/a.md", root)):  # type: ignore[misc]
+        while found[-1] == "half" and killed_at(again, partial(recover, "docs/a.md", root), root):
             again += 1
+        recover("docs/a.md", root)
         recovered = everything(root)
-        assert recovered in (old, new)
+        assert recovered in (old, new), "however often mending is killed"
         assert (recovered == old) <= (found[-1] == "old")
         assert interrupted(folder_of("docs/a.md", root)) == ""
         write(replace(draft, before=recovered["docs/a.md"], beside={}), root)
@@ -119,35 +89,20 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_and_the_next_mends_it(tmp_
     assert found.count("half") == 4, "between five renames"
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
-def test_a_failure_at_any_step_leaves_everything_to_the_byte(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, pytest.param(errno.EIO, marks=pytest.mark.full)])
+def test_a_failure_at_any_step_leaves_everything_to_the_byte(in_memory: Path, number: int) -> None:
     for nth in range(1, 200):
-        root = tmp_path / str(nth)
+        root = in_memory / str(nth)
         root.mkdir()
         old, new, draft = old_and_new(root)
-        steps = iter(range(1, 1000))
-
-        def fail(_: str, nth: int = nth, steps: Iterator[int] = steps) -> None:
-            if next(steps) == nth:
-                raise OSError(number, os.strerror(number))
-
-        told = None
-        with monkeypatch.context() as broken:
-            stepping(broken, fail)
-            try:
-                write(draft, root)
-            except (MachineError, PublishError) as error:
-                told = error
-        now = {name: content for name, content in everything(root).items() if "/.gpu-doc/" not in name}
+        ended = failing_at(nth, number, partial(write, draft, root), root)
+        now = without_prepared(root)
         assert now in (old, new)
-        if next(steps) <= nth:
-            break
-        if now == old:
-            assert told
+        assert now == new or ended == "told", ended
         recover("docs/a.md", root)
         assert everything(root) == now, "nothing is left"
+        if ended == "never":
+            break
     assert nth > 20
 
 
@@ -331,7 +286,9 @@ def half(root: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
     if not child:
         with pytest.MonkeyPatch.context() as monkeypatch:
             real = os.replace
-            monkeypatch.setattr(os, "replace", lambda *paths: real(*paths) if next(steps, None) else die())
+            monkeypatch.setattr(
+                os, "replace", lambda *paths: real(*paths) if next(steps, None) else os.kill(os.getpid(), 9)
+            )
             with suppress(BaseException):
                 write(draft, root)
             os._exit(0)

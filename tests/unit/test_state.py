@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gpu_doc.model.configuration import Run
-from gpu_doc.record.state import Layers, State, default_folder, disk_error, key_path
+from gpu_doc.record.disk import disk_error
+from gpu_doc.record.state import Layers, State, default_folder, key_path
 
 RUN = Run(report="docs/a.md", name="baseline", address="baseline", line=1, notebook="n.ipynb")
 

@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import pytest
+from tests.faults import killed_at
 
 from gpu_doc.system import temporary
 from gpu_doc.system.temporary import private_folder, sweep_abandoned
@@ -89,3 +92,54 @@ def test_another_users_folder_is_left_alone(place: Path, monkeypatch: pytest.Mon
     os.utime(foreign, (1, 1))
     monkeypatch.setattr(os, "getuid", lambda: 4711)
     assert sweep_abandoned() == []
+
+
+def test_a_folder_whose_owner_was_killed_before_it_made_the_lock_goes_at_once(place: Path) -> None:
+    left = place / "gpu-doc-abcd1234"
+    left.mkdir()
+    assert sweep_abandoned() == [left]
+
+
+def make_one(place: Path) -> None:
+    tempfile.tempdir = str(place)
+    with private_folder() as folder:
+        (folder / "file").write_text("x")
+
+
+def test_a_kill_at_any_step_leaves_nothing_after_the_next_sweep(place: Path) -> None:
+    nth = 1
+    while killed_at(nth, partial(make_one, place), place):
+        sweep_abandoned()
+        assert list(place.iterdir()) == [], nth
+        nth += 1
+    assert nth > 4
+
+
+def test_a_folder_from_before_the_clock_was_set_back_is_swept(place: Path) -> None:
+    left = place / "gpu-doc-abcd1234"
+    left.mkdir()
+    (left / "file").write_text("x")
+    os.utime(left, (4_000_000_000, 4_000_000_000))
+    assert sweep_abandoned() == [left]
+
+
+def test_whatever_stands_in_the_locks_place_the_sweep_goes_on(place: Path) -> None:
+    elsewhere = place / "mine"
+    elsewhere.write_text("mine")
+    places: list[Callable[[Path], object]] = [os.mkfifo, lambda path: path.symlink_to(elsewhere), Path.mkdir]
+    for number, make in enumerate(places):
+        folder = place / f"gpu-doc-abcd123{number}"
+        folder.mkdir()
+        make(folder / "lock")
+        os.utime(folder, (1, 1))
+    assert len(sweep_abandoned()) == 3
+    assert elsewhere.read_text() == "mine"
+
+
+def test_a_link_to_anothers_folder_is_not_followed(place: Path) -> None:
+    others = place / "others"
+    others.mkdir()
+    (others / "lock").write_text("")
+    (place / "gpu-doc-abcd1234").symlink_to(others)
+    assert sweep_abandoned() == []
+    assert (others / "lock").exists()

@@ -31,7 +31,7 @@ def test_after_a_kill_the_next_writes_over_what_was_left(
     if not child:
         real = getattr(os, call)
 
-        def killed(*given: object) -> None:
+        def killed(*given: object, **_: object) -> None:
             if call == "open":
                 real(*given)
             os.kill(os.getpid(), signal.SIGKILL)
@@ -102,6 +102,7 @@ def test_a_file_system_without_locks_or_links_will_do(tmp_path: Path, monkeypatc
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)  # a folder can't be opened for writing: as where it is unknown
     monkeypatch.setattr(os, "link", none)
     writing.replace(tmp_path / "a", b"a")
     assert writing.create(tmp_path / "b", b"b")

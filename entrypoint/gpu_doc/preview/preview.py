@@ -18,7 +18,7 @@ from gpu_doc.model.configuration import Config
 from gpu_doc.preview.pictures import Album, Picture
 from gpu_doc.preview.rendered import LONGEST, rendered
 from gpu_doc.publish.wording import text_in_words
-from gpu_doc.record.state import disk_error
+from gpu_doc.record.disk import disk_error
 from gpu_doc.resources import template_path
 from gpu_doc.system import writing
 from gpu_doc.text.from_templates import render

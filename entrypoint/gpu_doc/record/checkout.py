@@ -17,8 +17,8 @@ from gpu_doc.model.configuration import assets_of
 from gpu_doc.model.location import Location
 from gpu_doc.record import exchange
 from gpu_doc.record.claim import claimed, is_ours
+from gpu_doc.record.disk import disk_error
 from gpu_doc.record.exchange import Exchange
-from gpu_doc.record.state import disk_error
 
 
 class ChangedMeanwhileError(Exception):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+import os
+from collections.abc import Iterable, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +22,16 @@ def sweep(folder: Path) -> list[Path]:
     return left
 
 
+def demand_folders(folder: Path, layer: str) -> None:
+    """Raise OSError if a run's result could not be kept: something else is in the place of a folder."""
+    scratch = folder / "scratch"
+    for wanted in (scratch, folder / LAYERS, *(place(folder, layer, kind) for kind in KINDS)):
+        if os.path.lexists(wanted) and not wanted.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(wanted))
+        if scratch.is_dir() and wanted.is_dir() and wanted.stat().st_dev != scratch.stat().st_dev:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(wanted))
+
+
 def remove_scratch_of(folder: Path, pid: int) -> None:
     """Remove the scratch of one process."""
     for entry in entries(folder / "scratch"):
@@ -27,11 +39,11 @@ def remove_scratch_of(folder: Path, pid: int) -> None:
             remove(entry)
 
 
-def bound(folder: Path, shared: str, limit: int) -> None:
+def bound(folder: Path, shared: str, limit: int, *, used: Set[Path] = frozenset()) -> None:
     """Remove what was used longest ago until at most `limit` bytes are left of the shared layer, and of all others."""
-    prune(_kept(folder, [shared]), limit)
+    prune(_kept(folder, [shared]), limit, used)
     others = ["", *(entry.name for entry in entries(folder / LAYERS))]
-    prune(_kept(folder, [name for name in others if name != shared]), limit)
+    prune(_kept(folder, [name for name in others if name != shared]), limit, used)
     for empty in sorted((folder / LAYERS).glob("*/*")) + entries(folder / LAYERS):
         with suppress(OSError):  # not empty, or no folder
             empty.rmdir()

@@ -53,7 +53,7 @@ class Seal:
     def open(self, folder: Path, name: str) -> Mapping[str, Json] | None:
         """Return a result's record; None if the result differs from what was sealed under this name."""
         with suppress(OSError):
-            stamp = _stamp(folder / RECORD)
+            stamp = tuple(number for each in sorted(path for path, _ in _walk(folder)) for number in _stamp(each))
             if (seen := self._opened.get(folder)) and seen[0] == stamp:
                 return seen[1]
             record, files = self._sealed(folder, name)

@@ -13,7 +13,6 @@ A folder appears in runs/ by one rename, so it is complete or absent. Before any
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import time
@@ -26,11 +25,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpu_doc.errors import MachineError
 from gpu_doc.model.configuration import Run
-from gpu_doc.model.location import Location
 from gpu_doc.model.values import Json
 from gpu_doc.record import lock
+from gpu_doc.record.disk import disk_error
+from gpu_doc.system import writing
 
 if TYPE_CHECKING:
     from gpu_doc.model.results import Result
@@ -98,6 +97,8 @@ class State:
         self._find_layers = layers
         self.matches: Callable[[Run, Json], bool] = lambda _run, _inputs: True
         """Whether the inputs in a record are the same here (record/judging.py). Who builds the state sets it."""
+        self._used: set[Path] = set()
+        """What this process keeps or needs: pruning takes it last, whatever the clock said when."""
 
     @cached_property
     def seal(self) -> Seal:
@@ -166,9 +167,16 @@ class State:
             target = self._place(self.layers.own, "runs", name)
             target.parent.mkdir(parents=True, exist_ok=True)
             others = self._results(self.layers.own, fingerprint)
-            for old in [target] if os.path.lexists(target) else others[MOST_SETS - 1 :]:
-                old.rename(self.scratch_folder() / old.name)
-            scratch.rename(target)
+            before = self.scratch_folder() / name if os.path.lexists(target) else None
+            for old in [target] if before else others[MOST_SETS - 1 :]:
+                old.rename(before or self.scratch_folder() / old.name)
+            try:
+                scratch.rename(target)
+            except OSError:
+                if before:
+                    before.rename(target)
+                raise
+        self._used.add(target)
         return Result(run=run, fingerprint=fingerprint, folder=target, record=record)
 
     def keep_failed(self, address: str, scratch: Path) -> Path:
@@ -179,6 +187,7 @@ class State:
         with self._disk():
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch.rename(target)
+        self._used.add(target)
         return target
 
     def scratch_folder(self) -> Path:
@@ -199,6 +208,7 @@ class State:
         for layer in (self.layers.own, *self.layers.others):
             path = self._place(layer, "pictures", digest + PICTURE)
             if self.seal.is_whole(path, self._name(layer, "pictures", digest)):
+                self._used.add(path)
                 return path
         return None
 
@@ -208,23 +218,25 @@ class State:
             self._create()
             path = self._place(self.layers.own, "pictures", digest + PICTURE)
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}")
-            temporary.write_bytes(png)
-            if path.is_dir():
-                from gpu_doc.system.pruning import remove
+            for place in (path, path.with_suffix(".seal")):
+                if place.is_dir():
+                    from gpu_doc.system.pruning import remove
 
-                remove(path)
-            temporary.replace(path)
+                    remove(place)
+            writing.replace(path, png)
             self.seal.close_file(path, self._name(self.layers.own, "pictures", digest))
 
     def keep_edited(self, path: str, content: bytes) -> Path:
-        """Keep a generated file with a person's edits; returns where."""
-        target = self._place(self.layers.own, "edited", time.strftime("%Y%m%d-%H%M%S")) / path
+        """Keep a generated file with a person's edits, on the disk before it is overwritten; returns where."""
+        moment, again = time.strftime("%Y%m%d-%H%M%S"), 0
         with self._disk():
             self._create()
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        return target
+            while True:  # the same second may come twice
+                target = self._place(self.layers.own, "edited", f"{moment}-{again}" if again else moment) / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if writing.create(target, content, lasting=True):
+                    return target
+                again += 1
 
     def last_refresh(self) -> str | None:
         """The last one's word: once another has ended, `lock` gives another. None while one lives, or was killed."""
@@ -238,8 +250,9 @@ class State:
 
         with self._disk():
             self._create()
-            file = self._lock.open("a+", encoding="utf-8", errors="replace")
-        with file, lock.held(file, waiting) as last:
+            leftovers.demand_folders(self.folder, self.layers.own)
+            file = lock.take(self._lock, waiting)
+        with file, lock.held(file) as last:
             sweep_abandoned()
             leftovers.sweep(self.folder)
             try:
@@ -251,7 +264,7 @@ class State:
         """Remove what was used longest ago: the shared layer, and all others together, keep at most `limit` bytes."""
         from gpu_doc.record import leftovers
 
-        leftovers.bound(self.folder, self.layers.shared, limit)
+        leftovers.bound(self.folder, self.layers.shared, limit, used=self._used)
 
     def _place(self, layer: str, *names: str) -> Path:
         return place(self.folder, layer, *names)
@@ -262,15 +275,14 @@ class State:
 
     def touch(self, result: Result) -> None:
         """Note that one of our results is still used, so that pruning removes it last."""
+        self._used.add(result.folder)
         if result.folder.parent == self._place(self.layers.own, "runs"):
             with suppress(OSError):  # a read-only state works too
                 os.utime(result.folder)
 
     def _create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        ignore = self.folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", "utf-8")
+        writing.create(self.folder / ".gitignore", b"*\n")
 
     def sweep(self) -> list[Path] | None:
         """Remove what dead processes left here, and return it; None while a refresh is running."""
@@ -286,15 +298,3 @@ class State:
             yield
         except OSError as error:
             raise disk_error(error, self.folder) from error
-
-
-def disk_error(error: OSError, folder: Path) -> MachineError:
-    """Return the error for a failed write."""
-    place = Location(str(error.filename or folder))
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        remedy = "Free some space, or delete the state folder (`.gpu-doc`): the next run only takes longer."
-        return MachineError("the disk is full", where=place, remedy=remedy)
-    remedy = "Make the folder writable for this user."
-    if error.errno in (errno.EEXIST, errno.EISDIR, errno.ENOTDIR):  # a file where a folder belongs, or the reverse
-        remedy = "Delete it, or the whole state folder (`.gpu-doc`): the next run only takes longer."
-    return MachineError(f"cannot write: {error.strerror}", where=place, remedy=remedy)

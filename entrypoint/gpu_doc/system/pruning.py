@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Set
 from contextlib import suppress
 from pathlib import Path
 
+_CLOCKS_DIFFER = 60.0
+"""Seconds by which the clock of a file system may be ahead of ours."""
 
-def prune(kept: Iterable[Path], limit: int) -> None:
-    """Remove what was used longest ago until at most `limit` bytes are left. A file's seal is removed with it."""
+
+def prune(kept: Iterable[Path], limit: int, used: Set[Path] = frozenset()) -> None:
+    """Remove what was used longest ago until at most `limit` bytes are left, `used` last, and a file's seal with it.
+
+    A time in the future says that the clock was wrong, not that a file is new.
+    """
+    now = time.time()
     sizes = {entry: _size(entry) for entry in kept}
     total = sum(sizes.values())
-    for entry in sorted(sizes, key=_last_used):
+    for entry in sorted(sizes, key=lambda entry: (entry in used, _last_used(entry, now))):
         if total <= limit:
             return
         remove(entry)
@@ -47,8 +55,9 @@ def _size(entry: Path) -> int:
         return 0
 
 
-def _last_used(entry: Path) -> float:
+def _last_used(entry: Path, now: float) -> float:
     try:
-        return entry.stat().st_mtime
+        changed = entry.stat().st_mtime
     except OSError:
         return 0.0
+    return changed if changed <= now + _CLOCKS_DIFFER else 0.0

@@ -7,6 +7,7 @@ is removed when it is old and no process here has the file open.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -20,12 +21,14 @@ from pathlib import Path
 from typing import IO
 
 from gpu_doc.interrupts import held_back
+from gpu_doc.system import writing
 
 PREFIX = "gpu-doc-"
 _OURS = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")
 """The names that `mkdtemp` makes of it."""
 _OLD = 24 * 3600.0
 """Seconds after which a folder without a lock file counts as abandoned."""
+_NO_LOCK = (errno.ENOENT, errno.ELOOP)
 _NAME = len("/gpu-doc-12345678")
 _SOCKET = 107
 """Bytes that the path of a socket may have on Linux (sun_path)."""
@@ -53,11 +56,13 @@ def _locked(place: str | None) -> tuple[Path, IO[str]]:
     """Make a folder, and lock the file in it that marks it as used."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-        lock = (folder / "lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(lock.fileno()), (folder / "lock").stat()):
-                return folder, lock
+        try:
+            lock = (folder / "lock").open("w")
+        except FileNotFoundError:
+            continue
+        writing.lock(lock.fileno(), fcntl.LOCK_EX)
+        if writing.is_at(lock.fileno(), folder / "lock"):
+            return folder, lock
         lock.close()  # a sweep came in between and took the folder as abandoned
 
 
@@ -73,22 +78,31 @@ def _remove_abandoned(folder: Path) -> bool:
         if about.st_uid != os.getuid() or not stat.S_ISDIR(about.st_mode):
             return False
         try:
-            lock = (folder / "lock").open()
-        except FileNotFoundError:
-            return _remove_unlocked(folder, about.st_mtime)
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-            return True
+            lock = os.open(folder / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            return error.errno in _NO_LOCK and _remove_unlocked(folder, about.st_mtime)
+        try:
+            if writing.lock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                shutil.rmtree(folder, ignore_errors=True)
+                return not folder.exists()
+        finally:
+            os.close(lock)
     return False
 
 
 def _remove_unlocked(folder: Path, changed: float) -> bool:
-    """Remove an old folder without a lock file: its owner was killed before it made one, or the file was deleted."""
-    if not _OURS.fullmatch(folder.name) or time.time() - changed < _OLD or _is_held(folder):
+    """Remove a folder without a lock file: its owner was killed before it made one, or the file was deleted.
+
+    One with something in it must be old, by whichever clock: an owner that we can't see may live.
+    """
+    empty = not any(folder.iterdir())
+    if not _OURS.fullmatch(folder.name) or (not empty and abs(time.time() - changed) < _OLD) or _is_held(folder):
         return False
-    shutil.rmtree(folder, ignore_errors=True)
-    return True
+    if empty:
+        folder.rmdir()  # if its owner lives, and was about to make the file, it makes another folder
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def _is_held(folder: Path) -> bool:

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+_WITHOUT_NAMELESS = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV, errno.EPERM)
+"""What file systems say that can't make a file without a name (O_TMPFILE), or give it one; or there is no /proc."""
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 """What `flock` says on file systems that have none, such as some NFS servers'."""
 
@@ -36,21 +38,41 @@ def replace(path: Path, content: bytes, *, mode: int = 0o666, lasting: bool = Fa
 def create(path: Path, content: bytes, *, mode: int = 0o666, lasting: bool = False) -> bool:
     """Write a new file; False if there is something of that name already. Raises OSError with the file's name."""
     try:
-        with _beside(path, mode) as (temporary, file):
-            if os.path.lexists(path):
-                return False
-            _fill(file, content, lasting=lasting)
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                return False
-            except OSError:  # FAT and some network shares have no hard links
-                if os.path.lexists(path):
-                    return False
-                temporary.rename(path)
-            return True
+        return not os.path.lexists(path) and _named_at_last(path, content, mode, lasting=lasting)
+    except FileExistsError:
+        return False
     except OSError as error:
         raise _about(path, error) from error
+
+
+def _named_at_last(path: Path, content: bytes, mode: int, *, lasting: bool) -> bool:
+    """Write a file that has no name until it is whole, so that a kill leaves nothing. Raises FileExistsError."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with open(os.open(path.parent, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, mode), "r+b", buffering=0) as file:  # noqa: PTH123 - it has no path
+            _fill(file, content, lasting=lasting)
+            os.link(f"/proc/self/fd/{file.fileno()}", path.name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError as error:
+        if error.errno not in _WITHOUT_NAMELESS:
+            raise
+        return _named_beside(path, content, mode, lasting=lasting)
+    finally:
+        os.close(folder)
+    return True
+
+
+def _named_beside(path: Path, content: bytes, mode: int, *, lasting: bool) -> bool:
+    with _beside(path, mode) as (temporary, file):
+        _fill(file, content, lasting=lasting)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # FAT and some network shares have no hard links
+            if os.path.lexists(path):
+                return False
+            temporary.rename(path)
+        return True
 
 
 def lock(file: int, operation: int) -> bool:
@@ -93,6 +115,9 @@ def _beside(path: Path, mode: int) -> Iterator[tuple[Path, IO[bytes]]]:
             lock(file.fileno(), fcntl.LOCK_EX)
             if not is_at(file.fileno(), temporary):
                 continue  # whoever had the lock has renamed it
+            if os.fstat(file.fileno()).st_nlink > 1:  # `create` was killed between naming the file and removing this
+                temporary.unlink()
+                continue
             try:
                 file.truncate(0)
                 yield temporary, file
