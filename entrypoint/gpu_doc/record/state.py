@@ -141,8 +141,11 @@ class State:
         """The folders of the results with a fingerprint, the last one first."""
         parent = self._place(layer, "runs")
         found = [parent / fingerprint, *parent.glob(f"{glob_escape(fingerprint)}-*")]
-        there = {path: path.stat().st_mtime for path in found if path.is_dir()}
-        return sorted(there, key=there.__getitem__, reverse=True)
+        there: list[tuple[float, Path]] = []
+        for path in found:
+            with suppress(OSError):  # none, or it was just moved away
+                there.append((path.stat().st_mtime, path))
+        return [path for _, path in sorted(there, reverse=True)]
 
     def inputs(self, fingerprint: str) -> list[Mapping[str, Json]]:
         """The records of all results with a fingerprint whose inputs are known; the results are not looked at."""
