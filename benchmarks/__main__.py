@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import action, containers, from_nothing, memory, nothing_changed, pictures
+from benchmarks import action, containers, figures, from_nothing, memory, nothing_changed, pictures
 from benchmarks.measure import Bench, BrokenComparisonError, Row, say
 from gpu_doc.pictures.browser import find_chromium
 
@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Row]]] = {
     "action": action.rows,
     "from-nothing": from_nothing.rows,
     "pictures": pictures.rows,
+    "figures": figures.rows,
     "memory": memory.rows,
     "containers": containers.rows,
 }

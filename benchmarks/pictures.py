@@ -31,9 +31,9 @@ OF_PLAYWRIGHT, OF_SHOT_SCRAPER = 0.35, 0.06
 FILES_AT_MOST = 1.10
 
 ROOT = Path(__file__).resolve().parents[1]
-_VIEWPORT = {"width": WIDTH + 80, "height": 800}
+VIEWPORT = {"width": WIDTH + 80, "height": 800}
 # What decides about pixels; the rest of each tool's flags is its own affair.
-_FLAGS = (
+FLAGS = (
     "--disable-gpu",
     "--hide-scrollbars",
     "--disable-lcd-text",
@@ -141,7 +141,7 @@ def _inside(frame: re.Match[str]) -> str:
 
 def _flags(scale: int) -> list[str]:
     """The scale is emulated by these tools, but Chromium sets up fonts at its start, by the machine's own scale."""
-    return [*_FLAGS, f"--force-device-scale-factor={scale}"]
+    return [*FLAGS, f"--force-device-scale-factor={scale}"]
 
 
 def _outputs(folder: Path, count: int) -> list[str]:
@@ -168,7 +168,7 @@ def _playwright(sheets: Sequence[_Sheet], scale: int, bench: Bench) -> Contender
     job = {
         "chromium": str(bench.chromium),
         "flags": _flags(scale),
-        "viewport": _VIEWPORT,
+        "viewport": VIEWPORT,
         "scale": scale,
         "sheets": [
             {
@@ -187,7 +187,7 @@ def _shot_scraper(sheets: Sequence[_Sheet], scale: int, bench: Bench) -> Contend
     folder = bench.folder(f"shot-scraper-{scale}")
     outputs = iter(_outputs(folder, sum(len(sheet.ids) for sheet in sheets)))
     shots = [
-        {"url": str(sheet.path), "selector": f"#{name}", "output": next(outputs), **_VIEWPORT}
+        {"url": str(sheet.path), "selector": f"#{name}", "output": next(outputs), **VIEWPORT}
         for sheet in sheets
         for name in sheet.ids
     ]
@@ -246,11 +246,12 @@ def _files(what: str, ours: Contender, peer: Contender) -> Row:
 
 
 def _same_pixels(one: Path, other: Path) -> bool:
-    first, second = _seen(one), _seen(other)
+    first, second = seen(one), seen(other)
     return first.size == second.size and ImageChops.difference(first, second).getbbox() is None
 
 
-def _seen(path: Path) -> Image.Image:
+def seen(path: Path) -> Image.Image:
+    """A picture without what is white around it."""
     with Image.open(path) as opened:
         picture: Image.Image = opened.convert("RGB")
     return picture.crop(ImageChops.difference(picture, Image.new("RGB", picture.size, "#ffffff")).getbbox())
