@@ -70,6 +70,8 @@ def test_a_broken_claim_leaves_its_report_and_others_are_written(claims: Project
     ]
     assert "All fresh" in claims.gpu_doc("check").stdout
     assert "All fresh" in claims.gpu_doc("run").stdout
+    assert "report.md: intact" in claims.gpu_doc("verify").stdout
+    assert 'value("train/file:acc.json")' in claims.gpu_doc("why", "report.md:3").stdout
 
     claims.write({"accuracy": "0.87\n"})
     broken = claims.gpu_doc("run", code=1)

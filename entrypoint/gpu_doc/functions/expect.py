@@ -7,6 +7,8 @@ for the shape of a table that of `expect()` with the address alone, which no tem
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from gpu_doc.claims.condition_text import NotACondition, parse
@@ -21,6 +23,7 @@ from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.claims import Claim
 from gpu_doc.model.values import Json
 from gpu_doc.notebooks.cells import joined
+from gpu_doc.record.kept_claims import KeptClaim
 
 _PANDAS = re.compile(r"<p>([\d,]{1,15}) rows [x×] ([\d,]{1,15}) columns</p>")  # noqa: RUF001 - pandas' sign
 _POLARS = re.compile(r"<small>shape: \(([\d_,]{1,15}), ([\d_,]{1,15})\)</small>")
@@ -37,6 +40,15 @@ def _condition(name: str, written: Json) -> None:
 def fact(address: str, about: About) -> Call:
     """Return the call whose answer a claim is judged by."""
     return Call(function="value" if about == "value" else "expect", args=(address,))
+
+
+def keys_of(claims: Iterable[KeptClaim]) -> set[str]:
+    """Return the keys of the calls whose answers claims in evidence are judged by. They may be made up."""
+    keys = set()
+    for claim in claims:
+        with suppress(NotACondition):
+            keys.add(fact(claim.address, "value" if claim.file else parse(claim.expected).about).key)
+    return keys
 
 
 def call_of(claim: Claim) -> Call:

@@ -86,7 +86,7 @@ def render(
         call = asked_for(written)
         if call.key not in answers:
             try:
-                answers[call.key] = answer(written)
+                answers[call.key] = answer(call)
             except ReportError as error:
                 raise located(error, written, place) from error
         asked.append((call, place))

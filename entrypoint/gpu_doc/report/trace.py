@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from gpu_doc.functions.shared.calls import asked as asked_for
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.configuration import Report
@@ -61,7 +62,7 @@ def trace(
 
     def answering(call: Call, place: Location) -> Json:
         asked.append((call, place))
-        return answer(call).value
+        return answer(call).value if asked_for(call) is call else ""  # a claim that holds says nothing
 
     files = TemplateFiles(root, report.template, line_ends)
     traced = worker.render(files.main, report=report.path, load=files.load, answer=answering, trace=True)
@@ -77,7 +78,9 @@ def trace(
         for call, place in (asked[number] for number in part.calls)
     ]
     told = {(each.call.key, each.place) for each in shown}
-    untold = _each_once((call, place) for call, place in asked if (call.key, place) not in told)
+    untold = _each_once(
+        (call, place) for call, place in asked if (call.key, place) not in told and asked_for(call) is call
+    )
     return Trace(text=rendered.text, shown=tuple(shown), untold=untold)
 
 
@@ -122,6 +125,8 @@ def _of_blocks(report: Report, text: str, worker: TemplateWorker, answer: Callab
         asked: list[Call] = []
 
         def answering(call: Call, _: Location, asked: list[Call] = asked) -> Json:
+            if asked_for(call) is not call:
+                return ""
             asked.append(call)
             return answer(call).value
 

@@ -106,7 +106,7 @@ class TextCheck:
             return Answer(value=kept.value, runs=kept.runs, cells=kept.cells)
 
         rendered = rendering.render(self.report, self.folder.root, self.worker, answer, line_ends=self.line_ends)
-        for key in self.known.answers.keys() - rendered.answers.keys():
+        for key in self.known.answers.keys() - rendered.answers.keys() - _claimed(self.known):
             self.file.add("answer", f"{Call.from_key(key)}: the report asks for no such thing", "answers", key)
         for name in rendered.sources.keys() - self.known.sources.keys() if self.report.template else ():
             self.file.add("source", f"{name} is part of the template, and evidence doesn't name it", "sources")
@@ -206,3 +206,12 @@ def _said(line: str | None, ours: str | None) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _claimed(known: Evidence) -> set[str]:
+    """Return the keys of the answers that claims are judged by; the text need not ask for them."""
+    if not known.claims:
+        return set()
+    from gpu_doc.functions.expect import keys_of
+
+    return keys_of(known.claims)
