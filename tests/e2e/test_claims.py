@@ -130,6 +130,7 @@ def test_a_broken_claim_is_published_with_a_mark_where_that_is_configured(claims
     assert "stale" not in checked.stdout
     claims.gpu_doc("run", code=1)
     assert claims.read("report.md") == report
+    assert "report.md: intact" in claims.gpu_doc("verify").stdout
     claims.write({"accuracy": "0.92\n"})
     claims.gpu_doc("run")
     assert "Claim" not in claims.read("report.md")

@@ -101,13 +101,13 @@ class ReportClaims:
         from gpu_doc.model.claims import Claim, tolerance_of
 
         address, expected = written(call)
-        run = next(run for run in self._report.runs if run.address in answer.runs)
+        run = next((run for run in self._report.runs if run.address in answer.runs), None)
         claim = Claim(
             address=address,
             expected=expected,
             location=place,
             in_text=True,
-            tolerance=tolerance_of(run, address),
+            tolerance=tolerance_of(run, address) if run else "",
         )
         found = self._judge(claim, answer)
         return "" if found.holds or self._report.on_failure != "mark" else _marks([found], inline=True)

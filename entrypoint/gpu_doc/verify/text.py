@@ -8,14 +8,17 @@ from difflib import SequenceMatcher
 from itertools import takewhile
 
 from gpu_doc.errors import GpuDocError, ReportError
+from gpu_doc.functions.shared.calls import asked
 from gpu_doc.git import lfs
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.answers import Answer, Call
 from gpu_doc.model.configuration import Report
 from gpu_doc.model.location import Location
+from gpu_doc.plan.plan import ReportPlan
 from gpu_doc.record.contents import is_file_as, sha256_of
 from gpu_doc.record.evidence import Evidence
 from gpu_doc.report import report as rendering
+from gpu_doc.report.claims import ReportClaims
 from gpu_doc.report.report import Rendered
 from gpu_doc.report.template import TemplateWorker
 from gpu_doc.text import in_place
@@ -100,12 +103,16 @@ class TextCheck:
         """Render the text with the answers of evidence, in the child that templates are rendered in."""
 
         def answer(call: Call) -> Answer:
-            kept = self.known.answers.get(call.key)
+            kept = self.known.answers.get(asked(call).key)
             if kept is None:
                 raise ReportError("evidence has no answer to this call")
             return Answer(value=kept.value, runs=kept.runs, cells=kept.cells)
 
-        rendered = rendering.render(self.report, self.folder.root, self.worker, answer, line_ends=self.line_ends)
+        root, plan = self.folder.root, ReportPlan(report=self.report, runs=(), evidence=self.known)
+        claims = ReportClaims(plan, root, answer, lambda _: True)
+        rendered = rendering.render(self.report, root, self.worker, answer, said=claims.said, line_ends=self.line_ends)
+        if not all(claim.holds for claim in self.known.claims):  # it was written with a mark that says so
+            rendered = claims.judged(rendered)
         for key in self.known.answers.keys() - rendered.answers.keys() - _claimed(self.known):
             self.file.add("answer", f"{Call.from_key(key)}: the report asks for no such thing", "answers", key)
         for name in rendered.sources.keys() - self.known.sources.keys() if self.report.template else ():
