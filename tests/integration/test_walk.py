@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.conftest import Project, environment, refreshed, refreshed_once
+from tests.e2e.conftest import Project, environment, refreshed_once
 
-__all__ = ["refreshed", "refreshed_once"]
+__all__ = ["refreshed_once"]
 
 ROOT = Path(__file__).parents[2]
 DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
@@ -20,9 +21,12 @@ IN_THE_WORKER = ("execution/workers/papermill_notebook.py", "execution/workers/n
 """They run in another process."""
 
 
-@pytest.fixture
-def seen(refreshed: Project) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def seen(refreshed_once: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a refresh with another parameter did."""
+    folder = tmp_path_factory.mktemp("walk")
+    shutil.copytree(refreshed_once, folder, dirs_exist_ok=True)
+    refreshed = Project(folder)
     refreshed.edit("gpu-doc.yml", "lr: 0.5", "lr: 0.1")
     refreshed.write({"templates/report.md.j2": 'It reached {{ value("train/accuracy") }}.\n'})
     argv = [sys.executable, "-m", "tests.integration.walk", "run"]
