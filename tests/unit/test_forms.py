@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import Run
 from gpu_doc.python_form import form
 from gpu_doc.record import differences, fingerprint, forms
 from gpu_doc.record.contents import Contents
 from gpu_doc.record.fingerprint import Fingerprint, Machine
+from gpu_doc.record.inputs import Inputs
+from gpu_doc.record.judging import NOT_COMPARABLE, Hashes
 from gpu_doc.system.python_environment import PythonEnvironment
 
 MACHINE = Machine(
@@ -46,7 +49,7 @@ CELLS = [
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "n.ipynb").write_text(notebook(CELLS))
-    (tmp_path / "other.ipynb").write_text(notebook([code("z = 1", outputs=[])]))
+    (tmp_path / "other.ipynb").write_text(notebook([code("z = 1", execution_count=None)]))
     (tmp_path / "helper.py").write_text('"""Helps."""\n\n\ndef f(x):\n    # twice\n    return x * 2\n')
     (tmp_path / "tool.py").write_text("import helper\nprint( helper.f(1) )\n")
     (tmp_path / "words.py").write_text("a = 'words'\n")
@@ -117,7 +120,9 @@ def cells(place: int, *new: dict[str, Any]) -> Callable[[Path], object]:
         pytest.param(file("other.ipynb", "z = 1", "z=1 # one"), id="a comment in a notebook that %run runs"),
         pytest.param(
             file(
-                "other.ipynb", '"outputs": []', '"outputs": [{"output_type": "stream", "name": "stdout", "text": "1"}]'
+                "other.ipynb",
+                '"execution_count": null',
+                '"outputs": [{"output_type": "stream", "name": "stdout", "text": "1"}]',
             ),
             id="an output of a notebook that %run runs",
         ),
@@ -272,6 +277,26 @@ def test_code_that_was_saved_meanwhile_has_no_form(root: Path) -> None:
     assert set(kept["modules"]) == {"other.ipynb"}
     cell(1, "lr = 0.1", "lr = 0.2")(root)
     assert forms.of_run(RUN, root, before.source, lambda value: value, ()) == {}
+
+
+def test_a_source_that_was_seen_to_be_imported_counts_by_its_form(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("x = 1\n")
+    before = Contents().hash_source(path)
+    path.write_text("x=1 # one\r\n")
+    assert Hashes(LineEnds()).of_source(str(path), before) == before
+    content, _, kept = before.partition(".")
+    assert Hashes(LineEnds()).of_source(str(path), content) != content
+    assert Hashes(LineEnds()).of_source(str(path), f"{content}.99:{kept}") == NOT_COMPARABLE
+    path.write_text("x = 2\n")
+    assert Hashes(LineEnds()).of_source(str(path), before) != before
+    path.unlink()
+    assert Hashes(LineEnds()).of_source(str(path), before) is None
+
+
+def test_where_code_may_see_its_text_no_source_has_a_form() -> None:
+    inputs = Inputs(code={"a.py": "12.1:34"}, hidden={"code b.py": "56.1:78", "file c.csv": "9.0"})
+    assert inputs.by_bytes() == Inputs(code={"a.py": "12"}, hidden={"code b.py": "56", "file c.csv": "9.0"})
 
 
 def test_the_form_of_an_imported_source_is_of_its_version() -> None:

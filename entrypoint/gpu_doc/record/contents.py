@@ -12,6 +12,8 @@ from gpu_doc.git.line_ends import LineEnds, is_binary
 from gpu_doc.model.location import Location
 
 _BLOCK = 1 << 20
+DIGITS = 16
+"""The hexadecimal digits of a hash that evidence keeps of an input."""
 
 
 class Seen:
@@ -58,8 +60,18 @@ class Contents:
             raise unreadable(error, str(path)) from error
 
     def hash_source(self, path: Path) -> str:
-        """The hash of a Python source that was imported. Raises NotebookFileError if it can't be read."""
-        return self.hash(path)
+        """Return what tells an imported Python source: a hash of its bytes and, after a point, its form if it has one.
+
+        Raises NotebookFileError if it can't be read.
+        """
+        from gpu_doc.record import forms
+
+        digest = self.hash(path)[:DIGITS]
+        try:
+            form = forms.of_source(path.name, path.read_bytes())
+        except OSError as error:
+            raise unreadable(error, str(path)) from error
+        return f"{digest}.{form}" if form else digest
 
     def hash_read(self, path: Path, content: bytes) -> str:
         """The same for a file whose content has been read."""

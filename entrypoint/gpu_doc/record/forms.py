@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -120,7 +121,8 @@ def of_run(
         return {}
     cells, python = _cells(run, root, redact)
     modules = {name: content for name in source.get("modules") or {} if (content := _content(root / name)) is not None}
-    texts = [*(cell.source for cell in cells), *(content.decode("utf-8", "replace") for content in modules.values())]
+    texts = [cell.source for cell in cells]
+    texts += [text for name, content in modules.items() for text in _texts(root / name, content)]
     if [cell_hash(cell) for cell in cells] != list(source.get("code") or []) or any(map(_READS_ITSELF.search, texts)):
         return {}
     from gpu_doc.python_form import form
@@ -196,6 +198,14 @@ def _cells(run: Run, root: Path, redact: Callable[[Json], Json]) -> tuple[list[S
     path = root / run.notebook
     cells = [replace(cell, source=redact(cell.source)) for cell in source_cells(path)]
     return cells, is_python(path, run.kernel or kernel_name(path))
+
+
+def _texts(path: Path, content: bytes) -> list[str]:
+    """Return the code of a module, or of a notebook that `%run` runs."""
+    if path.suffix == ".ipynb":
+        with suppress(NotebookFileError):
+            return [cell.source for cell in source_cells(path)]
+    return [content.decode("utf-8", "replace")]
 
 
 def _is_same(path: Path, name: str, forms: Mapping[str, Json]) -> bool:

@@ -25,9 +25,6 @@ MOST_SETS = 8
 CHANGED = "changed meanwhile"
 """In place of the hash of a file that changed while the run went on: what the run read is not known."""
 
-DIGITS = 16
-"""Hexadecimal digits of a hash in a set of inputs, as many as a fingerprint has."""
-
 RECENT = 2.0
 """Seconds for which another change of a file may not show in its times: on some file systems they are coarse."""
 
@@ -59,7 +56,7 @@ class Inputs:
     read: Paths = field(default_factory=dict)
     """The hash of each file that was read."""
     code: Paths = field(default_factory=dict)
-    """The hash of each Python source that was imported."""
+    """Of each Python source that was imported the hash of its bytes and, after a point, its form (record/forms.py)."""
     together: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """In evidence: the files of a folder that were read, with one hash for all of them."""
     listed: Mapping[str, Names] = field(default_factory=dict)
@@ -102,6 +99,13 @@ class Inputs:
             hidden=hidden,
             kept=(kept_as(self.hidden, code),) if self.hidden else (),
         )
+
+    def by_bytes(self) -> Inputs:
+        """Return the same without the forms of sources."""
+        sources = {name for name in self.hidden if name.startswith("code ")}
+        hidden = {**self.hidden, **{name: self.hidden[name].partition(".")[0] for name in sources}}
+        code = {path: digest.partition(".")[0] for path, digest in self.code.items()}
+        return replace(self, code=code, hidden=hidden)
 
     def __bool__(self) -> bool:
         return any((self.read, self.code, self.together, self.listed, self.present, self.absent, self.hidden))

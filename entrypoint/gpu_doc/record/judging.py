@@ -13,10 +13,9 @@ from gpu_doc.git import checkout
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.values import Json
-from gpu_doc.record.contents import Contents
+from gpu_doc.record.contents import DIGITS, Contents
 from gpu_doc.record.inputs import (
     CHANGED,
-    DIGITS,
     Inputs,
     Names,
     digest_of_files,
@@ -33,6 +32,7 @@ _PER_FILE = 20_000
 """To open a file takes as long as to hash so many bytes."""
 
 _FILES = ("file", "code")
+NOT_COMPARABLE = "?"
 _SAID = 5
 """So many inputs of a kind are named, then a count."""
 
@@ -54,32 +54,50 @@ class Hashes:
 
     def __init__(self, line_ends: LineEnds) -> None:
         self._line_ends = line_ends
-        self._known: dict[tuple[str, bool], tuple[str, str, bool]] = {}
+        self._known: dict[str, tuple[str, str, bool]] = {}
         self._patience = _PATIENCE
         self.stamps: Callable[[], Mapping[str, tuple[str, str]]] = dict
 
-    def of(self, full: str, before: str, *, of_code: bool = False) -> str | None:
+    def of(self, full: str, before: str) -> str | None:
         """Return the hash of a file's bytes or, if that is not `before`, as git stores it; None if there is none."""
         try:
             status = os.stat(full)  # noqa: PTH116 - a Path for each of many files takes longer than all else
         except OSError:
             return "" if os.path.lexists(full) else None
         stamp = stamp_of(status)
-        known = self._known.get((full, of_code))
+        known = self._known.get(full)
         if known is None or known[0] != stamp:
             self._patience -= status.st_size + _PER_FILE
             if self._patience < 0 and (said := self.stamps().get(full)) and said[0] == stamp:
-                return said[1]
+                return said[1].partition(".")[0]
             contents = Contents()
-            known = self._known[full, of_code] = stamp, self._hash(contents, full, of_code=of_code), contents.crlf
+            known = self._known[full] = stamp, _hash(contents, full), contents.crlf
         _, digest, has_crlf = known
-        return self._hash(Contents(self._line_ends), full, of_code=of_code) if has_crlf and digest != before else digest
+        return _hash(Contents(self._line_ends), full) if has_crlf and digest != before else digest
 
-    def _hash(self, contents: Contents, full: str, *, of_code: bool) -> str:
+    def of_source(self, full: str, before: str) -> str | None:
+        """The same for an imported source: `before` if it does the same, NOT_COMPARABLE if that can't be known."""
+        content, _, form = before.partition(".")
+        digest = self.of(full, content)
+        if digest == content:
+            return before
+        if not digest or not form:
+            return digest
+        from gpu_doc.record import forms  # nothing is parsed where all is as it was
+
+        if not forms.is_comparable(form):
+            return NOT_COMPARABLE
         try:
-            return (contents.hash_source(Path(full)) if of_code else contents.hash(Path(full)))[:DIGITS]
-        except NotebookFileError:
+            return before if forms.of_source(full, Path(full).read_bytes()) == form else digest
+        except OSError:
             return ""
+
+
+def _hash(contents: Contents, full: str) -> str:
+    try:
+        return contents.hash(Path(full))[:DIGITS]
+    except NotebookFileError:
+        return ""
 
 
 class Judge:
@@ -170,6 +188,8 @@ class _One:
         self._reasons: list[str] = []
         self._away: list[str] = []
         """Not in git, and not here."""
+        self._other_forms: dict[str, None] = {}
+        """Sources that are written otherwise, and whose form is of another version."""
 
     def judge(self, in_state: Callable[[], Sequence[Inputs]]) -> None:
         """Compare what evidence says."""
@@ -207,6 +227,7 @@ class _One:
             "inputs outside git ({} not here)": self._away,
             "inputs that git ignores ({})": unknown,
             "variables ({})": unset,
+            "code that is written otherwise than before ({})": [*self._other_forms],
         }
         judged = Judgement(
             tuple(self._reasons), tuple(text.format(_some(paths)) for text, paths in said.items() if paths)
@@ -217,8 +238,11 @@ class _One:
     def _file(self, path: str, before: str, what: str, *, in_git: bool = True) -> None:
         if self._never.holds(path, self._run):
             return
-        now = self._hashes.of(self._never.full(path), before, of_code=what == "imported")
-        if now is None and before != CHANGED:
+        hashed = self._hashes.of_source if what == "imported" else self._hashes.of
+        now = hashed(self._never.full(path), before)
+        if now == NOT_COMPARABLE:
+            self._other_forms[path] = None
+        elif now is None and before != CHANGED:
             self._missing(path, what, in_git=in_git)
         elif before == CHANGED:
             self._reasons.append(f"{path} changed while the run went on")

@@ -14,8 +14,10 @@ from gpu_doc.git import checkout
 from gpu_doc.model.configuration import Run
 from gpu_doc.model.observed import Observed
 from gpu_doc.model.values import Json
-from gpu_doc.record.contents import Contents
-from gpu_doc.record.inputs import CHANGED, DIGITS, RECENT, Inputs, Names, digest_of_names, stamp_of
+from gpu_doc.notebooks.cells import source_cells
+from gpu_doc.record.contents import DIGITS, Contents
+from gpu_doc.record.imports import read_names
+from gpu_doc.record.inputs import CHANGED, RECENT, Inputs, Names, digest_of_names, stamp_of
 from gpu_doc.record.never_inputs import NeverInputs
 
 
@@ -86,6 +88,8 @@ class _One:
         self._modules = frozenset(source.get("modules") or {})
         if run.command:  # the interpreter opens a script as it opens any file
             self._known |= self._modules.intersection(os.path.normpath(word) for word in run.command)
+        elif self._modules:  # IPython opens what `%run` runs
+            self._known |= self._modules & _run_by_magic(never, run)
         self.data = tuple(never.full(each.path) for each in run.data)
         self.changed: set[str] = set()
         self.stamps: dict[str, str] = {}
@@ -166,7 +170,7 @@ class _One:
                 status = full.stat()
                 if not stat.S_ISREG(status.st_mode):
                     continue
-                hashed = self._contents.hash_source(full) if of_code else self._contents.hash(full)
+                hashed = self._contents.hash_source(full) if of_code else self._contents.hash(full)[:DIGITS]
                 last = max(status.st_mtime, status.st_ctime)
                 later = last > self._began
                 if last < time.time() - RECENT:
@@ -175,7 +179,7 @@ class _One:
                 later = True
             if later:
                 self.changed.add(path)
-            yield path, CHANGED if later else hashed[:DIGITS]
+            yield path, CHANGED if later else hashed
 
     def _names(self, folder: str, found: frozenset[str], git: _Git) -> tuple[Names, str]:
         """Return the names in a folder, and the hash of those too that git ignores."""
@@ -233,6 +237,16 @@ class _Git:
 
 def _in(folder: str, name: str) -> str:
     return name if folder == "." else f"{folder}/{name}"
+
+
+def _run_by_magic(never: NeverInputs, run: Run) -> set[str]:
+    """Return the scripts and notebooks that a notebook runs by `%run`, whose code is in the fingerprint."""
+    try:
+        cells = source_cells(Path(never.full(str(run.notebook))))
+    except NotebookFileError:
+        return set()
+    named = [file for cell in cells for file in read_names(cell.source).files]
+    return {path for file in named if (path := never.relative(os.path.normpath(never.full(f"{run.folder}/{file}"))))}
 
 
 def _is_text(path: str) -> bool:

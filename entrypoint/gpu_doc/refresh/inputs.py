@@ -14,8 +14,8 @@ _SAID = 5
 """So many files are named, then a count."""
 
 
-def take_inputs(finished: Finished, plan: RunPlan, doors: Doors) -> dict[str, Json]:
-    """Return the entries for a run's record."""
+def take_inputs(finished: Finished, plan: RunPlan, doors: Doors, *, by_bytes: bool) -> dict[str, Json]:
+    """Return the entries for a run's record; `by_bytes`: its code counts by its bytes, as it may see them."""
     assert plan.fingerprint is not None
     run, observed, judge = finished.job.run, finished.observed, doors.judge()
     prefix = doors.machine.environment.executable.parent.parent
@@ -40,7 +40,8 @@ def take_inputs(finished: Finished, plan: RunPlan, doors: Doors) -> dict[str, Js
     unobserved = {"unobserved": observed.unobserved} if observed.unobserved else {}
     if observed.unobserved and not taken.inputs:
         return unobserved
-    return {"inputs": to_json(taken.inputs), "stamps": dict(taken.stamps), **unobserved}
+    inputs = taken.inputs.by_bytes() if by_bytes else taken.inputs
+    return {"inputs": to_json(inputs), "stamps": dict(taken.stamps), **unobserved}
 
 
 def _some(paths: tuple[str, ...]) -> str:

@@ -216,8 +216,8 @@ class Scheduler:
         if error:
             self._failed(job, error, [work for work, _ in waiting])
             return
-        inputs = take_inputs(finished, waiting[0][1], self._doors)
-        record = record_of(finished, waiting[0][1], self._machine, self._commit) | inputs
+        record = record_of(finished, waiting[0][1], self._machine, self._commit)
+        record |= take_inputs(finished, waiting[0][1], self._doors, by_bytes=not record["forms"])
         result = self._state.keep(job.run, job.fingerprint, job.folder, record)
         self.results.append(result)
         for work, plan in waiting:
