@@ -87,3 +87,16 @@ def test_what_changes_something_makes_it_stale(project: Project) -> None:
     project.edit("other.ipynb", "z = 1", "z = 2")
     project.edit("script.py", "s = 1", "s = 2")
     assert project.stale_runs()["t"] == ["other.ipynb changed", "script.py changed"]
+
+
+def test_another_name_of_the_same_python_makes_nothing_stale(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "jupyter/kernels/mine"
+    folder.mkdir(parents=True)
+    argv = ["python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Mine", "language": "python"}))
+    project.edit("t.ipynb", '"name": "python3"', '"name": "mine"')
+    installed = str(tmp_path / "jupyter")
+    assert "All fresh" in project.gpu_doc("check", JUPYTER_PATH=installed).stdout
+    assert "kernel python3 → mine" in project.gpu_doc("check", code=1).stdout
+    (folder / "kernel.json").write_text(json.dumps({"argv": ["R"], "display_name": "Mine", "language": "R"}))
+    assert "kernel python3 → mine" in project.gpu_doc("check", code=1, JUPYTER_PATH=installed).stdout

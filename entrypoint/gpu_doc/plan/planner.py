@@ -154,6 +154,13 @@ class Planner:
         here = fingerprint.of(run, root=self.root, machine=self.machine, contents=contents, image=found)
         if before is None:
             return differences.Verdict(("never run, as far as evidence and state tell",), (), here), here
+        kernel, kernel_now = (str(each.get("kernel", "")) for each in (before.source, here.source))
+        if run.notebook and kernel != kernel_now:
+            from gpu_doc.record.kernels import with_same_kernel
+
+            same = with_same_kernel(run, kernel, kernel_now, self.machine.environment.executable)
+            if same != run:
+                return self._compared(same, before, image, contents)
         known, alike, unchecked = self._with_same_code(run, before, here)
         verdict = differences.compare(known, alike, cell_name=lambda n: self._cell_name(run, n))
         return replace(verdict, unchecked=(*verdict.unchecked, *unchecked)), here
