@@ -74,6 +74,14 @@ def is_comparable(kept: str) -> bool:
     return kept.startswith(f"{form.VERSION}:")
 
 
+def judged(full: str, kept: str, *, same: str, other: str, unknown: str) -> str:
+    """Return what a source is, compared with a kept form: `unknown` if that is of another version."""
+    if not is_comparable(kept):
+        return unknown
+    content = _content(Path(full))
+    return same if content is not None and of_source(full, content) == kept else other
+
+
 def of_cell(cell: SourceCell, *, python: bool) -> str:
     """Return the form of a code cell; empty for a cell that does nothing."""
     if python and does_nothing(cell):

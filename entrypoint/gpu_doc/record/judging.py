@@ -79,18 +79,11 @@ class Hashes:
         """The same for an imported source: `before` if it does the same, NOT_COMPARABLE if that can't be known."""
         content, _, form = before.partition(".")
         digest = self.of(full, content)
-        if digest == content:
-            return before
-        if not digest or not form:
-            return digest
+        if digest == content or not digest or not form:
+            return before if digest == content else digest
         from gpu_doc.record import forms  # nothing is parsed where all is as it was
 
-        if not forms.is_comparable(form):
-            return NOT_COMPARABLE
-        try:
-            return before if forms.of_source(full, Path(full).read_bytes()) == form else digest
-        except OSError:
-            return ""
+        return forms.judged(full, form, same=before, other=digest, unknown=NOT_COMPARABLE)
 
 
 def _hash(contents: Contents, full: str) -> str:
@@ -189,7 +182,6 @@ class _One:
         self._away: list[str] = []
         """Not in git, and not here."""
         self._other_forms: dict[str, None] = {}
-        """Sources that are written otherwise, and whose form is of another version."""
 
     def judge(self, in_state: Callable[[], Sequence[Inputs]]) -> None:
         """Compare what evidence says."""
