@@ -126,6 +126,8 @@ class Run:
     detach: bool = False
     tolerance: Mapping[str, str] = field(default_factory=dict)
     """How much values may differ from run to run, by address: `0.01`, `1 %`."""
+    inputs: Literal["observed", "declared"] = "observed"
+    """Whether a container sees all of the checkout, or only what the fingerprint names."""
     setup: str | None = None
 
     @property

@@ -91,6 +91,7 @@ def of(
         "data": inside,
         "produces": sorted(run.produces),
         OUTPUT: run.limits.output,
+        "inputs": run.inputs if run.inputs == "declared" else [],
     }
     device = "gpu" if machine.gpu and run.gpus != "none" else "cpu"
     packages = {} if run.image else _packages(source.get("kernel", PYTHON), machine.environment, found)

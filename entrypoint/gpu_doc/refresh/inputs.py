@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from gpu_doc.errors import GpuDocError
+from gpu_doc.execution.runs.declared import undeclared
 from gpu_doc.execution.runs.job import Finished
+from gpu_doc.model.observed import Observed
 from gpu_doc.model.values import Json
 from gpu_doc.plan.plan import RunPlan
 from gpu_doc.record.contents import Contents
@@ -18,6 +21,10 @@ def take_inputs(finished: Finished, plan: RunPlan, doors: Doors, *, by_bytes: bo
     """Return the entries for a run's record; `by_bytes`: its code counts by its bytes, as it may see them."""
     assert plan.fingerprint is not None
     run, observed, judge = finished.job.run, finished.observed, doors.judge()
+    if run.inputs == "declared":  # the fingerprint has them all
+        if said := undeclared(run, plan.fingerprint.source, observed, finished.job.root):
+            doors.console.warn(f"{run.address}: {said}")
+        observed = Observed()
     prefix = doors.machine.environment.executable.parent.parent
     settings = [f"{doors.environ['HOME']}/."] if doors.environ.get("HOME") else []
     taken = Taking(judge.never, installed=[f"{prefix}/", *settings]).of(
@@ -42,6 +49,15 @@ def take_inputs(finished: Finished, plan: RunPlan, doors: Doors, *, by_bytes: bo
         return unobserved
     inputs = taken.inputs.by_bytes() if by_bytes else taken.inputs
     return {"inputs": to_json(inputs), "stamps": dict(taken.stamps), **unobserved}
+
+
+def with_remedy(error: GpuDocError, finished: Finished, plan: RunPlan) -> GpuDocError:
+    """Return the error of a run; if it may not see a file that it looked for, with a remedy that says so."""
+    run = finished.job.run
+    if run.inputs == "declared" and plan.fingerprint:
+        said = undeclared(run, plan.fingerprint.source, finished.observed, finished.job.root)
+        error.remedy = f"{said}." if said else error.remedy
+    return error
 
 
 def _some(paths: tuple[str, ...]) -> str:

@@ -23,7 +23,7 @@ from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import checkout, evidence
 from gpu_doc.refresh.hand_edits import HandEdits
-from gpu_doc.refresh.inputs import take_inputs
+from gpu_doc.refresh.inputs import take_inputs, with_remedy
 from gpu_doc.refresh.missing import missing
 from gpu_doc.refresh.planning import Doors
 from gpu_doc.refresh.results import changed_meanwhile, record_of
@@ -179,7 +179,8 @@ class Scheduler:
         place = None
         if run.image and self._docker:
             image = ImageIdentity.of_machine(plan.fingerprint.machine)
-            place = self._docker.place(run, plan.fingerprint.text, self._console.note, known=image)
+            only = self._seen_only(plan) if run.inputs == "declared" else None
+            place = self._docker.place(run, plan.fingerprint.text, self._console.note, known=image, only=only)
         return Job(
             run=run,
             place=place,
@@ -191,6 +192,14 @@ class Scheduler:
             ours=self._ours,
             redactor=self._redactor,
         )
+
+    def _seen_only(self, plan: RunPlan) -> frozenset[str]:
+        """Return what a run sees of the checkout if its inputs are declared."""
+        from gpu_doc.execution.runs import declared
+
+        root = self._config.root
+        source = plan.here.source if plan.here else {}
+        return declared.view(plan.run, source, root, self._doors.work_tree() or root)
 
     @cached_property
     def _ours(self) -> frozenset[Path]:
@@ -214,7 +223,7 @@ class Scheduler:
         ]
         error = finished.error or changed_meanwhile(job, waiting[0][1])
         if error:
-            self._failed(job, error, [work for work, _ in waiting])
+            self._failed(job, with_remedy(error, finished, waiting[0][1]), [work for work, _ in waiting])
             return
         record = record_of(finished, waiting[0][1], self._machine, self._commit)
         record |= take_inputs(finished, waiting[0][1], self._doors, by_bytes=not record["forms"])

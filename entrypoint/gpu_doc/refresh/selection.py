@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from gpu_doc.errors import UsageError
+from gpu_doc.errors import ConfigError, UsageError
 from gpu_doc.model.configuration import Config, Report, Run
 from gpu_doc.model.location import Location
 
@@ -28,7 +28,7 @@ def with_executor(
     said: dict[str, Any] = {"image": image, "gpus": gpus, "pull": pull}
     said = {name: value for name, value in said.items() if value is not None}
     if not said and executor == "auto":
-        return config
+        return _with_views(config)
 
     def changed(run: Run) -> Run:
         run = replace(run, **said)
@@ -38,7 +38,19 @@ def with_executor(
         return replace(run, image=None, configured_image=run.image) if executor == "local" else run
 
     reports = (replace(report, runs=tuple(map(changed, report.runs))) for report in config.reports)
-    return replace(config, reports=tuple(reports))
+    return _with_views(replace(config, reports=tuple(reports)))
+
+
+def _with_views(config: Config) -> Config:
+    """Return the configuration. Raises ConfigError if a run on this machine should see only what it declares."""
+    for run in (run for report in config.reports for run in report.runs):
+        if run.inputs == "declared" and not run.image:
+            raise ConfigError(
+                f"the run {run.address} has `inputs: declared`, and no container: here, a run sees every file",
+                where=config.at_key(run, "inputs"),
+                remedy="Give it an `image`, or leave it to `inputs: observed`, which watches what it reads.",
+            )
+    return config
 
 
 def with_publishing(config: Config, *, branch: str, labels: Sequence[str] | None = None) -> Config:

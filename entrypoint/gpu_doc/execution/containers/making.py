@@ -35,6 +35,7 @@ def fill(api: Any, container: str, order: Order) -> None:
         user=user,
         texts=texts,
         checkout=Path(order.checkout) if order.checkout and not order.overlay else None,
+        only=None if order.only is None else frozenset(order.only),
         left_out=frozenset(order.left_out),
         own_folders=(*[recipe.WORKSPACE] * bool(order.checkout), *order.own_folders),
     )

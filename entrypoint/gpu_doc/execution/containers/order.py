@@ -27,6 +27,8 @@ class Order:
     """The folder on the engine's machine over which the workspace is laid."""
     checkout: str | None = None
     """The folder here that is the workspace, copied where there is no overlay."""
+    only: tuple[str, ...] | None = None
+    """The files and folders of the checkout that are copied; None: all."""
     left_out: tuple[str, ...] = ()
     """Data within the checkout that is not copied with it."""
     own_folders: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from gpu_doc.errors import MachineError
@@ -36,6 +36,8 @@ class Parcel:
     """Whether to add our agent and the folders that a run needs."""
     checkout: Path | None = None
     """The checkout to copy to the workspace; None if the engine can see it."""
+    only: frozenset[str] | None = None
+    """The files and folders of the checkout to copy, relative to it; None: all."""
     left_out: frozenset[str] = frozenset()
     """Paths, relative to the checkout, that are mounted, not copied."""
     copies: tuple[tuple[Path, str], ...] = ()
@@ -125,7 +127,9 @@ class _Packer:
             add_text(self._archive, target, text)
         for folder in self._parcel.own_folders:
             self._folder(folder, 0o755)
-        if self._parcel.checkout:
+        if self._parcel.checkout and self._parcel.only is not None:
+            self._chosen(self._parcel.checkout, self._parcel.only)
+        elif self._parcel.checkout:
             self._tree(self._parcel.checkout, WORKSPACE, own=True)
         for source, target in self._parcel.copies:
             self._tree(source, target, own=False)
@@ -145,6 +149,13 @@ class _Packer:
         entry.type, entry.mode = tarfile.DIRTYPE, mode
         entry.uid, entry.gid = self._parcel.user
         self._archive.addfile(entry)
+
+    def _chosen(self, checkout: Path, names: frozenset[str]) -> None:
+        """Add some files and folders of the checkout, the latter empty, and the folders above them."""
+        above = {str(folder) for name in names for folder in PurePosixPath(name).parents}
+        folders = {name for name in names if (checkout / name).is_dir()} | above
+        for name in (*sorted(folders - {"."}), *sorted(names - folders)):
+            self._entry(checkout / name, f"{WORKSPACE}/{name}", own=True)
 
     def _tree(self, source: Path, target: str, *, own: bool) -> None:
         """Add a folder or a file; skip what vanishes meanwhile."""

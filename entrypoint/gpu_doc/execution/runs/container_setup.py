@@ -72,6 +72,8 @@ class ContainerSetup:
     lock: Path
     lower: str | None
     """The folder on the engine's machine below the copy-on-write workspace; None if each run gets a copy."""
+    only: frozenset[str] | None
+    """What the workspace holds of the checkout, relative to it; None: all."""
     data_volumes: Mapping[str, str]
     """Volumes with copies of data, by mount path, if the engine can't see ours."""
     left_out: frozenset[str]
@@ -93,6 +95,7 @@ class ContainerSetup:
             image_user=self.image.user,
             overlay=self.lower,
             checkout=str(self.checkout),
+            only=None if self.only is None else tuple(sorted(self.only)),
             left_out=tuple(sorted(self.left_out)),
             own_folders=() if self.visibility.same_ids else tuple(self.run.caches.values()),
         )
@@ -113,7 +116,7 @@ class ContainerSetup:
             user=self.user,
             mounts=tuple(mounts),
             volumes={} if ours else {path: _cache_volume(path) for path in caches},
-            masked=tuple(self.masked()) if self.visibility.overlays else (),
+            masked=tuple(self.masked()) if self.visibility.overlays and self.only is None else (),
             devices=tuple(device_requests(gpus, self.run.gpu_driver, self.offer)),
             environment={**nobody_to_ask, **self.environment},
             labels=self._labels([gpu.id for gpu in gpus], kind),

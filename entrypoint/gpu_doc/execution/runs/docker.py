@@ -77,8 +77,9 @@ class Docker:
         *,
         known: ImageIdentity | None = None,
         view: bool = True,
+        only: frozenset[str] | None = None,
     ) -> ContainerSetup:
-        """Return the setup of a run's container with this image.
+        """Return the setup of a run's container with this image. `only`: what it sees of the checkout; None: all.
 
         Without `view`, the workspace is the checkout itself: no view or copy of it is prepared.
         Raises GpuDocError.
@@ -98,6 +99,7 @@ class Docker:
             address=engine.address,
             visibility=seen.visibility,
             lower=seen.lower,
+            only=only,
             data_volumes=seen.volumes,
             left_out=seen.left_out,
             selinux=engine.facts.selinux,

@@ -60,7 +60,11 @@ class Views:
         self._make_caches(run, visibility, user, note)
         copies = self._shared_copies(run.docker_host, image)
         data = {} if visibility.sees_paths or not view else self._copied_data(run, copies)
-        lower = self._lower(run.docker_host, visibility, copies, user, note) if user and view else None
+        lower = (
+            self._lower(run.docker_host, visibility, copies, user, note)
+            if user and view and run.inputs == "observed"
+            else None
+        )
         return View(
             visibility=visibility,
             lower=lower,

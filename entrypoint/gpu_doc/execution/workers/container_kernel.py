@@ -202,6 +202,13 @@ class ContainerKernel(Kernel):
             self._attached.ask(agent.AskShortages())
             waited: list[asyncio.Future[Any]] = [answer, self._future(agent.KernelDied), self._future(_Gone)]
             await asyncio.wait(waited, timeout=ANSWER_LIMIT, return_when=asyncio.FIRST_COMPLETED)
+            if self._order.only is not None:
+                # What a run that failed looked for in vain is what it should declare: its record comes with its end.
+                if self.job.produces:  # the agent waits for the kernel's end then
+                    self.signal(signal.SIGKILL)
+                self._attached.ask(agent.Finish())
+                ends: list[asyncio.Future[Any]] = [self._future(agent.Left), self._future(_Gone)]
+                await asyncio.wait(ends, timeout=ANSWER_LIMIT, return_when=asyncio.FIRST_COMPLETED)
         return answer.result() if answer.done() else Shortages()
 
     def let_go(self) -> None:
