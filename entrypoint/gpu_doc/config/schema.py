@@ -133,9 +133,7 @@ SETTINGS = Section(
             "`claims` leave it room.",
             example={"baseline/accuracy": 0.01},
         ),
-        "inputs": Key(
-            choice("observed", "declared"), "`declared`: a container sees only declared files.", default="observed"
-        ),
+        "inputs": Key(choice("observed", "declared"), "`declared`: a container sees nothing else.", default="observed"),
         "setup": Key(text(), "How the data was prepared, shown by `environment()`.", example="ImageNet at 64 px"),
     },
 )

@@ -15,7 +15,7 @@ class Observed:
     read: frozenset[str] = frozenset()
     """Files opened for reading, other than by Python's importer; programs and shared libraries too."""
     imported: frozenset[str] = frozenset()
-    """Sources that Python's importer loaded, or Python ran; `a.py` also where it loaded `a.cpython-311.pyc`."""
+    """Sources that Python's importer loaded, or Python ran as a script; `a.py` also for its `.pyc` file."""
     missing: frozenset[str] = frozenset()
     """Looked for in vain: opened, asked about, or a name under which the importer looked for a module."""
     present: frozenset[str] = frozenset()

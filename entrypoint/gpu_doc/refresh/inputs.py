@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gpu_doc.errors import GpuDocError
-from gpu_doc.execution.runs.declared import undeclared
+from gpu_doc.execution.runs.declared import undeclared, view
 from gpu_doc.execution.runs.job import Finished
 from gpu_doc.model.observed import Observed
 from gpu_doc.model.values import Json
@@ -58,6 +60,12 @@ def with_remedy(error: GpuDocError, finished: Finished, plan: RunPlan) -> GpuDoc
         said = undeclared(run, plan.fingerprint.source, finished.observed, finished.job.root)
         error.remedy = f"{said}." if said else error.remedy
     return error
+
+
+def seen_only(plan: RunPlan, doors: Doors, root: Path) -> frozenset[str] | None:
+    """Return what a run sees of the checkout if its inputs are declared; None: all."""
+    source = plan.here.source if plan.here else {}
+    return view(plan.run, source, root, doors.work_tree() or root) if plan.run.inputs == "declared" else None
 
 
 def _some(paths: tuple[str, ...]) -> str:

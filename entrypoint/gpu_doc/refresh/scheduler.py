@@ -23,7 +23,7 @@ from gpu_doc.plan.plan import ReportPlan, RunPlan
 from gpu_doc.plan.unfetched import demand_fetched
 from gpu_doc.record import checkout, evidence
 from gpu_doc.refresh.hand_edits import HandEdits
-from gpu_doc.refresh.inputs import take_inputs, with_remedy
+from gpu_doc.refresh.inputs import seen_only, take_inputs, with_remedy
 from gpu_doc.refresh.missing import missing
 from gpu_doc.refresh.planning import Doors
 from gpu_doc.refresh.results import changed_meanwhile, record_of
@@ -179,7 +179,7 @@ class Scheduler:
         place = None
         if run.image and self._docker:
             image = ImageIdentity.of_machine(plan.fingerprint.machine)
-            only = self._seen_only(plan) if run.inputs == "declared" else None
+            only = seen_only(plan, self._doors, self._config.root)
             place = self._docker.place(run, plan.fingerprint.text, self._console.note, known=image, only=only)
         return Job(
             run=run,
@@ -192,14 +192,6 @@ class Scheduler:
             ours=self._ours,
             redactor=self._redactor,
         )
-
-    def _seen_only(self, plan: RunPlan) -> frozenset[str]:
-        """Return what a run sees of the checkout if its inputs are declared."""
-        from gpu_doc.execution.runs import declared
-
-        root = self._config.root
-        source = plan.here.source if plan.here else {}
-        return declared.view(plan.run, source, root, self._doors.work_tree() or root)
 
     @cached_property
     def _ours(self) -> frozenset[Path]:
