@@ -474,7 +474,7 @@ def test_whatever_python_prints_is_read_back(value: object) -> None:
         ("text", "baseline/log", {"match": "zzz"}, "fits none of the 3 lines"),
         ("text", "baseline/log", {"lines": "7:"}, "leaves none"),
         ("text", "baseline/log", {"match": "(a+)+$" * 9 + "("}, "no regular expression"),
-        ("code", "baseline/glued", {}, "a glued value, not a cell"),
+        ("code", "baseline/glued", {}, "no cell tagged `glued`"),
         ("image", "log/file:no.txt", {}, "left no file no.txt"),
         ("compare", "sweep[*]", {"values": ["nope"]}, "no cell tagged `nope`"),
     ],

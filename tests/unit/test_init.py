@@ -155,7 +155,7 @@ def test_where_a_folder_cannot_be_made_it_says_so_and_leaves_no_configuration(tm
 
 
 def test_without_hard_links_it_works_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")  # what FAT says
 
     monkeypatch.setattr(os, "link", refuse)

@@ -229,19 +229,19 @@ def test_a_picture_is_held_against_its_seal(tmp_path: Path) -> None:
     state = State(tmp_path, tmp_path / "key")
     state.keep_picture("a", b"png a")
     state.keep_picture("b", b"png b")
-    assert state.has_picture("a")
+    assert state.picture("a")
     pictures = tmp_path / "pictures"
     (pictures / "b.png").write_bytes(b"png a")
     (pictures / "b.seal").write_bytes((pictures / "a.seal").read_bytes())
-    assert not state.has_picture("b"), "another's content, sealed for another digest"
+    assert not state.picture("b"), "another's content, sealed for another digest"
     flipped(pictures / "a.png")
-    assert not state.has_picture("a")
+    assert not state.picture("a")
     state.keep_picture("a", b"png a")
     found = state.picture("a")
     assert found
     assert found.read_bytes() == b"png a"
     (pictures / "a.seal").unlink()
-    assert not later(state).has_picture("a")
+    assert not later(state).picture("a")
     assert state.sweep() == []
 
 
@@ -300,15 +300,15 @@ def test_a_pull_request_reads_what_main_left_and_main_nothing_of_its(tmp_path: P
     with_files(pull, "g")
     pull.keep_picture("b", b"b")
     assert pull.find(RUN, "f")
-    assert pull.has_picture("a")
+    assert pull.picture("a")
     assert main.find(RUN, "g") is None
-    assert not main.has_picture("b")
+    assert not main.picture("b")
     # What is carried from one layer to another is not whole there.
     shutil.copytree(tmp_path / "layers/pull-request-7/runs/g", tmp_path / "layers/branch-main/runs/g")
     for name in ("b.png", "b.seal"):
         shutil.copy(tmp_path / "layers/pull-request-7/pictures" / name, tmp_path / "layers/branch-main/pictures" / name)
     assert later(main, MAIN).find(RUN, "g") is None
-    assert not later(main, MAIN).has_picture("b")
+    assert not later(main, MAIN).picture("b")
     assert main.owner != pull.owner
 
 

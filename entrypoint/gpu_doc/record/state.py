@@ -202,10 +202,6 @@ class State:
             (parent := self.folder / "scratch").mkdir(exist_ok=True)
             return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=parent))
 
-    def has_picture(self, digest: str) -> bool:
-        """Whether there is a picture of an exhibit."""
-        return self.picture(digest) is not None
-
     def picture(self, digest: str) -> Path | None:
         """The file with the picture of an exhibit, by its digest; None if there is no intact one."""
         for layer in (self.layers.own, *self.layers.others):

@@ -69,7 +69,7 @@ class ReportFiles:
         return bool(held or self._is_made(asset))
 
     def _is_made(self, asset: Asset) -> bool:
-        return self._tools.state.has_picture(self._origin(asset)) or self._stays(asset)
+        return self._tools.state.picture(self._origin(asset)) is not None or self._stays(asset)
 
     def _stays(self, asset: Asset) -> bool:
         """Whether the published file has the same digest and is intact."""
