@@ -49,7 +49,8 @@ def test_where_a_kind_is_said_to_be_it_is_shown(kind: str) -> None:
 
 
 def test_each_function_is_there() -> None:
-    missing = [function.name for function in in_order() if f"{function.name}(" not in PAGE]
+    shown = [function.name for function in in_order() if function.name != "expect"]  # it shows nothing where it holds
+    missing = [name for name in shown if f"{name}(" not in PAGE]
     assert missing == [], f"not in the gallery: {listed(missing)}"
 
 

@@ -136,7 +136,8 @@ def test_a_call_that_needs_a_lost_result_asks_once(project: Path) -> None:
 
 
 def test_who_waits_for_another_refresh_plans_anew(project: Path) -> None:
-    script = f"echo > {project}/begun; while [ ! -e {project}/go ]; do sleep 0.1; done; echo one"
+    go = project.with_name("go")  # outside of the checkout: what a run looks for in it is an input
+    script = f"echo > {project}/begun; while [ ! -e {go} ]; do sleep 0.1; done; echo one"
     waits = f"{{command: [sh, -c, '{script}']}}"
     (project / "gpu-doc.yml").write_text(CONFIG.replace("{command: [echo, one]}", waits))
     argv = [sys.executable, "-m", "gpu_doc", "run"]
@@ -147,7 +148,7 @@ def test_who_waits_for_another_refresh_plans_anew(project: Path) -> None:
         assert eventually((project / "begun").exists)
         with subprocess.Popen(argv, cwd=project, stdout=subprocess.PIPE, stderr=said, text=True) as second:
             assert eventually(lambda: f"waiting for process {first.pid}" in (project / "said").read_text())
-            (project / "go").touch()
+            go.touch()
             assert "2 runs executed" in str(first.communicate()[0])
             assert "All fresh: 1 report, nothing to run." in str(second.communicate()[0]), (
                 project / "said"

@@ -150,7 +150,7 @@ def with_inputs(run: RunEvidence, record: Mapping[str, Json], code: Callable[...
 def with_set(known: tuple[Inputs, ...], new: Inputs) -> tuple[Inputs, ...]:
     """Return the sets in evidence with one more; if it agrees with one of them, that gets what is newly seen."""
     for place, before in enumerate(known):
-        if merged := _merged(before, new):
+        if (merged := _merged(before, new)) is not None:  # a set may be empty
             return (*known[:place], merged, *known[place + 1 :])
     return (*known, new)[-MOST_SETS:]
 

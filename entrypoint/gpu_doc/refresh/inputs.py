@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gpu_doc.errors import GpuDocError
@@ -13,6 +14,7 @@ from gpu_doc.plan.plan import RunPlan
 from gpu_doc.record.contents import Contents
 from gpu_doc.record.inputs import to_json
 from gpu_doc.record.taking import Taking
+from gpu_doc.redaction import Redactor
 from gpu_doc.refresh.planning import Doors
 
 _SAID = 5
@@ -27,6 +29,7 @@ def take_inputs(finished: Finished, plan: RunPlan, doors: Doors, *, by_bytes: bo
         if said := undeclared(run, plan.fingerprint.source, observed, finished.job.root):
             doors.console.warn(f"{run.address}: {said}")
         observed = Observed()
+    observed = _without_secrets(observed, doors.machine.redactor)
     prefix = doors.machine.environment.executable.parent.parent
     settings = [f"{doors.environ['HOME']}/."] if doors.environ.get("HOME") else []
     taken = Taking(judge.never, installed=[f"{prefix}/", *settings]).of(
@@ -66,6 +69,15 @@ def seen_only(plan: RunPlan, doors: Doors, root: Path) -> frozenset[str] | None:
     """Return what a run sees of the checkout if its inputs are declared; None: all."""
     source = plan.here.source if plan.here else {}
     return view(plan.run, source, root, doors.work_tree() or root) if plan.run.inputs == "declared" else None
+
+
+def _without_secrets(observed: Observed, redactor: Redactor) -> Observed:
+    """Leave out paths that contain a secret, such as a file that was looked for by its name."""
+    if not redactor:
+        return observed
+    paths = ("read", "imported", "missing", "present", "listed", "written")
+    kept = {name: frozenset(each for each in getattr(observed, name) if redactor.text(each) == each) for name in paths}
+    return replace(observed, **kept, unobserved=redactor.text(observed.unobserved))
 
 
 def _some(paths: tuple[str, ...]) -> str:

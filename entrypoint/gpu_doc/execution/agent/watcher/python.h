@@ -44,11 +44,17 @@ static __thread int opens_source __attribute__((tls_model("initial-exec")));
 static __thread int lists_for_import __attribute__((tls_model("initial-exec")));
 static __thread int inside __attribute__((tls_model("initial-exec")));
 
+/* Code that lists each folder of sys.path to find the packages installed there, and whatever else lies in it. */
+HIDDEN int looks_for_packages(const char *file, size_t n) {
+    return ends(file, n, "/importlib/metadata/__init__.py") || ends(file, n, "/importlib_metadata/__init__.py") ||
+           ends(file, n, "/pkgutil.py") || ends(file, n, "/pkg_resources/__init__.py");
+}
+
 /* Whether a source file says that its code is executed: what these open as source is a program, not data. */
 HIDDEN int executes(const char *file, size_t n) {
     return begins(file, "<frozen importlib") || begins(file, "<frozen zipimport") || begins(file, "<frozen runpy") ||
            ends(file, n, "/runpy.py") || ends(file, n, "/IPython/utils/py3compat.py") ||
-           ends(file, n, "/IPython/core/interactiveshell.py");
+           ends(file, n, "/IPython/core/interactiveshell.py") || looks_for_packages(file, n);
 }
 
 HIDDEN int opens_for_others(const char *file, size_t n) {
