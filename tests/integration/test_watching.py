@@ -222,6 +222,12 @@ def test_a_folder_is_listed(project: Project, command: list[str]) -> None:
     assert "sub" not in observed.read
 
 
+def test_who_looks_for_installed_packages_lists_nothing(project: Project) -> None:
+    """It lists each folder of sys.path: any new file beside a notebook would make it stale."""
+    program = "import importlib.metadata as m, sys; sys.path.insert(0, 'sub'); list(m.entry_points())"
+    assert not project.run(PYTHON, "-c", program).listed & {".", "sub"}
+
+
 def test_what_is_written(project: Project) -> None:
     observed = project.run(
         "sh", "-c", "echo 1 >new; echo 2 >>old; mkdir dir; mv new newer; rm old; ln -s data.txt link; touch -c data.txt"
