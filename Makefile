@@ -18,9 +18,6 @@ demo: ## set up, then refresh demo/, a copy of examples/quickstart: no Docker, n
 	@scripts/set-up examples chromium
 	@scripts/demo $(ARGS)
 
-demo-watcher: ## build the library that records what runs look at, from its source in C (fetches a compiler into .watcher)
-	@scripts/watcher
-
 clean: ## remove demo/, your edits to it included
 	rm -rf demo
 
