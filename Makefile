@@ -18,7 +18,7 @@ demo: ## set up, then refresh demo/, a copy of examples/quickstart: no Docker, n
 	@scripts/set-up examples chromium
 	@scripts/demo $(ARGS)
 
-clean: ## remove demo/, your edits to it included
+demo-clean: ## remove demo/, your edits to it included
 	rm -rf demo
 
 unit: ## set up, then run the tests of single modules

@@ -183,7 +183,7 @@ def test_a_limit_that_it_shows_is_shown_anew_without_a_run(refreshed: Project, t
     shutil.copytree(refreshed.root, tmp_path / "copy")
     copy = Project(tmp_path / "copy")
     copy.edit("gpu-doc.yml", "memory: 512m", "memory: 1g")
-    plan = copy.plan()
+    plan = copy.plan(FLAVOUR="vanilla")
     assert [run["fresh"] for run in plan["runs"]] == [True] * 4
     assert "what launch_command() says of run train changed" in plan["reports"][0]["reasons"]
     assert "0 runs executed." in copy.gpu_doc("run", FLAVOUR="vanilla").stdout
