@@ -109,8 +109,8 @@ class Project:
             assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def plan(self) -> dict[str, Any]:
-        return dict(json.loads(self.gpu_doc("plan", "--json").stdout))
+    def plan(self, **variables: str) -> dict[str, Any]:
+        return dict(json.loads(self.gpu_doc("plan", "--json", **variables).stdout))
 
     def stale_runs(self) -> dict[str, list[str]]:
         return {run["run"]: run["reasons"] for run in self.plan()["runs"] if not run["fresh"]}
