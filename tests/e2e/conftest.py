@@ -110,7 +110,7 @@ class Project:
         return done
 
     def plan(self, **variables: str) -> dict[str, Any]:
-        return dict(json.loads(self.gpu_doc("plan", "--json", **variables).stdout))  # type: ignore[arg-type] - none of them is called code
+        return dict(json.loads(self.gpu_doc("plan", "--json", code=0, **variables).stdout))
 
     def stale_runs(self) -> dict[str, list[str]]:
         return {run["run"]: run["reasons"] for run in self.plan()["runs"] if not run["fresh"]}
