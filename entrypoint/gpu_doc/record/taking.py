@@ -68,7 +68,7 @@ def _written(observed: Observed, never: NeverInputs) -> frozenset[str]:
 
 
 def _may_be_a_path(path: str) -> bool:
-    """Return whether a person may have meant a file. IPython asks of each text to display whether it is a file's name."""
+    """Return whether a file may be meant: IPython asks of each text to display whether a file has that name."""
     return not any(character in path for character in "<>\n\r\t")
 
 
