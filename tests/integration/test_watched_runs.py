@@ -20,6 +20,8 @@ open(OUTSIDE).read()
 os.listdir("sub")
 open("made.txt", "w").write("x")
 os.path.exists("config.json")
+from IPython.display import HTML, Markdown
+Markdown("Loss 0.1"), HTML("<b>bold</b>")
 print([name for name in os.environ if name in ("LD_PRELOAD", "GPU_DOC_WATCH")])
 """
 
@@ -65,6 +67,7 @@ def test_what_runs_looked_at(runner: Runner, outside: Path) -> None:
     assert notebook.listed == {"sub"}
     assert notebook.written == {"made.txt"}
     assert {"config.json", "helper/__init__.py"} <= notebook.missing
+    assert not any("Loss" in path or "bold" in path for path in notebook.missing), "what is displayed is no path"
     assert command.read == {"data.txt", "helper.py", str(outside)}
     assert command.listed == {"sub"}
     assert not command.written

@@ -67,11 +67,6 @@ def _written(observed: Observed, never: NeverInputs) -> frozenset[str]:
     return frozenset(path for each in observed.written if (path := never.relative(each)))
 
 
-def _may_be_a_path(path: str) -> bool:
-    """Return whether a file may be meant: IPython asks of each text to display whether a file has that name."""
-    return not any(character in path for character in "<>\n\r\t")
-
-
 class _One:
     """One run, and what is found of its inputs."""
 
@@ -106,8 +101,7 @@ class _One:
         folders = {path for each in listed if (path := self._never.relative(each))}
         looked = {*self._wanted(observed.present), *self._wanted(observed.listed), *self._wanted(observed.read)}
         looked -= {*read, *code, *folders, *self._modules, ".", ".."}
-        sought = frozenset(filter(_may_be_a_path, observed.missing))
-        missing = self._wanted(sought, self._modules) - {*read, *code, *folders}
+        missing = self._wanted(observed.missing, self._modules) - {*read, *code, *folders}
         there = {path for path in missing if self._was_there(path)}
         looked |= there
         names = {folder: self._never.names_in(folder, self._run) or frozenset() for folder in folders}

@@ -81,6 +81,27 @@ def _leave_out_debugger() -> None:
         del sys.modules["debugpy"]
 
 
+def _tell_texts_from_paths() -> None:
+    """Tell the watcher when IPython asks of a text that it displays whether a file has that name."""
+    try:
+        from IPython.core import display
+    except ImportError:
+        return
+    exists = getattr(display, "_safe_exists", None)
+    if exists is None:
+        return
+
+    def ask(path: Any) -> Any:
+        sys.audit("gpu_doc.displays")
+        try:
+            return exists(path)
+        finally:
+            sys.audit("gpu_doc.displayed")
+
+    display._safe_exists = ask  # noqa: SLF001 - nothing public tells the two apart
+
+
 if found := _handler():
     change(found)
 _leave_out_debugger()
+_tell_texts_from_paths()

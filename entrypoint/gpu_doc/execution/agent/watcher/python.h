@@ -43,6 +43,8 @@ static struct {
 static __thread int opens_source __attribute__((tls_model("initial-exec")));
 static __thread int lists_for_import __attribute__((tls_model("initial-exec")));
 static __thread int inside __attribute__((tls_model("initial-exec")));
+/* While IPython asks of a text that it displays whether a file has that name (ipython_shell.py tells). */
+static __thread int displays_text __attribute__((tls_model("initial-exec")));
 
 /* Code that lists each folder of sys.path to find the packages installed there, and whatever else lies in it. */
 HIDDEN int looks_for_packages(const char *file, size_t n) {
@@ -244,6 +246,10 @@ static int hear(const char *event, Object *arguments, void *data) {
             if (finders != py.none) add_finders(finders);
         }
         inside = 0;
+    } else if (same(event, "gpu_doc.displays", 17)) {
+        displays_text = 1;
+    } else if (same(event, "gpu_doc.displayed", 18)) {
+        displays_text = 0;
     } else if (same(event, "cpython.run_file", 17)) {
         opens_source = 1;
     }

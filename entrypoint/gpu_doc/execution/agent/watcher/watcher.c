@@ -80,6 +80,7 @@ static void asked(char kind, int folder, const char *path, int well) {
     if (!head) return;
     int error = errno;
     if (well) note(kind, folder, path);
+    else if (displays_text) return;
     else if (error == NOENT || error == NOTDIR) note('m', folder, path);
     else note('p', folder, path);
 }
