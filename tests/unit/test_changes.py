@@ -21,6 +21,7 @@ from gpu_doc.model.configuration import Report, Run
 from gpu_doc.model.results import Result
 from gpu_doc.model.values import Json
 from gpu_doc.record.evidence import Evidence, KeptAnswer, KeptFile, RunEvidence
+from gpu_doc.record.inputs import Inputs
 
 REPORT = Report(path="docs/a.md", line=1)
 EVIDENCE = "docs/a.assets/evidence.json"
@@ -410,3 +411,20 @@ def test_json_of_any_shape_is_survived(place: Sequence[int], put: object) -> Non
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "[" * 50_000, "x" * (LARGEST + 1), "1" * 5000])
 def test_what_is_no_json_of_ours_counts_as_nothing(text: str) -> None:
     assert from_json(text) == ((), 0)
+
+
+def test_a_run_that_read_other_things_says_which() -> None:
+    def made(sha: str, **inputs: Any) -> Side:
+        machine = {"packages": {}, "data": {}, "image-digest": None, "device": "cpu"}
+        run = RunEvidence(source={}, machine=machine, made={"commit": sha * 40}, inputs=(Inputs(**inputs),))
+        return Side({"docs/a.md": b"x", EVIDENCE: Evidence(runs={"train": run}).to_bytes()})
+
+    before = made("1", read={"conf/x.json": "a", "y.txt": "b"}, absent=frozenset({"flag"}), code={"m.py": "c"})
+    after = made("2", read={"conf/x.json": "z", "y.txt": "b"}, present=frozenset({"flag"}), code={"m.py": "d"})
+    assert one(before, after).why == (
+        "conf/x.json changed (read by the run)",
+        "m.py changed (imported by the run)",
+        "flag is new (looked for by the run)",
+    )
+    many = [made(sha, read={f"{number}.txt": sha for number in range(9)}) for sha in "12"]
+    assert one(*many).why[-1] == "and 4 more inputs"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from gpu_doc.changes.shown import Shown
 from gpu_doc.record.differences import compare
 from gpu_doc.record.evidence import RunEvidence
+
+if TYPE_CHECKING:
+    from gpu_doc.record.inputs import Inputs
+
+_NAMED = 5
+"""So many inputs are named, then a count."""
 
 
 def reasons(before: Shown, after: Shown) -> Iterator[str]:
@@ -31,9 +38,34 @@ def reasons(before: Shown, after: Shown) -> Iterator[str]:
 
 def _of_run(before: RunEvidence, after: RunEvidence) -> list[str]:
     if before.fingerprint.text == after.fingerprint.text:
-        # No input changed, but the run was executed again.
-        return [] if before.made == after.made else ["run again, from the same inputs"]
+        if before.made == after.made:
+            return []
+        return _of_inputs(before.inputs, after.inputs) or ["run again, from the same inputs"]
     try:
         return list(compare(before.fingerprint, after.fingerprint, cell_name=lambda number: f"#{number}").reasons)
     except (KeyError, TypeError, AttributeError, ValueError):  # evidence of a pull request, or of another version
         return []
+
+
+def _of_inputs(before: tuple[Inputs, ...], after: tuple[Inputs, ...]) -> list[str]:
+    """Name what differs between the last sets of inputs; none if the run was not seen to read other things."""
+    if not before or not after or before == after:
+        return []
+    old, new = before[-1], after[-1]
+    words = (
+        ("read", {**old.read, **old.together}, {**new.read, **new.together}),
+        ("imported", old.code, new.code),
+        ("listed", old.listed, new.listed),
+    )
+    found = [
+        f"{path or 'the root'} changed ({word} by the run)"
+        for word, earlier, now in words
+        for path in sorted(earlier.keys() & now.keys())
+        if earlier[path] != now[path]
+    ]
+    here = {*new.read, *new.code, *new.listed, *new.present}
+    there = {*old.read, *old.code, *old.listed, *old.present}
+    found += [f"{path} is new (looked for by the run)" for path in sorted(old.absent & here)]
+    found += [f"{path} is missing (looked for by the run)" for path in sorted(new.absent & there)]
+    more = f"and {len(found) - _NAMED} more inputs"
+    return found if len(found) <= _NAMED else [*found[:_NAMED], more]
