@@ -415,7 +415,7 @@ def test_what_is_no_json_of_ours_counts_as_nothing(text: str) -> None:
 
 def test_a_run_that_read_other_things_says_which() -> None:
     def made(sha: str, **inputs: Any) -> Side:
-        machine = {"packages": {}, "data": {}, "image-digest": None, "device": "cpu"}
+        machine: dict[str, Any] = {"packages": {}, "data": {}, "image-digest": None, "device": "cpu"}
         run = RunEvidence(source={}, machine=machine, made={"commit": sha * 40}, inputs=(Inputs(**inputs),))
         return Side({"docs/a.md": b"x", EVIDENCE: Evidence(runs={"train": run}).to_bytes()})
 
