@@ -16,6 +16,7 @@ import pytest
 from gpu_doc.git.line_ends import LineEnds
 from gpu_doc.model.configuration import DataSource, Run
 from gpu_doc.model.observed import Observed
+from gpu_doc.model.values import Json
 from gpu_doc.record import judging, taking
 from gpu_doc.record.contents import Contents
 from gpu_doc.record.inputs import CHANGED, MOST_SETS, Inputs, Names, from_json, to_json, with_set
@@ -538,8 +539,10 @@ def kept(state: State, inputs: Inputs, text: str) -> None:
 
 
 def test_state_has_a_result_for_each_set_and_gives_the_one_that_matches(project: Project, tmp_path: Path) -> None:
-    state = State(tmp_path / "state", tmp_path / "key")
-    state.matches = lambda run, inputs: not project.judge().of(from_json(inputs), run).reasons
+    def matches(run: Run, inputs: Json) -> bool:
+        return not project.judge().of(from_json(inputs), run).reasons
+
+    state = State(tmp_path / "state", tmp_path / "key", matches=matches)
     for text in ("one", "two"):
         add("config/x.json", text)(project.root)
         kept(state, project.taken(READ).inputs, text)

@@ -43,9 +43,9 @@ def build_doors(call: Call, whole: Config, job: Job | None = None) -> Doors:
         key_path(environ),
         lambda: layers(job, whole, on_runner=call.on_runner),
         project=_project(call, whole),
+        matches=lambda run, kept: inputs.match(run, kept),  # noqa: PLW0108 - made below, as it needs the state
     )
     inputs = _Inputs(whole, state, machine, environ)
-    state.matches = inputs.match
     return Doors(
         console=console,
         state=state,

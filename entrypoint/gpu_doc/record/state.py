@@ -84,19 +84,24 @@ class State:
     """State, in its folder. Reading never creates anything; writing creates what it needs."""
 
     def __init__(
-        self, folder: Path, key: Path | None, layers: Callable[[], Layers] = Layers, *, project: str = ""
+        self,
+        folder: Path,
+        key: Path | None,
+        layers: Callable[[], Layers] = Layers,
+        *,
+        project: str = "",
+        matches: Callable[[Run, Json], bool] = lambda _run, _inputs: True,
     ) -> None:
         """`key` is the file with the key that seals results; `layers` is called once, at the first search.
 
-        `project` separates projects that share a folder: they don't use each other's results.
+        `project` separates projects that share a folder. `matches`: are a record's inputs the same here (judging.py)?
         """
         self.folder = folder
         self._lock = folder / "lock"
         self._project = project
         self._key = key
         self._find_layers = layers
-        self.matches: Callable[[Run, Json], bool] = lambda _run, _inputs: True
-        """Whether the inputs in a record are the same here (record/judging.py). Who builds the state sets it."""
+        self._matches = matches
         self._used: set[Path] = set()
         """What this process keeps or needs: pruning takes it last, whatever the clock said when."""
 
@@ -133,13 +138,13 @@ class State:
                 kept = folder / ("executed.ipynb" if run.notebook else "terminal.log")
                 if record is None or not kept.is_file() or has_room_now(record, run):
                     continue
-                if "inputs" not in record or self.matches(run, record["inputs"]):
+                if "inputs" not in record or self._matches(run, record["inputs"]):
                     return Result(run=run, fingerprint=fingerprint, folder=folder, record=record)
         return None
 
     def _results(self, layer: str, fingerprint: str) -> list[Path]:
         """The folders of the results with a fingerprint, the last one first."""
-        parent = self._place(layer, "runs")
+        parent = place(self.folder, layer, "runs")
         found = [parent / fingerprint, *parent.glob(f"{glob_escape(fingerprint)}-*")]
         there: list[tuple[float, Path]] = []
         for path in found:
@@ -167,7 +172,7 @@ class State:
         name = f"{fingerprint}-{short_hash(record['inputs'])[:8]}" if "inputs" in record else fingerprint
         with self._disk():
             self.seal.close(scratch, self._name(self.layers.own, "runs", name), record)
-            target = self._place(self.layers.own, "runs", name)
+            target = place(self.folder, self.layers.own, "runs", name)
             target.parent.mkdir(parents=True, exist_ok=True)
             others = self._results(self.layers.own, fingerprint)
             before = self.scratch_folder() / name if os.path.lexists(target) else None
@@ -186,7 +191,7 @@ class State:
         """Keep a failed run's files under the run's name and time; returns the new folder."""
         slug = re.sub(r"[^\w.=-]+", "-", address).strip("-")[:60]
         name = f"{slug}-{time.strftime('%Y%m%d-%H%M%S')}-{scratch.name[-6:]}"
-        target = self._place(self.layers.own, "failed", name)
+        target = place(self.folder, self.layers.own, "failed", name)
         with self._disk():
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch.rename(target)
@@ -205,7 +210,7 @@ class State:
     def picture(self, digest: str) -> Path | None:
         """The file with the picture of an exhibit, by its digest; None if there is no intact one."""
         for layer in (self.layers.own, *self.layers.others):
-            path = self._place(layer, "pictures", digest + PICTURE)
+            path = place(self.folder, layer, "pictures", digest + PICTURE)
             if self.seal.is_whole(path, self._name(layer, "pictures", digest)):
                 self._used.add(path)
                 return path
@@ -215,13 +220,12 @@ class State:
         """Keep the picture of an exhibit."""
         with self._disk():
             self._create()
-            path = self._place(self.layers.own, "pictures", digest + PICTURE)
+            path = place(self.folder, self.layers.own, "pictures", digest + PICTURE)
             path.parent.mkdir(parents=True, exist_ok=True)
-            for place in (path, path.with_suffix(".seal")):
-                if place.is_dir():
-                    from gpu_doc.system.pruning import remove
+            for each in filter(Path.is_dir, (path, path.with_suffix(".seal"))):
+                from gpu_doc.system.pruning import remove
 
-                    remove(place)
+                remove(each)
             writing.replace(path, png)
             self.seal.close_file(path, self._name(self.layers.own, "pictures", digest))
 
@@ -231,7 +235,7 @@ class State:
         with self._disk():
             self._create()
             while True:  # the same second may come twice
-                target = self._place(self.layers.own, "edited", f"{moment}-{again}" if again else moment) / path
+                target = place(self.folder, self.layers.own, "edited", f"{moment}-{again}" if again else moment) / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if writing.create(target, content, lasting=True):
                     return target
@@ -265,9 +269,6 @@ class State:
 
         leftovers.bound(self.folder, self.layers.shared, limit, used=self._used)
 
-    def _place(self, layer: str, *names: str) -> Path:
-        return place(self.folder, layer, *names)
-
     def _name(self, layer: str, kind: str, key: str) -> str:
         """The name to seal a result with: in another place, or for another project, it counts as absent."""
         return f"{self._project}{layer}/{kind}/{key}"
@@ -275,7 +276,7 @@ class State:
     def touch(self, result: Result) -> None:
         """Note that one of our results is still used, so that pruning removes it last."""
         self._used.add(result.folder)
-        if result.folder.parent == self._place(self.layers.own, "runs"):
+        if result.folder.parent == place(self.folder, self.layers.own, "runs"):
             with suppress(OSError):  # a read-only state works too
                 os.utime(result.folder)
 
