@@ -309,6 +309,22 @@ def test_a_static_program_is_named(project: Project) -> None:
     assert project.run("./alone").unobserved == "its program does not load the library that watches"
 
 
+def test_a_program_with_a_sanitizer_that_comes_first_is_left_alone(project: Project) -> None:
+    source = '#include <fcntl.h>\nint main(void) { return open("data.txt", 0) < 0; }'
+    compiled(project, "checked", source, "-fsanitize=address")
+    observed = project.run("sh", "-c", "./checked && cat sub/a.csv")
+    assert project.status == 0, project.said
+    assert (
+        observed.unobserved
+        == "it started `checked`, which was built with AddressSanitizer, which has to be loaded first"
+    )
+    assert observed.read >= {"checked", "sub/a.csv"}
+    assert project.run("./checked").unobserved == "its program does not load the library that watches"
+    assert project.status == 0, project.said
+    project.run("ldd", "checked")
+    assert "watcher" not in project.said
+
+
 def test_a_program_with_rights_of_its_own_is_named(project: Project) -> None:
     if os.getuid():
         pytest.skip("only root can make such a program of another user")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gpu_doc.execution.agent.watching import watched
+from gpu_doc.execution.agent.watching import bears_watching, watched
 from gpu_doc.execution.runs.job import Job
 from gpu_doc.execution.runs.observing import Watch
 from gpu_doc.model.configuration import Run
@@ -53,7 +53,9 @@ class Project:
         """Run a command in the root; return what it looked at."""
         with Watch(self.job(command), self.folder) as watch:
             assert watch.variables, watch.observed
-            environment = watched({**self.environment, **variables}, watch.variables)
+            given = {**self.environment, **variables}
+            bears = bears_watching(command, str(self.root), given)
+            environment = watched(given, watch.variables if bears else {})
             done = subprocess.run(
                 command,
                 cwd=self.root,

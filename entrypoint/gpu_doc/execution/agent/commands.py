@@ -12,7 +12,7 @@ from gpu_doc.execution.agent.jobs import CommandJob
 from gpu_doc.execution.agent.messages import CommandDone, CommandStarted, Go, NotStarted, Signal, read_request, write
 from gpu_doc.execution.agent.pseudo_terminal import Bounded, Copying, Program, start
 from gpu_doc.execution.agent.shortages import shortages
-from gpu_doc.execution.agent.watching import watched
+from gpu_doc.execution.agent.watching import bears_watching, watched
 
 TERMINAL_LOG = OUTCOME / "terminal.log"
 DONE = OUTCOME / "done.json"
@@ -42,7 +42,8 @@ class Command(Agent):
     def _done(self) -> CommandDone | NotStarted:
         job, began = self._job, time.monotonic()
         try:
-            environment = watched(os.environ, self.watch)
+            watch = self.watch if bears_watching(job.command, job.cwd, os.environ) else {}
+            environment = watched(os.environ, watch)
             self._pid, terminal = start(Program(job.command, job.cwd, environment, job.columns, job.rows))
         except OSError as error:
             return NotStarted(error.errno, str(error))

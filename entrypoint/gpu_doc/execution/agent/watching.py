@@ -13,7 +13,7 @@ import struct
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Iterable, Iterator, Mapping, NamedTuple
+from typing import BinaryIO, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 SETTINGS, PRELOAD = "GPU_DOC_WATCH", "LD_PRELOAD"
 
@@ -30,6 +30,9 @@ _MAPPED = 2 << 20
 """The bytes of a log that processes write to in memory: some 20,000 records. What is more costs three system calls."""
 
 _FAILED, _FULL, _LONG = 1, 2, 4
+
+_SANITIZERS = (b"libasan.so", b"libclang_rt.asan")
+"""How the names of AddressSanitizer's runtime begin."""
 
 PROBLEM = b"!"
 """The letter of a record that we add: why not everything was recorded."""
@@ -131,6 +134,43 @@ def watched(environment: Mapping[str, str], variables: Mapping[str, str]) -> dic
     own = environment.get(PRELOAD)
     both = f"{variables[PRELOAD]}:{own}" if own else variables[PRELOAD]
     return {**environment, **variables, PRELOAD: both}
+
+
+def bears_watching(words: Sequence[str], folder: str, environment: Mapping[str, str]) -> bool:
+    """Return whether a run's first program can have the library: what it starts is judged by the library itself.
+
+    A program that was built with AddressSanitizer ends at once if anything is loaded before its runtime.
+    https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html
+    """
+    program = shutil.which(words[0], path=environment.get("PATH"))
+    try:
+        with open(os.path.join(folder, program or words[0]), "rb") as file:  # noqa: PTH118, PTH123 - Python 3.8
+            return not any(name.startswith(_SANITIZERS) for name in _needed(file))
+    except (OSError, struct.error, ValueError):
+        return True  # it can't be started, or is none of the kind
+
+
+def _needed(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the first 16 bytes of the name of each library that a 64-bit ELF program needs."""
+
+    def read(at: int, shape: str) -> tuple[int, ...]:
+        file.seek(at)
+        return struct.unpack(shape, file.read(struct.calcsize(shape)))
+
+    if file.read(5) != b"\x7fELF\x02":
+        return
+    [table] = read(32, "<Q")
+    [count] = read(56, "<H")
+    # Of each: type, flags, offset, address, physical address, size in the file.
+    parts = [read(table + index * 56, "<IIQQQQ") for index in range(min(count, 64))]
+    dynamic = [(part[2], part[5] // 16) for part in parts if part[0] == 2]
+    entries = [read(at + index * 16, "<QQ") for at, size in dynamic for index in range(min(size, 512))]
+    strings = [value for tag, value in entries if tag == 5]
+    for part in parts:
+        if part[0] == 1 and strings and part[3] <= strings[0] < part[3] + part[5]:
+            for value in (value for tag, value in entries if tag == 1):
+                file.seek(strings[0] - part[3] + part[2] + value)
+                yield file.read(16)
 
 
 def end(log: Path) -> Iterator[bytes]:

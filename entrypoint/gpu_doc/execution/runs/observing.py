@@ -38,6 +38,7 @@ _COMPILED = re.compile(r"(.*)/__pycache__/([^/.]+)\.[^/]+")
 
 _WHY = {
     "s": "is linked statically",
+    "a": "was built with AddressSanitizer, which has to be loaded first",
     "c": "is for another kind of machine",
     "S": "gets rights of its own (set-user-ID)",
     "g": "is written in Go, which opens files in its own way",

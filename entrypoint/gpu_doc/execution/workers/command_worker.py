@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gpu_doc.execution.agent.pseudo_terminal import Bounded, Copying, Program, start
-from gpu_doc.execution.agent.watching import watched
+from gpu_doc.execution.agent.watching import bears_watching, watched
 from gpu_doc.execution.workers.messages import RunCommand, Started, read_request, write
 from gpu_doc.execution.workers.run_ends import CommandEnded, CommandLost, CommandRefused
 from gpu_doc.redaction import Redactor
@@ -34,7 +34,8 @@ def _serve(link: Link, job: RunCommand) -> None:
     marker = job.environment.get(MARKER)
     adopt_orphans()
     try:
-        program = Program(job.argv, job.cwd, watched(job.environment, job.watch), job.columns, job.rows)
+        watch = job.watch if bears_watching(job.argv, job.cwd, job.environment) else {}
+        program = Program(job.argv, job.cwd, watched(job.environment, watch), job.columns, job.rows)
         pid, terminal = start(program, die_with_parent)
     except OSError as error:
         link.send(write(CommandRefused(errno=error.errno, message=str(error))))

@@ -12,7 +12,7 @@ extern char **environ;
 
 /* Why a program can't be watched; the second letter of a record. */
 enum Why { STATIC = 's', FOREIGN = 'c', PRIVILEGED = 'S', GO = 'g', NO_LIBRARY = 'l', NO_LOG = 'x', SANDBOX = 'q',
-           VARIABLES = 'v' };
+           VARIABLES = 'v', SANITIZED = 'a' };
 
 HIDDEN void cannot(enum Why why, const char *program) {
     char text[LONGEST + 2];
@@ -39,6 +39,29 @@ HIDDEN int privileged(const char *path, const char *status) {
     return user && CALL(GETXATTR, path, "security.capability", capabilities, sizeof capabilities) > 0;
 }
 
+HIDDEN uint64_t quad(const char *at) { return word(at) | (uint64_t)word(at + 4) << 32; }
+
+/* Whether a program needs the runtime of AddressSanitizer, which ends it unless it is loaded before all others.
+ * `table` is where its `count` program headers are. https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html */
+HIDDEN int sanitized(long file, uint64_t table, int count) {
+    char part[56], entry[16], name[17];
+    uint64_t dynamic = 0, strings = 0, at = 0;
+    for (int i = 0; i < count && CALL(PREAD, file, part, 56, table + (uint64_t)i * 56) == 56; i++)
+        if (word(part) == 2) dynamic = quad(part + 8); /* PT_DYNAMIC */
+    if (!dynamic) return 0;
+    for (int i = 0; i < 512 && CALL(PREAD, file, entry, 16, dynamic + (uint64_t)i * 16) == 16 && quad(entry); i++)
+        if (quad(entry) == 5) strings = quad(entry + 8); /* DT_STRTAB, an address */
+    for (int i = 0; i < count && CALL(PREAD, file, part, 56, table + (uint64_t)i * 56) == 56; i++)
+        if (word(part) == 1 && strings >= quad(part + 16) && strings < quad(part + 16) + quad(part + 32)) /* PT_LOAD */
+            at = strings - quad(part + 16) + quad(part + 8);
+    for (int i = 0; at && i < 512 && CALL(PREAD, file, entry, 16, dynamic + (uint64_t)i * 16) == 16 && quad(entry); i++)
+        if (quad(entry) == 1 && CALL(PREAD, file, name, 16, at + quad(entry + 8)) > 8) { /* DT_NEEDED */
+            name[16] = 0;
+            if (begins(name, "libasan.so") || begins(name, "libclang_rt.asan")) return 1;
+        }
+    return 0;
+}
+
 /* Why an ELF file can't be watched; 0 if it can. `file` is open and its first `size` bytes are `bytes`. */
 HIDDEN int elf(long file, const char *bytes, long size, const char *path) {
     if (size < 64 || bytes[4] != 2 || ((unsigned char)bytes[18] | (unsigned char)bytes[19] << 8) != MACHINE)
@@ -54,6 +77,7 @@ HIDDEN int elf(long file, const char *bytes, long size, const char *path) {
             go = 1; /* Go makes its own system calls: https://go.dev/src/cmd/link/internal/ld/elf.go, ELF_NOTE_GO_NAME */
     }
     if (!loads && !begins(last_name(path), "ld-")) return STATIC;
+    if (sanitized(file, table, count < 64 ? count : 64)) return SANITIZED;
     return go ? GO : 0;
 }
 

@@ -387,7 +387,8 @@ SHOWN char *mkdtemp(char *path) {
 /* Declares `variables`: those to hand on, with ours if the program can be watched. */
 #define HANDED(program, given) \
     char *const *variables = (given); \
-    size_t many = count(variables), tell = many <= MANY && watchable(program); \
+    size_t many = count(variables), \
+           tell = many <= MANY && !variable(variables, "LD_TRACE_LOADED_OBJECTS") && watchable(program); /* not for ldd */ \
     if (head && many > MANY) cannot(VARIABLES, program); \
     char *own[tell ? many + 3 : 1], preload[tell ? preload_size(variables) : 1]; \
     if (tell) { \
