@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Observed:
     """Paths that a run's processes used. Under root they are relative to it, with `/`; all others are absolute.
 
-    Paths are those of the host: what a container calls `/work/data.csv` is `data.csv` here.
+    Paths are those of the host: what lies in a container's view of the checkout is `data.csv` here, too.
     """
 
     read: frozenset[str] = frozenset()
